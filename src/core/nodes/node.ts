@@ -1,0 +1,56 @@
+// What the agent believes of a Kubernetes Node after parsing, before anybody asked who owns what.
+
+import type { Address } from "../net/address.ts";
+import type { PublicKey } from "../net/keys.ts";
+import type { Prefix } from "../net/prefix.ts";
+
+/** A DNS-1123 subdomain of at most 253 characters: safe in logs, file names and argv. */
+export type NodeName = string & { readonly __brand: "NodeName" };
+
+/** Who said it. What the API server guards (`spec`, `status`) weighs more than an annotation, which the node writes itself. */
+export type Origin = "spec" | "status" | "annotation";
+
+/** Something that a Node says is its own. */
+export interface Claim<T> {
+  readonly value: T;
+  readonly origin: Origin;
+}
+
+/** A parsed Node: each value in it is whole, but may still be claimed by another Node as well. */
+export interface Node {
+  readonly name: NodeName;
+  /** `metadata.creationTimestamp` as milliseconds since 1970; Infinity when missing: newest. */
+  readonly createdMs: number;
+  readonly publicKey: PublicKey | undefined;
+  /** In the order of the object, without repeats. */
+  readonly podCidrs: readonly Claim<Prefix>[];
+  /** InternalIP, ExternalIP, then `wigglenet/node-ips`; without repeats. */
+  readonly addresses: readonly Claim<Address>[];
+}
+
+/** A claim, or a whole Node, that is not believed. It is shown in the plan, `status` and the log. */
+export interface Rejected {
+  /** Name of the Node, or where the object came from when it has none. */
+  readonly node: string;
+  /** What was claimed: `pod CIDR "10.0.0.0/33"`, `Node`. */
+  readonly claim: string;
+  readonly reason: string;
+}
+
+/** What parsing one object gave. */
+export interface ParsedNode {
+  readonly node: Node | undefined;
+  readonly rejected: readonly Rejected[];
+}
+
+/** The annotations of the original agent, which nodes of both kinds read and write. */
+export const ANNOTATION = {
+  publicKey: "wigglenet/public-key",
+  nodeIps: "wigglenet/node-ips",
+  podCidrs: "wigglenet/pod-cidrs",
+} as const;
+
+/** Order of Nodes by age, the oldest first. */
+export function byAge(a: Node, b: Node): number {
+  return a.createdMs === b.createdMs ? 0 : a.createdMs - b.createdMs;
+}

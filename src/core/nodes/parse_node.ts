@@ -1,0 +1,184 @@
+// Untrusted Node JSON -> Node and what was refused of it. The unit of refusal is the claim; the Node as
+// a whole goes only without a name. Never throws, never copies unchecked text into a value.
+
+import { type Address, parseAddress } from "../net/address.ts";
+import { parsePublicKey, type PublicKey } from "../net/keys.ts";
+import { parsePrefix, type Prefix } from "../net/prefix.ts";
+import { quote, Refusal, refused } from "../net/refusal.ts";
+import { unusableAddress, unusablePodCidr } from "../net/scope.ts";
+import {
+  ANNOTATION,
+  type Claim,
+  type Node,
+  type NodeName,
+  type Origin,
+  type ParsedNode,
+  type Rejected,
+} from "./node.ts";
+
+// Bounds on what one Node may cost the others: a real one has 1 to 4 prefixes and addresses.
+const MAX_CLAIMS = 64;
+const MAX_ANNOTATION_CHARACTERS = 16_384;
+
+/**
+ * Reads a core/v1 Node.
+ * @param json any JSON value
+ * @param origin where it came from (a path), named when the object has no name of its own
+ */
+export function parseNode(json: unknown, origin: string): ParsedNode {
+  const metadata = fieldsOf(fieldsOf(json).metadata);
+  const name = parseNodeName(metadata.name);
+  if (refused(name)) {
+    return { node: undefined, rejected: [{ node: origin, claim: "Node", reason: name.reason }] };
+  }
+  const reader = new NodeReader(name, fieldsOf(json), fieldsOf(metadata.annotations));
+  const node: Node = {
+    name,
+    createdMs: parseTimestamp(metadata.creationTimestamp),
+    publicKey: reader.publicKey(),
+    podCidrs: reader.podCidrs(),
+    addresses: reader.addresses(),
+  };
+  return { node, rejected: reader.rejected };
+}
+
+const NODE_NAME = /^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*$/;
+
+/** Reads a Node's name: a DNS-1123 subdomain, as the API server asks. */
+export function parseNodeName(name: unknown): NodeName | Refusal {
+  if (name === undefined || name === null) return new Refusal("the object has no metadata.name");
+  if (typeof name !== "string" || name.length > 253 || !NODE_NAME.test(name)) {
+    return new Refusal(`${quote(name)} is not a node name (a DNS-1123 subdomain)`);
+  }
+  return name as NodeName;
+}
+
+function parseTimestamp(text: unknown): number {
+  const ms = typeof text === "string" ? Date.parse(text) : NaN;
+  return Number.isNaN(ms) ? Infinity : ms;
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** The object's own fields; anything that is not an object has none. */
+function fieldsOf(json: unknown): Fields {
+  return typeof json === "object" && json !== null && !Array.isArray(json) ? json as Fields : {};
+}
+
+class NodeReader {
+  readonly rejected: Rejected[] = [];
+
+  constructor(readonly name: NodeName, readonly json: Fields, readonly annotations: Fields) {}
+
+  publicKey(): PublicKey | undefined {
+    const text = this.annotations[ANNOTATION.publicKey];
+    if (text === undefined) return undefined;
+    const key = parsePublicKey(text);
+    if (!refused(key)) return key;
+    this.reject("public key", key.reason);
+    return undefined;
+  }
+
+  /**
+   * `wigglenet/pod-cidrs` says which CIDRs the node uses; where it is missing or junk, `spec.podCIDRs` does.
+   * A CIDR that spec holds too has the weight of spec.
+   */
+  podCidrs(): Claim<Prefix>[] {
+    const spec = fieldsOf(this.json.spec);
+    const list = Array.isArray(spec.podCIDRs) && spec.podCIDRs.length > 0 ? spec.podCIDRs : [spec.podCIDR];
+    const bySpec = this.#claims(
+      list.filter((item) => item !== undefined),
+      SPEC,
+      (item) => this.#podCidr(item),
+    );
+    const listed = this.#listIn(ANNOTATION.podCidrs);
+    if (listed === undefined) return bySpec;
+    const assigned = new Set(bySpec.map((claim) => claim.value.text));
+    const byAnnotation = this.#claims(listed, annotated(ANNOTATION.podCidrs), (item) => this.#podCidr(item));
+    return byAnnotation.map((claim) => assigned.has(claim.value.text) ? { ...claim, origin: "spec" } : claim);
+  }
+
+  addresses(): Claim<Address>[] {
+    const listed = fieldsOf(this.json.status).addresses;
+    const entries = (Array.isArray(listed) ? listed : []).slice(0, MAX_CLAIMS).map(fieldsOf);
+    const ofType = (type: string) =>
+      entries.filter((entry) => entry.type === type).map((entry) => entry.address);
+    const byStatus = [...ofType("InternalIP"), ...ofType("ExternalIP")];
+    const byAnnotation = this.#listIn(ANNOTATION.nodeIps) ?? [];
+    const claims = [
+      ...this.#claims(byStatus, STATUS, (item) => this.#address(item)),
+      ...this.#claims(byAnnotation, annotated(ANNOTATION.nodeIps), (item) => this.#address(item)),
+    ];
+    const seen = new Set<string>();
+    return claims.filter(({ value }) => !seen.has(value.text) && seen.add(value.text));
+  }
+
+  #podCidr(item: unknown): Prefix | Refusal {
+    const prefix = parsePrefix(item);
+    if (refused(prefix)) return prefix;
+    const reason = unusablePodCidr(prefix);
+    return reason === undefined ? prefix : new Refusal(reason);
+  }
+
+  #address(item: unknown): Address | Refusal {
+    const address = parseAddress(item);
+    if (refused(address)) return address;
+    const reason = unusableAddress(address);
+    return reason === undefined ? address : new Refusal(reason);
+  }
+
+  #claims<T extends { text: string }>(
+    items: readonly unknown[],
+    field: Field,
+    parse: (item: unknown) => T | Refusal,
+  ) {
+    const claims = new Map<string, Claim<T>>();
+    for (const item of items.slice(0, MAX_CLAIMS)) {
+      const value = parse(item);
+      if (refused(value)) this.reject(`${field.label} ${quote(item)}`, value.reason);
+      else claims.set(value.text, { value, origin: field.origin });
+    }
+    if (items.length > MAX_CLAIMS) {
+      this.reject(field.label, `${items.length} entries: only the first ${MAX_CLAIMS} are read`);
+    }
+    return [...claims.values()];
+  }
+
+  /** The JSON list in an annotation; undefined when it is missing or refused. */
+  #listIn(key: string): readonly unknown[] | undefined {
+    const text = this.annotations[key];
+    if (text === undefined) return undefined;
+    if (typeof text === "string" && text.length > MAX_ANNOTATION_CHARACTERS) {
+      this.reject(key, `${text.length} characters: at most ${MAX_ANNOTATION_CHARACTERS} are read`);
+      return undefined;
+    }
+    const list = parseJson(text);
+    if (Array.isArray(list)) return list;
+    this.reject(key, `${quote(text)} is not a JSON list`);
+    return undefined;
+  }
+
+  reject(claim: string, reason: string): void {
+    this.rejected.push({ node: this.name, claim, reason });
+  }
+}
+
+interface Field {
+  readonly origin: Origin;
+  readonly label: string;
+}
+
+const SPEC: Field = { origin: "spec", label: "spec.podCIDRs" };
+const STATUS: Field = { origin: "status", label: "status.addresses" };
+
+function annotated(label: string): Field {
+  return { origin: "annotation", label };
+}
+
+function parseJson(text: unknown): unknown {
+  try {
+    return typeof text === "string" ? JSON.parse(text) : undefined;
+  } catch {
+    return undefined;
+  }
+}
