@@ -1,0 +1,287 @@
+// Settings, Nodes and host facts -> the one DesiredState. The same Nodes in any order give the same value.
+
+import { type Address, compareAddresses, type Family } from "../net/address.ts";
+import { endpointOf } from "../net/endpoint.ts";
+import {
+  comparePrefixes,
+  firstAddress,
+  hostPrefix,
+  type Prefix,
+  summarise,
+  withoutNested,
+} from "../net/prefix.ts";
+import { ANNOTATION, type Claim, type Node, type ParsedNode, type Rejected } from "../nodes/node.ts";
+import { settleClaims, type SettledNode, type Settlement } from "../nodes/settle_claims.ts";
+import { familySettings, type Settings, usesTunnel } from "../settings/settings.ts";
+import type { DesiredLink, DesiredState, DesiredTable, Peer, Route, Waiting } from "./desired_state.ts";
+import type { HostFacts } from "./host_facts.ts";
+
+/** Outer IPv6 (40), UDP (8) and WireGuard (32) headers: right for both families. */
+export const TUNNEL_OVERHEAD_BYTES = 80;
+const DEFAULT_UNDERLAY_MTU = 1500;
+const MIN_MTU = 1280; // IPv6's least, RFC 8200 section 5
+
+const FAMILIES: readonly Family[] = [4, 6];
+
+/**
+ * Computes what this node wants.
+ * @returns undefined when our own Node is not among the Nodes: then nothing may be changed
+ */
+export function desire(
+  settings: Settings,
+  parsed: readonly ParsedNode[],
+  facts: HostFacts,
+): DesiredState | undefined {
+  const nodes: Node[] = [];
+  const refused: Rejected[] = [...facts.rejected];
+  for (const { node, rejected } of parsed) {
+    refused.push(...rejected);
+    if (node !== undefined) {
+      nodes.push(node.name === settings.nodeName ? ownNode(settings, node, facts) : node);
+    }
+    refused.push(...rejected);
+  }
+  const settlement = settleClaims(nodes, usesTunnel(settings));
+  const own = settlement.nodes.find(({ node }) => node.name === settings.nodeName);
+  if (own === undefined) return undefined;
+  const others = settlement.nodes.filter((settled) => settled !== own);
+  const peers = usesTunnel(settings) ? peersOf(settings, others) : [];
+  if (usesTunnel(settings)) refused.push(...keyless(others));
+  const link = usesTunnel(settings) ? linkOf(settings, own, facts) : undefined;
+  return {
+    node: own.node.name,
+    interfaceName: settings.interfaceName,
+    link,
+    peers,
+    routes: routesOf(settings, own, settlement),
+    table: tableOf(settings, own, settlement),
+    cni: settings.isFirewallOnly || own.podCidrs.length === 0 ? undefined : {
+      path: settings.cniConfigPath,
+      mtuBytes: link?.mtuBytes ?? underlayMtu(own.addresses, facts),
+      podCidrs: [...summarise(own.podCidrs)].sort((a, b) => b.family - a.family || comparePrefixes(a, b)).map(
+        (p) => p.text,
+      ),
+    },
+    rejected: [...refused, ...settlement.rejected].sort(byNode),
+    waiting: waitingOf(settings, { own, others, facts }),
+  };
+}
+
+function keyless(others: readonly SettledNode[]): Rejected[] {
+  return others.filter(({ publicKey }) => publicKey === undefined).map(({ node }) => ({
+    node: node.name,
+    claim: "Node",
+    reason: `no usable ${ANNOTATION.publicKey}: it is no peer, and its pod CIDRs are guarded`,
+  }));
+}
+
+function byNode(a: Rejected, b: Rejected): number {
+  const [x, y] = [a, b].map(({ node, claim, reason }) => `${node}\n${claim}\n${reason}`) as [string, string];
+  return x < y ? -1 : x > y ? 1 : 0;
+}
+
+/** The Node as its object says it, by the Node as we want it. */
+const STATED = new WeakMap<Node, Node>();
+const OWN = new WeakMap<Node, { node: Node; settings: Settings; facts: HostFacts }>();
+
+/** Our own Node as the settings want it: pod CIDR sources applied, addresses of NODE_IP_INTERFACES added. */
+function ownNode(settings: Settings, node: Node, facts: HostFacts): Node {
+  const known = OWN.get(node);
+  if (known?.settings === settings && known.facts === facts) return known.node;
+  const podCidrs = FAMILIES.flatMap((family): Claim<Prefix>[] => {
+    const source = settings.isFirewallOnly ? "spec" : familySettings(settings, family).podCidrSource;
+    if (source === "none") return [];
+    if (source === "spec") return node.podCidrs.filter((claim) => claim.value.family === family);
+    return facts.podCidrFile.filter((prefix) => prefix.family === family).map((value) => ({
+      value,
+      origin: "annotation",
+    }));
+  });
+  const stated = new Set(node.addresses.map((claim) => claim.value.text));
+  const chosen = facts.interfaces.filter(({ name }) => settings.nodeIpInterfaces.includes(name));
+  const added = chosen.flatMap(({ addresses }) => addresses).filter((address) => !stated.has(address.text));
+  const own: Node = {
+    ...node,
+    podCidrs,
+    addresses: [
+      ...node.addresses,
+      ...added.map((value): Claim<Address> => ({ value, origin: "annotation" })),
+    ],
+  };
+  OWN.set(node, { node: own, settings, facts });
+  STATED.set(own, node);
+  return own;
+}
+
+/** Smallest MTU, in bytes, of the interfaces that hold our node addresses, else of those with a default route. */
+function underlayMtu(addresses: readonly Address[], { interfaces }: HostFacts): number | undefined {
+  const own = new Set(addresses.map(({ text }) => text));
+  const holders = interfaces.filter((candidate) => candidate.addresses.some(({ text }) => own.has(text)));
+  const carriers = holders.length > 0 ? holders : interfaces.filter(({ hasDefaultRoute }) => hasDefaultRoute);
+  return carriers.length === 0 ? undefined : Math.min(...carriers.map(({ mtuBytes }) => mtuBytes));
+}
+
+function linkOf(settings: Settings, own: SettledNode, facts: HostFacts): DesiredLink {
+  return {
+    name: settings.interfaceName,
+    implementation: facts.wireguard,
+    port: settings.port,
+    mtuBytes: settings.mtu === "auto"
+      ? Math.max(MIN_MTU, (underlayMtu(own.addresses, facts) ?? DEFAULT_UNDERLAY_MTU) - TUNNEL_OVERHEAD_BYTES)
+      : settings.mtu,
+    privateKeyPath: settings.privateKeyPath,
+    publicKey: facts.publicKey,
+    addresses: own.podCidrs.map((prefix) => hostPrefix(firstAddress(prefix)).text),
+  };
+}
+
+const PEERS = new WeakMap<SettledNode, { settings: Settings; peer: Peer | undefined }>();
+
+function peersOf(settings: Settings, others: readonly SettledNode[]): Peer[] {
+  const peers: Peer[] = [];
+  for (const settled of others) {
+    let known = PEERS.get(settled);
+    if (known?.settings !== settings) {
+      PEERS.set(settled, known = { settings, peer: peerOf(settings, settled) });
+    }
+    if (known.peer !== undefined) peers.push(known.peer);
+  }
+  return peers.sort((a, b) => a.publicKey < b.publicKey ? -1 : 1);
+}
+
+function peerOf(settings: Settings, { node, publicKey, podCidrs, addresses }: SettledNode): Peer | undefined {
+  if (publicKey === undefined || podCidrs.length === 0) return undefined;
+  const allowed = withoutNested([...podCidrs, ...addresses.map(hostPrefix)]);
+  const endpoint = endpointAddress(settings, addresses);
+  return {
+    node: node.name,
+    publicKey,
+    endpoint: endpoint && endpointOf(endpoint, settings.port).text,
+    allowedIps: allowed.map((prefix) => prefix.text).join(","),
+  };
+}
+
+/** The first address of an allowed family, as the original: IPv4 before IPv6. */
+function endpointAddress(settings: Settings, addresses: readonly Address[]): Address | undefined {
+  const wanted = settings.endpointFamily;
+  return [...addresses].sort(compareAddresses).find(({ family }) =>
+    wanted === "dualstack" || wanted === `ipv${family}`
+  );
+}
+
+/**
+ * Every guarded prefix has an unreachable route behind it: when the interface, its routes or a peer go, nothing
+ * follows the default route, established flows included, and a forged source of an own prefix has no way back.
+ */
+function routesOf(settings: Settings, own: SettledNode, { nodes, podCidrs }: Settlement): Route[] {
+  const isTunnelled = {
+    4: familySettings(settings, 4).isTunnelled,
+    6: familySettings(settings, 6).isTunnelled,
+  };
+  const noPeers = new Set<string>(
+    nodes.filter(({ publicKey }) => publicKey === undefined).map(({ node }) => node.name),
+  );
+  const tunnelled = podCidrs.filter(({ prefix }) => isTunnelled[prefix.family]);
+  const remote = tunnelled.filter(({ node }) => node !== own.node.name && !noPeers.has(node));
+  const guarded = settings.isStrict ? tunnelled : tunnelled.filter(({ node }) => node === own.node.name);
+  const cluster = settings.isStrict
+    ? settings.clusterPodCidrs.filter(({ family }) => isTunnelled[family])
+    : [];
+  const routes = (type: Route["type"], prefixes: readonly Prefix[]) =>
+    summarise(prefixes).map(({ family, text }): Route => ({ family, destination: text, type }));
+  return [
+    ...routes("tunnel", remote.map(({ prefix }) => prefix)),
+    ...routes("unreachable", [...guarded.map(({ prefix }) => prefix), ...cluster]),
+  ];
+}
+
+/** FIREWALL_ONLY and native families have no guard: their pods' packets belong to whoever routes them. */
+function tableOf(settings: Settings, own: SettledNode, { podCidrs }: Settlement): DesiredTable {
+  const templates = ["sets", "forward"];
+  for (const family of FAMILIES) {
+    const { isTunnelled, isFiltered, isMasqueraded } = familySettings(settings, family);
+    const isGuarded = isTunnelled && settings.isStrict;
+    if (isGuarded || isFiltered) templates.push(`to-pod-v${family}`);
+    if (isGuarded) templates.push(`guard-v${family}`);
+    if (isFiltered) templates.push(`filter-${isTunnelled ? "tunnel" : "native"}-v${family}`);
+    if (isMasqueraded) templates.push(`masquerade-v${family}`);
+  }
+  const pods = withoutNested([...podCidrs.map(({ prefix }) => prefix), ...settings.clusterPodCidrs]);
+  const local = withoutNested(own.podCidrs);
+  const texts = (prefixes: readonly Prefix[], family: Family) =>
+    prefixes.filter((p) => p.family === family).map((p) => p.text);
+  return {
+    templates,
+    defines: {
+      tunnel: `"${settings.interfaceName}"`,
+      port: String(settings.port),
+      spare_ports: settings.port < 61000 ? "61000-65535" : "50000-60999",
+    },
+    sets: {
+      "pod-cidrs-v4": texts(pods, 4),
+      "pod-cidrs-v6": texts(pods, 6),
+      "local-pod-cidrs-v4": texts(local, 4),
+      "local-pod-cidrs-v6": texts(local, 6),
+    },
+  };
+}
+
+/** What this host knows of itself and its manifest does not say: other nodes cannot know it. */
+function unpublished(own: Node): Waiting[] {
+  const stated = STATED.get(own) ?? own;
+  const says = new Set([...stated.addresses, ...stated.podCidrs].map(({ value }) => value.text));
+  const lists: readonly (readonly [string, readonly { value: { text: string } }[]])[] = [
+    [ANNOTATION.nodeIps, own.addresses],
+    [ANNOTATION.podCidrs, own.podCidrs],
+  ];
+  return lists.filter(([, claims]) => claims.some(({ value }) => !says.has(value.text))).map(
+    ([key, claims]) => {
+      const list = JSON.stringify(claims.map(({ value }) => value.text));
+      return {
+        what: `${key} of ${own.name}`,
+        why: "its Node does not say what this host has",
+        next: `put ${key}: '${list}' into the manifest of ${own.name}`,
+      };
+    },
+  );
+}
+
+interface Circumstances {
+  readonly own: SettledNode;
+  readonly others: readonly SettledNode[];
+  readonly facts: HostFacts;
+}
+
+function waitingOf(settings: Settings, { own, others, facts }: Circumstances): Waiting[] {
+  const waiting: Waiting[] = [];
+  const name = settings.nodeName;
+  if (own.podCidrs.length === 0 && !settings.isFirewallOnly) {
+    waiting.push({
+      what: "CNI configuration",
+      why: `Node ${name} has no pod CIDR`,
+      next: `set spec.podCIDRs of Node ${name}, or POD_CIDR_SOURCE_IPV4/6`,
+    });
+  }
+  if (!usesTunnel(settings)) return waiting;
+  const said = own.node.publicKey;
+  if (facts.publicKey !== undefined && said !== facts.publicKey) {
+    waiting.push({
+      what: `peers for ${name}`,
+      why: `Node ${name} says the public key ${said ?? "(none)"}, this host's is ${facts.publicKey}`,
+      next: `put ${ANNOTATION.publicKey}: ${facts.publicKey} into the manifest of ${name}`,
+    });
+  }
+  waiting.push(...unpublished(own.node));
+  for (const { node, publicKey, podCidrs, addresses } of others) {
+    if (publicKey === undefined) continue;
+    const why = podCidrs.length === 0
+      ? "no pod CIDR"
+      : addresses.length === 0
+      ? "no address: it must speak first"
+      : undefined;
+    if (why !== undefined) {
+      waiting.push({ what: `peer ${node.name}`, why, next: `look at Node ${node.name}` });
+    }
+  }
+  return waiting;
+}

@@ -1,0 +1,89 @@
+// All that the agent wants of the host, as one plain value: sorted, canonical, comparable.
+
+import type { Family } from "../net/address.ts";
+import type { PublicKey } from "../net/keys.ts";
+import type { Rejected } from "../nodes/node.ts";
+
+/** The WireGuard interface. */
+export interface DesiredLink {
+  readonly name: string;
+  readonly implementation: "kernel" | "userspace";
+  /** UDP port to listen on. */
+  readonly port: number;
+  readonly mtuBytes: number;
+  readonly privateKeyPath: string;
+  /** The key that the interface must have; undefined: not known yet. */
+  readonly publicKey: PublicKey | undefined;
+  /** `10.244.1.1/32`: the first address of each own pod CIDR. */
+  readonly addresses: readonly string[];
+}
+
+/** Another Node as WireGuard sees it. */
+export interface Peer {
+  readonly node: string;
+  readonly publicKey: PublicKey;
+  /** `10.9.1.2:24601`; undefined: the peer must speak first. */
+  readonly endpoint: string | undefined;
+  /** Canonical prefixes, sorted, joined by commas: one string compares and prints at once. */
+  readonly allowedIps: string;
+}
+
+/** A route of ours, in the main table, with our protocol number. */
+export interface Route {
+  readonly family: Family;
+  /** Canonical prefix. */
+  readonly destination: string;
+  /** `unreachable` stands behind the pods' own routes: what has none leaves by no other. */
+  readonly type: "tunnel" | "unreachable";
+}
+
+/** Names of the nft sets. */
+export const SET_NAMES = [
+  "pod-cidrs-v4",
+  "pod-cidrs-v6",
+  "local-pod-cidrs-v4",
+  "local-pod-cidrs-v6",
+] as const;
+/** Name of an nft set of ours. */
+export type SetName = (typeof SET_NAMES)[number];
+
+/** The nftables table: which templates with which values, and the members of its sets. */
+export interface DesiredTable {
+  /** Template files in order, without `.nft`. */
+  readonly templates: readonly string[];
+  /** Values of the templates' `define` lines. */
+  readonly defines: Readonly<Record<string, string>>;
+  readonly sets: Readonly<Record<SetName, readonly string[]>>;
+}
+
+/** The CNI configuration. */
+export interface DesiredCni {
+  readonly path: string;
+  readonly mtuBytes: number | undefined;
+  /** IPv6 first, as the original. */
+  readonly podCidrs: readonly string[];
+}
+
+/** Something that is not done yet, and why. */
+export interface Waiting {
+  readonly what: string;
+  readonly why: string;
+  /** What the operator can do. */
+  readonly next: string;
+}
+
+/** One desired state; `link` is undefined when no family is tunnelled, `cni` when no file may stand. */
+export interface DesiredState {
+  readonly node: string;
+  /** Also when no tunnel is wanted: then what is left of one goes. */
+  readonly interfaceName: string;
+  readonly link: DesiredLink | undefined;
+  /** Sorted by public key. */
+  readonly peers: readonly Peer[];
+  /** Tunnel routes, then unreachable ones; each IPv4 before IPv6, by destination. */
+  readonly routes: readonly Route[];
+  readonly table: DesiredTable;
+  readonly cni: DesiredCni | undefined;
+  readonly rejected: readonly Rejected[];
+  readonly waiting: readonly Waiting[];
+}

@@ -1,0 +1,38 @@
+// What the agent must know of its host to say what it wants of it. Facts, not state: nothing here is written by us.
+
+import type { Address } from "../net/address.ts";
+import type { PublicKey } from "../net/keys.ts";
+import type { Prefix } from "../net/prefix.ts";
+import type { Rejected } from "../nodes/node.ts";
+
+/** A network interface of the host. */
+export interface HostInterface {
+  readonly name: string;
+  readonly mtuBytes: number;
+  /** Those that a node may have: no loopback, no link-local. */
+  readonly addresses: readonly Address[];
+  readonly hasDefaultRoute: boolean;
+}
+
+/** Read by shell/read_facts.ts; `render` on a laptop has {@link NO_FACTS}. */
+export interface HostFacts {
+  /** All interfaces but our own. */
+  readonly interfaces: readonly HostInterface[];
+  /** As WIREGUARD_MODE says; `auto`: what our interface is already, else what the kernel can do. */
+  readonly wireguard: "kernel" | "userspace";
+  /** Public key of this host's private key file; undefined: unknown. */
+  readonly publicKey: PublicKey | undefined;
+  /** CIDRs of POD_CIDR_SOURCE_PATH. */
+  readonly podCidrFile: readonly Prefix[];
+  /** Lines of that file that are no CIDR. */
+  readonly rejected: readonly Rejected[];
+}
+
+/** Nothing is known of the host. */
+export const NO_FACTS: HostFacts = {
+  interfaces: [],
+  wireguard: "kernel",
+  publicKey: undefined,
+  podCidrFile: [],
+  rejected: [],
+};

@@ -1,0 +1,284 @@
+// Every setting once: variable, flag, default, meaning, grammar. README's table is generated from it.
+// A bad value never falls back to the default: all bad ones are named together and nothing starts.
+
+import type { Family } from "../net/address.ts";
+import { parseNodeName } from "../nodes/parse_node.ts";
+import type { NodeName } from "../nodes/node.ts";
+import { parsePrefix, type Prefix, withoutNested } from "../net/prefix.ts";
+import { quote, type Refusal, refused } from "../net/refusal.ts";
+
+interface Setting<T> {
+  /** Environment variable. */
+  readonly env: string;
+  /** What the default reads as, in the variable's own grammar; undefined: required. */
+  readonly fallback: string | undefined;
+  /** What is accepted, in words. */
+  readonly accepts: string;
+  readonly meaning: string;
+  /** Undefined: not acceptable. A Refusal says why. */
+  readonly parse: (text: string) => T | Refusal | undefined;
+}
+
+const BOOLEANS = new Map([
+  ...["1", "t", "T", "TRUE", "true", "True"].map((word) => [word, true] as const),
+  ...["0", "f", "F", "FALSE", "false", "False"].map((word) => [word, false] as const),
+]);
+
+function boolean(env: string, fallback: boolean, meaning: string): Setting<boolean> {
+  return {
+    env,
+    fallback: String(fallback),
+    accepts: "true or false",
+    meaning,
+    parse: (text) => BOOLEANS.get(text),
+  };
+}
+
+interface Choice<T extends string> {
+  readonly words: readonly T[];
+  readonly fallback: T;
+  readonly meaning: string;
+}
+
+function choice<T extends string>(env: string, { words, fallback, meaning }: Choice<T>): Setting<T> {
+  return {
+    env,
+    fallback,
+    accepts: words.join(", "),
+    meaning,
+    parse: (text) => words.find((word) => word === text),
+  };
+}
+
+function path(env: string, fallback: string, meaning: string): Setting<string> {
+  return {
+    env,
+    fallback,
+    accepts: "an absolute path",
+    meaning,
+    parse: (text) => text.startsWith("/") ? text : undefined,
+  };
+}
+
+function integer(text: string, min: number, max: number): number | undefined {
+  const value = /^\d{1,6}$/.test(text) ? Number(text) : NaN;
+  return value >= min && value <= max ? value : undefined;
+}
+
+function list(text: string): string[] {
+  return text.split(",").map((item) => item.trim()).filter((item) => item !== "");
+}
+
+// The kernel's rule for interface names (dev_valid_name), without the characters that ip and nft read as patterns.
+const INTERFACE = /^(?!\.\.?$)[A-Za-z0-9_.-]{1,15}$/;
+const POD_CIDR_SOURCES = ["spec", "none", "file"] as const;
+
+/** Where this node's pod CIDRs of a family come from. */
+export type PodCidrSource = (typeof POD_CIDR_SOURCES)[number];
+
+function podCidrSource(env: string): Setting<PodCidrSource> {
+  return choice(env, {
+    words: POD_CIDR_SOURCES,
+    fallback: "spec",
+    meaning:
+      "Where this node's pod CIDRs of the family come from: `spec.podCIDRs` of its Node, nowhere, or a file.",
+  });
+}
+
+/** The table of settings, in the order of the documentation. */
+export const SETTINGS = {
+  nodeName: {
+    env: "NODE_NAME",
+    fallback: undefined,
+    accepts: "the name of a Node",
+    meaning: "This node's Node object.",
+    parse: parseNodeName,
+  } satisfies Setting<NodeName>,
+  nodes: {
+    env: "WIGGLENET_NODES",
+    fallback: "",
+    accepts: "a comma-separated list of paths",
+    meaning: "Files and folders of Node manifests; the flag may be repeated.",
+    parse: list,
+  } satisfies Setting<string[]>,
+  interfaceName: {
+    env: "WIGGLENET_IFACE_NAME",
+    fallback: "wigglenet",
+    accepts: "an interface name of 1 to 15 letters, digits, `_`, `.`, `-`",
+    meaning: "The WireGuard interface.",
+    parse: (text: string) => INTERFACE.test(text) ? text : undefined,
+  } satisfies Setting<string>,
+  port: {
+    env: "WIGGLENET_WG_PORT",
+    fallback: "24601",
+    accepts: "a port, 1 to 65535",
+    meaning: "UDP port of WireGuard, this node's and every peer's.",
+    parse: (text: string) => integer(text, 1, 65535),
+  } satisfies Setting<number>,
+  privateKeyPath: path(
+    "WIGGLENET_PRIVKEY_PATH",
+    "/etc/wigglenet/private.key",
+    "The WireGuard private key, mode 0600; made on first start, never overwritten.",
+  ),
+  wireguardMode: choice("WIREGUARD_MODE", {
+    words: ["auto", "kernel", "userspace"],
+    fallback: "auto",
+    meaning: "WireGuard of the kernel, or wireguard-go; `auto` takes the kernel's where it has one.",
+  }),
+  mtu: {
+    env: "WIGGLENET_MTU",
+    fallback: "auto",
+    accepts: "auto, or 1280 to 65535 bytes",
+    meaning: "MTU of the tunnel and of new pods; `auto`: the underlay's less 80. Running pods keep theirs.",
+    parse: (text: string) => text === "auto" ? text : integer(text, 1280, 65535),
+  } satisfies Setting<"auto" | number>,
+  endpointFamily: choice("WG_IP_FAMILY", {
+    words: ["dualstack", "ipv4", "ipv6"],
+    fallback: "dualstack",
+    meaning: "Which family a peer's endpoint may be; `dualstack`: its first address.",
+  }),
+  cniConfigPath: path("CNI_CONFIG_PATH", "/etc/cni/net.d/10-wigglenet.conflist", "The CNI configuration."),
+  masqueradeIpv4: boolean("MASQUERADE_IPV4", true, "Masquerade what pods send out of the pod network, IPv4."),
+  masqueradeIpv6: boolean("MASQUERADE_IPV6", true, "The same for IPv6."),
+  filterIpv4: boolean("FILTER_IPV4", false, "No new connections to pods from outside the pod network, IPv4."),
+  filterIpv6: boolean("FILTER_IPV6", false, "The same for IPv6."),
+  isStrict: boolean(
+    "STRICT",
+    true,
+    "Packets with a pod address never leave by another interface than the tunnel.",
+  ),
+  clusterPodCidrs: {
+    env: "CLUSTER_POD_CIDRS",
+    fallback: "",
+    accepts: "a comma-separated list of CIDRs",
+    meaning: "What the whole cluster's pods use; guarded even where no Node claims it yet.",
+    parse: parsePrefixes,
+  } satisfies Setting<Prefix[]>,
+  nodeIpInterfaces: {
+    env: "NODE_IP_INTERFACES",
+    fallback: "",
+    accepts: "a comma-separated list of interface names",
+    meaning: "Interfaces whose global unicast addresses are node addresses too.",
+    parse: (text: string) => list(text).every((name) => INTERFACE.test(name)) ? list(text) : undefined,
+  } satisfies Setting<string[]>,
+  isFirewallOnly: boolean(
+    "FIREWALL_ONLY",
+    false,
+    "No tunnel, no routes, no CNI file: filter and masquerade only.",
+  ),
+  isNativeIpv4: boolean("NATIVE_ROUTING_IPV4", false, "IPv4 is not routed through the tunnel."),
+  isNativeIpv6: boolean(
+    "NATIVE_ROUTING_IPV6",
+    false,
+    "IPv6 is not routed through the tunnel; both: no WireGuard.",
+  ),
+  podCidrSourceIpv4: podCidrSource("POD_CIDR_SOURCE_IPV4"),
+  podCidrSourceIpv6: podCidrSource("POD_CIDR_SOURCE_IPV6"),
+  podCidrSourcePath: {
+    env: "POD_CIDR_SOURCE_PATH",
+    fallback: "",
+    accepts: "an absolute path",
+    meaning: "The file of the `file` source: one CIDR a line.",
+    parse: (text: string) => text === "" || text.startsWith("/") ? text : undefined,
+  } satisfies Setting<string>,
+  firewallBackend: {
+    env: "FIREWALL_BACKEND",
+    fallback: "nftables",
+    accepts: "nftables",
+    meaning: "Kept for manifests of the original; there is no iptables backend.",
+    parse: (text: string) => text === "nftables" ? text : undefined,
+  } satisfies Setting<string>,
+  logFormat: choice("LOG_FORMAT", {
+    words: ["text", "json"],
+    fallback: "text",
+    meaning: "One event a line on stderr.",
+  }),
+  logLevel: choice("LOG_LEVEL", {
+    words: ["info", "debug", "warn", "error"],
+    fallback: "info",
+    meaning: "The least severe event that is logged.",
+  }),
+} as const;
+
+type Parsed<S> = S extends { parse: (text: string) => infer T } ? Exclude<T, Refusal | undefined> : never;
+
+/** All settings, each whole. */
+export type Settings = { readonly [Name in keyof typeof SETTINGS]: Parsed<(typeof SETTINGS)[Name]> };
+
+function parsePrefixes(text: string): Prefix[] | Refusal {
+  const prefixes: Prefix[] = [];
+  for (const item of list(text)) {
+    const prefix = parsePrefix(item);
+    if (refused(prefix)) return prefix;
+    prefixes.push(prefix);
+  }
+  return withoutNested(prefixes);
+}
+
+/** The flag of a variable: kebab case, without the WIGGLENET_ prefix. */
+export function flagOf(env: string): string {
+  return `--${env.replace(/^WIGGLENET_/, "").toLowerCase().replaceAll("_", "-")}`;
+}
+
+/** Values by variable name: what the user wrote, from the environment or a flag. */
+export type RawSettings = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Reads all settings. Flags win over the environment.
+ * @returns the settings, or one line for each bad one: variable, value and what is accepted
+ */
+export function parseSettings(environment: RawSettings, flags: RawSettings): Settings | readonly string[] {
+  const problems: string[] = [];
+  const settings: Record<string, unknown> = {};
+  for (const [name, setting] of Object.entries<Setting<unknown>>(SETTINGS)) {
+    const text = flags[setting.env] ?? (environment[setting.env] || setting.fallback);
+    const value = text === undefined ? undefined : setting.parse(text);
+    if (value === undefined || refused(value)) problems.push(problemText(setting, { text, value }));
+    else settings[name] = value;
+  }
+  const all = settings as unknown as Settings;
+  return problems.length > 0 ? problems : contradictions(all) ?? all;
+}
+
+function problemText(
+  setting: Setting<unknown>,
+  { text, value }: { text: string | undefined; value: unknown },
+): string {
+  const name = `${setting.env} (${flagOf(setting.env)})`;
+  if (text === undefined) return `${name} is not set: give ${setting.accepts}`;
+  const why = refused(value) ? `: ${value.reason}` : "";
+  return `${name} is ${quote(text)}${why}; accepted: ${setting.accepts}`;
+}
+
+function contradictions(settings: Settings): readonly string[] | undefined {
+  const usesFile = settings.podCidrSourceIpv4 === "file" || settings.podCidrSourceIpv6 === "file";
+  if (!usesFile || settings.podCidrSourcePath !== "") return undefined;
+  return [
+    "POD_CIDR_SOURCE_PATH (--pod-cidr-source-path) is not set: a pod CIDR source is `file`, give its path",
+  ];
+}
+
+/** What the settings say of one family. */
+export interface FamilySettings {
+  readonly isMasqueraded: boolean;
+  readonly isFiltered: boolean;
+  /** False: routed natively, or FIREWALL_ONLY. */
+  readonly isTunnelled: boolean;
+  readonly podCidrSource: PodCidrSource;
+}
+
+/** The per-family settings of one family. */
+export function familySettings(settings: Settings, family: Family): FamilySettings {
+  const isIpv4 = family === 4;
+  return {
+    isMasqueraded: isIpv4 ? settings.masqueradeIpv4 : settings.masqueradeIpv6,
+    isFiltered: isIpv4 ? settings.filterIpv4 : settings.filterIpv6,
+    isTunnelled: !settings.isFirewallOnly && !(isIpv4 ? settings.isNativeIpv4 : settings.isNativeIpv6),
+    podCidrSource: isIpv4 ? settings.podCidrSourceIpv4 : settings.podCidrSourceIpv6,
+  };
+}
+
+/** True when at least one family goes through the tunnel: WireGuard is used, and peers need keys. */
+export function usesTunnel(settings: Settings): boolean {
+  return familySettings(settings, 4).isTunnelled || familySettings(settings, 6).isTunnelled;
+}
