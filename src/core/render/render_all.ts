@@ -1,0 +1,53 @@
+// Everything that `wigglenet render` prints. Its JSON is documented in README; fields are only ever added.
+
+import type { DesiredState, Waiting } from "../desired/desired_state.ts";
+import type { Rejected } from "../nodes/node.ts";
+import { renderCni, renderWireguard, routeText } from "./render_network.ts";
+import { renderTable } from "./render_table.ts";
+
+/** The desired state as the texts that nft, wg, ip and CNI read. */
+export interface Rendered {
+  readonly links: readonly {
+    readonly name: string;
+    readonly kind: string;
+    readonly mtu: number;
+    readonly port: number;
+  }[];
+  readonly addresses: readonly { readonly address: string; readonly dev: string }[];
+  readonly routes: readonly {
+    readonly destination: string;
+    readonly type: "tunnel" | "unreachable";
+    readonly dev?: string;
+    readonly text: string;
+  }[];
+  /** For `wg addconf`; holds no private key. */
+  readonly wireguard: string;
+  /** For `nft -f`: one transaction. */
+  readonly nft: string;
+  /** The conflist; undefined when the node gets none. */
+  readonly cni: string | undefined;
+  readonly rejected: readonly Rejected[];
+  readonly waiting: readonly Waiting[];
+}
+
+/** Renders a desired state. */
+export function renderAll(desired: DesiredState): Rendered {
+  const { link, interfaceName, rejected, waiting } = desired;
+  return {
+    links: link === undefined
+      ? []
+      : [{ name: link.name, kind: "wireguard", mtu: link.mtuBytes, port: link.port }],
+    addresses: (link?.addresses ?? []).map((address) => ({ address, dev: interfaceName })),
+    routes: desired.routes.map((route) => ({
+      destination: route.destination,
+      type: route.type,
+      ...(route.type === "tunnel" ? { dev: interfaceName } : {}),
+      text: routeText(route, interfaceName),
+    })),
+    wireguard: renderWireguard(desired),
+    nft: renderTable(desired.table),
+    cni: desired.cni && renderCni(desired.cni),
+    rejected,
+    waiting,
+  };
+}

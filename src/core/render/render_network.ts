@@ -1,0 +1,53 @@
+// DesiredState -> texts for wg, ip and the CNI runtime.
+
+import type { DesiredCni, DesiredState, Peer, Route } from "../desired/desired_state.ts";
+
+/** Our route protocol number: what `ip route show proto 146` lists is ours, and `cleanup` finds it. */
+export const ROUTE_PROTOCOL = 146;
+/** Behind every other route of the prefix. */
+const UNREACHABLE_METRIC = 32760;
+
+/** A route as `ip route` takes and this project compares it. */
+export function routeText(route: Route, interfaceName: string): string {
+  return route.type === "tunnel"
+    ? `${route.destination} dev ${interfaceName} proto ${ROUTE_PROTOCOL}`
+    : `unreachable ${route.destination} proto ${ROUTE_PROTOCOL} metric ${UNREACHABLE_METRIC}`;
+}
+
+/** Peer sections for `wg addconf`, which replaces the allowed IPs of the peers that it names and leaves the rest alone. */
+export function renderPeers(peers: readonly Peer[], keepaliveSeconds?: number): string {
+  return peers.map((peer) =>
+    [
+      "[Peer]",
+      `# ${peer.node}`,
+      `PublicKey = ${peer.publicKey}`,
+      `AllowedIPs = ${peer.allowedIps}`,
+      ...(peer.endpoint === undefined ? [] : [`Endpoint = ${peer.endpoint}`]),
+      ...(keepaliveSeconds === undefined ? [] : [`PersistentKeepalive = ${keepaliveSeconds}`]),
+      "",
+    ].join("\n")
+  ).join("\n");
+}
+
+/** The whole WireGuard configuration but the private key, for people and for `wg addconf`. */
+export function renderWireguard({ link, peers }: DesiredState): string {
+  return link === undefined ? "" : `[Interface]\nListenPort = ${link.port}\n\n${renderPeers(peers)}`;
+}
+
+/** The conflist: the original's with `mtu`. host-local keeps its leases on a tmpfs: they end with the boot, as pods do. */
+export function renderCni(cni: DesiredCni): string {
+  const isIpv6 = (prefix: string) => prefix.includes(":");
+  const routes = [
+    ...(cni.podCidrs.some(isIpv6) ? [{ dst: "::/0" }] : []),
+    ...(cni.podCidrs.every(isIpv6) ? [] : [{ dst: "0.0.0.0/0" }]),
+  ];
+  const ipam = {
+    type: "host-local",
+    routes,
+    dataDir: "/run/cni-ipam-state",
+    ranges: cni.podCidrs.map((subnet) => [{ subnet }]),
+  };
+  const ptp = { type: "ptp", ...(cni.mtuBytes === undefined ? {} : { mtu: cni.mtuBytes }), ipam };
+  const portmap = { type: "portmap", capabilities: { portMappings: true } };
+  return JSON.stringify({ cniVersion: "0.3.1", name: "wigglenet", plugins: [ptp, portmap] }, null, 2) + "\n";
+}

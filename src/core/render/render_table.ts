@@ -1,0 +1,95 @@
+// DesiredTable -> nft text. Structure comes from nft-templates/, members from parsed values: the two never mix.
+
+import filterNativeV4 from "../../../nft-templates/filter-native-v4.nft" with { type: "text" };
+import filterNativeV6 from "../../../nft-templates/filter-native-v6.nft" with { type: "text" };
+import filterTunnelV4 from "../../../nft-templates/filter-tunnel-v4.nft" with { type: "text" };
+import filterTunnelV6 from "../../../nft-templates/filter-tunnel-v6.nft" with { type: "text" };
+import forward from "../../../nft-templates/forward.nft" with { type: "text" };
+import guardV4 from "../../../nft-templates/guard-v4.nft" with { type: "text" };
+import guardV6 from "../../../nft-templates/guard-v6.nft" with { type: "text" };
+import masqueradeV4 from "../../../nft-templates/masquerade-v4.nft" with { type: "text" };
+import masqueradeV6 from "../../../nft-templates/masquerade-v6.nft" with { type: "text" };
+import sets from "../../../nft-templates/sets.nft" with { type: "text" };
+import toPodV4 from "../../../nft-templates/to-pod-v4.nft" with { type: "text" };
+import toPodV6 from "../../../nft-templates/to-pod-v6.nft" with { type: "text" };
+import { type DesiredTable, SET_NAMES, type SetName } from "../desired/desired_state.ts";
+
+const TEMPLATES: Readonly<Record<string, string>> = {
+  "sets": sets,
+  "forward": forward,
+  "to-pod-v4": toPodV4,
+  "to-pod-v6": toPodV6,
+  "guard-v4": guardV4,
+  "guard-v6": guardV6,
+  "filter-tunnel-v4": filterTunnelV4,
+  "filter-tunnel-v6": filterTunnelV6,
+  "filter-native-v4": filterNativeV4,
+  "filter-native-v6": filterNativeV6,
+  "masquerade-v4": masqueradeV4,
+  "masquerade-v6": masqueradeV6,
+};
+
+/** Name of our table, in family inet. */
+export const TABLE = "wigglenet";
+/** A dormant table that exists only while the structure is compared with what this nft makes of it. */
+export const REFERENCE_TABLE = "wigglenet-reference";
+
+/** The chains, rules and empty sets of the table, without the transaction around them. */
+export function renderStructure(table: DesiredTable): string {
+  const bodies = table.templates.map((name) => TEMPLATES[name]!);
+  const defines = Object.entries(table.defines).map(([name, value]) => `define ${name} = ${value}\n`);
+  return [...defines, ...bodies.map(withoutDefines)].join("");
+}
+
+/** A template's own defines make it a file of its own; here one value each stands on top. */
+function withoutDefines(template: string): string {
+  return template.replace(/^\s*(define .*|#.*)?\n/gm, "");
+}
+
+/** One transaction that replaces the table, or makes it: new set objects, all members. */
+export function renderTable(table: DesiredTable): string {
+  const members = SET_NAMES.map((name) => addElements(name, table.sets[name]));
+  return [`table inet ${TABLE}\n`, `delete table inet ${TABLE}\n`, renderStructure(table), ...members].join(
+    "",
+  );
+}
+
+/** The same structure as a dormant table of another name. */
+export function renderReference(table: DesiredTable): string {
+  // Each block says dormant: one that does not would wake the table, which the kernel refuses within a transaction.
+  return renderStructure(table).replaceAll(
+    `table inet ${TABLE} {`,
+    `table inet ${REFERENCE_TABLE} {\n\tflags dormant;`,
+  );
+}
+
+/** Members to add to and to delete from one set. */
+export interface SetDelta {
+  readonly name: SetName;
+  readonly added: readonly string[];
+  readonly deleted: readonly string[];
+}
+
+/** One transaction of deltas. */
+export function renderDeltas(deltas: readonly SetDelta[]): string {
+  return [
+    ...deltas.map(({ name, deleted }) => deleteElements(name, deleted)),
+    ...deltas.map(({ name, added }) => addElements(name, added)),
+  ].join("");
+}
+
+/**
+ * `add set` with elements appends to the existing set. Unlike `add element` it makes nft read nothing back
+ * (nft 1.0.6 lists every interval set of the host first: 60 ms at 20,000 elements).
+ */
+function addElements(name: SetName, elements: readonly string[]): string {
+  if (elements.length === 0) return "";
+  const type = name.endsWith("v4") ? "ipv4_addr" : "ipv6_addr";
+  return `add set inet ${TABLE} ${name} { type ${type}; flags interval; elements = { ${
+    elements.join(", ")
+  } }; }\n`;
+}
+
+function deleteElements(name: SetName, elements: readonly string[]): string {
+  return elements.length === 0 ? "" : `delete element inet ${TABLE} ${name} { ${elements.join(", ")} }\n`;
+}
