@@ -1,0 +1,69 @@
+// Lines of `nft monitor` and `ip monitor`: do they say something that we do not know yet? Our own changes are told
+// from foreign ones by state (what the line says is so already), never by process id.
+
+import { hostPrefix, parsePrefix } from "../net/prefix.ts";
+import { parseAddress } from "../net/address.ts";
+import { refused } from "../net/refusal.ts";
+import { ROUTE_PROTOCOL } from "../render/render_network.ts";
+import { TABLE } from "../render/render_table.ts";
+import type { ObservedState } from "./observed_state.ts";
+
+const ELEMENT = new RegExp(`^(add|delete) element inet ${TABLE} (\\S+) \\{ (\\S+)(?: .*)?\\}$`);
+const OURS = new RegExp(`\\binet ${TABLE}(\\s|$)`);
+
+/** True when a line of `nft monitor` concerns our table. */
+export function concernsTable(line: string): boolean {
+  return OURS.test(line);
+}
+
+/** True when a line about our table says what the observed state does not hold: the table must be read back. */
+export function surprisesTable(line: string, { table }: ObservedState): boolean {
+  const match = ELEMENT.exec(line.trim());
+  if (match === null || table === undefined) return true;
+  const [, verb, set, member] = match as unknown as [string, string, string, string];
+  const text = prefixText(member);
+  return text === undefined || (table.sets.get(set)?.has(text) ?? false) !== (verb === "add");
+}
+
+function prefixText(member: string): string | undefined {
+  const prefix = parsePrefix(member);
+  if (!refused(prefix)) return prefix.text;
+  const address = parseAddress(member);
+  return refused(address) ? undefined : hostPrefix(address).text;
+}
+
+/** What of the network is ours. */
+export interface NetworkConcern {
+  readonly interfaceName: string;
+  /** Destinations of our routes: a foreign route may take the place of one without a word about ours. */
+  readonly destinations: ReadonlySet<string>;
+}
+
+/** True when a line of `ip -o monitor` concerns our interface or routes. */
+export function concernsNetwork(line: string, { interfaceName, destinations }: NetworkConcern): boolean {
+  const words = line.split(/\s+/);
+  return words.slice(0, 3).some((word) => destinations.has(word)) ||
+    words.some((word) => word === interfaceName || word === `${interfaceName}:`) ||
+    words.includes("proto") && words[words.indexOf("proto") + 1] === String(ROUTE_PROTOCOL);
+}
+
+/** True when a line about our interface or routes says what the observed state does not hold. */
+export function surprisesNetwork(line: string, { routes }: ObservedState): boolean {
+  const isDeleted = line.startsWith("Deleted ");
+  const route = line.replace(/^Deleted /, "").replace(/^local .*|^broadcast .*/, "").trim();
+  const match = /^(unreachable )?(\S+) (?:dev (\S+) )?proto 146(?: scope \S+)?(?: metric (\d+))?( .*)?$/.exec(
+    route,
+  );
+  if (match === null) return true;
+  const [, unreachable, destination, dev, metric] = match;
+  const family = destination!.includes(":") ? 6 : 4;
+  const width = family === 4 ? 32 : 128;
+  const text = unreachable === undefined
+    ? `${prefixOr(destination!, width)} dev ${dev} proto 146`
+    : `unreachable ${prefixOr(destination!, width)} proto 146 metric ${metric}`;
+  return routes[family].has(text) === isDeleted;
+}
+
+function prefixOr(destination: string, width: number): string {
+  return destination.includes("/") ? destination : `${destination}/${width}`;
+}

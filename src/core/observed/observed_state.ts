@@ -1,0 +1,70 @@
+// What the host has, as far as it concerns us. Read back at start, at each audit and after anything foreign.
+
+/** A peer on the interface. */
+export interface ObservedPeer {
+  readonly publicKey: string;
+  /** Undefined: none known yet. */
+  readonly endpoint: string | undefined;
+  /** Sorted as desired, joined by commas. */
+  readonly allowedIps: string;
+  /** Seconds since 1970; 0: never. */
+  readonly handshakeSeconds: number;
+  readonly receivedBytes: number;
+  readonly sentBytes: number;
+  /** 0: off. */
+  readonly keepaliveSeconds: number;
+  /** We set none: a foreign one makes every handshake fail. */
+  readonly hasPresharedKey: boolean;
+  /** True when the endpoint was learned from an authenticated packet rather than set by somebody. */
+  readonly isRoamed: boolean;
+}
+
+/** WireGuard's own state; never holds a private key. */
+export interface ObservedWireguard {
+  readonly publicKey: string;
+  readonly port: number;
+  /** We set none: a foreign one may route WireGuard's packets anywhere. */
+  readonly hasMark: boolean;
+  readonly peers: ReadonlyMap<string, ObservedPeer>;
+}
+
+/** The network interface of our name. */
+export interface ObservedLink {
+  /** `wireguard`, `tun`, or what else `ip -d link` says. */
+  readonly kind: string;
+  readonly mtuBytes: number;
+  readonly isUp: boolean;
+  /** Global addresses with their length. */
+  readonly addresses: ReadonlySet<string>;
+}
+
+/** Our table. */
+export interface ObservedTable {
+  /** Chains, rules and set declarations as canonical JSON. */
+  readonly structure: string;
+  /** Members by set name, canonical prefixes. */
+  readonly sets: ReadonlyMap<string, ReadonlySet<string>>;
+}
+
+/** The CNI file as a reader finds it. */
+export interface ObservedCni {
+  /** Undefined: no file, or a link to nowhere. */
+  readonly text: string | undefined;
+  /** Where the path links to; undefined: it is no link. */
+  readonly linkTarget: string | undefined;
+}
+
+/** Each part is undefined when the host does not have it. */
+export interface ObservedState {
+  readonly link: ObservedLink | undefined;
+  /** Undefined also when nobody serves the interface. */
+  readonly wireguard: ObservedWireguard | undefined;
+  /** Process ids of the wireguard-go that serves our interface in this network namespace. */
+  readonly userspacePids: readonly number[];
+  /** As {@link routeText} prints them. */
+  readonly routes: { readonly 4: ReadonlySet<string>; readonly 6: ReadonlySet<string> };
+  readonly table: ObservedTable | undefined;
+  /** The wanted structure as this host's nft prints it; undefined: nft refused it. */
+  readonly reference: string | undefined;
+  readonly cni: ObservedCni;
+}

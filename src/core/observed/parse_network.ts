@@ -1,0 +1,118 @@
+// Output of `wg show NAME dump` and `ip -j` -> ObservedState parts.
+
+import type { Family } from "../net/address.ts";
+import { comparePrefixes, parsePrefix, type Prefix } from "../net/prefix.ts";
+import { refused } from "../net/refusal.ts";
+import { ROUTE_PROTOCOL } from "../render/render_network.ts";
+import type { ObservedLink, ObservedPeer, ObservedWireguard } from "./observed_state.ts";
+
+/** A session is at most this old while both sides live (WireGuard's REJECT_AFTER_TIME). */
+export const SESSION_SECONDS = 180;
+
+/**
+ * Reads `wg show NAME dump`. The private and preshared keys in it are dropped at once.
+ * @param last the previous state: tells an endpoint that moved with the peer's packets from one that somebody set
+ * @throws SyntaxError when a line has not the fields that wg prints
+ */
+export function parseWireguard(dump: string, last: ObservedWireguard | undefined): ObservedWireguard {
+  const [head, ...lines] = dump.split("\n").filter((line) => line !== "");
+  const [, publicKey, port, mark] = head?.split("\t") ?? [];
+  if (publicKey === undefined || !/^\d+$/.test(port ?? "")) {
+    throw new SyntaxError("wg printed no interface line");
+  }
+  const peers = new Map<string, ObservedPeer>();
+  for (const line of lines) {
+    const peer = parsePeer(line.split("\t"), last);
+    peers.set(peer.publicKey, peer);
+  }
+  return { publicKey, port: Number(port), hasMark: mark !== "off", peers };
+}
+
+function parsePeer(fields: readonly string[], state: ObservedWireguard | undefined): ObservedPeer {
+  const [publicKey, presharedKey, endpoint, allowed, handshake, received, sent, keepalive] = fields;
+  if (publicKey === undefined || keepalive === undefined) {
+    throw new SyntaxError("wg printed an incomplete peer line");
+  }
+  const last = state?.peers.get(publicKey);
+  const receivedBytes = Number(received);
+  const known = endpoint === "(none)" ? undefined : endpoint;
+  return {
+    publicKey,
+    endpoint: known,
+    allowedIps: allowed === last?.allowedIps ? last!.allowedIps : canonicalAllowedIps(allowed!),
+    handshakeSeconds: Number(handshake),
+    receivedBytes,
+    sentBytes: Number(sent),
+    keepaliveSeconds: keepalive === "off" ? 0 : Number(keepalive),
+    hasPresharedKey: presharedKey !== "(none)",
+    isRoamed: last === undefined
+      ? true
+      : last.endpoint === known
+      ? last.isRoamed
+      : receivedBytes > last.receivedBytes,
+  };
+}
+
+function canonicalAllowedIps(text: string): string {
+  if (text === "(none)") return "";
+  const prefixes = text.split(",").map(parsePrefix).filter((prefix): prefix is Prefix => !refused(prefix));
+  return prefixes.sort(comparePrefixes).map((prefix) => prefix.text).join(",");
+}
+
+interface LinkJson {
+  readonly ifname?: string;
+  readonly mtu?: number;
+  readonly flags?: readonly string[];
+  readonly linkinfo?: { readonly info_kind?: string };
+  readonly addr_info?: readonly {
+    readonly scope?: string;
+    readonly local?: string;
+    readonly prefixlen?: number;
+  }[];
+}
+
+/** Reads `ip -j -d address show dev NAME`; undefined when it lists nothing. */
+export function parseLink(json: string): ObservedLink | undefined {
+  const [link] = listOf(json) as LinkJson[];
+  if (link?.ifname === undefined) return undefined;
+  const global = (link.addr_info ?? []).filter(({ scope }) => scope === "global");
+  return {
+    kind: link.linkinfo?.info_kind ?? "physical",
+    mtuBytes: link.mtu ?? 0,
+    isUp: link.flags?.includes("UP") ?? false,
+    addresses: new Set(global.map(({ local, prefixlen }) => `${local}/${prefixlen}`)),
+  };
+}
+
+interface RouteJson {
+  readonly type?: string;
+  readonly dst: string;
+  readonly dev?: string;
+  readonly gateway?: string;
+  readonly metric?: number;
+}
+
+/** Reads `ip -j -4|-6 route show proto 146`: routes as `routeText` prints them. */
+export function parseRoutes(json: string, family: Family): Set<string> {
+  return new Set((listOf(json) as RouteJson[]).map((route) => routeTextOf(route, family)));
+}
+
+function routeTextOf({ type, dst, dev, gateway, metric }: RouteJson, family: Family): string {
+  const isUnicast = type === undefined || type === "unicast";
+  const implied = isUnicast ? (family === 4 ? 0 : 1024) : 0;
+  return [
+    isUnicast ? [] : [type],
+    [dst.includes("/") || dst === "default" ? dst : `${dst}/${family === 4 ? 32 : 128}`],
+    gateway === undefined ? [] : ["via", gateway],
+    isUnicast && dev !== undefined ? ["dev", dev] : [],
+    ["proto", ROUTE_PROTOCOL],
+    metric === undefined || metric === implied ? [] : ["metric", metric],
+  ].flat().join(" ");
+}
+
+/** `ip -j` prints nothing at all, or a list with empty objects, when it has nothing to list. */
+function listOf(json: string): unknown[] {
+  const list: unknown = json.trim() === "" ? [] : JSON.parse(json);
+  if (!Array.isArray(list)) throw new SyntaxError("ip printed no JSON list");
+  return list.filter((item) => typeof item === "object" && item !== null && Object.keys(item).length > 0);
+}

@@ -1,0 +1,185 @@
+// DesiredState and ObservedState -> Plan. Additions before deletions; the guard stands before anything carries packets.
+
+import type { DesiredState } from "../desired/desired_state.ts";
+import { SET_NAMES } from "../desired/desired_state.ts";
+import type { ObservedState } from "../observed/observed_state.ts";
+import { renderCni, routeText } from "../render/render_network.ts";
+import { renderDeltas, renderTable, type SetDelta } from "../render/render_table.ts";
+import { diffLink, foreignKind } from "./diff_link.ts";
+import { diffPeers } from "./diff_peers.ts";
+import { type Change, type Plan, STAGE, type Step } from "./plan.ts";
+
+/**
+ * What must be done so that the host has what is wanted.
+ * @param nowSeconds seconds since 1970, to tell living WireGuard sessions from dead ones
+ */
+export function diff(desired: DesiredState, observed: ObservedState, nowSeconds: number): Plan {
+  const blocked = foreignKind(desired, observed);
+  const steps = [
+    ...diffTable(desired, observed),
+    ...(blocked === undefined
+      ? [...diffLink(desired, observed), ...diffPeers(desired, observed, nowSeconds)]
+      : []),
+    ...(blocked === undefined ? diffRoutes(desired, observed) : []),
+    ...diffCni(desired, observed),
+  ];
+  return {
+    steps: steps.sort((a, b) => a.stage - b.stage),
+    waiting: blocked === undefined ? desired.waiting : [...desired.waiting, blocked],
+    rejected: desired.rejected,
+  };
+}
+
+function diffTable({ table }: DesiredState, { table: observed, reference }: ObservedState): Step[] {
+  const reason = observed === undefined
+    ? "missing"
+    : observed.structure !== reference
+    ? "its rules differ"
+    : undefined;
+  if (observed === undefined || reason !== undefined) return [replaceTable(table, reason ?? "missing")];
+  const deltas = SET_NAMES.map((name): SetDelta => {
+    const members = observed.sets.get(name) ?? new Set();
+    const wanted = new Set(table.sets[name]);
+    return {
+      name,
+      added: table.sets[name].filter((text) => !members.has(text)),
+      deleted: [...members].filter((text) => !wanted.has(text)).sort(),
+    };
+  }).filter(({ added, deleted }) => added.length + deleted.length > 0);
+  // A member that is no prefix cannot be deleted by its text.
+  if (deltas.some(({ deleted }) => deleted.some((text) => !text.includes("/")))) {
+    return [replaceTable(table, "a set has members that are not prefixes")];
+  }
+  return deltas.length === 0 ? [] : [deltaStep(deltas)];
+}
+
+function replaceTable(table: DesiredState["table"], reason: string): Step {
+  const changes: Change[] = [{
+    op: "~",
+    kind: "table",
+    target: "inet wigglenet",
+    text: table.templates.join(" "),
+    reason,
+  }];
+  for (const name of SET_NAMES) {
+    if (table.sets[name].length > 0) {
+      changes.push({ op: "+", kind: "element", target: name, text: table.sets[name].join(", "), reason });
+    }
+  }
+  const input = renderTable(table);
+  return {
+    part: "table",
+    stage: STAGE.table,
+    needs: [],
+    changes,
+    actions: [{ kind: "run", program: "nft", args: ["-f"], input }],
+  };
+}
+
+/** One transaction: early when it adds (guard before routes), late when it only deletes (routes first). */
+function deltaStep(deltas: readonly SetDelta[]): Step {
+  const changes = deltas.flatMap(({ name, added, deleted }): Change[] => [
+    ...added.map((text): Change => ({ op: "+", kind: "element", target: name, text, reason: "missing" })),
+    ...deleted.map((text): Change => ({
+      op: "-",
+      kind: "element",
+      target: name,
+      text,
+      reason: "not wanted",
+    })),
+  ]);
+  return {
+    part: "table",
+    stage: deltas.some(({ added }) => added.length > 0) ? STAGE.table : STAGE.tableDeletions,
+    needs: [],
+    changes,
+    actions: [{ kind: "run", program: "nft", args: ["-f"], input: renderDeltas(deltas) }],
+    confirms: { elements: deltas },
+  };
+}
+
+function diffRoutes(desired: DesiredState, observed: ObservedState): Step[] {
+  const name = desired.interfaceName;
+  return ([4, 6] as const).flatMap((family) => {
+    const wanted = desired.routes.filter((route) => route.family === family);
+    const texts = new Set(wanted.map((route) => routeText(route, name)));
+    const present = observed.routes[family];
+    const [behind, tunnel] = ["unreachable", "tunnel"].map((type) =>
+      wanted.filter((route) => route.type === type).map((route) => routeText(route, name)).filter((text) =>
+        !present.has(text)
+      )
+    ) as [string[], string[]];
+    const gone = [...present].filter((text) => !texts.has(text)).sort();
+    return [
+      ...routeStep({ family, verb: "replace", stage: STAGE.link }, behind),
+      ...routeStep({ family, verb: "replace", stage: STAGE.tunnel }, tunnel),
+      ...routeStep({ family, verb: "del", stage: STAGE.deletions }, gone),
+    ];
+  });
+}
+
+interface RouteBatch {
+  readonly family: 4 | 6;
+  readonly verb: "replace" | "del";
+  readonly stage: number;
+}
+
+function routeStep({ family, verb, stage }: RouteBatch, texts: readonly string[]): Step[] {
+  if (texts.length === 0) return [];
+  const isAdded = verb === "replace";
+  const change = (text: string): Change => ({
+    op: isAdded ? "+" : "-",
+    kind: "route",
+    target: "",
+    text,
+    reason: isAdded ? "missing" : "not wanted",
+  });
+  // A route that vanished meanwhile must not keep the others from being deleted: -force goes on and still reports it.
+  const args = [`-${family}`, ...(isAdded ? [] : ["-force"]), "-batch"];
+  const input = texts.map((text) => `route ${verb} ${text}\n`).join("");
+  return [{
+    part: "routes",
+    stage,
+    needs: stage === STAGE.tunnel ? ["link"] : [],
+    changes: texts.map(change),
+    actions: [{ kind: "run", program: "ip", args, input }],
+    confirms: { routes: { family, added: isAdded ? texts : [], deleted: isAdded ? [] : texts } },
+  }];
+}
+
+/**
+ * The file itself stands in /run, and the CNI folder holds a link to it: a booted node has no pod network before
+ * the agent has run (docs/decisions/0004).
+ */
+function diffCni({ cni }: DesiredState, { cni: observed }: ObservedState): Step[] {
+  if (cni === undefined) return [];
+  const text = renderCni(cni);
+  const path = cniTarget(cni.path);
+  const reason = observed.text === undefined
+    ? "missing"
+    : observed.text !== text
+    ? "its content differs"
+    : observed.linkTarget !== path
+    ? "it is no link into /run"
+    : undefined;
+  if (reason === undefined) return [];
+  const op = observed.text === undefined ? "+" : "~";
+  return [{
+    part: "cni",
+    stage: STAGE.cni,
+    needs: ["table"],
+    changes: [{
+      op,
+      kind: "cni",
+      target: cni.path,
+      text: `${cni.podCidrs.join(", ")}, mtu ${cni.mtuBytes}`,
+      reason,
+    }],
+    actions: [{ kind: "writeFile", path, text, linkFrom: cni.path }],
+  }];
+}
+
+/** Where the CNI path links to: named after it, so that two paths never share a file. */
+export function cniTarget(path: string): string {
+  return `/run/wigglenet/cni${path.replaceAll("/", "-")}`;
+}

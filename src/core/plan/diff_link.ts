@@ -1,0 +1,156 @@
+// The interface of the tunnel: there, of the right kind, served, with our key and port, addressed and up.
+
+import type { DesiredLink, DesiredState, Waiting } from "../desired/desired_state.ts";
+import type { ObservedState } from "../observed/observed_state.ts";
+import { type Action, type Change, STAGE, type Step } from "./plan.ts";
+
+/** The kind of interface that each implementation uses, as `ip -d link` names it. */
+export const LINK_KIND = { kernel: "wireguard", userspace: "tun" } as const;
+
+/** An interface of our name that is not ours to use. */
+export function foreignKind({ link }: DesiredState, observed: ObservedState): Waiting | undefined {
+  if (link === undefined || observed.link === undefined) return undefined;
+  const kind = LINK_KIND[link.implementation];
+  if (observed.link.kind === kind) return undefined;
+  return {
+    what: `interface ${link.name}`,
+    why: `it exists with kind ${observed.link.kind}, wanted is ${kind}`,
+    next: `remove it (ip link del ${link.name}) or choose another WIGGLENET_IFACE_NAME`,
+  };
+}
+
+/** Steps for the interface itself. */
+export function diffLink(desired: DesiredState, observed: ObservedState): Step[] {
+  const { link } = desired;
+  if (link === undefined) return removeLink(desired.interfaceName, observed);
+  return [
+    ...createLink(link, observed),
+    ...serveLink(link, observed),
+    ...inOrder([...configureWireguard(link, observed), ...configureLink(link, observed)]),
+  ];
+}
+
+/** One step of several of the same stage: its actions run one after the other. */
+function inOrder(steps: readonly Step[]): Step[] {
+  if (steps.length === 0) return [];
+  return [
+    linkStep(
+      STAGE.configure,
+      steps.flatMap(({ changes }) => changes),
+      steps.flatMap(({ actions }) => actions),
+    ),
+  ];
+}
+
+/** What a tunnel left behind when no family uses it any more. */
+function removeLink(name: string, observed: ObservedState): Step[] {
+  const kinds: readonly string[] = Object.values(LINK_KIND);
+  if (observed.link === undefined || !kinds.includes(observed.link.kind)) return [];
+  const ends = observed.userspacePids.map((pid): Action => ({ kind: "end", pid, interfaceName: name }));
+  const change: Change = {
+    op: "-",
+    kind: "interface",
+    target: name,
+    text: observed.link.kind,
+    reason: "no family is tunnelled",
+  };
+  return [
+    linkStep(STAGE.deletions, [change], [...ends, {
+      kind: "run",
+      program: "ip",
+      args: ["link", "del", "dev", name],
+    }]),
+  ];
+}
+
+function linkStep(stage: number, changes: readonly Change[], actions: readonly Action[]): Step {
+  return { part: "link", stage, needs: stage === STAGE.link ? [] : ["link"], changes, actions };
+}
+
+function createLink({ name, implementation }: DesiredLink, observed: ObservedState): Step[] {
+  if (observed.link !== undefined) return [];
+  const kind = LINK_KIND[implementation];
+  // An old wireguard-go takes over a second to notice that its interface is gone: end it first.
+  const ends = observed.userspacePids.map((pid): Action => ({ kind: "end", pid, interfaceName: name }));
+  const args = implementation === "kernel"
+    ? ["link", "add", "dev", name, "type", "wireguard"]
+    : ["tuntap", "add", "dev", name, "mode", "tun"];
+  const change: Change = { op: "+", kind: "interface", target: name, text: kind, reason: "missing" };
+  return [linkStep(STAGE.link, [change], [...ends, { kind: "run", program: "ip", args }])];
+}
+
+function serveLink({ name, implementation }: DesiredLink, observed: ObservedState): Step[] {
+  if (implementation === "kernel" || (observed.wireguard !== undefined && observed.link !== undefined)) {
+    return [];
+  }
+  const ends = observed.link === undefined
+    ? []
+    : observed.userspacePids.map((pid): Action => ({ kind: "end", pid, interfaceName: name }));
+  const change: Change = {
+    op: "+",
+    kind: "process",
+    target: name,
+    text: `wireguard-go -f ${name}`,
+    reason: "not running",
+  };
+  return [linkStep(STAGE.serve, [change], [...ends, { kind: "serve", interfaceName: name }])];
+}
+
+function configureWireguard(
+  { name, port, publicKey, privateKeyPath }: DesiredLink,
+  observed: ObservedState,
+): Step[] {
+  const has = observed.link === undefined ? undefined : observed.wireguard;
+  const isKeyWrong = publicKey !== undefined && has?.publicKey !== publicKey;
+  if (has?.port === port && !isKeyWrong && !has.hasMark) return [];
+  const reason = has === undefined
+    ? "not configured"
+    : isKeyWrong
+    ? "its key differs"
+    : has.hasMark
+    ? "it has a firewall mark"
+    : `it listens on ${has.port}`;
+  const text = `listen port ${port}, key of ${privateKeyPath}`;
+  const args = ["set", name, "listen-port", String(port), "fwmark", "0", "private-key", privateKeyPath];
+  const change: Change = { op: "~", kind: "interface", target: name, text, reason };
+  return [linkStep(STAGE.configure, [change], [{ kind: "run", program: "wg", args }])];
+}
+
+function configureLink(link: DesiredLink, observed: ObservedState): Step[] {
+  const { name, mtuBytes, addresses } = link;
+  const wanted = new Set(addresses);
+  const has = observed.link?.addresses ?? new Set<string>();
+  const missing = addresses.filter((address) => !has.has(address));
+  const surplus = [...has].filter((address) => !wanted.has(address)).sort();
+  const lines = missing.map((address) => `address replace ${address} dev ${name}`);
+  const changes = missing.map((text): Change => ({
+    op: "+",
+    kind: "address",
+    target: name,
+    text,
+    reason: "missing",
+  }));
+  // wireguard-go sets an MTU of its own when it starts.
+  const isNew = observed.link === undefined || observed.wireguard === undefined;
+  const isAttributeWrong = isNew || observed.link?.mtuBytes !== mtuBytes || !observed.link.isUp;
+  if (isAttributeWrong) {
+    lines.push(`link set dev ${name} mtu ${mtuBytes} up`);
+    const reason = isNew || observed.link === undefined
+      ? "new"
+      : `it is ${observed.link.isUp ? "up" : "down"} with mtu ${observed.link.mtuBytes}`;
+    changes.push({ op: "~", kind: "interface", target: name, text: `mtu ${mtuBytes}, up`, reason });
+  }
+  for (const text of surplus) {
+    lines.push(`address del ${text} dev ${name}`);
+    changes.push({ op: "-", kind: "address", target: name, text, reason: "not wanted" });
+  }
+  if (changes.length === 0) return [];
+  return [
+    linkStep(STAGE.configure, changes, [{
+      kind: "run",
+      program: "ip",
+      args: ["-batch"],
+      input: lines.join("\n") + "\n",
+    }]),
+  ];
+}

@@ -1,0 +1,141 @@
+// Peers. Whatever is added starts the handshake itself: turning the keepalive on sends one packet at once, then it
+// goes off again. A session that works is never touched.
+
+import type { DesiredState, Peer } from "../desired/desired_state.ts";
+import type { ObservedPeer, ObservedState, ObservedWireguard } from "../observed/observed_state.ts";
+import { SESSION_SECONDS } from "../observed/parse_network.ts";
+import { renderPeers } from "../render/render_network.ts";
+import { type Action, type Change, STAGE, type Step } from "./plan.ts";
+
+/** Any value above 0 sends the first packet; this one is WireGuard's usual. */
+const KICK_SECONDS = 25;
+/** Peers on one command line: far below the kernel's 2 MiB of arguments. */
+const PEERS_PER_COMMAND = 1000;
+
+/** Steps for the peers of the interface. */
+export function diffPeers(
+  { link, peers }: DesiredState,
+  observed: ObservedState,
+  nowSeconds: number,
+): Step[] {
+  if (link === undefined) return [];
+  const state = observed.link === undefined ? undefined : observed.wireguard;
+  const found = state?.peers ?? new Map<string, ObservedPeer>();
+  const wanted = new Set<string>(peers.map(({ publicKey }) => publicKey));
+  const replaced: Peer[] = [];
+  const touched: Touch[] = [];
+  for (const peer of peers) {
+    const has = found.get(peer.publicKey);
+    if (has === undefined || has.allowedIps !== peer.allowedIps) replaced.push(peer);
+    if (has !== undefined) touched.push(...touch(peer, has, nowSeconds));
+  }
+  const surplus = [...found.keys()].filter((key) => !wanted.has(key)).sort();
+  return [
+    ...replaceStep(link.name, replaced, state),
+    ...touchStep(link.name, touched),
+    ...removeStep(link.name, surplus),
+  ];
+}
+
+function replaceStep(name: string, peers: readonly Peer[], state: ObservedWireguard | undefined): Step[] {
+  if (peers.length === 0) return [];
+  const changes = peers.map((peer): Change => {
+    const has = state?.peers.get(peer.publicKey);
+    const text = `${peer.publicKey} at ${
+      peer.endpoint ?? "an endpoint that it must show"
+    } for ${peer.allowedIps}`;
+    const reason = has === undefined ? "missing" : `allowed IPs are ${has.allowedIps || "none"}`;
+    return { op: has === undefined ? "+" : "~", kind: "peer", target: peer.node, text, reason };
+  });
+  return [{
+    part: "wireguard",
+    stage: STAGE.tunnel,
+    needs: ["link"],
+    changes,
+    actions: [
+      {
+        kind: "run",
+        program: "wg",
+        args: ["addconf", name],
+        input: renderPeers(peers, KICK_SECONDS),
+      },
+      ...wgSet(name, peers.map(({ publicKey }) => ["peer", publicKey, "persistent-keepalive", "off"])),
+    ],
+    confirms: { peers: { set: peers, removed: [] } },
+  }];
+}
+
+interface Touch {
+  readonly peer: Peer;
+  readonly change: Change;
+  readonly args: readonly string[];
+}
+
+function touch(peer: Peer, has: ObservedPeer, nowSeconds: number): Touch[] {
+  const isAlive = nowSeconds - has.handshakeSeconds < SESSION_SECONDS;
+  const isMisplaced = peer.endpoint !== undefined && peer.endpoint !== has.endpoint &&
+    !(has.isRoamed && isAlive);
+  const args: string[] = [];
+  const reasons: string[] = [];
+  if (isMisplaced) {
+    args.push("endpoint", peer.endpoint!);
+    reasons.push(`endpoint is ${has.endpoint ?? "unknown"}`);
+  }
+  if (has.keepaliveSeconds !== 0) {
+    args.push("persistent-keepalive", "off");
+    reasons.push(`keepalive is ${has.keepaliveSeconds} s`);
+  }
+  if (has.hasPresharedKey) {
+    args.push("preshared-key", "/dev/null"); // an empty file removes it
+    reasons.push("it has a preshared key");
+  }
+  if (args.length === 0) return [];
+  const text = isMisplaced ? `endpoint ${peer.endpoint}` : "no keepalive, no preshared key";
+  return [{
+    peer: isMisplaced ? peer : { ...peer, endpoint: has.endpoint },
+    change: { op: "~", kind: "peer", target: peer.node, text, reason: reasons.join(", ") },
+    args: ["peer", peer.publicKey, ...args],
+  }];
+}
+
+function touchStep(name: string, touched: readonly Touch[]): Step[] {
+  if (touched.length === 0) return [];
+  return [{
+    part: "wireguard",
+    stage: STAGE.deletions,
+    needs: ["link"],
+    changes: touched.map(({ change }) => change),
+    actions: wgSet(name, touched.map(({ args }) => args)),
+    confirms: { peers: { set: touched.map(({ peer }) => peer), removed: [] } },
+  }];
+}
+
+function removeStep(name: string, keys: readonly string[]): Step[] {
+  if (keys.length === 0) return [];
+  return [{
+    part: "wireguard",
+    stage: STAGE.deletions,
+    needs: ["link"],
+    changes: keys.map((key): Change => ({
+      op: "-",
+      kind: "peer",
+      target: key,
+      text: key,
+      reason: "not wanted",
+    })),
+    actions: wgSet(name, keys.map((key) => ["peer", key, "remove"])),
+    confirms: { peers: { set: [], removed: keys } },
+  }];
+}
+
+function wgSet(name: string, peers: readonly (readonly string[])[]): Action[] {
+  const actions: Action[] = [];
+  for (let i = 0; i < peers.length; i += PEERS_PER_COMMAND) {
+    actions.push({
+      kind: "run",
+      program: "wg",
+      args: ["set", name, ...peers.slice(i, i + PEERS_PER_COMMAND).flat()],
+    });
+  }
+  return actions;
+}

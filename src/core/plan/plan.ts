@@ -1,0 +1,81 @@
+// A Plan says everything that apply does, in order, with its text: apply has no choice left.
+
+import type { Peer, Waiting } from "../desired/desired_state.ts";
+import type { Rejected } from "../nodes/node.ts";
+
+/** What is shown of one difference. */
+export interface Change {
+  readonly op: "+" | "-" | "~";
+  /** `table`, `element`, `interface`, `process`, `address`, `route`, `peer`, `cni`. */
+  readonly kind: string;
+  /** What of that kind: a set's name, an interface, a node. */
+  readonly target: string;
+  /** The wanted value, or the one that goes. */
+  readonly text: string;
+  readonly reason: string;
+}
+
+/** One effect on the host. The input of `run` is a file whose path comes last: a killed agent leaves no half-read pipe. */
+export type Action =
+  | {
+    readonly kind: "run";
+    readonly program: "nft" | "wg" | "ip";
+    readonly args: readonly string[];
+    readonly input?: string;
+  }
+  /** Starts wireguard-go, detached, and waits until it serves the interface. */
+  | { readonly kind: "serve"; readonly interfaceName: string }
+  | { readonly kind: "end"; readonly pid: number; readonly interfaceName: string }
+  | { readonly kind: "writeFile"; readonly path: string; readonly text: string; readonly linkFrom: string };
+
+/** What a step is about; a failure of one blocks the steps that need it. */
+export type Part = "table" | "link" | "wireguard" | "routes" | "cni";
+
+/** Order of the steps. */
+export const STAGE = {
+  table: 0,
+  link: 1,
+  serve: 2,
+  configure: 3,
+  tunnel: 4,
+  deletions: 5,
+  tableDeletions: 6,
+  cni: 7,
+} as const;
+
+/** Changes that are made together. */
+export interface Step {
+  readonly part: Part;
+  /** Steps of equal stage run at once, lower stages first. */
+  readonly stage: number;
+  readonly needs: readonly Part[];
+  readonly changes: readonly Change[];
+  readonly actions: readonly Action[];
+  /** What the host has afterwards, where that is certain; without it the part is read back. */
+  readonly confirms?: Confirmation;
+}
+
+/** Members, routes and peers that a step adds and deletes. */
+export interface Confirmation {
+  readonly elements?: readonly {
+    readonly name: string;
+    readonly added: readonly string[];
+    readonly deleted: readonly string[];
+  }[];
+  readonly routes?: {
+    readonly family: 4 | 6;
+    readonly added: readonly string[];
+    readonly deleted: readonly string[];
+  };
+  readonly peers?: {
+    readonly set: readonly Peer[];
+    readonly removed: readonly string[];
+  };
+}
+
+/** Empty steps: in sync. */
+export interface Plan {
+  readonly steps: readonly Step[];
+  readonly waiting: readonly Waiting[];
+  readonly rejected: readonly Rejected[];
+}

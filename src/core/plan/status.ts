@@ -1,0 +1,88 @@
+// What `wigglenet status` answers, built from plain values. Documented in README; fields are only ever added.
+
+import type { DesiredState, Waiting } from "../desired/desired_state.ts";
+import type { Rejected } from "../nodes/node.ts";
+import type { ObservedState } from "../observed/observed_state.ts";
+
+/** A peer as `status` shows it. */
+export interface PeerStatus {
+  readonly node: string;
+  readonly publicKey: string;
+  readonly endpoint: string | undefined;
+  readonly allowedIps: readonly string[];
+  /** Seconds since 1970; 0: never. */
+  readonly handshakeSeconds: number;
+  readonly receivedBytes: number;
+  readonly sentBytes: number;
+}
+
+/** The answer of the agent's socket, and of `status --json`. */
+export interface Status {
+  readonly node: string;
+  readonly version: string;
+  readonly source: {
+    readonly paths: readonly string[];
+    readonly isComplete: boolean;
+    readonly objects: number;
+    readonly problems: readonly { readonly path: string; readonly reason: string }[];
+  };
+  readonly peers: readonly PeerStatus[];
+  readonly applied: {
+    readonly isInSync: boolean;
+    readonly steps: number;
+    /** Milliseconds since 1970; undefined: nothing was applied yet. */
+    readonly lastMs: number | undefined;
+    readonly failing: Readonly<Record<string, { readonly error: string; readonly retryAtMs: number }>>;
+  };
+  readonly rejected: readonly Rejected[];
+  readonly waiting: readonly Waiting[];
+  /** Repaired differences by kind, since the start. */
+  readonly drift: Readonly<Record<string, number>>;
+}
+
+/** Peers in the order of their nodes' names. */
+export function peerStatuses(
+  desired: DesiredState | undefined,
+  observed: ObservedState | undefined,
+): PeerStatus[] {
+  const statuses = (desired?.peers ?? []).map((peer): PeerStatus => {
+    const has = observed?.wireguard?.peers.get(peer.publicKey);
+    return {
+      node: peer.node,
+      publicKey: peer.publicKey,
+      endpoint: has?.endpoint ?? peer.endpoint,
+      allowedIps: peer.allowedIps.split(","),
+      handshakeSeconds: has?.handshakeSeconds ?? 0,
+      receivedBytes: has?.receivedBytes ?? 0,
+      sentBytes: has?.sentBytes ?? 0,
+    };
+  });
+  return statuses.sort((a, b) => a.node < b.node ? -1 : 1);
+}
+
+/** The status for people. */
+export function describeStatus(status: Status, nowSeconds: number): string[] {
+  const { source, applied } = status;
+  const drift = Object.entries(status.drift).map(([kind, count]) => `${count} ${kind}`).join(", ");
+  return [
+    `node ${status.node}, wigglenet ${status.version}: ${applied.isInSync ? "in sync" : "not in sync"}`,
+    `source ${source.paths.join(", ")}: ${source.objects} objects${
+      source.isComplete ? "" : ", not complete yet"
+    }`,
+    ...source.problems.map(({ path, reason }) => `  ! ${path}: ${reason}`),
+    `${status.peers.length} peers`,
+    ...status.peers.map((peer) =>
+      `  ${peer.node} ${peer.endpoint ?? "(no endpoint)"} ${handshakeText(peer, nowSeconds)}`
+    ),
+    ...Object.entries(applied.failing).map(([part, { error }]) => `failing: ${part}: ${error}`),
+    ...status.rejected.map(({ node, claim, reason }) => `rejected: ${node}: ${claim}: ${reason}`),
+    ...status.waiting.map(({ what, why, next }) => `waiting: ${what}: ${why}; ${next}`),
+    drift === "" ? "no drift repaired" : `drift repaired: ${drift}`,
+  ];
+}
+
+function handshakeText({ handshakeSeconds }: PeerStatus, nowSeconds: number): string {
+  return handshakeSeconds === 0
+    ? "no handshake yet"
+    : `handshake ${Math.max(0, Math.round(nowSeconds - handshakeSeconds))} s ago`;
+}
