@@ -1,0 +1,68 @@
+// Carries out a Plan, stage by stage, and reports what happened. Goes on past a failed step where the rest is independent.
+
+import type { Action, Part, Plan, Step } from "../core/plan/plan.ts";
+import { run } from "./command.ts";
+import { linkAtomically, withInput, writeAtomically } from "./files.ts";
+import { endServer, serve } from "./wireguard_go.ts";
+
+/** What became of a step. */
+export interface Outcome {
+  readonly step: Step;
+  /** Undefined: it succeeded. */
+  readonly error: Error | undefined;
+  readonly durationMs: number;
+}
+
+/**
+ * Applies the steps in order of their stages; those of one stage run at once.
+ * @param failing parts that are backing off: their steps, and those that need them, are left out
+ * @returns an outcome for each step that was tried
+ */
+export async function apply(plan: Plan, failing: ReadonlySet<Part>): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
+  const failed = new Set(failing);
+  for (const stage of stagesOf(plan.steps)) {
+    const due = stage.filter(({ part, needs }) =>
+      !failed.has(part) && !needs.some((need) => failed.has(need))
+    );
+    const done = await Promise.all(due.map(applyStep));
+    for (const outcome of done) if (outcome.error !== undefined) failed.add(outcome.step.part);
+    outcomes.push(...done);
+  }
+  return outcomes;
+}
+
+function stagesOf(steps: readonly Step[]): Step[][] {
+  const stages = new Map<number, Step[]>();
+  for (const step of steps) stages.set(step.stage, [...stages.get(step.stage) ?? [], step]);
+  return [...stages].sort(([a], [b]) => a - b).map(([, list]) => list);
+}
+
+async function applyStep(step: Step): Promise<Outcome> {
+  const start = performance.now();
+  let error: Error | undefined;
+  try {
+    for (const action of step.actions) await act(action);
+  } catch (thrown) {
+    error = thrown instanceof Error ? thrown : new Error(String(thrown));
+  }
+  return { step, error, durationMs: performance.now() - start };
+}
+
+async function act(action: Action): Promise<void> {
+  switch (action.kind) {
+    case "run": {
+      const { program, args, input } = action;
+      if (input === undefined) await run({ program, args });
+      else await withInput(input, (path) => run({ program, args: [...args, path] }));
+      return;
+    }
+    case "serve":
+      return await serve(action.interfaceName);
+    case "end":
+      return await endServer(action.pid, action.interfaceName);
+    case "writeFile":
+      await writeAtomically(action.path, action.text, 0o644);
+      return await linkAtomically(action.linkFrom, action.path);
+  }
+}

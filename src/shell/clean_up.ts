@@ -1,0 +1,82 @@
+// Removes all that carries our name or number, and nothing else.
+
+import { LINK_KIND } from "../core/plan/diff_link.ts";
+import { cniTarget } from "../core/plan/diff.ts";
+import { ROUTE_PROTOCOL } from "../core/render/render_network.ts";
+import { REFERENCE_TABLE, TABLE } from "../core/render/render_table.ts";
+import type { Settings } from "../core/settings/settings.ts";
+import { run } from "./command.ts";
+import { readLink, removeFile, removeFolder, RUN_FOLDER } from "./files.ts";
+import { observeNetwork } from "./observe.ts";
+import { endServer, findServers } from "./wireguard_go.ts";
+
+/** What was there and is gone, and what could not be removed. */
+export interface Cleaned {
+  readonly removed: readonly string[];
+  readonly errors: readonly Error[];
+}
+
+/** Goes on past errors: the more is removed the better. */
+export async function cleanUp(settings: Settings, isKeyPurged: boolean): Promise<Cleaned> {
+  const removed: string[] = [];
+  const errors: Error[] = [];
+  const steps = [
+    () => removeCni(settings),
+    () => removeNetwork(settings),
+    removeTables,
+    () => removeFiles(settings, isKeyPurged),
+  ];
+  for (const step of steps) {
+    try {
+      removed.push(...await step());
+    } catch (error) {
+      errors.push(error as Error);
+    }
+  }
+  return { removed, errors };
+}
+
+/** Only the link that we made: a file that somebody put there is theirs. */
+async function removeCni({ cniConfigPath }: Settings): Promise<string[]> {
+  if (await readLink(cniConfigPath) !== cniTarget(cniConfigPath)) return [];
+  await removeFile(cniConfigPath);
+  return [cniConfigPath];
+}
+
+async function removeNetwork({ interfaceName }: Settings): Promise<string[]> {
+  const removed: string[] = [];
+  const { link, routes } = await observeNetwork(interfaceName);
+  for (const pid of await findServers(interfaceName)) {
+    await endServer(pid, interfaceName);
+    removed.push(`process wireguard-go -f ${interfaceName}`);
+  }
+  const kinds: readonly string[] = Object.values(LINK_KIND);
+  if (link !== undefined && kinds.includes(link.kind)) {
+    await run({ program: "ip", args: ["link", "del", "dev", interfaceName] });
+    removed.push(`interface ${interfaceName}`);
+  }
+  for (const family of [4, 6] as const) {
+    if (routes[family].size === 0) continue;
+    await run({ program: "ip", args: [`-${family}`, "route", "flush", "proto", String(ROUTE_PROTOCOL)] });
+    removed.push(...[...routes[family]].map((text) => `route ${text}`));
+  }
+  return removed;
+}
+
+async function removeTables(): Promise<string[]> {
+  const listed = await run({ program: "nft", args: ["list", "tables", "inet"] });
+  const ours = [TABLE, REFERENCE_TABLE].filter((name) => listed.split("\n").includes(`table inet ${name}`));
+  for (const name of ours) await run({ program: "nft", args: ["delete", "table", "inet", name] });
+  return ours.map((name) => `table inet ${name}`);
+}
+
+async function removeFiles(
+  { privateKeyPath, interfaceName }: Settings,
+  isKeyPurged: boolean,
+): Promise<string[]> {
+  const removed: string[] = [];
+  if (await removeFolder(RUN_FOLDER)) removed.push(RUN_FOLDER);
+  const files = [`/var/run/wireguard/${interfaceName}.sock`, ...(isKeyPurged ? [privateKeyPath] : [])];
+  for (const path of files) if (await removeFile(path)) removed.push(path);
+  return removed;
+}

@@ -1,0 +1,128 @@
+// The only place that starts programs: argv arrays, never a shell; LC_ALL=C; a timeout; stderr kept in the error.
+
+/** Programs that the agent runs, found once in PATH and the usual folders. */
+export type Program = "nft" | "wg" | "ip" | "wireguard-go";
+
+const FOLDERS = ["/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/sbin", "/usr/local/bin"];
+const paths = new Map<Program, string>();
+
+/** Absolute path of a program; undefined when the host does not have it. */
+export function locate(program: Program): string | undefined {
+  const known = paths.get(program);
+  if (known !== undefined) return known;
+  const folders = [
+    ...FOLDERS,
+    ...(Deno.env.get("PATH") ?? "").split(":").filter((folder) => folder.startsWith("/")),
+  ];
+  const path = folders.map((folder) => `${folder}/${program}`).find(isFile);
+  if (path !== undefined) paths.set(program, path);
+  return path;
+}
+
+function isFile(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}
+
+/** A program that failed, did not end in time or is not there. */
+export class CommandError extends Error {
+  override readonly name = "CommandError";
+
+  constructor(readonly command: string, readonly stderr: string, why: string) {
+    super(`${command} ${why}${stderr === "" ? "" : `: ${firstLineOf(stderr)}`}`);
+  }
+}
+
+function firstLineOf(text: string): string {
+  return text.split("\n").find((line) => line.trim() !== "")?.trim() ?? "";
+}
+
+/** How to run a program. */
+export interface Run {
+  readonly program: Program;
+  readonly args: readonly string[];
+  readonly timeoutMs?: number;
+}
+
+const TIMEOUT_MS = 15_000;
+
+/**
+ * Runs a program to its end.
+ * @returns its standard output
+ * @throws CommandError with the first line of its stderr
+ */
+export async function run({ program, args, timeoutMs = TIMEOUT_MS }: Run): Promise<string> {
+  const shown = `${program} ${args.join(" ")}`.slice(0, 200);
+  const child = spawn(program, { args, stdin: "null", stdout: "piped", stderr: "piped" });
+  let isLate = false;
+  const timer = setTimeout(() => {
+    isLate = true;
+    endQuietly(child, "SIGKILL");
+  }, timeoutMs);
+  const output = await child.output().finally(() => clearTimeout(timer));
+  const stderr = new TextDecoder().decode(output.stderr);
+  if (isLate) throw new CommandError(shown, stderr, `did not end within ${timeoutMs} ms`);
+  if (!output.success) throw new CommandError(shown, stderr, `exited ${output.signal ?? output.code}`);
+  return new TextDecoder().decode(output.stdout);
+}
+
+interface Streams {
+  readonly args: readonly string[];
+  readonly stdin: "null";
+  readonly stdout: "piped" | "null";
+  readonly stderr: "piped" | "null";
+  readonly detached?: boolean;
+}
+
+function spawn(program: Program, options: Streams): Deno.ChildProcess {
+  const path = locate(program);
+  if (path === undefined) throw new CommandError(program, "", "is not installed");
+  return new Deno.Command(path, {
+    ...options,
+    args: [...options.args],
+    clearEnv: true,
+    env: { LC_ALL: "C", PATH: FOLDERS.join(":") },
+  }).spawn();
+}
+
+/** Starts a program that outlives the agent: a session of its own, no streams. */
+export function startDetached(program: Program, args: readonly string[]): void {
+  const child = spawn(program, { args, stdin: "null", stdout: "null", stderr: "null", detached: true });
+  child.unref();
+}
+
+/** A program that reports lines until it is closed or dies. */
+export interface Follower {
+  /** Resolves when the program has ended, with the first line of its stderr. */
+  readonly ended: Promise<string>;
+  close(): void;
+}
+
+/** Runs a program that prints for as long as it lives, and hands over its output line by line. */
+export function follow({ program, args }: Run, onLine: (line: string) => void): Follower {
+  const child = spawn(program, { args, stdin: "null", stdout: "piped", stderr: "piped" });
+  const stderr = new Response(child.stderr).text();
+  const lines = (async () => {
+    let rest = "";
+    for await (const chunk of child.stdout.pipeThrough(new TextDecoderStream())) {
+      const parts = (rest + chunk).split("\n");
+      rest = parts.pop()!;
+      for (const line of parts) onLine(line);
+    }
+  })();
+  const ended = Promise.all([child.status, stderr, lines]).then(([status, text]) =>
+    firstLineOf(text) || `exited ${status.signal ?? status.code}`
+  );
+  return { ended, close: () => endQuietly(child, "SIGTERM") };
+}
+
+function endQuietly(child: Deno.ChildProcess, signal: Deno.Signal): void {
+  try {
+    child.kill(signal);
+  } catch {
+    // It has ended by itself.
+  }
+}

@@ -1,0 +1,117 @@
+// The only place that writes files: a temporary file with its final mode, fsync, rename. Nobody ever reads half a file.
+
+/** Where everything of ours that must not survive a boot stands. */
+export const RUN_FOLDER = "/run/wigglenet";
+
+/** The file's text; undefined when it does not exist. */
+export async function readText(path: string): Promise<string | undefined> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+/** The target of a symbolic link; undefined when the path is none. */
+export async function readLink(path: string): Promise<string | undefined> {
+  try {
+    return await Deno.readLink(path);
+  } catch {
+    return undefined;
+  }
+}
+
+let written = 0;
+
+/** Puts a whole file in place, making its folder. */
+export async function writeAtomically(path: string, text: string, mode: number): Promise<void> {
+  await makeFolderOf(path);
+  const temporary = `${path}.${Deno.pid}-${written++}.temp`;
+  const file = await Deno.open(temporary, { write: true, createNew: true, mode });
+  try {
+    const bytes = new TextEncoder().encode(text);
+    for (let done = 0; done < bytes.length;) done += await file.write(bytes.subarray(done));
+    await file.sync();
+  } catch (error) {
+    await Deno.remove(temporary);
+    throw error;
+  } finally {
+    file.close();
+  }
+  await Deno.rename(temporary, path);
+}
+
+/** Makes `path` a symbolic link to `target`, whatever stood there. */
+export async function linkAtomically(path: string, target: string): Promise<void> {
+  await makeFolderOf(path);
+  const temporary = `${path}.${Deno.pid}-${written++}.temp`;
+  await Deno.symlink(target, temporary);
+  await Deno.rename(temporary, path);
+}
+
+/** Removes a file if it is there; true when it was. */
+export async function removeFile(path: string): Promise<boolean> {
+  try {
+    await Deno.remove(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+/**
+ * Hands a text to a program as a file and removes it afterwards. Not a pipe: a killed agent would leave the
+ * program with the first half of a ruleset, which it may well execute.
+ */
+export async function withInput<T>(text: string, use: (path: string) => Promise<T>): Promise<T> {
+  await makeFolder(RUN_FOLDER);
+  const path = `${RUN_FOLDER}/input-${Deno.pid}-${written++}`;
+  await Deno.writeTextFile(path, text, { mode: 0o600 });
+  try {
+    return await use(path);
+  } finally {
+    await Deno.remove(path);
+  }
+}
+
+/** Makes a folder and those above it. */
+export async function makeFolder(path: string): Promise<void> {
+  await Deno.mkdir(path, { recursive: true });
+}
+
+async function makeFolderOf(path: string): Promise<void> {
+  const folder = path.slice(0, path.lastIndexOf("/"));
+  if (folder !== "") await makeFolder(folder);
+}
+
+const LEFTOVER_MS = 60_000;
+
+/** Removes what a killed agent left unfinished beside these files and in our folder; nothing younger than a minute. */
+export async function sweepLeftovers(paths: readonly string[]): Promise<void> {
+  const folders = new Set([RUN_FOLDER, ...paths.map((path) => path.slice(0, path.lastIndexOf("/")) || "/")]);
+  const prefixes = [`${RUN_FOLDER}/input-`, ...paths.map((path) => `${path}.`)];
+  for (const folder of folders) {
+    const entries = await Array.fromAsync(Deno.readDir(folder)).catch(() => []);
+    for (const { name } of entries) {
+      const path = `${folder}/${name}`;
+      if (!/-\d+-\d+$|\.\d+-\d+\.temp$/.test(path) || !prefixes.some((prefix) => path.startsWith(prefix))) {
+        continue;
+      }
+      const { mtime } = await Deno.lstat(path);
+      if (mtime !== null && Date.now() - mtime.getTime() > LEFTOVER_MS) await removeFile(path);
+    }
+  }
+}
+
+/** Removes a folder with all that is in it; true when it was there. */
+export async function removeFolder(path: string): Promise<boolean> {
+  try {
+    await Deno.remove(path, { recursive: true });
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}

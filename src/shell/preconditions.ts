@@ -1,0 +1,61 @@
+// What must be there before anything is touched: programs, the capability, an interface that is ours. One error names it all.
+
+import type { DesiredLink } from "../core/desired/desired_state.ts";
+import { LINK_KIND } from "../core/plan/diff_link.ts";
+import { type Settings, usesTunnel } from "../core/settings/settings.ts";
+import { locate, type Program } from "./command.ts";
+import { observeNetwork } from "./observe.ts";
+
+const PACKAGE: Readonly<Record<Program, string>> = {
+  nft: "nftables",
+  wg: "wireguard-tools",
+  ip: "iproute2",
+  "wireguard-go": "wireguard-go",
+};
+
+const CAP_NET_ADMIN = 1n << 12n;
+
+/** Throws Error with the remedy when a program or the capability is missing. */
+export async function requirePrograms(settings: Settings): Promise<void> {
+  const needed: Program[] = usesTunnel(settings) ? ["nft", "ip", "wg"] : ["nft", "ip"];
+  const missing = needed.filter((program) => locate(program) === undefined);
+  if (missing.length > 0) {
+    const packages = missing.map((program) => PACKAGE[program]).join(" ");
+    throw new Error(`Cannot find ${missing.join(", ")}: install ${packages} (apt-get install ${packages})`);
+  }
+  const effective = /^CapEff:\s*([0-9a-f]+)/m.exec(await Deno.readTextFile("/proc/self/status"))?.[1];
+  if ((BigInt(`0x${effective ?? "0"}`) & CAP_NET_ADMIN) === 0n) {
+    throw new Error("CAP_NET_ADMIN is missing: run as root, or give the container the capability NET_ADMIN");
+  }
+}
+
+/** Throws Error with the remedy when the interface cannot be ours, or cannot be made. */
+export async function requireInterface(
+  settings: Settings,
+  implementation: DesiredLink["implementation"],
+): Promise<void> {
+  if (!usesTunnel(settings)) return;
+  const name = settings.interfaceName;
+  const { link } = await observeNetwork(name);
+  const kind = LINK_KIND[implementation];
+  if (link !== undefined && link.kind !== kind) {
+    throw new Error(
+      `Interface ${name} exists with kind ${link.kind}, wanted is ${kind}: ` +
+        `remove it (ip link del ${name}) or choose another WIGGLENET_IFACE_NAME`,
+    );
+  }
+  if (implementation === "kernel") return;
+  const absent = [
+    ...(locate("wireguard-go") === undefined
+      ? ["the program wireguard-go (apt-get install wireguard-go)"]
+      : []),
+    ...(await Deno.stat("/dev/net/tun").catch(() => undefined) === undefined
+      ? ["/dev/net/tun (modprobe tun)"]
+      : []),
+  ];
+  if (absent.length > 0) {
+    throw new Error(
+      `This kernel has no WireGuard, and what stands in for it is missing: ${absent.join(", ")}`,
+    );
+  }
+}

@@ -1,0 +1,105 @@
+// Reads what desire must know of the host. Writes nothing but the key file, on first start, and a probe interface.
+
+import { type Address, parseAddress } from "../core/net/address.ts";
+import { parseMaskedPrefix, type Prefix } from "../core/net/prefix.ts";
+import { type Refusal, refused } from "../core/net/refusal.ts";
+import { unusableAddress, unusablePodCidr } from "../core/net/scope.ts";
+import type { HostFacts, HostInterface } from "../core/desired/host_facts.ts";
+import type { Rejected } from "../core/nodes/node.ts";
+import { type Settings, usesTunnel } from "../core/settings/settings.ts";
+import { run } from "./command.ts";
+import { readText } from "./files.ts";
+
+interface LinkJson {
+  readonly ifname?: string;
+  readonly mtu?: number;
+  readonly linkinfo?: { readonly info_kind?: string };
+  readonly addr_info?: readonly { readonly local?: string }[];
+}
+
+/** What the host is, apart from what changes while it runs. */
+export type FixedFacts = Pick<HostFacts, "publicKey" | "wireguard">;
+
+/**
+ * Which WireGuard serves this node.
+ * @throws Error when the kernel's is asked for and there is none
+ */
+export async function wireguardOf(settings: Settings): Promise<FixedFacts["wireguard"]> {
+  const { interfaceName, wireguardMode } = settings;
+  if (!usesTunnel(settings) || wireguardMode === "userspace") {
+    return usesTunnel(settings) ? "userspace" : "kernel";
+  }
+  const kind = (await links()).find(({ ifname }) => ifname === interfaceName)?.linkinfo?.info_kind;
+  if (kind === "wireguard") return "kernel";
+  if (kind === "tun" && wireguardMode === "auto") return "userspace";
+  if (await hasKernelWireguard()) return "kernel";
+  if (wireguardMode === "auto") return "userspace";
+  throw new Error("This kernel has no WireGuard: load the module wireguard, or set WIREGUARD_MODE=userspace");
+}
+
+const PROBE = "wigglenet-probe";
+
+/** Only trying tells: the module may be built in, loadable, or neither. */
+async function hasKernelWireguard(): Promise<boolean> {
+  await run({ program: "ip", args: ["link", "del", "dev", PROBE] }).catch(() => {});
+  try {
+    await run({ program: "ip", args: ["link", "add", "dev", PROBE, "type", "wireguard"] });
+  } catch {
+    return false;
+  }
+  await run({ program: "ip", args: ["link", "del", "dev", PROBE] });
+  return true;
+}
+
+/** Facts that may change while the agent runs. */
+export async function readFacts(settings: Settings, fixed: FixedFacts): Promise<HostFacts> {
+  const [all, uplinks, file] = await Promise.all([links(), uplinkNames(), readPodCidrFile(settings)]);
+  const interfaces = all.filter(({ ifname, mtu }) =>
+    ifname !== settings.interfaceName && ifname !== "lo" && mtu !== undefined
+  )
+    .map(({ ifname, mtu, addr_info }): HostInterface => ({
+      name: ifname!,
+      mtuBytes: mtu!,
+      addresses: (addr_info ?? []).map(({ local }) => parseAddress(local)).filter(isNodeAddress),
+      hasDefaultRoute: uplinks.has(ifname!),
+    }));
+  return { ...fixed, interfaces, podCidrFile: file.prefixes, rejected: file.rejected };
+}
+
+function isNodeAddress(address: Address | Refusal): address is Address {
+  return !refused(address) && unusableAddress(address) === undefined;
+}
+
+async function links(): Promise<LinkJson[]> {
+  return JSON.parse(await run({ program: "ip", args: ["-j", "-d", "address", "show"] })) as LinkJson[];
+}
+
+/** Interfaces of the default routes: what WireGuard's packets leave by, if no interface holds a node address. */
+async function uplinkNames(): Promise<Set<string>> {
+  const outputs = await Promise.all(
+    ["-4", "-6"].map((family) => run({ program: "ip", args: ["-j", family, "route", "show", "default"] })),
+  );
+  const routes = outputs.flatMap((json) => JSON.parse(json || "[]") as { dev?: string }[]);
+  return new Set(routes.map(({ dev }) => dev ?? ""));
+}
+
+/** One CIDR a line, as the original: what cannot be read is skipped and named; host bits are dropped. */
+async function readPodCidrFile(settings: Settings): Promise<{ prefixes: Prefix[]; rejected: Rejected[] }> {
+  const path = settings.podCidrSourcePath;
+  const prefixes: Prefix[] = [];
+  const rejected: Rejected[] = [];
+  if (settings.podCidrSourceIpv4 !== "file" && settings.podCidrSourceIpv6 !== "file") {
+    return { prefixes, rejected };
+  }
+  const reject = (claim: string, reason: string) => rejected.push({ node: settings.nodeName, claim, reason });
+  const text = await readText(path);
+  if (text === undefined) reject(path, "the file does not exist");
+  for (const [i, line] of (text ?? "").split("\n").entries()) {
+    const prefix = parseMaskedPrefix(line.trim());
+    const reason = refused(prefix) ? prefix.reason : unusablePodCidr(prefix);
+    if (line.trim() === "") continue;
+    if (refused(prefix) || reason !== undefined) reject(`${path} line ${i + 1}`, reason!);
+    else prefixes.push(prefix);
+  }
+  return { prefixes, rejected };
+}

@@ -1,0 +1,82 @@
+// One manifest file, read whole or not at all: size, text encoding and the pieces in it.
+// Does not watch, and keeps no text: a piece that was parsed before is known by its digest.
+
+import { createHash } from "node:crypto";
+import { type Piece, readPiece, splitDocuments } from "../../core/nodes/documents.ts";
+import { Refusal, refused } from "../../core/net/refusal.ts";
+import type { SourceOptions } from "./node_source.ts";
+
+/** What a file gave: its values in order, and the same by the digest of the text they were read from. */
+export interface FileContent<T> {
+  readonly values: readonly T[];
+  readonly pieces: ReadonlyMap<string, readonly T[]>;
+}
+
+/** The file is being written: when to look again, and the reason where there is something to tell. */
+export class Unsettled {
+  constructor(readonly retryMs: number, readonly reason: string | null) {}
+}
+
+/** How long a file that nobody closed must have been left alone before it is read. */
+export const QUIET_MS = 3_000;
+const MAX_BYTES = 256 << 20;
+const JSON_START = /^\s*\{/;
+
+/** Changes whenever the file's content does (within the resolution of its times). */
+export function stampOf(info: Deno.FileInfo): string {
+  return `${info.dev}:${info.ino}:${info.size}:${info.mtime?.getTime()}:${info.ctime?.getTime()}`;
+}
+
+/** Milliseconds until the last write is {@link QUIET_MS} old; 0 for an older one, and for one from the future. */
+export function youthMs(info: Deno.FileInfo): number {
+  const age = Date.now() - (info.mtime?.getTime() ?? 0);
+  return age < 0 ? 0 : Math.max(0, QUIET_MS - age);
+}
+
+/** Reads the file that `info` was just taken of. An object whose text was in the file `before` is not parsed again. */
+export function readContent<T>(
+  file: { readonly path: string; readonly info: Deno.FileInfo; readonly before: FileContent<T> | null },
+  parse: SourceOptions<T>["parse"],
+): FileContent<T> | Refusal | Unsettled {
+  const { path, info, before } = file;
+  if (!info.isFile) return new Refusal("is not a file");
+  if (info.size > MAX_BYTES) return new Refusal("is larger than 256 MB");
+  const text = readText(path);
+  if (stampOf(Deno.statSync(path)) !== stampOf(info)) return new Unsettled(QUIET_MS, null);
+  if (refused(text)) return text;
+  const pieces = splitDocuments(text);
+  if (refused(pieces)) return pieces;
+  // JSON shows where it ends; YAML that is cut within a line may look whole.
+  const wait = text.endsWith("\n") || JSON_START.test(text) ? 0 : youthMs(info);
+  if (wait > 0) return new Unsettled(wait, "its last line has no newline yet");
+  return readPieces({ text, pieces, before }, (json) => parse(json, path));
+}
+
+function readText(path: string): string | Refusal {
+  const bytes = Deno.readFileSync(path);
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    return new Refusal("is not UTF-8");
+  }
+}
+
+function readPieces<T>(
+  file: { text: string; pieces: readonly Piece[]; before: FileContent<T> | null },
+  parse: (json: unknown) => T,
+): FileContent<T> | Refusal {
+  const values: T[] = [];
+  const pieces = new Map<string, readonly T[]>();
+  for (const piece of file.pieces) {
+    const digest = createHash("sha256").update(file.text.slice(piece.start, piece.end)).digest("base64");
+    let found = pieces.get(digest) ?? file.before?.pieces.get(digest);
+    if (found === undefined) {
+      const nodes = readPiece(file.text, piece);
+      if (refused(nodes)) return nodes;
+      found = nodes.map(parse);
+    }
+    pieces.set(digest, found);
+    for (const value of found) values.push(value);
+  }
+  return { values, pieces };
+}

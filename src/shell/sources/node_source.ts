@@ -1,0 +1,34 @@
+// Where Node objects come from. Files are one such source, the Kubernetes API is to be another:
+// test/sources/behaviour.ts says what both must do. A source decides nothing about a Node's content.
+
+/** What a source needs of its user. */
+export interface SourceOptions<T> {
+  /** Called once for each object; what it returns is kept instead of the object. `origin` says where the object stands. */
+  readonly parse: (json: unknown, origin: string) => T;
+  /** Called after {@link NodeSource.state} has changed; never from within `start`, never after `close`. */
+  readonly onChange: () => void;
+}
+
+/** Something that could not be read, in an operator's words. Its last good content stays in the items. */
+export interface SourceProblem {
+  readonly path: string;
+  readonly reason: string;
+}
+
+/** What a source knows at one moment. */
+export interface SourceState<T> {
+  /** In an order that depends on names only, not on time. An unchanged object keeps its identical value. */
+  readonly items: readonly T[];
+  /** Everything that was asked for has been read at least once. Until then a missing item says nothing. */
+  readonly complete: boolean;
+  readonly problems: readonly SourceProblem[];
+}
+
+/** A watched set of Node objects. */
+export interface NodeSource<T> {
+  /** Reads everything there is, then watches. Missing or broken input is a problem in the state, not an error. */
+  start(): Promise<void>;
+  state(): SourceState<T>;
+  /** Releases every watch and timer. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,47 @@
+// The agent's status on a unix socket that root alone may open: connect, read one JSON document, done.
+
+import type { Status } from "../core/plan/status.ts";
+import { makeFolder, removeFile, RUN_FOLDER } from "./files.ts";
+
+/** Where the running agent answers. */
+export const STATUS_SOCKET = `${RUN_FOLDER}/agent.sock`;
+
+/**
+ * Serves the status until closed.
+ * @returns undefined when another agent (of another network namespace, with the same /run) serves it already
+ */
+export async function serveStatus(status: () => Status): Promise<{ close(): void } | undefined> {
+  if (await readStatus() !== undefined) return undefined;
+  await makeFolder(RUN_FOLDER);
+  await removeFile(STATUS_SOCKET);
+  const umask = Deno.umask(0o177);
+  let listener: Deno.UnixListener;
+  try {
+    listener = Deno.listen({ transport: "unix", path: STATUS_SOCKET });
+  } finally {
+    Deno.umask(umask);
+  }
+  answerAll(listener, status);
+  return { close: () => listener.close() };
+}
+
+async function answerAll(listener: Deno.UnixListener, status: () => Status): Promise<void> {
+  for await (const connection of listener) {
+    answer(connection, status).catch(() => {});
+  }
+}
+
+async function answer(connection: Deno.UnixConn, status: () => Status): Promise<void> {
+  const body = ReadableStream.from([new TextEncoder().encode(JSON.stringify(status()))]);
+  await body.pipeTo(connection.writable);
+}
+
+/** The status of the running agent; undefined when none answers. */
+export async function readStatus(): Promise<Status | undefined> {
+  try {
+    const connection = await Deno.connect({ transport: "unix", path: STATUS_SOCKET });
+    return JSON.parse(await new Response(connection.readable).text()) as Status;
+  } catch {
+    return undefined;
+  }
+}
