@@ -1,0 +1,66 @@
+// Flags -> Settings. Every setting is a flag; verbs add their own.
+
+import { parseArgs, type ParseArgsConfig } from "node:util";
+import { flagOf, parseSettings, SETTINGS, type Settings } from "../core/settings/settings.ts";
+import { nearest } from "./nearest.ts";
+import { UsageError } from "./usage_error.ts";
+
+/** A verb's arguments. */
+export interface Arguments {
+  readonly settings: Settings;
+  /** Flags of the verb's own that were given. */
+  readonly given: ReadonlySet<string>;
+}
+
+const FLAGS = new Map(Object.values(SETTINGS).map(({ env }) => [flagOf(env).slice(2), env] as const));
+const SWITCHES = new Set(
+  Object.values(SETTINGS).filter(({ accepts }) => accepts === "true or false").map(({ env }) => flagOf(env)),
+);
+
+/**
+ * Reads flags and environment.
+ * @param own the verb's own flags, which take no value
+ * @throws UsageError that names every bad setting
+ */
+export function parseArguments(args: readonly string[], own: readonly string[]): Arguments {
+  const options: NonNullable<ParseArgsConfig["options"]> = {};
+  for (const flag of FLAGS.keys()) options[flag] = { type: "string", multiple: true };
+  for (const flag of own) options[flag] = { type: "boolean" };
+  const values = parse(args.map((arg, i) => isBareSwitch(arg, args[i + 1]) ? `${arg}=true` : arg), options);
+  const raw: Record<string, string> = {};
+  for (const [flag, env] of FLAGS) {
+    const texts = values[flag] as string[] | undefined;
+    if (texts === undefined) continue;
+    if (texts.length > 1 && env !== SETTINGS.nodes.env) {
+      throw new UsageError(`--${flag} is given ${texts.length} times`);
+    }
+    raw[env] = texts.join(",");
+  }
+  const settings = parseSettings(Deno.env.toObject(), raw);
+  if (!("nodeName" in settings)) throw new UsageError(`bad settings:\n  ${settings.join("\n  ")}`);
+  return { settings, given: new Set(own.filter((flag) => values[flag] === true)) };
+}
+
+function isBareSwitch(arg: string, next: string | undefined): boolean {
+  return SWITCHES.has(arg) && (next === undefined || next.startsWith("--"));
+}
+
+function parse(args: string[], options: NonNullable<ParseArgsConfig["options"]>): Record<string, unknown> {
+  const unknown = args.find((arg) => arg.startsWith("--") && !(arg.slice(2).split("=")[0]! in options));
+  if (unknown !== undefined) {
+    const guess = nearest(unknown.slice(2).split("=")[0]!, Object.keys(options));
+    throw new UsageError(`there is no flag ${unknown.split("=")[0]}: did you mean --${guess}?`);
+  }
+  try {
+    return parseArgs({ args, options, strict: true, allowPositionals: false }).values;
+  } catch (error) {
+    throw new UsageError((error as Error).message.split(". ")[0]!, { cause: error });
+  }
+}
+
+/** Flags only: for verbs that need no settings. */
+export function parseSwitches(args: readonly string[], own: readonly string[]): ReadonlySet<string> {
+  const options = Object.fromEntries(own.map((flag) => [flag, { type: "boolean" } as const]));
+  const values = parse([...args], options);
+  return new Set(own.filter((flag) => values[flag] === true));
+}

@@ -1,0 +1,41 @@
+// `wigglenet diff`: what `run` would change now. Reads the host; its only writes are a dormant table and a probe, gone at once.
+
+import { desire } from "../core/desired/desire.ts";
+import { describe } from "../core/plan/describe.ts";
+import { diff } from "../core/plan/diff.ts";
+import type { Plan } from "../core/plan/plan.ts";
+import { type Settings, usesTunnel } from "../core/settings/settings.ts";
+import { readPublicKey } from "../shell/key_file.ts";
+import { observeAll } from "../shell/observe.ts";
+import { readFacts, wireguardOf } from "../shell/read_facts.ts";
+import { parseArguments } from "./arguments.ts";
+import { readNodes } from "./read_nodes.ts";
+import { UsageError } from "./usage_error.ts";
+
+/** Prints the differences; 0 in sync, 1 differs, 2 cannot tell. */
+export async function diffVerb(args: readonly string[]): Promise<number> {
+  const { settings, given } = parseArguments(args, ["json"]);
+  let plan: Plan;
+  try {
+    plan = await planNow(settings);
+  } catch (error) {
+    throw error instanceof UsageError
+      ? error
+      : new UsageError(`cannot tell: ${(error as Error).message}`, { cause: error });
+  }
+  const changes = plan.steps.flatMap((step) => step.changes);
+  if (given.has("json")) console.log(JSON.stringify(changes, null, 2));
+  else for (const line of describe(plan)) console.log(line);
+  return changes.length === 0 ? 0 : 1;
+}
+
+async function planNow(settings: Settings): Promise<Plan> {
+  const { items } = await readNodes(settings);
+  const isTunnelled = usesTunnel(settings);
+  const fixed = {
+    publicKey: isTunnelled ? await readPublicKey(settings.privateKeyPath) : undefined,
+    wireguard: await wireguardOf(settings),
+  } as const;
+  const desired = desire(settings, items, await readFacts(settings, fixed))!;
+  return diff(desired, await observeAll(desired), Date.now() / 1000);
+}

@@ -1,0 +1,86 @@
+// `wigglenet run`: the agent. Everything that can be refused is refused before anything is touched.
+
+import type { ParsedNode } from "../core/nodes/node.ts";
+import { parseNode } from "../core/nodes/parse_node.ts";
+import { peerStatuses, type Status } from "../core/plan/status.ts";
+import { type Settings, usesTunnel } from "../core/settings/settings.ts";
+import { sweepLeftovers } from "../shell/files.ts";
+import { ensureKey } from "../shell/key_file.ts";
+import { Log } from "../shell/log.ts";
+import { becomeOnlyAgent } from "../shell/only_agent.ts";
+import { requireInterface, requirePrograms } from "../shell/preconditions.ts";
+import { wireguardOf } from "../shell/read_facts.ts";
+import { Reconciler } from "../shell/reconcile.ts";
+import { FileSource } from "../shell/sources/file_source.ts";
+import type { NodeSource } from "../shell/sources/node_source.ts";
+import { serveStatus, STATUS_SOCKET } from "../shell/status_socket.ts";
+import { HostWatch } from "../shell/watch_host.ts";
+import { parseArguments } from "./arguments.ts";
+import { requireNodes } from "./read_nodes.ts";
+import { VERSION } from "./version.ts";
+
+/** Runs until SIGTERM or SIGINT; 0 then, 1 when it cannot start. The data plane stays. */
+export async function runAgent(args: readonly string[]): Promise<number> {
+  const { settings } = parseArguments(args, []);
+  requireNodes(settings);
+  const log = new Log(settings.logFormat, settings.logLevel);
+  await requirePrograms(settings);
+  if (!becomeOnlyAgent()) {
+    throw new Error(
+      "another agent runs in this network namespace: stop it first (wigglenet status shows it)",
+    );
+  }
+  await sweepLeftovers([settings.cniConfigPath, settings.privateKeyPath]);
+  const wireguard = await wireguardOf(settings);
+  await requireInterface(settings, wireguard);
+  const fixed = {
+    wireguard,
+    publicKey: usesTunnel(settings) ? await ensureKey(settings.privateKeyPath) : undefined,
+  };
+  log.info(`wigglenet ${VERSION} starts`, {
+    node: settings.nodeName,
+    wireguard: fixed.wireguard,
+    publicKey: fixed.publicKey,
+  });
+  const source = new FileSource(settings.nodes, {
+    parse: parseNode,
+    onChange: () => reconciler.sourceChanged(),
+  });
+  const reconciler: Reconciler = new Reconciler({ settings, source, fixed, log });
+  const socket = await serveStatus(() => statusOf(settings, source, reconciler));
+  if (socket === undefined) {
+    log.warn(`another agent answers on ${STATUS_SOCKET}: this one's status is not served`);
+  }
+  const watch = new HostWatch(reconciler, settings, log);
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    Deno.addSignalListener(signal, () => reconciler.stop());
+  }
+  await source.start();
+  watch.start();
+  await reconciler.run();
+  log.info("stops; the data plane stays");
+  watch.close();
+  socket?.close();
+  await source.close();
+  return 0;
+}
+
+function statusOf(settings: Settings, source: NodeSource<ParsedNode>, reconciler: Reconciler): Status {
+  const progress = reconciler.progress();
+  const { items, complete, problems } = source.state();
+  return {
+    node: settings.nodeName,
+    version: VERSION,
+    source: { paths: settings.nodes, isComplete: complete, objects: items.length, problems },
+    peers: peerStatuses(progress.desired, progress.observed),
+    applied: {
+      isInSync: progress.isInSync,
+      steps: progress.appliedSteps,
+      lastMs: progress.lastApplyMs,
+      failing: progress.failing,
+    },
+    rejected: progress.desired?.rejected ?? items.flatMap(({ rejected }) => rejected),
+    waiting: progress.waiting,
+    drift: progress.drift,
+  };
+}
