@@ -1,0 +1,112 @@
+// Gets a Debian or Ubuntu machine ready for the tests and the demo: looks for each program, installs what is missing.
+// Recommended packages are never installed: those of wireguard-tools are a kernel.
+
+/** Something that is not here, and what to do about it. */
+export interface Missing {
+  readonly what: string;
+  readonly remedy: string;
+}
+
+const PACKAGE_OF: Readonly<Record<string, string>> = {
+  conntrack: "conntrack",
+  ip: "iproute2",
+  mount: "mount",
+  nft: "nftables",
+  ping: "iputils-ping",
+  setpriv: "util-linux",
+  strace: "strace",
+  sysctl: "procps",
+  tcpdump: "tcpdump",
+  unshare: "util-linux",
+  wg: "wireguard-tools",
+  "wireguard-go": "wireguard-go",
+};
+
+const CNI_PACKAGE = "containernetworking-plugins";
+const CNI_PLUGINS = ["bridge", "host-local", "loopback", "portmap", "ptp"];
+const CNI_FOLDERS = ["/usr/lib/cni", "/opt/cni/bin"];
+
+/** The device that wireguard-go needs, and only it. */
+export const TUN = "/dev/net/tun";
+
+/** PATH with the folders of system programs, which an ordinary user's shell leaves out. */
+export function systemPath(): string {
+  const path = (Deno.env.get("PATH") ?? "").split(":");
+  return [...new Set([...path, "/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin", "/bin"])].join(":");
+}
+
+/** The folder that has all the CNI plugins we use; undefined when none has. */
+export async function cniFolder(): Promise<string | undefined> {
+  for (const folder of CNI_FOLDERS) {
+    const found = await Promise.all(CNI_PLUGINS.map((plugin) => exists(`${folder}/${plugin}`)));
+    if (found.every(Boolean)) return folder;
+  }
+}
+
+/** Installs what is missing where it may (root, apt-get), saying what; returns what is missing still. */
+export async function prepare(): Promise<Missing[]> {
+  Deno.env.set("PATH", systemPath());
+  const wanted = await missingPackages();
+  if (wanted.size > 0 && Deno.uid() === 0 && await onPath("apt-get")) {
+    const packages = [...new Set(wanted.values())].sort();
+    console.log(`Missing: ${[...wanted.keys()].join(", ")}. Installing ${packages.join(" ")}.`);
+    await install(packages);
+  }
+  const missing: Missing[] = [];
+  for (const [program, name] of await missingPackages()) {
+    missing.push({ what: program, remedy: `sudo apt-get install --no-install-recommends ${name}` });
+  }
+  const tun = await tunObjection();
+  if (tun !== undefined) missing.push({ what: TUN, remedy: tun });
+  return missing;
+}
+
+/** As {@link prepare}, for who cannot go on without: names what is missing and ends with exit code 1. */
+export async function prepareOrExit(): Promise<void> {
+  const missing = await prepare();
+  for (const { what, remedy } of missing) console.error(`Missing: ${what}. Remedy: ${remedy}`);
+  if (missing.length > 0) Deno.exit(1);
+}
+
+/** What is missing, each with its package. */
+async function missingPackages(): Promise<Map<string, string>> {
+  const missing = new Map<string, string>();
+  for (const [program, name] of Object.entries(PACKAGE_OF)) {
+    if (!await onPath(program)) missing.set(program, name);
+  }
+  if (await cniFolder() === undefined) missing.set(`CNI plugins ${CNI_PLUGINS.join(", ")}`, CNI_PACKAGE);
+  return missing;
+}
+
+/** One `apt-get update`, one install. Another apt at work (a fresh machine updates itself) is waited for. */
+async function install(packages: readonly string[]): Promise<void> {
+  const wait = ["-q", "-o", "DPkg::Lock::Timeout=300"];
+  for (const args of [["update"], ["install", "-y", "--no-install-recommends", ...packages]]) {
+    const env = { DEBIAN_FRONTEND: "noninteractive" };
+    const started = Date.now();
+    const command = new Deno.Command("apt-get", { args: [...wait, ...args], env, stdin: "null" });
+    const { success, stdout, stderr } = await command.output();
+    const seconds = ((Date.now() - started) / 1000).toFixed(0);
+    console.log(`apt-get ${args[0]}: ${success ? "done" : "failed"} after ${seconds} s`);
+    if (!success) console.error(new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr));
+  }
+}
+
+async function onPath(program: string): Promise<boolean> {
+  for (const folder of systemPath().split(":")) {
+    if (await exists(`${folder}/${program}`)) return true;
+  }
+  return false;
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await Deno.stat(path).then(() => true, () => false);
+}
+
+async function tunObjection(): Promise<string | undefined> {
+  try {
+    (await Deno.open(TUN, { read: true, write: true })).close();
+  } catch (error) {
+    return `be root, and in a container start it with --device ${TUN} (${(error as Error).message})`;
+  }
+}

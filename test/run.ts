@@ -1,0 +1,66 @@
+// Runs layers of tests: `run.ts unit netns [--filter NAME] [--again]`. Its last line is `N passed, N failed`.
+// A layer that cannot run here is named with the reason, never silently left out; under CI that is a failure.
+
+import { parseArgs } from "node:util";
+import { prepare } from "./prepare.ts";
+import { type Layer, LAYERS } from "./runner/layers.ts";
+import { anyFailed, describeResults, failuresIn, type LayerResult } from "./runner/report.ts";
+import { type Machine, runLayer, runsWithTests } from "./runner/run_layer.ts";
+import { standingHere } from "./runner/standing.ts";
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { filter: { type: "string" }, again: { type: "boolean", default: false } },
+  });
+  const layers = positionals.map(layerNamed);
+  const files = [...await testsIn("src"), ...await testsIn("test")];
+  refuseHomeless(files);
+  const needy = layers.some((layer) => layer.needs !== "nothing" && runsWithTests(layer, files).length > 0);
+  const machine = needy ? await machineHere() : undefined;
+  const results: LayerResult[] = [];
+  for (const layer of layers) {
+    const options = { files, filter: values.filter, machine };
+    const first = await runLayer(layer, options);
+    const again = values.again && first.notRun === undefined && failuresIn(first) > 0;
+    if (again) results.push({ ...first, superseded: true }, await runLayer(layer, options));
+    else results.push(first);
+  }
+  console.log(describeResults(results));
+  Deno.exit(anyFailed(results) ? 1 : 0);
+}
+
+/** Gets the machine ready: inside the namespaces of a layer there is no way out to fetch anything. */
+async function machineHere(): Promise<Machine> {
+  const { success } = await new Deno.Command(Deno.execPath(), { args: ["ci", "--quiet"] }).spawn().status;
+  if (!success) Deno.exit(1);
+  return { missing: await prepare(), standing: await standingHere() };
+}
+
+function layerNamed(name: string): Layer {
+  const layer = LAYERS.get(name);
+  if (layer !== undefined) return layer;
+  console.error(`There is no layer "${name}". Layers: ${[...LAYERS.keys()].join(", ")}.`);
+  Deno.exit(2);
+}
+
+async function testsIn(folder: string): Promise<string[]> {
+  const files: string[] = [];
+  for await (const { name, isDirectory } of Deno.readDir(folder)) {
+    const path = `${folder}/${name}`;
+    if (isDirectory) files.push(...await testsIn(path));
+    else if (name.endsWith("_test.ts")) files.push(path);
+  }
+  return files;
+}
+
+/** A test file in a folder that no layer names would never run, and nobody would notice. */
+function refuseHomeless(files: readonly string[]): void {
+  const folders = [...LAYERS.values()].flatMap((layer) => layer.runs.flatMap((run) => run.folders));
+  const homeless = files.filter((file) => !folders.some((folder) => file.startsWith(`${folder}/`)));
+  if (homeless.length === 0) return;
+  console.error(`No layer runs ${homeless.join(", ")}. Name its folder in test/runner/layers.ts.`);
+  Deno.exit(2);
+}
+
+await main();

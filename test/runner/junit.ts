@@ -1,0 +1,32 @@
+// Reads the report of `deno test --junit-path`: the one form of its results that does not mix with what tests print.
+
+/** One test, as it ended. */
+export interface TestResult {
+  readonly name: string;
+  readonly file: string;
+  readonly outcome: "passed" | "failed" | "ignored";
+}
+
+const CASE = /<testcase name="([^"]*)" classname="([^"]*)"[^>]*>([\s\S]*?)<\/testcase>/g;
+
+/** The tests of a report. Steps are left out: a test with a failed step has failed itself. */
+export function parseJunit(xml: string): TestResult[] {
+  const results: TestResult[] = [];
+  for (const [, name, file, body] of xml.matchAll(CASE)) {
+    const outcome = /<(failure|error)\b/.test(body!)
+      ? "failed"
+      : body!.includes("<skipped/>")
+      ? "ignored"
+      : "passed";
+    results.push({ name: unescape(name!), file: unescape(file!), outcome });
+  }
+  const isStep = (step: TestResult) =>
+    results.some((test) => test.file === step.file && step.name.startsWith(`${test.name} > `));
+  return results.filter((result) => !isStep(result));
+}
+
+const ENTITIES: Readonly<Record<string, string>> = { lt: "<", gt: ">", quot: '"', apos: "'", amp: "&" };
+
+function unescape(text: string): string {
+  return text.replace(/&(\w+);/g, (entity, name: string) => ENTITIES[name] ?? entity);
+}

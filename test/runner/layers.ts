@@ -1,0 +1,51 @@
+// The layers of the specification: where each stands, and what its tests may touch.
+
+/** One `deno test` process: folders that share their permissions. */
+export interface TestRun {
+  readonly folders: readonly string[];
+  /** Flags of `deno test`; without any, its tests can touch nothing. `-P=name` is a permission set of deno.json. */
+  readonly flags: readonly string[];
+}
+
+/** What a layer needs of the machine: nothing, namespaces of its own (a user namespace will do), or real root. */
+export type Need = "nothing" | "namespaces" | "root";
+
+/** A layer of tests. */
+export interface Layer {
+  readonly name: string;
+  readonly runs: readonly TestRun[];
+  readonly needs: Need;
+  /** The task that runs it, for the line that says how to run one test again. */
+  readonly task: string;
+  /** Run by CI after the rest, and by hand when it matters. */
+  readonly isLong: boolean;
+  readonly deadlineSeconds: number;
+}
+
+const RUNS: Readonly<Record<string, { runs: readonly TestRun[]; needs?: Need; long?: true }>> = {
+  unit: {
+    runs: [
+      { folders: ["src/core", "test/docs", "test/lab", "test/lint", "test/runner"], flags: ["--parallel"] },
+      { folders: ["src/shell", "src/cli"], flags: ["--parallel", "-P=shell"] },
+    ],
+  },
+  golden: { runs: [{ folders: ["test/golden"], flags: ["--parallel", "-P=golden"] }] },
+  laws: { runs: [{ folders: ["test/laws"], flags: ["--parallel"] }] },
+  packet: { runs: [{ folders: ["test/packet"], flags: ["-A"] }], needs: "namespaces" },
+  netns: { runs: [{ folders: ["test/netns"], flags: ["-A"] }], needs: "root" },
+  api: { runs: [{ folders: ["test/api"], flags: ["-A"] }], needs: "root", long: true },
+  vm: { runs: [{ folders: ["test/vm"], flags: ["-A"] }], needs: "root", long: true },
+  e2e: { runs: [{ folders: ["test/e2e"], flags: ["-A"] }], needs: "root", long: true },
+};
+
+/** All layers, by name, quick ones first. */
+export const LAYERS: ReadonlyMap<string, Layer> = new Map(
+  Object.entries(RUNS).map(([name, { runs, needs = "nothing", long = false }]) => [name, {
+    name,
+    runs,
+    needs,
+    task: long ? "test:long" : `test:${name}`,
+    isLong: long,
+    deadlineSeconds: long ? 2400 : 600,
+  }]),
+);

@@ -1,0 +1,130 @@
+// Runs one layer: each of its runs is a `deno test` process with exactly the permissions that it needs.
+
+import { runInside } from "../lab/outer.ts";
+import { type Missing, TUN } from "../prepare.ts";
+import { parseJunit, type TestResult } from "./junit.ts";
+import type { Layer, TestRun } from "./layers.ts";
+import type { LayerResult } from "./report.ts";
+import type { Standing } from "./standing.ts";
+
+/** What there is to run on. */
+export interface Machine {
+  readonly missing: readonly Missing[];
+  readonly standing: Standing;
+}
+
+/** How a layer is run. */
+export interface LayerOptions {
+  /** Files with tests, from the root of the repository. */
+  readonly files: readonly string[];
+  /** Part of the names of the tests to run, or /a regular expression/. */
+  readonly filter?: string | undefined;
+  /** Undefined when no layer that has tests needs anything of the machine. */
+  readonly machine?: Machine | undefined;
+}
+
+/** Runs a layer with its output streamed, or says why not. */
+export async function runLayer(layer: Layer, options: LayerOptions): Promise<LayerResult> {
+  const result = {
+    layer: layer.name,
+    task: layer.task,
+    passed: 0,
+    failed: [],
+    broken: [],
+    ignored: [],
+    seconds: 0,
+  };
+  const runs = runsWithTests(layer, options.files);
+  if (runs.length === 0) {
+    return { ...result, notRun: layer.isLong ? "none yet: comes with a later issue" : "none yet" };
+  }
+  const objection = options.machine && objectionTo(layer, options.machine);
+  if (objection !== undefined) {
+    const broken = Deno.env.get("CI") === "true" ? ["the layer could not run"] : [];
+    return { ...result, broken, notRun: `could not run: ${objection}` };
+  }
+  const started = performance.now();
+  const ended: RunEnd[] = [];
+  for (const run of runs) {
+    console.log(`\n=== ${layer.name}: ${run.folders.join(" ")}`);
+    ended.push(await runTests(layer, run, options.filter));
+  }
+  const tests = ended.flatMap((end) => end.tests);
+  const names = (outcome: TestResult["outcome"]) =>
+    tests.filter((test) => test.outcome === outcome).map((test) => test.name);
+  return {
+    ...result,
+    passed: names("passed").length,
+    failed: names("failed"),
+    broken: ended.flatMap(({ broken }) => broken ?? []),
+    // Deno reports what a filter leaves out as ignored.
+    ignored: options.filter === undefined ? names("ignored") : [],
+    seconds: (performance.now() - started) / 1000,
+  };
+}
+
+/** The runs of a layer that have tests, each with only those of its folders that do. */
+export function runsWithTests({ runs }: Layer, files: readonly string[]): TestRun[] {
+  return runs.map((run) => ({
+    ...run,
+    folders: run.folders.filter((folder) => files.some((file) => file.startsWith(`${folder}/`))),
+  })).filter((run) => run.folders.length > 0);
+}
+
+function objectionTo(layer: Layer, { missing, standing }: Machine): string | undefined {
+  if (layer.needs === "nothing") return;
+  const lacking = layer.needs === "root" ? missing : missing.filter(({ what }) => what !== TUN);
+  if (lacking.length > 0) {
+    return `missing ${lacking.map(({ what, remedy }) => `${what} (${remedy})`).join("; ")}`;
+  }
+  if (typeof standing === "object") return standing.refused;
+  if (layer.needs === "root" && standing !== "root") return "needs root: TUN devices. Run it with sudo";
+}
+
+interface RunEnd {
+  readonly tests: readonly TestResult[];
+  /** How the process ended, where its tests do not say it. */
+  readonly broken?: string;
+}
+
+async function runTests(layer: Layer, run: TestRun, filter?: string): Promise<RunEnd> {
+  const folder = await Deno.makeTempDir({ prefix: "wigglenet-test-" });
+  const report = `${folder}/junit.xml`;
+  try {
+    const flags = ["--quiet", "--no-prompt", `--junit-path=${report}`, ...run.flags];
+    if (layer.name === "golden" && Deno.env.has("UPDATE_GOLDEN")) flags.push("--allow-write=test/golden");
+    if (filter !== undefined) flags.push(`--filter=${filter}`);
+    const end = await start(layer, [Deno.execPath(), "test", ...flags, ...run.folders]);
+    const tests = parseJunit(await Deno.readTextFile(report).catch(() => ""));
+    if (end === undefined || tests.some((test) => test.outcome === "failed")) return { tests };
+    return { tests, broken: `${run.folders.join(" ")}: ${end}` };
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** Runs a command to its end; undefined when it ended well, otherwise how it ended. */
+async function start(layer: Layer, argv: readonly string[]): Promise<string | undefined> {
+  const [program, ...args] = argv;
+  const signal = AbortSignal.timeout(layer.deadlineSeconds * 1000);
+  let code;
+  if (layer.needs === "nothing") {
+    const options = { args, signal, stdin: "null", stdout: "piped", env: { NO_COLOR: "1" } } as const;
+    const child = new Deno.Command(program!, options).spawn();
+    await printFailures(child.stdout);
+    code = (await child.status).code;
+  } else code = await runInside(argv, signal);
+  if (signal.aborted) return `not done after ${layer.deadlineSeconds} s`;
+  return code === 0 ? undefined : `ended with code ${code}, and not by a failed test`;
+}
+
+/** Passes on what the quick layers print, but for the hundreds of lines that say "ok". */
+async function printFailures(output: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<void> {
+  let rest = "";
+  for await (const text of output.pipeThrough(new TextDecoderStream())) {
+    const lines = (rest + text).split("\n");
+    rest = lines.pop()!;
+    for (const line of lines) if (!/ \.\.\. ok \(/.test(line)) console.log(line);
+  }
+  if (rest !== "") console.log(rest);
+}
