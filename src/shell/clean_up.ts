@@ -6,8 +6,9 @@ import { ROUTE_PROTOCOL } from "../core/render/render_network.ts";
 import { REFERENCE_TABLE, TABLE } from "../core/render/render_table.ts";
 import type { Settings } from "../core/settings/settings.ts";
 import { run } from "./command.ts";
-import { readLink, removeFile, removeFolder, RUN_FOLDER } from "./files.ts";
+import { readLink, removeEmptyFolder, removeFile, RUN_FOLDER } from "./files.ts";
 import { observeNetwork } from "./observe.ts";
+import { readStatus, STATUS_SOCKET } from "./status_socket.ts";
 import { endServer, findServers } from "./wireguard_go.ts";
 
 /** What was there and is gone, and what could not be removed. */
@@ -70,13 +71,17 @@ async function removeTables(): Promise<string[]> {
   return ours.map((name) => `table inet ${name}`);
 }
 
-async function removeFiles(
-  { privateKeyPath, interfaceName }: Settings,
-  isKeyPurged: boolean,
-): Promise<string[]> {
+async function removeFiles(settings: Settings, isKeyPurged: boolean): Promise<string[]> {
+  const { privateKeyPath, interfaceName, cniConfigPath } = settings;
+  const files = [
+    cniTarget(cniConfigPath),
+    `/var/run/wireguard/${interfaceName}.sock`,
+    // Agents of other network namespaces may share our folder.
+    ...(await readStatus() === undefined ? [STATUS_SOCKET] : []),
+    ...(isKeyPurged ? [privateKeyPath] : []),
+  ];
   const removed: string[] = [];
-  if (await removeFolder(RUN_FOLDER)) removed.push(RUN_FOLDER);
-  const files = [`/var/run/wireguard/${interfaceName}.sock`, ...(isKeyPurged ? [privateKeyPath] : [])];
   for (const path of files) if (await removeFile(path)) removed.push(path);
+  if (await removeEmptyFolder(RUN_FOLDER)) removed.push(RUN_FOLDER);
   return removed;
 }

@@ -105,13 +105,7 @@ export async function sweepLeftovers(paths: readonly string[]): Promise<void> {
   }
 }
 
-/** Removes a folder with all that is in it; true when it was there. */
-export async function removeFolder(path: string): Promise<boolean> {
-  try {
-    await Deno.remove(path, { recursive: true });
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
+/** Removes a folder that holds nothing; true when it did. */
+export async function removeEmptyFolder(path: string): Promise<boolean> {
+  return await Deno.remove(path).then(() => true, () => false);
 }

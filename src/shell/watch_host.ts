@@ -13,6 +13,7 @@ const POLL_MS = 1_000;
 /** Up to here WireGuard is read every second; a dump of more peers takes longer, and may come more rarely. */
 const PEERS_PER_POLL = 1_000;
 const FACTS_MS = 2_000;
+const WATCH_MS = 500;
 const LONGEST_RESTART_MS = 30_000;
 
 /** Everything that watches; close it to end all processes and timers. */
@@ -108,7 +109,7 @@ export class HostWatch {
     this.#once(`canary ${name}`, CANARY_MS, () => this.#canary(name, untilMs));
   }
 
-  /** Watches the folders of the CNI file; one that is not there yet is tried again at the next audit. */
+  /** Watches the folders of the CNI file; one that is not there is tried again soon. */
   #watchCni(): void {
     const path = this.settings.cniConfigPath;
     for (const folder of [path.slice(0, path.lastIndexOf("/")) || "/", RUN_FOLDER]) {
@@ -116,22 +117,28 @@ export class HostWatch {
       try {
         const watcher = Deno.watchFs(folder, { recursive: false });
         this.#watchers.set(folder, watcher);
+        // Whatever happened before it was watched is seen by reading.
+        this.reconciler.doubt("cni");
         this.#followFolder(folder, watcher);
       } catch {
-        // Not there: nothing to lose yet.
+        this.#watchSoon();
       }
     }
+  }
+
+  #watchSoon(): void {
+    this.#once("watch", WATCH_MS, () => this.#watchCni());
   }
 
   async #followFolder(folder: string, watcher: Deno.FsWatcher): Promise<void> {
     const names = [this.settings.cniConfigPath, `${RUN_FOLDER}/cni`];
     for await (const { kind, paths } of watcher) {
-      if (kind === "access" && folder === RUN_FOLDER) continue;
       if (paths.some((path) => path === folder || names.some((name) => path.startsWith(name)))) {
         this.reconciler.doubt("cni");
       }
-      if (paths.includes(folder) && kind === "remove") break;
+      if (kind === "remove" && paths.includes(folder)) break;
     }
     this.#watchers.delete(folder);
+    this.#watchSoon();
   }
 }

@@ -35,7 +35,6 @@ export function desire(
   const nodes: Node[] = [];
   const refused: Rejected[] = [...facts.rejected];
   for (const { node, rejected } of parsed) {
-    refused.push(...rejected);
     if (node !== undefined) {
       nodes.push(node.name === settings.nodeName ? ownNode(settings, node, facts) : node);
     }
@@ -131,7 +130,7 @@ function linkOf(settings: Settings, own: SettledNode, facts: HostFacts): Desired
       : settings.mtu,
     privateKeyPath: settings.privateKeyPath,
     publicKey: facts.publicKey,
-    addresses: own.podCidrs.map((prefix) => hostPrefix(firstAddress(prefix)).text),
+    addresses: withoutNested(own.podCidrs).map((prefix) => hostPrefix(firstAddress(prefix)).text),
   };
 }
 

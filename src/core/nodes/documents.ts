@@ -20,6 +20,7 @@ class Fault {
 const MAX_YAML_CHARACTERS = 8 << 20;
 const MAX_FLOW_YAML_CHARACTERS = 1 << 20;
 const MAX_DEPTH = 100;
+const NEITHER = "neither a Node nor a List";
 // No floats and no timestamps: `name: 1e3` and `creationTimestamp: 2024-01-01T00:00:00Z` stay what was written.
 const SCHEMA = FAILSAFE_SCHEMA.withTags(nullCoreTag, boolCoreTag, intJsonTag);
 const SOME_CONTENT = /^(?!(?:---|\.\.\.)[ \t]*(?:#.*)?\r?$)[ \t]*[^\s#]/m;
@@ -137,18 +138,24 @@ function fits(value: unknown, characters: number): string | undefined {
 
 /** Adds the Nodes of a document; the reason when it is nothing that Kubernetes would take for an object. */
 function collect(value: unknown, nodes: unknown[], inList: boolean): string | undefined {
-  if (!isObject(value)) return "neither a Node nor a List";
+  if (!isObject(value)) return NEITHER;
   const { apiVersion, kind, items } = value;
   if (inList && apiVersion === undefined && kind === undefined) {
     // The items of a NodeList leave out what the list says.
     nodes.push({ apiVersion: "v1", kind: "Node", ...value });
     return undefined;
   }
-  if (typeof apiVersion !== "string" || typeof kind !== "string") {
-    return `neither a Node nor a List: no ${typeof kind === "string" ? "apiVersion" : "kind"}`;
+  if (typeof kind !== "string") return `${NEITHER}: no kind`;
+  if (typeof apiVersion !== "string") return `${NEITHER}: no apiVersion`;
+  if (apiVersion === "v1" && kind === "Node") {
+    nodes.push(value);
+    return undefined;
   }
-  if (apiVersion === "v1" && kind === "Node") nodes.push(value);
-  if (!isList(value) || items === null) return undefined;
+  // A kind cut short (`Lis`, `No`) is not another kind: every object has metadata, and only lists have items.
+  if (!isList(value)) {
+    return isObject(value.metadata) && (items === undefined || kind.endsWith("List")) ? undefined : NEITHER;
+  }
+  if (items === null) return undefined;
   if (!Array.isArray(items)) return "a List without items";
   for (const item of items) {
     const reason = collect(item, nodes, true);

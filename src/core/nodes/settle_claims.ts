@@ -83,7 +83,7 @@ function byNameThenAge(a: Node, b: Node): number {
 function fingerprint(node: Node): string {
   return JSON.stringify(
     [node.publicKey, node.podCidrs, node.addresses].map((part) =>
-      Array.isArray(part) ? part.map((claim) => claim.value.text) : part
+      Array.isArray(part) ? part.map(({ value, origin }) => [value.text, origin]) : part
     ),
   );
 }

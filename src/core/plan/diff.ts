@@ -2,6 +2,8 @@
 
 import type { DesiredState } from "../desired/desired_state.ts";
 import { SET_NAMES } from "../desired/desired_state.ts";
+import { parsePrefix } from "../net/prefix.ts";
+import { refused } from "../net/refusal.ts";
 import type { ObservedState } from "../observed/observed_state.ts";
 import { renderCni, routeText } from "../render/render_network.ts";
 import { renderDeltas, renderTable, type SetDelta } from "../render/render_table.ts";
@@ -47,7 +49,7 @@ function diffTable({ table }: DesiredState, { table: observed, reference }: Obse
     };
   }).filter(({ added, deleted }) => added.length + deleted.length > 0);
   // A member that is no prefix cannot be deleted by its text.
-  if (deltas.some(({ deleted }) => deleted.some((text) => !text.includes("/")))) {
+  if (deltas.some(({ deleted }) => deleted.some((text) => refused(parsePrefix(text))))) {
     return [replaceTable(table, "a set has members that are not prefixes")];
   }
   return deltas.length === 0 ? [] : [deltaStep(deltas)];
@@ -172,7 +174,7 @@ function diffCni({ cni }: DesiredState, { cni: observed }: ObservedState): Step[
       op,
       kind: "cni",
       target: cni.path,
-      text: `${cni.podCidrs.join(", ")}, mtu ${cni.mtuBytes}`,
+      text: `${cni.podCidrs.join(", ")}, mtu ${cni.mtuBytes ?? "unknown"}`,
       reason,
     }],
     actions: [{ kind: "writeFile", path, text, linkFrom: cni.path }],
