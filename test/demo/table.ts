@@ -1,0 +1,18 @@
+// Our nftables table in a form that can be compared: what it says, without what the kernel counts and numbers.
+
+import type { Host } from "../lab/host.ts";
+
+/** The table as one text; undefined when there is none. Two equal texts are the same rules and elements. */
+export async function readTable(host: Host): Promise<string | undefined> {
+  const { code, stdout } = await host.attempt(["nft", "-s", "-j", "list", "table", "inet", "wigglenet"]);
+  return code === 0 ? textOf(stdout) : undefined;
+}
+
+/** The listing without handles and counters, hash sets in one order. */
+export function textOf(json: string): string {
+  const without = (name: string, value: unknown) => {
+    if (name === "handle" || name === "metainfo" || name === "packets" || name === "bytes") return undefined;
+    return name === "elem" && Array.isArray(value) ? value.map((one) => JSON.stringify(one)).sort() : value;
+  };
+  return JSON.stringify(JSON.parse(json, without));
+}

@@ -1,0 +1,140 @@
+// A node of the laboratory: a machine on the underlay with its own key, CNI file and agent, and pods.
+
+import type { PortMapping } from "./cni.ts";
+import { Host, type Namespace } from "./host.ts";
+import { addressesOf, type Family, familyOf, type Manifest } from "./manifest.ts";
+import { Pod } from "./pod.ts";
+import type { Output, Process } from "./process.ts";
+import { Hopeless, until } from "./until.ts";
+
+/** Settings as flags without their dashes: `{ "filter-ipv4": "true" }`. */
+export type Settings = Readonly<Record<string, string>>;
+
+/** How the agent is started. */
+export interface AgentOptions {
+  /** Default `run`. */
+  readonly verb?: string;
+  /** Added to (and stronger than) those that the node needs. */
+  readonly settings?: Settings;
+  readonly env?: Readonly<Record<string, string>>;
+  /** More arguments, after the settings. */
+  readonly args?: readonly string[];
+  /** Sees each line that the agent logs. */
+  readonly onLine?: (line: string) => void;
+}
+
+/** Where a node keeps what is its own, and which agent it runs. */
+export interface NodeOptions {
+  readonly manifest: Manifest;
+  /** Holds `private.key`, `cni/` and what a test puts there. */
+  readonly folder: string;
+  /** Folder of Node manifests that the agent reads. */
+  readonly nodesFolder: string;
+  /** Argument list of the agent without verb and settings. */
+  readonly agentArgv: readonly string[];
+}
+
+const TAKE_NO_SETTINGS: ReadonlySet<string> = new Set(["status", "version"]);
+
+/** A node. Make it with Lab.create or Lab.addNode. */
+export class Node extends Host {
+  readonly manifest: Manifest;
+  readonly folder: string;
+  readonly pods: Pod[] = [];
+  /** The agent started last by {@link startAgent}. */
+  agent: Process | undefined;
+
+  constructor(namespace: Namespace, private readonly options: NodeOptions) {
+    super(namespace);
+    this.manifest = options.manifest;
+    this.folder = options.folder;
+  }
+
+  /** The node's address on the underlay; undefined in a family that it has not. */
+  address(family: Family): string | undefined {
+    return addressesOf(this.manifest).find((address) => familyOf(address) === family);
+  }
+
+  /** The pod CIDRs of its Node. */
+  get podCIDRs(): readonly string[] {
+    return this.manifest.spec.podCIDRs ?? [];
+  }
+
+  /** Path of the CNI file that the agent is told to write. */
+  get conflistPath(): string {
+    return `${this.folder}/cni/10-wigglenet.conflist`;
+  }
+
+  /** The argument list that starts the agent on this node. */
+  agentArgv({ verb = "run", settings = {}, args = [] }: AgentOptions = {}): string[] {
+    const all: Settings = TAKE_NO_SETTINGS.has(verb) ? settings : {
+      "node-name": this.name,
+      "nodes": this.options.nodesFolder,
+      "privkey-path": `${this.folder}/private.key`,
+      "cni-config-path": this.conflistPath,
+      ...settings,
+    };
+    return [
+      ...this.options.agentArgv,
+      verb,
+      ...Object.entries(all).map(([name, v]) => `--${name}=${v}`),
+      ...args,
+    ];
+  }
+
+  /** Starts the agent and returns at once. */
+  startAgent(options: AgentOptions = {}): Process {
+    const { env, onLine } = options;
+    this.agent = this.start(this.agentArgv(options), {
+      env: { NO_COLOR: "1", ...env },
+      ...(onLine === undefined ? {} : { onLine }),
+    });
+    return this.agent;
+  }
+
+  /** Runs a verb of the agent to its end: status, diff, cleanup. */
+  runAgent(options: AgentOptions & { readonly verb: string }): Promise<Output> {
+    return this.attempt(this.agentArgv(options), { env: { NO_COLOR: "1", ...options.env } });
+  }
+
+  /** Waits for the CNI file, which an agent writes once the node may have pods; returns its text. */
+  conflist(deadlineMs = 20_000): Promise<string> {
+    return until(`${this.name}'s agent to write ${this.conflistPath}`, async () => {
+      // Read on the node: the path may lead into its own /run.
+      const { code, stdout } = await this.attempt(["cat", this.conflistPath]);
+      if (code === 0) return stdout;
+      if (this.agent?.isRunning === false) throw new Hopeless("its agent has ended");
+    }, { deadlineMs, seen: () => this.diagnose() });
+  }
+
+  /** Attaches a pod by the plugins of the CNI file that the agent wrote. */
+  async addPod(name: string, portMappings: readonly PortMapping[] = []): Promise<Pod> {
+    const conflist = await this.conflist();
+    const pod = await Pod.attach({ name, node: this, conflist, portMappings });
+    this.pods.push(pod);
+    return pod;
+  }
+
+  /** What an operator would look at first: agent's last lines, addresses, routes, peers (no keys), our table. */
+  async diagnose(): Promise<string> {
+    const commands = [
+      ["ip", "-brief", "address"],
+      ["ip", "route"],
+      ["ip", "-6", "route"],
+      ["wg", "show"],
+      ["nft", "list", "table", "inet", "wigglenet"],
+    ];
+    const parts = await Promise.all(commands.map(async (argv) => {
+      const { stdout, stderr } = await this.attempt(argv);
+      return `--- ${this.name}: ${argv.join(" ")}\n${(stdout + stderr).trimEnd()}`;
+    }));
+    return [...parts, `--- ${this.name}: the agent's last lines\n${this.agent?.tail() ?? "(no agent)"}`].join(
+      "\n",
+    );
+  }
+
+  override async close(): Promise<void> {
+    await Promise.all(this.pods.map((pod) => pod.close()));
+    await super.close();
+  }
+}

@@ -1,0 +1,55 @@
+// Waiting for a condition with a deadline, in place of sleeping and hoping.
+
+/** Limits of {@link until}. */
+export interface Deadline {
+  /** Default 10,000. */
+  readonly deadlineMs?: number;
+  /** Pause between two looks, default 20. */
+  readonly pauseMs?: number;
+  /** What to print of the world when the deadline passes. */
+  readonly seen?: () => Promise<string> | string;
+}
+
+/** Thrown by a look: what is waited for cannot come any more. */
+export class Hopeless extends Error {}
+
+/**
+ * Looks until the look returns something other than undefined or false, and returns that.
+ * Throws "Waited 10000 ms for <what>" with the last error of a look and what `seen` tells.
+ */
+export async function until<T>(
+  what: string,
+  look: () => Promise<T | undefined | false> | T | undefined | false,
+  { deadlineMs = 10_000, pauseMs = 20, seen }: Deadline = {},
+): Promise<T> {
+  const end = performance.now() + deadlineMs;
+  let trouble = "";
+  let isHopeless = false;
+  do {
+    try {
+      const found = await look();
+      if (found !== undefined && found !== false) return found;
+      trouble = "";
+    } catch (error) {
+      trouble = `\nlast look: ${error instanceof Error ? error.message : error}`;
+      isHopeless = error instanceof Hopeless;
+    }
+    if (isHopeless) break;
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+  } while (performance.now() < end);
+  const world = seen === undefined ? "" : `\n${await seen()}`;
+  throw new Error(`Waited ${isHopeless ? "in vain" : `${deadlineMs} ms`} for ${what}${trouble}${world}`);
+}
+
+/** A promise that fails after the deadline unless the other one settles before. */
+export async function within<T>(what: string, deadlineMs: number, promise: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`Waited ${deadlineMs} ms for ${what}`)), deadlineMs);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
