@@ -25,7 +25,10 @@ export interface Layer {
 const RUNS: Readonly<Record<string, { runs: readonly TestRun[]; needs?: Need; long?: true }>> = {
   unit: {
     runs: [
-      { folders: ["src/core", "test/docs", "test/lab", "test/lint", "test/runner"], flags: ["--parallel"] },
+      {
+        folders: ["src/core", "test/bench", "test/docs", "test/lab", "test/lint", "test/runner"],
+        flags: ["--parallel"],
+      },
       { folders: ["src/shell", "src/cli"], flags: ["--parallel", "-P=shell"] },
     ],
   },

@@ -44,8 +44,9 @@ export function desire(
   const own = settlement.nodes.find(({ node }) => node.name === settings.nodeName);
   if (own === undefined) return undefined;
   const others = settlement.nodes.filter((settled) => settled !== own);
-  const peers = usesTunnel(settings) ? peersOf(settings, others) : [];
-  if (usesTunnel(settings)) refused.push(...keyless(others));
+  const isTwin = ({ publicKey }: SettledNode) => publicKey !== undefined && publicKey === facts.publicKey;
+  const peers = usesTunnel(settings) ? peersOf(settings, others.filter((settled) => !isTwin(settled))) : [];
+  if (usesTunnel(settings)) refused.push(...keyless(others), ...others.filter(isTwin).map(twin));
   const link = usesTunnel(settings) ? linkOf(settings, own, facts) : undefined;
   return {
     node: own.node.name,
@@ -72,6 +73,11 @@ function keyless(others: readonly SettledNode[]): Rejected[] {
     claim: "Node",
     reason: `no usable ${ANNOTATION.publicKey}: it is no peer, and its pod CIDRs are guarded`,
   }));
+}
+
+/** WireGuard drops a peer with the interface's own key without a word: it would be missing for ever. */
+function twin({ node, publicKey }: SettledNode): Rejected {
+  return { node: node.name, claim: `public key ${publicKey}`, reason: "it is the key of this host" };
 }
 
 function byNode(a: Rejected, b: Rejected): number {
@@ -197,12 +203,14 @@ function routesOf(settings: Settings, own: SettledNode, { nodes, podCidrs }: Set
 /** FIREWALL_ONLY and native families have no guard: their pods' packets belong to whoever routes them. */
 function tableOf(settings: Settings, own: SettledNode, { podCidrs }: Settlement): DesiredTable {
   const templates = ["sets", "forward"];
+  const isGuarded = (family: Family) => settings.isStrict && familySettings(settings, family).isTunnelled;
+  if (FAMILIES.some(isGuarded)) templates.push("guard");
   for (const family of FAMILIES) {
     const { isTunnelled, isFiltered, isMasqueraded } = familySettings(settings, family);
-    const isGuarded = isTunnelled && settings.isStrict;
-    if (isGuarded || isFiltered) templates.push(`to-pod-v${family}`);
-    if (isGuarded) templates.push(`guard-v${family}`);
-    if (isFiltered) templates.push(`filter-${isTunnelled ? "tunnel" : "native"}-v${family}`);
+    if (isGuarded(family)) templates.push(`guard-v${family}`);
+    if (isFiltered) {
+      templates.push(`to-pod-v${family}`, `filter-${isTunnelled ? "tunnel" : "native"}-v${family}`);
+    }
     if (isMasqueraded) templates.push(`masquerade-v${family}`);
   }
   const pods = withoutNested([...podCidrs.map(({ prefix }) => prefix), ...settings.clusterPodCidrs]);
@@ -275,8 +283,8 @@ function waitingOf(settings: Settings, { own, others, facts }: Circumstances): W
     if (publicKey === undefined) continue;
     const why = podCidrs.length === 0
       ? "no pod CIDR"
-      : addresses.length === 0
-      ? "no address: it must speak first"
+      : endpointAddress(settings, addresses) === undefined
+      ? `no address for WG_IP_FAMILY=${settings.endpointFamily}: it must speak first`
       : undefined;
     if (why !== undefined) {
       waiting.push({ what: `peer ${node.name}`, why, next: `look at Node ${node.name}` });

@@ -122,19 +122,20 @@ function conflicting(a: Item, b: Item): boolean {
   return a.node !== b.node || a.kind !== b.kind;
 }
 
-/** Pod CIDRs that cover addresses of two or more other Nodes. */
+/** Pod CIDRs that cover addresses of two or more other Nodes. Only claims of equal weight and age count: a younger one decides nothing. */
 function crowdedOf(contested: readonly Item[]): Set<Item> {
   const lengths = new Set(contested.map((item) => item.prefix.length));
   const inside = new Map<string, Set<Node>>();
+  const place = ({ tier, node }: Item, text: string) => `${tier} ${node.createdMs} ${text}`;
   for (const item of contested) {
     if (item.kind !== "address") continue;
     for (const text of coversOf(item.prefix, lengths)) {
-      const nodes = inside.get(text) ?? new Set();
-      inside.set(text, nodes.size < 3 ? nodes.add(item.node) : nodes);
+      const nodes = inside.get(place(item, text)) ?? new Set();
+      inside.set(place(item, text), nodes.size < 3 ? nodes.add(item.node) : nodes);
     }
   }
   return new Set(contested.filter((item) => {
-    const nodes = item.kind === "podCidr" ? inside.get(item.prefix.text) : undefined;
+    const nodes = item.kind === "podCidr" ? inside.get(place(item, item.prefix.text)) : undefined;
     return nodes !== undefined && nodes.size - (nodes.has(item.node) ? 1 : 0) > 1;
   }));
 }

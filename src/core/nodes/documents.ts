@@ -38,10 +38,8 @@ export function splitDocuments(text: string): Piece[] | Refusal {
   for (const document of documentsOf(text)) {
     const items = itemsOf(text.slice(document.start, document.end));
     if (items instanceof Fault) return refusal(text, document.start, items);
-    if (items === null) pieces.push(document);
-    else {for (const { start, end } of items) {
-        pieces.push(pieceAt(document.start + start, document.start + end, true));
-      }}
+    const moved = items?.map(({ start, end }) => pieceAt(document.start + start, document.start + end, true));
+    for (const piece of moved ?? [document]) pieces.push(piece);
   }
   return pieces;
 }

@@ -88,22 +88,19 @@ class NodeReader {
    */
   podCidrs(): Claim<Prefix>[] {
     const spec = fieldsOf(this.json.spec);
-    const list = Array.isArray(spec.podCIDRs) && spec.podCIDRs.length > 0 ? spec.podCIDRs : [spec.podCIDR];
-    const bySpec = this.#claims(
-      list.filter((item) => item !== undefined),
-      SPEC,
-      (item) => this.#podCidr(item),
-    );
+    const assigned = this.#list(spec.podCIDRs, SPEC);
+    const single = spec.podCIDR ?? undefined;
+    const items = assigned.length > 0 || single === undefined ? assigned : [single];
+    const bySpec = this.#claims(items, SPEC, (item) => this.#podCidr(item));
     const listed = this.#listIn(ANNOTATION.podCidrs);
     if (listed === undefined) return bySpec;
-    const assigned = new Set(bySpec.map((claim) => claim.value.text));
+    const inSpec = new Set(bySpec.map((claim) => claim.value.text));
     const byAnnotation = this.#claims(listed, annotated(ANNOTATION.podCidrs), (item) => this.#podCidr(item));
-    return byAnnotation.map((claim) => assigned.has(claim.value.text) ? { ...claim, origin: "spec" } : claim);
+    return byAnnotation.map((claim) => inSpec.has(claim.value.text) ? { ...claim, origin: "spec" } : claim);
   }
 
   addresses(): Claim<Address>[] {
-    const listed = fieldsOf(this.json.status).addresses;
-    const entries = (Array.isArray(listed) ? listed : []).slice(0, MAX_CLAIMS).map(fieldsOf);
+    const entries = this.#list(fieldsOf(this.json.status).addresses, STATUS).map(fieldsOf);
     const ofType = (type: string) =>
       entries.filter((entry) => entry.type === type).map((entry) => entry.address);
     const byStatus = [...ofType("InternalIP"), ...ofType("ExternalIP")];
@@ -114,6 +111,13 @@ class NodeReader {
     ];
     const seen = new Set<string>();
     return claims.filter(({ value }) => !seen.has(value.text) && seen.add(value.text));
+  }
+
+  /** A list of the object; what else stands there is refused. */
+  #list(value: unknown, { label }: Field): readonly unknown[] {
+    if (Array.isArray(value)) return value;
+    if (value !== undefined && value !== null) this.reject(label, `${quote(value)} is not a list`);
+    return [];
   }
 
   #podCidr(item: unknown): Prefix | Refusal {

@@ -7,6 +7,7 @@ import { refused } from "../net/refusal.ts";
 import { ROUTE_PROTOCOL } from "../render/render_network.ts";
 import { TABLE } from "../render/render_table.ts";
 import type { ObservedState } from "./observed_state.ts";
+import { toldRouteText } from "./parse_network.ts";
 
 const ELEMENT = new RegExp(`^(add|delete) element inet ${TABLE} (\\S+) \\{ (\\S+)(?: .*)?\\}$`);
 const OURS = new RegExp(`\\binet ${TABLE}(\\s|$)`);
@@ -47,23 +48,18 @@ export function concernsNetwork(line: string, { interfaceName, destinations }: N
     words.includes("proto") && words[words.indexOf("proto") + 1] === String(ROUTE_PROTOCOL);
 }
 
+// What else may stand in such a line (a source, several next hops) is not in routes of ours: then the line is news.
+const ROUTE = new RegExp(
+  "^(?:Deleted )?(?:(unreachable|blackhole|prohibit|throw) )?(\\S+)(?: via (\\S+))?(?: dev (\\S+))?" +
+    ` proto ${ROUTE_PROTOCOL}(?: scope \\S+)?(?: metric (\\d+))?(?: pref medium)?$`,
+);
+
 /** True when a line about our interface or routes says what the observed state does not hold. */
 export function surprisesNetwork(line: string, { routes }: ObservedState): boolean {
-  const isDeleted = line.startsWith("Deleted ");
-  const route = line.replace(/^Deleted /, "").replace(/^local .*|^broadcast .*/, "").trim();
-  const match = /^(unreachable )?(\S+) (?:dev (\S+) )?proto 146(?: scope \S+)?(?: metric (\d+))?( .*)?$/.exec(
-    route,
-  );
+  const match = ROUTE.exec(line.trim());
   if (match === null) return true;
-  const [, unreachable, destination, dev, metric] = match;
-  const family = destination!.includes(":") ? 6 : 4;
-  const width = family === 4 ? 32 : 128;
-  const text = unreachable === undefined
-    ? `${prefixOr(destination!, width)} dev ${dev} proto 146`
-    : `unreachable ${prefixOr(destination!, width)} proto 146 metric ${metric}`;
-  return routes[family].has(text) === isDeleted;
-}
-
-function prefixOr(destination: string, width: number): string {
-  return destination.includes("/") ? destination : `${destination}/${width}`;
+  const [, type, dst, gateway, dev, metric] = match;
+  const family = dst!.includes(":") ? 6 : 4;
+  const route = { type, dst: dst!, gateway, dev, metric: metric === undefined ? undefined : Number(metric) };
+  return routes[family].has(toldRouteText(route, family)) === line.startsWith("Deleted ");
 }

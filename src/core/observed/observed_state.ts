@@ -17,6 +17,8 @@ export interface ObservedPeer {
   readonly hasPresharedKey: boolean;
   /** True when the endpoint was learned from an authenticated packet rather than set by somebody. */
   readonly isRoamed: boolean;
+  /** False while only the packets of one moment say so: then the next read decides. */
+  readonly isProven: boolean;
 }
 
 /** WireGuard's own state; never holds a private key. */
@@ -40,6 +42,8 @@ export interface ObservedLink {
 
 /** Our table. */
 export interface ObservedTable {
+  /** We set none, and nft has one only: dormant, which disables all rules. */
+  readonly hasFlags: boolean;
   /** Chains, rules and set declarations as canonical JSON. */
   readonly structure: string;
   /** Members by set name, canonical prefixes. */

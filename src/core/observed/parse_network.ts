@@ -45,12 +45,25 @@ function parsePeer(fields: readonly string[], state: ObservedWireguard | undefin
     sentBytes: Number(sent),
     keepaliveSeconds: keepalive === "off" ? 0 : Number(keepalive),
     hasPresharedKey: presharedKey !== "(none)",
-    isRoamed: last === undefined
-      ? true
-      : last.endpoint === known
-      ? last.isRoamed
-      : receivedBytes > last.receivedBytes,
+    ...roaming(last, { endpoint: known, handshakeSeconds: Number(handshake), receivedBytes }),
   };
+}
+
+/**
+ * An endpoint that moved while packets came may have moved with them, or have been set by somebody in the same second.
+ * Where it stays while more packets come it is the peer's own, for each of them would have moved it; a handshake says it at once.
+ */
+function roaming(
+  last: ObservedPeer | undefined,
+  now: Pick<ObservedPeer, "endpoint" | "handshakeSeconds" | "receivedBytes">,
+): Pick<ObservedPeer, "isRoamed" | "isProven"> {
+  if (last === undefined) return { isRoamed: true, isProven: true };
+  const isHeard = now.receivedBytes > last.receivedBytes;
+  if (last.endpoint !== now.endpoint) {
+    return { isRoamed: isHeard, isProven: isHeard && now.handshakeSeconds > last.handshakeSeconds };
+  }
+  const isProven = last.isRoamed && (last.isProven || isHeard);
+  return { isRoamed: isProven, isProven };
 }
 
 function canonicalAllowedIps(text: string): string {
@@ -84,28 +97,35 @@ export function parseLink(json: string): ObservedLink | undefined {
   };
 }
 
-interface RouteJson {
-  readonly type?: string;
+/** A route as ip tells of it. */
+export interface ToldRoute {
+  readonly type?: string | undefined;
   readonly dst: string;
-  readonly dev?: string;
-  readonly gateway?: string;
-  readonly metric?: number;
+  readonly tos?: string | undefined;
+  readonly dev?: string | undefined;
+  readonly gateway?: string | undefined;
+  readonly prefsrc?: string | undefined;
+  readonly metric?: number | undefined;
 }
 
 /** Reads `ip -j -4|-6 route show proto 146`: routes as `routeText` prints them. */
 export function parseRoutes(json: string, family: Family): Set<string> {
-  return new Set((listOf(json) as RouteJson[]).map((route) => routeTextOf(route, family)));
+  return new Set((listOf(json) as ToldRoute[]).map((route) => toldRouteText(route, family)));
 }
 
-function routeTextOf({ type, dst, dev, gateway, metric }: RouteJson, family: Family): string {
+/** The route as `routeText` prints it, with all that `ip route del` needs to find it. */
+export function toldRouteText(route: ToldRoute, family: Family): string {
+  const { type, dst, tos, dev, gateway, prefsrc, metric } = route;
   const isUnicast = type === undefined || type === "unicast";
   const implied = isUnicast ? (family === 4 ? 0 : 1024) : 0;
   return [
     isUnicast ? [] : [type],
     [dst.includes("/") || dst === "default" ? dst : `${dst}/${family === 4 ? 32 : 128}`],
+    tos === undefined ? [] : ["tos", tos],
     gateway === undefined ? [] : ["via", gateway],
     isUnicast && dev !== undefined ? ["dev", dev] : [],
     ["proto", ROUTE_PROTOCOL],
+    prefsrc === undefined ? [] : ["src", prefsrc],
     metric === undefined || metric === implied ? [] : ["metric", metric],
   ].flat().join(" ");
 }

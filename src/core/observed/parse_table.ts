@@ -16,13 +16,14 @@ export function parseTable(json: string): ObservedTable {
   if (!Array.isArray(objects)) throw new SyntaxError("nft printed JSON without an `nftables` list");
   const structure: unknown[] = [];
   const sets = new Map<string, Set<string>>();
+  const hasFlags = objects.some(({ table }) => (table as Json | undefined)?.flags !== undefined);
   for (const object of objects) {
     if (object.metainfo !== undefined || object.table !== undefined) continue;
     const set = object.set as Json | undefined;
     if (set !== undefined) sets.set(String(set.name), membersOf(set));
     structure.push(withoutAccidents(object));
   }
-  return { structure: JSON.stringify(structure), sets };
+  return { hasFlags, structure: JSON.stringify(structure), sets };
 }
 
 function membersOf(set: Json): Set<string> {

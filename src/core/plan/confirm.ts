@@ -41,6 +41,7 @@ function changedPeers(
   for (const key of removed) next.delete(key);
   for (const { publicKey, endpoint, allowedIps } of set) {
     const last = next.get(publicKey);
+    const isSame = endpoint === undefined || last?.endpoint === endpoint;
     next.set(publicKey, {
       publicKey,
       endpoint: endpoint ?? last?.endpoint,
@@ -50,7 +51,8 @@ function changedPeers(
       sentBytes: last?.sentBytes ?? 0,
       keepaliveSeconds: 0,
       hasPresharedKey: false,
-      isRoamed: last?.endpoint === endpoint ? last?.isRoamed ?? false : false,
+      isRoamed: isSame && last?.isRoamed === true,
+      isProven: isSame && last?.isProven === true,
     });
   }
   return next;

@@ -37,6 +37,8 @@ function diffTable({ table }: DesiredState, { table: observed, reference }: Obse
     ? "missing"
     : observed.structure !== reference
     ? "its rules differ"
+    : observed.hasFlags
+    ? "it is dormant"
     : undefined;
   if (observed === undefined || reason !== undefined) return [replaceTable(table, reason ?? "missing")];
   const deltas = SET_NAMES.map((name): SetDelta => {
@@ -111,23 +113,33 @@ function diffRoutes(desired: DesiredState, observed: ObservedState): Step[] {
         !present.has(text)
       )
     ) as [string[], string[]];
-    const gone = [...present].filter((text) => !texts.has(text)).sort();
+    const surplus = [...present].filter((text) => !texts.has(text)).sort();
+    const taken = new Set([...behind, ...tunnel].map(placeOf));
+    const gone = surplus.filter((text) => !taken.has(placeOf(text)));
     return [
-      ...routeStep({ family, verb: "replace", stage: STAGE.link }, behind),
-      ...routeStep({ family, verb: "replace", stage: STAGE.tunnel }, tunnel),
-      ...routeStep({ family, verb: "del", stage: STAGE.deletions }, gone),
+      ...routeStep({ family, verb: "replace", stage: STAGE.link, surplus }, behind),
+      ...routeStep({ family, verb: "replace", stage: STAGE.tunnel, surplus }, tunnel),
+      ...routeStep({ family, verb: "del", stage: STAGE.deletions, surplus: [] }, gone),
     ];
   });
+}
+
+/** Two routes of one place, the kernel's key of a route, cannot both stand: `replace` puts the new one over the old one. */
+function placeOf(text: string): string {
+  return [/\S+\/\d+|default/, / tos \S+/, / metric \S+/].map((part) => part.exec(text)?.[0] ?? "").join("");
 }
 
 interface RouteBatch {
   readonly family: 4 | 6;
   readonly verb: "replace" | "del";
   readonly stage: number;
+  /** Routes that are not wanted, some of which the new ones replace. */
+  readonly surplus: readonly string[];
 }
 
-function routeStep({ family, verb, stage }: RouteBatch, texts: readonly string[]): Step[] {
+function routeStep({ family, verb, stage, surplus }: RouteBatch, texts: readonly string[]): Step[] {
   if (texts.length === 0) return [];
+  const taken = new Set(texts.map(placeOf));
   const isAdded = verb === "replace";
   const change = (text: string): Change => ({
     op: isAdded ? "+" : "-",
@@ -145,7 +157,13 @@ function routeStep({ family, verb, stage }: RouteBatch, texts: readonly string[]
     needs: stage === STAGE.tunnel ? ["link"] : [],
     changes: texts.map(change),
     actions: [{ kind: "run", program: "ip", args, input }],
-    confirms: { routes: { family, added: isAdded ? texts : [], deleted: isAdded ? [] : texts } },
+    confirms: {
+      routes: {
+        family,
+        added: isAdded ? texts : [],
+        deleted: isAdded ? surplus.filter((text) => taken.has(placeOf(text))) : texts,
+      },
+    },
   }];
 }
 

@@ -55,7 +55,7 @@ function removeLink(name: string, observed: ObservedState): Step[] {
     reason: "no family is tunnelled",
   };
   return [
-    linkStep(STAGE.deletions, [change], [...ends, {
+    linkStep(STAGE.linkDeletion, [change], [...ends, {
       kind: "run",
       program: "ip",
       args: ["link", "del", "dev", name],

@@ -2,13 +2,15 @@
 // goes off again. A session that works is never touched.
 
 import type { DesiredState, Peer } from "../desired/desired_state.ts";
-import type { ObservedPeer, ObservedState, ObservedWireguard } from "../observed/observed_state.ts";
+import type { ObservedPeer, ObservedState } from "../observed/observed_state.ts";
 import { SESSION_SECONDS } from "../observed/parse_network.ts";
 import { renderPeers } from "../render/render_network.ts";
 import { type Action, type Change, STAGE, type Step } from "./plan.ts";
 
 /** Any value above 0 sends the first packet; this one is WireGuard's usual. */
 const KICK_SECONDS = 25;
+/** An empty file removes it. */
+const NO_PRESHARED_KEY = ["preshared-key", "/dev/null"];
 /** Peers on one command line: far below the kernel's 2 MiB of arguments. */
 const PEERS_PER_COMMAND = 1000;
 
@@ -22,31 +24,45 @@ export function diffPeers(
   const state = observed.link === undefined ? undefined : observed.wireguard;
   const found = state?.peers ?? new Map<string, ObservedPeer>();
   const wanted = new Set<string>(peers.map(({ publicKey }) => publicKey));
-  const replaced: Peer[] = [];
+  const replaced: Replacement[] = [];
   const touched: Touch[] = [];
   for (const peer of peers) {
     const has = found.get(peer.publicKey);
-    if (has === undefined || has.allowedIps !== peer.allowedIps) replaced.push(peer);
-    if (has !== undefined) touched.push(...touch(peer, has, nowSeconds));
+    if (has === undefined || has.allowedIps !== peer.allowedIps) {
+      replaced.push({ peer, has, keepsEndpoint: has !== undefined && isRoaming(has, nowSeconds) });
+    } else touched.push(...touch(peer, has, nowSeconds));
   }
   const surplus = [...found.keys()].filter((key) => !wanted.has(key)).sort();
   return [
-    ...replaceStep(link.name, replaced, state),
+    ...replaceStep(link.name, replaced),
     ...touchStep(link.name, touched),
     ...removeStep(link.name, surplus),
   ];
 }
 
-function replaceStep(name: string, peers: readonly Peer[], state: ObservedWireguard | undefined): Step[] {
-  if (peers.length === 0) return [];
-  const changes = peers.map((peer): Change => {
-    const has = state?.peers.get(peer.publicKey);
+/** A session whose endpoint the peer itself has shown, and which lives: what its Node says is not where it is. */
+function isRoaming({ isRoamed, handshakeSeconds }: ObservedPeer, nowSeconds: number): boolean {
+  return isRoamed && nowSeconds - handshakeSeconds < SESSION_SECONDS;
+}
+
+interface Replacement {
+  readonly peer: Peer;
+  readonly has: ObservedPeer | undefined;
+  readonly keepsEndpoint: boolean;
+}
+
+function replaceStep(name: string, replaced: readonly Replacement[]): Step[] {
+  if (replaced.length === 0) return [];
+  const changes = replaced.map(({ peer, has }): Change => {
     const text = `${peer.publicKey} at ${
       peer.endpoint ?? "an endpoint that it must show"
     } for ${peer.allowedIps}`;
     const reason = has === undefined ? "missing" : `allowed IPs are ${has.allowedIps || "none"}`;
     return { op: has === undefined ? "+" : "~", kind: "peer", target: peer.node, text, reason };
   });
+  const peers = replaced.map(({ peer, keepsEndpoint }) =>
+    keepsEndpoint ? { ...peer, endpoint: undefined } : peer
+  );
   return [{
     part: "wireguard",
     stage: STAGE.tunnel,
@@ -59,7 +75,13 @@ function replaceStep(name: string, peers: readonly Peer[], state: ObservedWiregu
         args: ["addconf", name],
         input: renderPeers(peers, KICK_SECONDS),
       },
-      ...wgSet(name, peers.map(({ publicKey }) => ["peer", publicKey, "persistent-keepalive", "off"])),
+      ...wgSet(
+        name,
+        replaced.map(({ peer, has }) => [
+          ...["peer", peer.publicKey, "persistent-keepalive", "off"],
+          ...(has?.hasPresharedKey ? NO_PRESHARED_KEY : []),
+        ]),
+      ),
     ],
     confirms: { peers: { set: peers, removed: [] } },
   }];
@@ -72,9 +94,8 @@ interface Touch {
 }
 
 function touch(peer: Peer, has: ObservedPeer, nowSeconds: number): Touch[] {
-  const isAlive = nowSeconds - has.handshakeSeconds < SESSION_SECONDS;
   const isMisplaced = peer.endpoint !== undefined && peer.endpoint !== has.endpoint &&
-    !(has.isRoamed && isAlive);
+    !isRoaming(has, nowSeconds);
   const args: string[] = [];
   const reasons: string[] = [];
   if (isMisplaced) {
@@ -86,7 +107,7 @@ function touch(peer: Peer, has: ObservedPeer, nowSeconds: number): Touch[] {
     reasons.push(`keepalive is ${has.keepaliveSeconds} s`);
   }
   if (has.hasPresharedKey) {
-    args.push("preshared-key", "/dev/null"); // an empty file removes it
+    args.push(...NO_PRESHARED_KEY);
     reasons.push("it has a preshared key");
   }
   if (args.length === 0) return [];

@@ -39,8 +39,10 @@ export const STAGE = {
   configure: 3,
   tunnel: 4,
   deletions: 5,
-  tableDeletions: 6,
-  cni: 7,
+  /** Behind the routes of the link, which would vanish with it and then fail to be deleted. */
+  linkDeletion: 6,
+  tableDeletions: 7,
+  cni: 8,
 } as const;
 
 /** Changes that are made together. */

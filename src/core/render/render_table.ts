@@ -5,6 +5,7 @@ import filterNativeV6 from "../../../nft-templates/filter-native-v6.nft" with { 
 import filterTunnelV4 from "../../../nft-templates/filter-tunnel-v4.nft" with { type: "text" };
 import filterTunnelV6 from "../../../nft-templates/filter-tunnel-v6.nft" with { type: "text" };
 import forward from "../../../nft-templates/forward.nft" with { type: "text" };
+import guard from "../../../nft-templates/guard.nft" with { type: "text" };
 import guardV4 from "../../../nft-templates/guard-v4.nft" with { type: "text" };
 import guardV6 from "../../../nft-templates/guard-v6.nft" with { type: "text" };
 import masqueradeV4 from "../../../nft-templates/masquerade-v4.nft" with { type: "text" };
@@ -19,6 +20,7 @@ const TEMPLATES: Readonly<Record<string, string>> = {
   "forward": forward,
   "to-pod-v4": toPodV4,
   "to-pod-v6": toPodV6,
+  "guard": guard,
   "guard-v4": guardV4,
   "guard-v6": guardV6,
   "filter-tunnel-v4": filterTunnelV4,

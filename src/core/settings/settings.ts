@@ -5,7 +5,8 @@ import type { Family } from "../net/address.ts";
 import { parseNodeName } from "../nodes/parse_node.ts";
 import type { NodeName } from "../nodes/node.ts";
 import { parsePrefix, type Prefix, withoutNested } from "../net/prefix.ts";
-import { quote, type Refusal, refused } from "../net/refusal.ts";
+import { quote, Refusal, refused } from "../net/refusal.ts";
+import { unusablePodCidr } from "../net/scope.ts";
 
 interface Setting<T> {
   /** Environment variable. */
@@ -184,8 +185,8 @@ export const SETTINGS = {
   firewallBackend: {
     env: "FIREWALL_BACKEND",
     fallback: "nftables",
-    accepts: "nftables",
-    meaning: "Kept for manifests of the original; there is no iptables backend.",
+    accepts: "nftables; there is no iptables backend",
+    meaning: "Kept for manifests of the original.",
     parse: (text: string) => text === "nftables" ? text : undefined,
   } satisfies Setting<string>,
   logFormat: choice("LOG_FORMAT", {
@@ -210,6 +211,8 @@ function parsePrefixes(text: string): Prefix[] | Refusal {
   for (const item of list(text)) {
     const prefix = parsePrefix(item);
     if (refused(prefix)) return prefix;
+    const reason = unusablePodCidr(prefix);
+    if (reason !== undefined) return new Refusal(reason);
     prefixes.push(prefix);
   }
   return withoutNested(prefixes);
@@ -237,7 +240,8 @@ export function parseSettings(environment: RawSettings, flags: RawSettings): Set
     else settings[name] = value;
   }
   const all = settings as unknown as Settings;
-  return problems.length > 0 ? problems : contradictions(all) ?? all;
+  problems.push(...contradictions(all));
+  return problems.length > 0 ? problems : all;
 }
 
 function problemText(
@@ -250,9 +254,9 @@ function problemText(
   return `${name} is ${quote(text)}${why}; accepted: ${setting.accepts}`;
 }
 
-function contradictions(settings: Settings): readonly string[] | undefined {
+function contradictions(settings: Settings): readonly string[] {
   const usesFile = settings.podCidrSourceIpv4 === "file" || settings.podCidrSourceIpv6 === "file";
-  if (!usesFile || settings.podCidrSourcePath !== "") return undefined;
+  if (!usesFile || settings.podCidrSourcePath !== "") return [];
   return [
     "POD_CIDR_SOURCE_PATH (--pod-cidr-source-path) is not set: a pod CIDR source is `file`, give its path",
   ];

@@ -1,0 +1,171 @@
+import assert from "node:assert/strict";
+import { nodeJson, type NodeWords } from "../../../test/cluster.ts";
+import { ANNOTATION, type ParsedNode } from "./node.ts";
+import { parseNode } from "./parse_node.ts";
+
+const SOURCE = "nodes/a.yaml";
+const WHOLE: NodeWords = { name: "n1", podCIDRs: ["10.244.1.0/24"], internal: ["10.9.1.1"] };
+
+function parse(words: NodeWords): ParsedNode {
+  return parseNode(nodeJson(words), SOURCE);
+}
+
+/** A Node whose annotations are these texts. */
+function annotated(annotations: unknown): ParsedNode {
+  return parseNode({ metadata: { name: "n1", annotations }, spec: { podCIDRs: ["10.1.0.0/24"] } }, SOURCE);
+}
+
+function textsOf({ node }: ParsedNode) {
+  const texts = (claims: readonly { value: { text: string }; origin: string }[] = []) =>
+    claims.map(({ value, origin }) => `${value.text} by ${origin}`);
+  return { podCidrs: texts(node?.podCidrs), addresses: texts(node?.addresses) };
+}
+
+function refusals({ rejected }: ParsedNode): string[] {
+  return rejected.map(({ node, claim, reason }) => `${node}: ${claim}: ${reason}`);
+}
+
+const podCidrs: readonly [podCidr: unknown, reason: string][] = [
+  ["10.244.1.5/24", '"10.244.1.5/24" has host bits: the network is 10.244.1.0/24'],
+  ["10.244.1.0/33", '"10.244.1.0/33" is not a CIDR: prefix length must be 0 to 32'],
+  ["10.244.1.0/-1", '"10.244.1.0/-1" is not a CIDR: prefix length must be 0 to 32'],
+  ["10.244.1.0/024", '"10.244.1.0/024" is not a CIDR: prefix length must be 0 to 32'],
+  ["10.244.1.0", '"10.244.1.0" is not a CIDR: no prefix length'],
+  ["fd00::/129", '"fd00::/129" is not a CIDR: prefix length must be 0 to 128'],
+  ["0.0.0.0/0", "0.0.0.0/0 is too wide: a pod CIDR has a length of 8 to 32"],
+  ["0.0.0.0/1", "0.0.0.0/1 is too wide: a pod CIDR has a length of 8 to 32"],
+  ["::/0", "::/0 is too wide: a pod CIDR has a length of 16 to 128"],
+  ["127.0.0.0/24", "127.0.0.0/24 is loopback"],
+  ["169.254.0.0/16", "169.254.0.0/16 is link-local"],
+  ["224.0.0.0/24", "224.0.0.0/24 is multicast or reserved"],
+  ["fe80::/64", "fe80::/64 is link-local"],
+  [
+    "::ffff:10.244.1.0/120",
+    '"::ffff:10.244.1.0/120" is not a CIDR: "::ffff:10.244.1.0" is not an IP address',
+  ],
+  [
+    "::ffff:af4:100/120",
+    '"::ffff:af4:100/120" is not a CIDR: "::ffff:af4:100" is an IPv4-mapped IPv6 address',
+  ],
+  ["10.1.0.0/24, 10.2.0.0/24", '"10.1.0.0/24, 10.2.0.0/24" is not a CIDR: prefix length must be 0 to 32'],
+  ["", '"" is not a CIDR: no prefix length'],
+  [null, "null is not a CIDR"],
+  [7, "7 is not a CIDR"],
+  [{ cidr: "10.1.0.0/24" }, "an object is not a CIDR"],
+  [["10.1.0.0/24"], "a list is not a CIDR"],
+];
+
+for (const [podCidr, reason] of podCidrs) {
+  Deno.test(`A pod CIDR is refused and the next one taken: ${reason}`, () => {
+    const inSpec = parse({ ...WHOLE, podCIDRs: [podCidr, "10.1.0.0/24"] });
+    const said = parse({ ...WHOLE, said: { podCidrs: [podCidr, "10.1.0.0/24"] } });
+    for (const [parsed, origin] of [[inSpec, "spec"], [said, "annotation"]] as const) {
+      assert.deepEqual(textsOf(parsed).podCidrs, [`10.1.0.0/24 by ${origin}`]);
+      assert.deepEqual(parsed.rejected.map((item) => item.reason), [reason]);
+    }
+  });
+}
+
+Deno.test("The pod CIDRs that a node says it uses win over those assigned to it, and weigh as much where they agree", () => {
+  const parsed = parse({ ...WHOLE, said: { podCidrs: ["10.7.0.0/24", "10.244.1.0/24"] } });
+  assert.deepEqual(textsOf(parsed).podCidrs, ["10.7.0.0/24 by annotation", "10.244.1.0/24 by spec"]);
+  assert.deepEqual(textsOf(parse({ ...WHOLE, said: { podCidrs: [] } })).podCidrs, []);
+});
+
+Deno.test("The old field spec.podCIDR counts where the list is missing", () => {
+  const read = (spec: unknown) => textsOf(parseNode({ metadata: { name: "n1" }, spec }, SOURCE)).podCidrs;
+  assert.deepEqual(read({ podCIDR: "10.1.0.0/24" }), ["10.1.0.0/24 by spec"]);
+  assert.deepEqual(read({ podCIDR: "10.1.0.0/24", podCIDRs: [] }), ["10.1.0.0/24 by spec"]);
+  assert.deepEqual(read({ podCIDR: "10.1.0.0/24", podCIDRs: ["10.2.0.0/24"] }), ["10.2.0.0/24 by spec"]);
+  assert.deepEqual(read({ podCIDR: null, podCIDRs: null }), []);
+});
+
+Deno.test("A text where a list belongs is named, not passed over", () => {
+  const json = {
+    metadata: { name: "n1" },
+    spec: { podCIDRs: "10.1.0.0/24" },
+    status: { addresses: { type: "InternalIP" } },
+  };
+  assert.deepEqual(refusals(parseNode(json, SOURCE)), [
+    'n1: spec.podCIDRs: "10.1.0.0/24" is not a list',
+    "n1: status.addresses: an object is not a list",
+  ]);
+});
+
+Deno.test("Addresses are InternalIP, ExternalIP and what the node says, each once; other types are none", () => {
+  const addresses = [
+    { type: "ExternalIP", address: "192.0.2.1" },
+    { type: "Hostname", address: "n1" },
+    { type: "InternalDNS", address: "10.9.9.9" },
+    { type: "InternalIP", address: "10.9.1.1" },
+    { type: "InternalIP", address: "FD09::1" },
+    null,
+    "10.9.1.3",
+  ];
+  const annotations = { [ANNOTATION.nodeIps]: '["fd09::1", "10.9.1.4"]' };
+  const parsed = parseNode({ metadata: { name: "n1", annotations }, status: { addresses } }, SOURCE);
+  assert.deepEqual(parsed.rejected, []);
+  assert.deepEqual(textsOf(parsed).addresses, [
+    ...["10.9.1.1 by status", "fd09::1 by status", "192.0.2.1 by status"],
+    "10.9.1.4 by annotation",
+  ]);
+});
+
+Deno.test("An address that no node can have is refused and the next one taken", () => {
+  const bad = [
+    "0.0.0.0",
+    "127.0.0.1",
+    "::1",
+    "fe80::1",
+    "224.0.0.1",
+    "::ffff:10.0.0.1",
+    "10.9.1.1/24",
+    null,
+    {},
+  ];
+  const parsed = parse({ ...WHOLE, internal: [...bad, "10.9.1.1"], said: { nodeIps: [...bad, "10.9.1.2"] } });
+  assert.deepEqual(textsOf(parsed).addresses, ["10.9.1.1 by status", "10.9.1.2 by annotation"]);
+  assert.equal(parsed.rejected.length, 2 * bad.length);
+});
+
+const lists: readonly [text: unknown, reason: string][] = [
+  ["10.7.0.0/24", '"10.7.0.0/24" is not a JSON list'],
+  ["", '"" is not a JSON list'],
+  ["[", '"[" is not a JSON list'],
+  ['{"0": "10.7.0.0/24"}', '"{\\"0\\": \\"10.7.0.0/24\\"}" is not a JSON list'],
+  ["null", '"null" is not a JSON list'],
+  ['["10.7.0.0/24"] x', '"[\\"10.7.0.0/24\\"] x" is not a JSON list'],
+  [["10.7.0.0/24"], "a list is not a JSON list"],
+  [" ".repeat(1 << 20), "1048576 characters: at most 16384 are read"],
+  ["[".repeat(16_384), `"${"[".repeat(64)}"... is not a JSON list`],
+];
+
+for (const [text, reason] of lists) {
+  Deno.test(`A junk list of pod CIDRs is refused, and spec counts: ${reason}`, () => {
+    const parsed = annotated({ [ANNOTATION.podCidrs]: text });
+    assert.deepEqual(textsOf(parsed).podCidrs, ["10.1.0.0/24 by spec"]);
+    assert.deepEqual(refusals(parsed), [`n1: wigglenet/pod-cidrs: ${reason}`]);
+  });
+}
+
+Deno.test("A list of odd things costs each odd thing only", () => {
+  const parsed = annotated({
+    [ANNOTATION.podCidrs]: '[null, true, 1e999, [], {"__proto__": 1}, "10.7.0.0/24"]',
+  });
+  assert.deepEqual(textsOf(parsed).podCidrs, ["10.7.0.0/24 by annotation"]);
+  assert.deepEqual(parsed.rejected.map(({ reason }) => reason), [
+    ...["null is not a CIDR", "true is not a CIDR", "Infinity is not a CIDR"],
+    ...["a list is not a CIDR", "an object is not a CIDR"],
+  ]);
+});
+
+Deno.test("Of endless lists the first 64 claims are read, and the Node is told", () => {
+  const prefixes = Array.from({ length: 100 }, (_, i) => `10.7.${i}.0/24`);
+  const many = parse({ ...WHOLE, podCIDRs: prefixes, internal: prefixes.map((_, i) => `10.9.1.${i}`) });
+  assert.equal(many.node?.podCidrs.length, 64);
+  assert.equal(many.node?.addresses.length, 64);
+  assert.deepEqual(refusals(many), [
+    "n1: spec.podCIDRs: 100 entries: only the first 64 are read",
+    "n1: status.addresses: 100 entries: only the first 64 are read",
+  ]);
+});

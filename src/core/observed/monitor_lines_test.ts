@@ -1,0 +1,134 @@
+import assert from "node:assert/strict";
+import { desireOf, ordinaryNode } from "../../../test/cluster.ts";
+import { routeText } from "../render/render_network.ts";
+import { concernsNetwork, concernsTable, surprisesNetwork, surprisesTable } from "./monitor_lines.ts";
+import type { ObservedState } from "./observed_state.ts";
+
+const { table, routes, interfaceName } = desireOf([1, 2, 3].map(ordinaryNode));
+const textsOf = (family: 4 | 6) =>
+  new Set(routes.filter((route) => route.family === family).map((route) => routeText(route, interfaceName)));
+const sets = new Map(Object.entries(table.sets).map(([name, members]) => [name, new Set(members)]));
+/** A host in sync. */
+const OBSERVED: ObservedState = {
+  link: undefined,
+  wireguard: undefined,
+  userspacePids: [],
+  routes: { 4: textsOf(4), 6: textsOf(6) },
+  table: { hasFlags: false, structure: "", sets },
+  reference: "",
+  cni: { text: undefined, linkTarget: undefined },
+};
+const CONCERN = { interfaceName, destinations: new Set(routes.map(({ destination }) => destination)) };
+
+// Lines of `nft monitor` (nft 1.0.6) while the agent and a person worked.
+const known: readonly string[] = [
+  "add element inet wigglenet pod-cidrs-v4 { 10.244.2.0/24 }",
+  "add element inet wigglenet local-pod-cidrs-v6 { fd00:10:244:1::/64 }",
+  "delete element inet wigglenet pod-cidrs-v4 { 10.60.0.1 }",
+  "delete element inet wigglenet pod-cidrs-v6 { fd50::/64 }",
+];
+const news: readonly string[] = [
+  "delete element inet wigglenet pod-cidrs-v4 { 10.244.2.0/24 }",
+  "delete element inet wigglenet pod-cidrs-v6 { fd00:10:244:1::/64 }",
+  "add element inet wigglenet pod-cidrs-v4 { 10.50.0.0/24 }",
+  "add element inet wigglenet pod-cidrs-v4 { 10.60.0.1 }",
+  `add element inet wigglenet pod-cidrs-v4 { 10.70.0.0/24 comment "a/b" }`,
+  "add element inet wigglenet pod-cidrs-v4 { 10.80.0.1-10.80.0.5 }",
+  "add element inet wigglenet another-set { 10.244.2.0/24 }",
+  "delete table inet wigglenet",
+  "add table inet wigglenet",
+  "add table inet wigglenet { flags dormant; }",
+  "delete rule inet wigglenet forward handle 7",
+  "add rule inet wigglenet forward ct state established,related accept",
+  "add chain inet wigglenet invalid",
+  "delete set inet wigglenet __set0",
+];
+const foreign: readonly string[] = [
+  "add table inet wigglenet-reference { flags dormant; }",
+  "add rule inet wigglenet-reference output ip daddr @pod-cidrs-v4 counter packets 0 bytes 0 drop",
+  "add element inet other pod-cidrs-v4 { 10.244.2.0/24 }",
+  "add table ip wigglenet",
+  "# new generation 2 by process 1996 (nft)",
+  "",
+];
+
+Deno.test("A line of nft monitor that says what we know already is no news", () => {
+  for (const line of known) {
+    assert.equal(concernsTable(line), true, line);
+    assert.equal(surprisesTable(line, OBSERVED), false, line);
+  }
+});
+
+Deno.test("A line of nft monitor that says anything else of our table is news", () => {
+  for (const line of news) {
+    assert.equal(concernsTable(line), true, line);
+    assert.equal(surprisesTable(line, OBSERVED), true, line);
+  }
+});
+
+Deno.test("Lines of nft monitor about other tables are not ours", () => {
+  for (const line of foreign) assert.equal(concernsTable(line), false, line);
+});
+
+Deno.test("Without a table every line about it is news", () => {
+  assert.equal(surprisesTable(known[2]!, { ...OBSERVED, table: undefined }), true);
+});
+
+// Lines of `ip -o monitor link address route` (iproute2 6.1). The kernel tells IPv6 routes with metric 1024.
+const knownRoutes: readonly string[] = [
+  "10.244.2.0/23 dev wigglenet proto 146 scope link ",
+  "fd00:10:244:2::/63 dev wigglenet proto 146 metric 1024 pref medium",
+  "unreachable 10.244.1.0/24 proto 146 metric 32760 ",
+  "unreachable fd00:10:244:1::/64 dev lo proto 146 metric 32760 pref medium",
+  "Deleted fd67::/64 dev wigglenet proto 146 metric 1024 pref medium",
+  "Deleted fd69::1 dev wigglenet proto 146 metric 1024 pref medium",
+  "Deleted 10.66.0.0/16 dev wigglenet proto 146 scope link metric 5 ",
+  "Deleted 10.68.0.0/16 via 10.9.1.254 dev eth0 proto 146 ",
+  "Deleted blackhole 10.69.0.0/16 proto 146 ",
+];
+const newsOfNetwork: readonly string[] = [
+  "Deleted 10.244.2.0/23 dev wigglenet proto 146 scope link ",
+  "Deleted unreachable 10.244.1.0/24 proto 146 metric 32760 ",
+  "Deleted unreachable fd00:10:244:1::/64 dev lo proto 146 metric 32760 pref medium",
+  "10.66.0.0/16 dev wigglenet proto 146 scope link metric 5 ",
+  "10.67.0.0/16 dev wigglenet proto 146 scope link ",
+  "10.244.2.0/23 dev wigglenet proto 146 scope link metric 5 ",
+  "fd00:10:244:2::/63 dev wigglenet proto 146 metric 5 pref medium",
+  "10.244.2.0/23 via 10.9.1.254 dev eth0 proto 146 ",
+  "10.244.2.0/23 tos 0x10 dev wigglenet proto 146 scope link ",
+  "10.244.2.0/23 dev wigglenet proto 146 scope link src 10.9.1.1 mtu 1300 ",
+  "10.244.2.0/23 dev eth0 scope link ",
+  "unreachable fd68::/64 dev lo proto 146 metric 1024 pref medium",
+  "blackhole 10.69.0.0/16 proto 146 ",
+  "10.71.0.0/16 proto 146 \\\tnexthop dev wigglenet weight 1 \\\tnexthop via 10.9.1.253 dev eth0 weight 1 ",
+  "4: wigglenet: <POINTOPOINT,MULTICAST,NOARP,UP,LOWER_UP> mtu 1400 qdisc pfifo_fast state UP group default \\    link/none ",
+  "Deleted 4: wigglenet: <POINTOPOINT,MULTICAST,NOARP> mtu 1420 qdisc noop state DOWN group default \\    link/none ",
+  "4: wigglenet    inet 10.99.0.1/32 scope global wigglenet\\       valid_lft forever preferred_lft forever",
+  "Deleted 4: wigglenet    inet6 fd00:10:244:1::1/128 scope global \\       valid_lft forever preferred_lft forever",
+];
+const foreignNetwork: readonly string[] = [
+  "10.9.1.0/24 dev eth0 proto kernel scope link src 10.9.1.1 ",
+  "Deleted fe80::/64 dev veth1 proto kernel metric 256 pref medium",
+  "3: eth0    inet6 fe80::28eb:e8ff:fe3b:b429/64 scope link \\       valid_lft forever preferred_lft forever",
+  "2: wigglenet2@NONE: <BROADCAST,MULTICAST> mtu 1500 qdisc noop state DOWN group default \\    link/ether",
+  "10.1.0.0/24 via 10.9.1.9 dev va metric 146 ",
+  "",
+];
+
+Deno.test("A line of ip monitor that says what we know already is no news", () => {
+  for (const line of knownRoutes) {
+    assert.equal(concernsNetwork(line, CONCERN), true, line);
+    assert.equal(surprisesNetwork(line, OBSERVED), false, line);
+  }
+});
+
+Deno.test("A line of ip monitor that says anything else of our interface or routes is news", () => {
+  for (const line of newsOfNetwork) {
+    assert.equal(concernsNetwork(line, CONCERN), true, line);
+    assert.equal(surprisesNetwork(line, OBSERVED), true, line);
+  }
+});
+
+Deno.test("Lines of ip monitor about other interfaces and routes are not ours", () => {
+  for (const line of foreignNetwork) assert.equal(concernsNetwork(line, CONCERN), false, line);
+});

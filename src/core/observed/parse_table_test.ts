@@ -1,0 +1,68 @@
+import assert from "node:assert/strict";
+import { parseTable } from "./parse_table.ts";
+
+// What nft 1.0.6 printed of a table as ours, with members of all forms, and of the same text as a dormant table.
+const LISTED =
+  `{"nftables": [{"metainfo": {"version": "1.0.6", "release_name": "Lester Gooch #5", "json_schema_version": 1}}, {"table": {"family": "inet", "name": "wigglenet", "handle": 1}}, {"set": {"family": "inet", "name": "pod-cidrs-v4", "table": "wigglenet", "type": "ipv4_addr", "handle": 2, "flags": ["interval"], "elem": ["10.60.0.1", {"elem": {"val": {"prefix": {"addr": "10.70.0.0", "len": 24}}, "comment": "a/b"}}, {"range": ["10.80.0.1", "10.80.0.5"]}, {"prefix": {"addr": "10.244.1.0", "len": 24}}, {"prefix": {"addr": "10.244.2.0", "len": 23}}]}}, {"set": {"family": "inet", "name": "pod-cidrs-v6", "table": "wigglenet", "type": "ipv6_addr", "handle": 3, "flags": ["interval"], "elem": [{"prefix": {"addr": "fd00:10:244::", "len": 56}}, "fd60::1"]}}, {"chain": {"family": "inet", "table": "wigglenet", "name": "guard", "handle": 1, "type": "filter", "hook": "output", "prio": 0, "policy": "accept"}}, {"rule": {"family": "inet", "table": "wigglenet", "chain": "guard", "handle": 4, "comment": "guard", "expr": [{"match": {"op": "!=", "left": {"meta": {"key": "oifname"}}, "right": "wigglenet"}}, {"match": {"op": "==", "left": {"payload": {"protocol": "ip", "field": "daddr"}}, "right": "@pod-cidrs-v4"}}, {"counter": {"packets": 1, "bytes": 84}}, {"drop": null}]}}, {"rule": {"family": "inet", "table": "wigglenet", "chain": "guard", "handle": 6, "expr": [{"match": {"op": "==", "left": {"payload": {"protocol": "icmpv6", "field": "type"}}, "right": {"set": ["echo-request", "echo-reply"]}}}, {"accept": null}]}}]}`;
+const REFERENCE =
+  `{"nftables": [{"metainfo": {"version": "1.0.6", "release_name": "Lester Gooch #5", "json_schema_version": 1}}, {"table": {"family": "inet", "name": "wigglenet-reference", "handle": 2, "flags": "inet"}}, {"set": {"family": "inet", "name": "pod-cidrs-v4", "table": "wigglenet-reference", "type": "ipv4_addr", "handle": 2, "flags": ["interval"]}}, {"set": {"family": "inet", "name": "pod-cidrs-v6", "table": "wigglenet-reference", "type": "ipv6_addr", "handle": 3, "flags": ["interval"]}}, {"chain": {"family": "inet", "table": "wigglenet-reference", "name": "guard", "handle": 1, "type": "filter", "hook": "output", "prio": 0, "policy": "accept"}}, {"rule": {"family": "inet", "table": "wigglenet-reference", "chain": "guard", "handle": 4, "comment": "guard", "expr": [{"match": {"op": "!=", "left": {"meta": {"key": "oifname"}}, "right": "wigglenet"}}, {"match": {"op": "==", "left": {"payload": {"protocol": "ip", "field": "daddr"}}, "right": "@pod-cidrs-v4"}}, {"counter": {"packets": 0, "bytes": 0}}, {"drop": null}]}}, {"rule": {"family": "inet", "table": "wigglenet-reference", "chain": "guard", "handle": 6, "expr": [{"match": {"op": "==", "left": {"payload": {"protocol": "icmpv6", "field": "type"}}, "right": {"set": ["echo-request", "echo-reply"]}}}, {"accept": null}]}}]}`;
+
+Deno.test("Members are canonical prefixes; what is none differs from every prefix", () => {
+  const { sets } = parseTable(LISTED);
+  assert.deepEqual([...sets.get("pod-cidrs-v4")!], [
+    "10.60.0.1/32",
+    '{"elem":{"val":{"prefix":{"addr":"10.70.0.0","len":24}},"comment":"a/b"}}',
+    '{"range":["10.80.0.1","10.80.0.5"]}',
+    "10.244.1.0/24",
+    "10.244.2.0/23",
+  ]);
+  assert.deepEqual([...sets.get("pod-cidrs-v6")!], ["fd00:10:244::/56", "fd60::1/128"]);
+  assert.deepEqual(parseTable(REFERENCE).sets.get("pod-cidrs-v4"), new Set());
+});
+
+Deno.test("Equal text has equal structure, whatever its table's name, handles, counters and members are", () => {
+  assert.equal(parseTable(LISTED).structure, parseTable(REFERENCE).structure);
+});
+
+const foreign: readonly [what: string, from: string, to: string][] = [
+  ["a rule's verdict", `{"drop": null}`, `{"accept": null}`],
+  ["an interface name", `"right": "wigglenet"`, `"right": "eth0"`],
+  ["a set's name in a rule", `"@pod-cidrs-v4"`, `"@pod-cidrs-v6"`],
+  ["a hook's priority", `"prio": 0`, `"prio": 1`],
+  ["a chain's policy", `"policy": "accept"`, `"policy": "drop"`],
+  ["a comment", `"comment": "guard"`, `"comment": "gard"`],
+  ["a set's type", `"type": "ipv4_addr"`, `"type": "inet_service"`],
+  ["a removed counter", `{"counter": {"packets": 1, "bytes": 84}}, `, ""],
+  [
+    "a removed rule",
+    LISTED.slice(
+      LISTED.indexOf(`, {"rule"`),
+      LISTED.indexOf(`, {"rule": {"family": "inet", "table": "wigglenet", "chain": "guard", "handle": 6`),
+    ),
+    "",
+  ],
+  ["a member of an anonymous set", `["echo-request", "echo-reply"]`, `["echo-request"]`],
+];
+
+for (const [what, from, to] of foreign) {
+  Deno.test(`The structure differs by ${what}`, () => {
+    assert.ok(LISTED.includes(from));
+    assert.notEqual(parseTable(LISTED.replace(from, to)).structure, parseTable(LISTED).structure);
+  });
+}
+
+Deno.test("The order of rules is part of the structure", () => {
+  const objects = JSON.parse(LISTED).nftables as unknown[];
+  const swapped = JSON.stringify({ nftables: objects.with(-1, objects.at(-2)).with(-2, objects.at(-1)) });
+  assert.notEqual(parseTable(swapped).structure, parseTable(LISTED).structure);
+});
+
+Deno.test("A dormant table is seen, although nft 1.0.6 prints a wrong flag", () => {
+  assert.deepEqual([parseTable(LISTED).hasFlags, parseTable(REFERENCE).hasFlags], [false, true]);
+});
+
+Deno.test("What is not nft's JSON is an error, not an empty table", () => {
+  for (const text of ["", "nft: not found", "{}", `{"nftables": null}`, "[]"]) {
+    assert.throws(() => parseTable(text), SyntaxError, text);
+  }
+});

@@ -1,0 +1,133 @@
+import assert from "node:assert/strict";
+import { desireOf, keyOf, ordinaryNode } from "../../../test/cluster.ts";
+import { EMPTY_HOST, hostOf } from "../../../test/host_state.ts";
+import type { DesiredState } from "../desired/desired_state.ts";
+import type { ObservedState } from "../observed/observed_state.ts";
+import { describe } from "./describe.ts";
+import { diff } from "./diff.ts";
+import type { Plan } from "./plan.ts";
+
+const ALONE = [ordinaryNode(1)];
+const KERNEL = desireOf(ALONE, {}, { publicKey: keyOf(1) });
+const USERSPACE = desireOf(ALONE, {}, { publicKey: keyOf(1), wireguard: "userspace" });
+
+function linkPlan(
+  desired: DesiredState,
+  difference: Partial<ObservedState>,
+): { lines: string[]; actions: string[] } {
+  const plan = diff(desired, { ...hostOf(desired), ...difference }, 1000);
+  const steps = plan.steps.filter(({ part }) => part === "link");
+  return { lines: describe({ ...plan, steps, waiting: [] }), actions: actionsOf({ ...plan, steps }) };
+}
+
+function actionsOf({ steps }: Plan): string[] {
+  return steps.flatMap(({ stage, actions }) =>
+    actions.map((action) => {
+      if (action.kind === "run") return `${stage} ${action.program} ${action.args.join(" ")}`;
+      return action.kind === "end" ? `${stage} end ${action.pid}` : `${stage} ${action.kind}`;
+    })
+  );
+}
+
+const CONFIGURE = "3 wg set wigglenet listen-port 24601 fwmark 0 private-key /etc/wigglenet/private.key";
+
+Deno.test("A kernel interface is made, configured and addressed", () => {
+  assert.deepEqual(linkPlan(KERNEL, { link: undefined, wireguard: undefined }), {
+    lines: [
+      "+ interface wigglenet: wireguard (missing)",
+      "~ interface wigglenet: listen port 24601, key of /etc/wigglenet/private.key (not configured)",
+      "+ address wigglenet: 10.244.1.1/32 (missing)",
+      "+ address wigglenet: fd00:10:244:1::1/128 (missing)",
+      "~ interface wigglenet: mtu 1420, up (new)",
+    ],
+    actions: ["1 ip link add dev wigglenet type wireguard", CONFIGURE, "3 ip -batch"],
+  });
+});
+
+Deno.test("A user-space interface is a TUN device first, which outlives the process that serves it", () => {
+  assert.deepEqual(linkPlan(USERSPACE, { link: undefined, wireguard: undefined }), {
+    lines: [
+      "+ interface wigglenet: tun (missing)",
+      "+ process wigglenet: wireguard-go -f wigglenet (not running)",
+      "~ interface wigglenet: listen port 24601, key of /etc/wigglenet/private.key (not configured)",
+      "+ address wigglenet: 10.244.1.1/32 (missing)",
+      "+ address wigglenet: fd00:10:244:1::1/128 (missing)",
+      "~ interface wigglenet: mtu 1420, up (new)",
+    ],
+    actions: ["1 ip tuntap add dev wigglenet mode tun", "2 serve", CONFIGURE, "3 ip -batch"],
+  });
+});
+
+Deno.test("A dead wireguard-go is started anew on the interface that stayed, which keeps its addresses", () => {
+  assert.deepEqual(linkPlan(USERSPACE, { wireguard: undefined }), {
+    lines: [
+      "+ process wigglenet: wireguard-go -f wigglenet (not running)",
+      "~ interface wigglenet: listen port 24601, key of /etc/wigglenet/private.key (not configured)",
+      "~ interface wigglenet: mtu 1420, up (new)",
+    ],
+    actions: ["2 serve", CONFIGURE, "3 ip -batch"],
+  });
+});
+
+Deno.test("A wireguard-go that answers nobody is ended before a new one starts", () => {
+  assert.deepEqual(linkPlan(USERSPACE, { wireguard: undefined, userspacePids: [7, 8] }).actions.slice(0, 3), [
+    ...["2 end 7", "2 end 8", "2 serve"],
+  ]);
+});
+
+Deno.test("A wireguard-go whose interface is gone is ended before the interface is made anew", () => {
+  const gone = { link: undefined, wireguard: undefined, userspacePids: [7] };
+  assert.deepEqual(linkPlan(USERSPACE, gone).actions.slice(0, 3), [
+    ...["1 end 7", "1 ip tuntap add dev wigglenet mode tun", "2 serve"],
+  ]);
+});
+
+Deno.test("A wireguard-go of an interface that is gone still answers: what it says is not believed", () => {
+  const stale = { link: undefined };
+  assert.deepEqual(linkPlan(USERSPACE, stale).actions.slice(1, 3), ["2 serve", CONFIGURE]);
+});
+
+Deno.test("A wrong key is set right, and an unknown one is left alone", () => {
+  const wireguard = { ...hostOf(KERNEL).wireguard!, publicKey: keyOf(9) };
+  assert.deepEqual(linkPlan(KERNEL, { wireguard }).lines, [
+    "~ interface wigglenet: listen port 24601, key of /etc/wigglenet/private.key (its key differs)",
+  ]);
+  assert.deepEqual(linkPlan(desireOf(ALONE), { wireguard }).lines, []);
+});
+
+for (const [desired, kind, wanted] of [[KERNEL, "tun", "wireguard"], [USERSPACE, "bridge", "tun"]] as const) {
+  Deno.test(`An interface of our name and of kind ${kind} is not touched, nor anything that needs it`, () => {
+    const host = { ...EMPTY_HOST, link: { ...hostOf(KERNEL).link!, kind } };
+    const plan = diff(desired, host, 1000);
+    assert.deepEqual([...new Set(plan.steps.map(({ part }) => part))], ["table", "cni"]);
+    assert.deepEqual(describe(plan).slice(-1), [
+      `… interface wigglenet: it exists with kind ${kind}, wanted is ${wanted}; ` +
+      "remove it (ip link del wigglenet) or choose another WIGGLENET_IFACE_NAME",
+    ]);
+  });
+}
+
+const FIREWALL = desireOf(ALONE, { FIREWALL_ONLY: "1" });
+
+Deno.test("When no family is tunnelled any more, the routes go, then the interface with its process", () => {
+  const before = { ...hostOf(USERSPACE), userspacePids: [7] };
+  const plan = diff(FIREWALL, { ...before, reference: before.reference }, 1000);
+  const lines = describe({ ...plan, steps: plan.steps.filter(({ part }) => part !== "table") });
+  assert.deepEqual(lines, [
+    "- route unreachable 10.244.1.0/24 proto 146 metric 32760 (not wanted)",
+    "- route unreachable fd00:10:244:1::/64 proto 146 metric 32760 (not wanted)",
+    "- interface wigglenet: tun (no family is tunnelled)",
+  ]);
+  const stages = plan.steps.map(({ part, stage }) => [part, stage] as const);
+  const stageOf = (part: string) => Math.max(...stages.filter(([p]) => p === part).map(([, stage]) => stage));
+  assert.ok(stageOf("routes") < stageOf("link"), "routes that vanish with the interface cannot be deleted");
+  assert.deepEqual(actionsOf(plan).slice(-2).map((text) => text.slice(2)), [
+    "end 7",
+    "ip link del dev wigglenet",
+  ]);
+});
+
+Deno.test("An interface of our name that no tunnel left behind is not ours to remove", () => {
+  const host = { ...hostOf(FIREWALL), link: { ...hostOf(KERNEL).link!, kind: "bridge" } };
+  assert.deepEqual(diff(FIREWALL, host, 1000).steps, []);
+});

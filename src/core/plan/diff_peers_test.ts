@@ -1,0 +1,105 @@
+import assert from "node:assert/strict";
+import { desireOf, keyOf, ordinaryNode } from "../../../test/cluster.ts";
+import { hostOf } from "../../../test/host_state.ts";
+import type { ObservedPeer, ObservedState } from "../observed/observed_state.ts";
+import { describe } from "./describe.ts";
+import { diff } from "./diff.ts";
+
+const DESIRED = desireOf([1, 2].map(ordinaryNode));
+const SYNCED = hostOf(DESIRED);
+const N2 = SYNCED.wireguard!.peers.get(keyOf(2))!;
+const ALLOWED = "10.9.1.2/32,10.244.2.0/24,fd00:10:244:2::/64,fd09::2/128";
+const NOW = 1000;
+
+function withPeers(...peers: ObservedPeer[]): ObservedState {
+  const map = new Map(peers.map((peer) => [peer.publicKey, peer]));
+  return { ...SYNCED, wireguard: { ...SYNCED.wireguard!, peers: map } };
+}
+
+function planFor(...peers: ObservedPeer[]) {
+  const plan = diff(DESIRED, withPeers(...peers), NOW);
+  const actions = plan.steps.flatMap((step) => step.actions).map((action) => {
+    assert.ok(action.kind === "run");
+    return `${action.program} ${action.args.join(" ")}${
+      action.input === undefined ? "" : `\n${action.input}`
+    }`;
+  });
+  return { lines: describe(plan), actions };
+}
+
+const replaceN2 = (endpoint = "Endpoint = 10.9.1.2:24601\n") =>
+  `wg addconf wigglenet\n[Peer]\n# n2\nPublicKey = ${
+    keyOf(2)
+  }\nAllowedIPs = ${ALLOWED}\n${endpoint}PersistentKeepalive = 25\n`;
+const QUIET = `wg set wigglenet peer ${keyOf(2)} persistent-keepalive off`;
+
+Deno.test("A peer is added with a keepalive that is turned off at once: it starts the handshake", () => {
+  assert.deepEqual(planFor(), {
+    lines: [`+ peer n2: ${keyOf(2)} at 10.9.1.2:24601 for ${ALLOWED} (missing)`],
+    actions: [replaceN2(), QUIET],
+  });
+});
+
+Deno.test("A peer with other allowed IPs is replaced in place", () => {
+  assert.deepEqual(planFor({ ...N2, allowedIps: "10.9.1.2/32" }), {
+    lines: [`~ peer n2: ${keyOf(2)} at 10.9.1.2:24601 for ${ALLOWED} (allowed IPs are 10.9.1.2/32)`],
+    actions: [replaceN2(), QUIET],
+  });
+  assert.match(planFor({ ...N2, allowedIps: "" }).lines[0]!, /\(allowed IPs are none\)$/);
+});
+
+Deno.test("A foreign preshared key goes along with other differences, in one command", () => {
+  const foreign = { ...N2, allowedIps: "", hasPresharedKey: true };
+  assert.deepEqual(planFor(foreign).actions, [replaceN2(), `${QUIET} preshared-key /dev/null`]);
+});
+
+Deno.test("A living session keeps the endpoint that its peer has shown, also when allowed IPs change", () => {
+  const roaming = { ...N2, endpoint: "192.0.2.1:9", isRoamed: true, handshakeSeconds: NOW - 100 };
+  assert.deepEqual(planFor(roaming).actions, []);
+  assert.deepEqual(planFor({ ...roaming, allowedIps: "" }).actions, [replaceN2(""), QUIET]);
+});
+
+const misplaced: readonly [what: string, peer: Partial<ObservedPeer>, reason: string][] = [
+  ["somebody set", { isRoamed: false, handshakeSeconds: NOW - 1 }, "endpoint is 192.0.2.1:9"],
+  ["a dead session showed", { isRoamed: true, handshakeSeconds: NOW - 180 }, "endpoint is 192.0.2.1:9"],
+  ["is unknown", { endpoint: undefined }, "endpoint is unknown"],
+];
+
+for (const [what, difference, reason] of misplaced) {
+  Deno.test(`An endpoint that ${what} is set right`, () => {
+    const { lines, actions } = planFor({ ...N2, endpoint: "192.0.2.1:9", ...difference });
+    assert.deepEqual(lines, [`~ peer n2: endpoint 10.9.1.2:24601 (${reason})`]);
+    assert.deepEqual(actions, [`wg set wigglenet peer ${keyOf(2)} endpoint 10.9.1.2:24601`]);
+  });
+}
+
+Deno.test("A foreign keepalive and preshared key are turned off, and the endpoint stays", () => {
+  const { lines, actions } = planFor({ ...N2, keepaliveSeconds: 5, hasPresharedKey: true });
+  assert.deepEqual(lines, [
+    "~ peer n2: no keepalive, no preshared key (keepalive is 5 s, it has a preshared key)",
+  ]);
+  assert.deepEqual(actions, [`${QUIET} preshared-key /dev/null`]);
+});
+
+Deno.test("A peer that nobody wants goes last", () => {
+  const { lines, actions } = planFor({ ...N2, publicKey: keyOf(9) });
+  assert.deepEqual(lines.slice(1), [`- peer ${keyOf(9)} (not wanted)`]);
+  assert.deepEqual(actions.slice(2), [`wg set wigglenet peer ${keyOf(9)} remove`]);
+});
+
+Deno.test("Peers of an interface that is gone are not believed: all are added", () => {
+  const plan = diff(DESIRED, { ...SYNCED, link: undefined }, NOW);
+  assert.ok(describe(plan).some((line) => line.startsWith("+ peer n2: ")));
+});
+
+Deno.test("Thousands of peers are split over command lines that the kernel takes", () => {
+  const plan = diff(DESIRED, withPeers(N2, ...Array.from({ length: 2500 }, (_, i) => foreignPeer(i))), NOW);
+  const actions = plan.steps.flatMap((step) => step.actions);
+  assert.deepEqual(actions.map((action) => action.kind === "run" ? (action.args.length - 2) / 3 : 0), [
+    ...[1000, 1000, 500],
+  ]);
+});
+
+function foreignPeer(i: number): ObservedPeer {
+  return { ...N2, publicKey: keyOf(100 + i) };
+}

@@ -1,0 +1,81 @@
+// Small clusters as tests write them down: Nodes in a few words, settings by their variables.
+
+import { desire } from "../src/core/desired/desire.ts";
+import type { DesiredState } from "../src/core/desired/desired_state.ts";
+import { type HostFacts, NO_FACTS } from "../src/core/desired/host_facts.ts";
+import type { PublicKey } from "../src/core/net/keys.ts";
+import { ANNOTATION } from "../src/core/nodes/node.ts";
+import { parseNode } from "../src/core/nodes/parse_node.ts";
+import { parseSettings, type RawSettings, type Settings } from "../src/core/settings/settings.ts";
+
+/** What a test says of a Node; what it leaves out is missing in the object. */
+export interface NodeWords {
+  readonly name?: unknown;
+  /** Day of January 2026. */
+  readonly day?: number;
+  readonly key?: unknown;
+  readonly podCIDRs?: unknown;
+  readonly internal?: readonly unknown[];
+  /** `wigglenet/pod-cidrs` and `wigglenet/node-ips`, as values. */
+  readonly said?: { readonly podCidrs?: unknown; readonly nodeIps?: unknown };
+}
+
+/** A valid public key, another one for each number. */
+export function keyOf(number: number): PublicKey {
+  return `${String(number).padStart(42, "K")}A=` as PublicKey;
+}
+
+/** The core/v1 Node object. */
+export function nodeJson({ name = "n1", day, key, podCIDRs, internal, said = {} }: NodeWords): unknown {
+  return {
+    apiVersion: "v1",
+    kind: "Node",
+    metadata: {
+      name,
+      ...(day === undefined
+        ? {}
+        : { creationTimestamp: `2026-01-${String(day).padStart(2, "0")}T00:00:00Z` }),
+      annotations: {
+        ...(key === undefined ? {} : { [ANNOTATION.publicKey]: key }),
+        ...(said.podCidrs === undefined ? {} : { [ANNOTATION.podCidrs]: JSON.stringify(said.podCidrs) }),
+        ...(said.nodeIps === undefined ? {} : { [ANNOTATION.nodeIps]: JSON.stringify(said.nodeIps) }),
+      },
+    },
+    spec: { ...(podCIDRs === undefined ? {} : { podCIDRs }) },
+    status: {
+      ...(internal === undefined
+        ? {}
+        : { addresses: internal.map((address) => ({ type: "InternalIP", address })) }),
+    },
+  };
+}
+
+/** The i-th node of an ordinary dual-stack cluster. */
+export function ordinaryNode(i: number): NodeWords {
+  return {
+    name: `n${i}`,
+    day: i,
+    key: keyOf(i),
+    podCIDRs: [`10.244.${i}.0/24`, `fd00:10:244:${i}::/64`],
+    internal: [`10.9.1.${i}`, `fd09::${i}`],
+  };
+}
+
+/** Settings of n1. Throws when they are bad. */
+export function settingsOf(environment: RawSettings = {}): Settings {
+  const settings = parseSettings({ NODE_NAME: "n1", ...environment }, {});
+  if (!("nodeName" in settings)) throw new Error(settings.join("\n"));
+  return settings;
+}
+
+/** What n1 wants. */
+export function desireOf(
+  nodes: readonly NodeWords[],
+  environment: RawSettings = {},
+  facts: Partial<HostFacts> = {},
+): DesiredState {
+  const parsed = nodes.map((words, i) => parseNode(nodeJson(words), `nodes/${i}.yaml`));
+  const desired = desire(settingsOf(environment), parsed, { ...NO_FACTS, ...facts });
+  if (desired === undefined) throw new Error("n1 is not among the nodes");
+  return desired;
+}

@@ -1,0 +1,60 @@
+// Observed states as tests need them: a host that has nothing, and one that has all that is wanted.
+
+import type { DesiredState } from "../src/core/desired/desired_state.ts";
+import type { ObservedPeer, ObservedState } from "../src/core/observed/observed_state.ts";
+import { LINK_KIND } from "../src/core/plan/diff_link.ts";
+import { cniTarget } from "../src/core/plan/diff.ts";
+import { renderCni, routeText } from "../src/core/render/render_network.ts";
+import { renderStructure } from "../src/core/render/render_table.ts";
+
+/** A host on which the agent has never run. */
+export const EMPTY_HOST: ObservedState = {
+  link: undefined,
+  wireguard: undefined,
+  userspacePids: [],
+  routes: { 4: new Set(), 6: new Set() },
+  table: undefined,
+  reference: "",
+  cni: { text: undefined, linkTarget: undefined },
+};
+
+/** A host in sync. */
+export function hostOf(desired: DesiredState): ObservedState {
+  const { link, table, cni, interfaceName } = desired;
+  const structure = renderStructure(table);
+  const sets = Object.entries(table.sets).map(([name, members]) => [name, new Set(members)] as const);
+  const routes = (family: 4 | 6) =>
+    new Set(
+      desired.routes.filter((route) => route.family === family).map((r) => routeText(r, interfaceName)),
+    );
+  return {
+    link: link && {
+      kind: LINK_KIND[link.implementation],
+      mtuBytes: link.mtuBytes,
+      isUp: true,
+      addresses: new Set(link.addresses),
+    },
+    wireguard: link && {
+      publicKey: link.publicKey ?? "(unknown)",
+      port: link.port,
+      hasMark: false,
+      peers: new Map(desired.peers.map((peer) => [peer.publicKey as string, { ...peer, ...QUIET }])),
+    },
+    userspacePids: [],
+    routes: { 4: routes(4), 6: routes(6) },
+    table: { hasFlags: false, structure, sets: new Map(sets) },
+    reference: structure,
+    cni: cni === undefined ? EMPTY_HOST.cni : { text: renderCni(cni), linkTarget: cniTarget(cni.path) },
+  };
+}
+
+/** What we set nothing of. */
+const QUIET: Omit<ObservedPeer, "publicKey" | "endpoint" | "allowedIps"> = {
+  handshakeSeconds: 0,
+  receivedBytes: 0,
+  sentBytes: 0,
+  keepaliveSeconds: 0,
+  hasPresharedKey: false,
+  isRoamed: false,
+  isProven: false,
+};
