@@ -1,0 +1,81 @@
+// A mesh as the tests of drift and of lifecycles need it: agents run, a pod on each node, all pods reach each other.
+
+import { Lab, type LabOptions } from "../lab/lab.ts";
+import type { Node, Settings } from "../lab/node.ts";
+import type { Pod } from "../lab/pod.ts";
+import { Probe, type ProbeReport } from "../lab/probe.ts";
+import { until } from "../lab/until.ts";
+
+/** Each probe has a port of its own: one that a failed test left behind disturbs nobody. */
+let port = 9000;
+
+/** A running mesh. Make it with {@link Mesh.create}. */
+export class Mesh {
+  private constructor(readonly lab: Lab, readonly settings: Settings, readonly pods: readonly Pod[]) {}
+
+  /** Builds the nodes, starts their agents and waits until pods reach each other. */
+  static async create(options: LabOptions, settings: Settings = {}): Promise<Mesh> {
+    const lab = await Lab.create(options);
+    const pods = await Promise.all(lab.nodes.map((node) => {
+      node.startAgent({ settings });
+      return node.addPod(`${node.name}-pod`);
+    }));
+    const mesh = new Mesh(lab, settings, pods);
+    await mesh.reachable();
+    return mesh;
+  }
+
+  /** Nodes in order. */
+  get nodes(): readonly Node[] {
+    return this.lab.nodes;
+  }
+
+  /** Waits until every pod has an answer from every other. */
+  async reachable(deadlineMs = 10_000): Promise<void> {
+    const pairs = this.pods.flatMap((from) =>
+      this.pods.filter((to) => to !== from).map((to) => [from, to] as const)
+    );
+    await Promise.all(pairs.map(([from, to]) => {
+      return Promise.all(
+        familiesOf(to).map((family) =>
+          until(`${from.name} to reach ${to.name} over IPv${family}`, async () => {
+            return (await from.ping(to.address(family)!, { timeoutMs: 500 })).received === 1;
+          }, { deadlineMs, seen: () => this.lab.diagnose() })
+        ),
+      );
+    }));
+  }
+
+  /** Probes from the first node's pod to the second's over IPv4, and back over IPv6; both flow already. */
+  async probe(): Promise<BothWays> {
+    const [a, b] = this.pods as [Pod, Pod];
+    const probes = await Promise.all([
+      Probe.start({ from: a, to: b, address: b.address(4)!, ratePerSecond: 100, port: ++port }),
+      Probe.start({ from: b, to: a, address: a.address(6)!, ratePerSecond: 100, port }),
+    ]);
+    await Promise.all(probes.map((probe) => probe.flowing()));
+    return {
+      flowing: async (deadlineMs) => {
+        await Promise.all(probes.map((probe) => probe.flowing(deadlineMs)));
+      },
+      stop: async () => {
+        const [there, back] = await Promise.all(probes.map((probe) => probe.stop()));
+        return { there: there!, back: back! };
+      },
+    };
+  }
+
+  close(): Promise<void> {
+    return this.lab.close();
+  }
+}
+
+/** One-way traffic in both directions, measured apart. */
+export interface BothWays {
+  flowing(deadlineMs?: number): Promise<void>;
+  stop(): Promise<{ readonly there: ProbeReport; readonly back: ProbeReport }>;
+}
+
+function familiesOf(pod: Pod): (4 | 6)[] {
+  return ([4, 6] as const).filter((family) => pod.address(family) !== undefined);
+}

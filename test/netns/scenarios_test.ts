@@ -1,0 +1,108 @@
+// Load, list back, compare: for each kind of cluster the kernel has what was wanted, whatever it had before.
+
+import assert from "node:assert/strict";
+import { Lab } from "../lab/lab.ts";
+import type { Node } from "../lab/node.ts";
+import { run } from "../lab/process.ts";
+import { until } from "../lab/until.ts";
+import { PRIVATE_KEY, type Scenario, SCENARIOS } from "./scenarios.ts";
+import { differences, readState } from "./state.ts";
+
+const STEPS = 6;
+const publicKey = (await run(["wg", "pubkey"], { stdin: PRIVATE_KEY })).trim();
+
+/** A node on its own; what other Nodes there are is said by manifests. */
+async function freshLab(): Promise<{ lab: Lab; node: Node }> {
+  const lab = await Lab.create({ nodes: 1 });
+  const [node] = lab.nodes;
+  await Deno.writeTextFile(`${node!.folder}/private.key`, PRIVATE_KEY);
+  return { lab, node: node! };
+}
+
+/** Publishes the scenario's Nodes and starts the agent with its settings. */
+async function enter(lab: Lab, node: Node, { settings, nodes }: Scenario): Promise<void> {
+  const names = nodes.map(({ metadata }) => metadata.name);
+  for (const { name } of Deno.readDirSync(lab.nodesFolder)) {
+    if (!names.includes(name.replace(".yaml", ""))) await lab.withdraw(name.replace(".yaml", ""));
+  }
+  for (const manifest of nodes) {
+    const isOwn = manifest.metadata.name === node.name;
+    const annotations = isOwn ? { "wigglenet/public-key": publicKey } : manifest.metadata.annotations ?? {};
+    await lab.publish({ ...manifest, metadata: { ...manifest.metadata, annotations } });
+  }
+  node.startAgent({ settings });
+}
+
+/** Waits until `wigglenet diff` says that nothing is to be done. */
+async function inSync(node: Node, { settings }: Scenario): Promise<void> {
+  let last = "";
+  await until(`diff on ${node.name} to say in sync`, async () => {
+    const { code, stdout, stderr } = await node.runAgent({ verb: "diff", settings });
+    last = `exit ${code}\n${stdout}${stderr}`;
+    return code === 0;
+  }, { seen: () => `${last}\n${node.agent?.tail()}` });
+}
+
+/** The state of each scenario on a node that never had another; all are made at once, three at a time. */
+const clean = new Map<string, Promise<string>>();
+let queue: Promise<unknown>[] = [Promise.resolve(), Promise.resolve(), Promise.resolve()];
+
+function cleanState(name: string): Promise<string> {
+  let state = clean.get(name);
+  if (state === undefined) {
+    const [slot, ...others] = queue;
+    state = slot!.catch(() => {}).then(() => makeClean(SCENARIOS[name]!));
+    queue = [...others, state];
+    clean.set(name, state);
+  }
+  return state;
+}
+
+async function makeClean(scenario: Scenario): Promise<string> {
+  const { lab, node } = await freshLab();
+  try {
+    await enter(lab, node, scenario);
+    await inSync(node, scenario);
+    return await readState(node);
+  } finally {
+    await lab.close();
+  }
+}
+
+for (const name of Object.keys(SCENARIOS)) cleanState(name).catch(() => {}); // its own test tells
+
+for (const name of Object.keys(SCENARIOS)) {
+  Deno.test(`${name}: what the agent has loaded is what diff wants`, async () => {
+    await cleanState(name);
+  });
+}
+
+/** A walk that a seed repeats: WALK_SEED=7 deno task test:netns --filter walk. */
+function walkOf(seed: number): string[] {
+  const names = Object.keys(SCENARIOS);
+  let state = seed;
+  return Array.from({ length: STEPS }, () => {
+    state = (state * 1103515245 + 12345) % 2 ** 31;
+    return names[Math.floor(state / 2 ** 16) % names.length]!;
+  });
+}
+
+Deno.test("a random walk between clusters ends at every step as if from clean", async () => {
+  const seed = Number(Deno.env.get("WALK_SEED") ?? crypto.getRandomValues(new Uint16Array(1))[0]);
+  const { lab, node } = await freshLab();
+  await using _ = lab;
+  const walk = walkOf(seed);
+  for (const [i, name] of walk.entries()) {
+    const scenario = SCENARIOS[name]!;
+    await node.agent?.kill(i % 2 === 0 ? "SIGTERM" : "SIGKILL");
+    await enter(lab, node, scenario);
+    const wanted = await cleanState(name);
+    await until(`"${name}" to look as from clean`, async () => await readState(node) === wanted, {
+      seen: async () =>
+        `WALK_SEED=${seed}, ${walk.slice(0, i + 1).join(" -> ")}\n` +
+        `${differences(wanted, await readState(node))}\n${node.agent?.tail()}`,
+    });
+  }
+  await inSync(node, SCENARIOS[walk.at(-1)!]!);
+  assert.equal(await readState(node), await cleanState(walk.at(-1)!));
+});

@@ -1,0 +1,91 @@
+// What a node has of ours, in a form that can be compared: two equal texts are the same data plane.
+
+import type { Node } from "../lab/node.ts";
+import { readTable } from "../demo/table.ts";
+
+/** The parts of the data plane. */
+export const PARTS = ["table", "link", "routes", "wireguard", "cni"] as const;
+/** A part of the data plane. */
+export type Part = (typeof PARTS)[number];
+
+const INTERFACE = "wigglenet";
+
+const READERS: Readonly<Record<Part, (node: Node) => Promise<unknown>>> = {
+  table: async (node) => objectsOf(await readTable(node)),
+  link: readLink,
+  routes: async (node) => [...await readRoutes(node, "-4"), ...await readRoutes(node, "-6")],
+  wireguard: readWireguard,
+  cni: readCni,
+};
+
+/** Reads parts (default: all) of what is ours, as text. */
+export async function readState(node: Node, parts: readonly Part[] = PARTS): Promise<string> {
+  const values = await Promise.all(parts.map((part) => READERS[part](node)));
+  return JSON.stringify(Object.fromEntries(parts.map((part, i) => [part, values[i] ?? null])), null, 1);
+}
+
+/** Lines of `wanted` that `seen` has not, and the other way round: what to print when two states differ. */
+export function differences(wanted: string, seen: string): string {
+  const [a, b] = [wanted.split("\n"), seen.split("\n")];
+  return [
+    ...a.filter((line) => !b.includes(line)).map((line) => `wanted ${line}`),
+    ...b.filter((line) => !a.includes(line)).map((line) => `has    ${line}`),
+  ].join("\n");
+}
+
+/** One line for each chain, rule and set. */
+function objectsOf(table: string | undefined): string[] | undefined {
+  if (table === undefined) return undefined;
+  return (JSON.parse(table) as { nftables: unknown[] }).nftables.map((object) => JSON.stringify(object));
+}
+
+interface LinkJson {
+  readonly mtu: number;
+  readonly flags: readonly string[];
+  readonly linkinfo?: { readonly info_kind?: string };
+  readonly addr_info: readonly {
+    readonly scope: string;
+    readonly local: string;
+    readonly prefixlen: number;
+  }[];
+}
+
+async function readLink(node: Node): Promise<unknown> {
+  const { code, stdout } = await node.attempt(["ip", "-j", "-d", "address", "show", "dev", INTERFACE]);
+  if (code !== 0) return undefined;
+  const [link] = JSON.parse(stdout) as [LinkJson];
+  const addresses = link.addr_info.filter(({ scope }) => scope === "global");
+  return {
+    kind: link.linkinfo?.info_kind,
+    mtu: link.mtu,
+    isUp: link.flags.includes("UP"),
+    addresses: addresses.map(({ local, prefixlen }) => `${local}/${prefixlen}`).sort(),
+  };
+}
+
+async function readRoutes(node: Node, family: "-4" | "-6"): Promise<string[]> {
+  const lines = (await node.run(["ip", family, "route", "show", "proto", "146"])).split("\n");
+  return lines.map((line) => line.replace(/ linkdown| pref medium/g, "").trim()).filter(Boolean).sort();
+}
+
+/** Keys, port, and of each peer what is configured; never what the traffic does, nor a private key. */
+async function readWireguard(node: Node): Promise<unknown> {
+  const { code, stdout } = await node.attempt(["wg", "show", INTERFACE, "dump"]);
+  if (code !== 0) return undefined;
+  const [head, ...peers] = stdout.trim().split("\n").map((line) => line.split("\t"));
+  return {
+    publicKey: head![1],
+    port: head![2],
+    peers: peers.map(([key, , endpoint, allowed, , , , keepalive]) =>
+      `${key} ${endpoint} ${allowed!.split(",").sort()} ${keepalive}`
+    ).sort(),
+  };
+}
+
+async function readCni(node: Node): Promise<unknown> {
+  const [text, link] = await Promise.all([
+    node.attempt(["cat", node.conflistPath]),
+    node.attempt(["readlink", node.conflistPath]),
+  ]);
+  return { text: text.code === 0 ? text.stdout.split("\n") : undefined, link: link.stdout.trim() };
+}
