@@ -23,9 +23,12 @@ const MAX_DEPTH = 100;
 const NEITHER = "neither a Node nor a List";
 // No floats and no timestamps: `name: 1e3` and `creationTimestamp: 2024-01-01T00:00:00Z` stay what was written.
 const SCHEMA = FAILSAFE_SCHEMA.withTags(nullCoreTag, boolCoreTag, intJsonTag);
-const SOME_CONTENT = /^(?!(?:---|\.\.\.)[ \t]*(?:#.*)?\r?$)[ \t]*[^\s#]/m;
+// `(?<![^\n\r])` is the start of a line: JavaScript's own `^` also stands behind U+2028, which is mere text in YAML.
+const SOME_CONTENT = /(?<![^\n\r])(?!(?:---|\.\.\.)[ \t]*(?:[\n\r#]|$))[ \t]*[^\s#]/;
+const DIRECTIVE = /(?<![^\n\r])%/;
+const DOCUMENT_START = /(?<![^\n\r])---(?=[ \t\n\r]|$)/g;
 const BRACE_FIRST = /^(?:---)?\s*\{/;
-const ITEMS_LINE = /^items:[ \t]*(?:#.*)?\r?\n(?=( *)-[ \r\n])/m;
+const ITEMS_LINE = /(?<![^\n\r])items:[ \t]*(?:#.*)?\r?\n(?=( *)-[ \n\r])/;
 
 /**
  * Cuts a text into its documents, and a block-style YAML List, as kubectl prints it, into its items: 5,000 Nodes of
@@ -65,8 +68,8 @@ function pieceAt(start: number, end: number, isItem: boolean): Piece {
 /** `---` in the first column ends a document whatever it stands in (YAML 1.2.2, 9.1.4); a %directive belongs to the next one. */
 function documentsOf(text: string): Piece[] {
   const starts = [0];
-  if (!/^%/m.test(text)) {
-    for (const { index } of text.matchAll(/^---(?=[ \t\r\n]|$)/gm)) if (index > 0) starts.push(index);
+  if (!DIRECTIVE.test(text)) {
+    for (const { index } of text.matchAll(DOCUMENT_START)) if (index > 0) starts.push(index);
   }
   return starts.map((start, i) => pieceAt(start, starts[i + 1] ?? text.length, false));
 }
@@ -77,7 +80,7 @@ function itemsOf(document: string): { start: number; end: number }[] | Fault | n
   if (line === null) return null;
   const first = line.index + line[0].length;
   // What an item holds is indented deeper than its dash, and the List's next key stands in the first column.
-  const boundary = new RegExp(`^(?: {${line[1]!.length}}-(?=[ \\r\\n])|[^\\s#-])`, "gm");
+  const boundary = new RegExp(`(?<![^\\n\\r])(?: {${line[1]!.length}}-(?=[ \\n\\r])|[^\\s#-])`, "g");
   const starts: number[] = [];
   let end = document.length;
   for (const { 0: found, index } of document.slice(first).matchAll(boundary)) {

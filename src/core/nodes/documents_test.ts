@@ -217,11 +217,25 @@ Deno.test("a List cut anywhere before its kind is refused", () => {
   }));
 });
 
+// U+2028 ends a line for JavaScript, but not for YAML: nothing behind it stands in the first column.
+const SEPARATED = ["- x", "---", "--- x", "items:\u2028- x", "kind: Pod", "%YAML", "x"].map((text) =>
+  `a\u2028${text}`
+);
+
+Deno.test("what looks like structure behind a line separator within a text is text", () => {
+  for (const text of SEPARATED) {
+    const labelled = node("n1", `  x: "${text}"\n`);
+    const expected = { apiVersion: "v1", kind: "Node", metadata: { name: "n1", x: text } };
+    assert.deepEqual(read(labelled), [expected]);
+    assert.deepEqual(read(list([labelled, node("n2")])), [expected, ...read(node("n2"))]);
+  }
+});
+
 Deno.test("cutting a List into items gives what reading it as one document gives", () => {
   const value = fc.oneof(
     fc.string(),
     fc.string({ unit: "grapheme" }),
-    fc.constantFrom("- x", "a\n- b\nc", "\n---\n", "items:\n- a", "# c"),
+    fc.constantFrom("- x", "a\n- b\nc", "\n---\n", "items:\n- a", "# c", ...SEPARATED),
   );
   const labels = fc.dictionary(fc.stringMatching(/^x[a-z]{0,8}$/), value);
   const block = (entries: Record<string, string>) =>

@@ -22,9 +22,14 @@ export const QUIET_MS = 3_000;
 const MAX_BYTES = 256 << 20;
 const JSON_START = /^\s*\{/;
 
-/** Changes whenever the file's content does (within the resolution of its times). */
+/** Changes whenever the file's content does, within the resolution of its times. */
+export function versionOf(info: Deno.FileInfo): string {
+  return `${info.dev}:${info.ino}:${info.size}:${info.mtime?.getTime()}`;
+}
+
+/** Changes also when the content was changed and the time of that put back, or the mode changed. */
 export function stampOf(info: Deno.FileInfo): string {
-  return `${info.dev}:${info.ino}:${info.size}:${info.mtime?.getTime()}:${info.ctime?.getTime()}`;
+  return `${versionOf(info)}:${info.ctime?.getTime()}`;
 }
 
 /** Milliseconds until the last write is {@link QUIET_MS} old; 0 for an older one, and for one from the future. */

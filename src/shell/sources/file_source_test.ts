@@ -194,11 +194,16 @@ Deno.test("a folder given as a link follows the link when it is pointed elsewher
   await trial.shows("n1=b n3=a", 500);
 });
 
-Deno.test("a pipe in the folder is named and never read", async () => {
-  const folder = folderOf({ "a.yaml": manifest("n1") });
-  await new Deno.Command("mkfifo", { args: [join(folder, "pipe.yaml")] }).output();
+Deno.test("pipes and links to nothing or to themselves are named, and cost the others nothing", async () => {
+  const folder = folderOf({ "z.yaml": manifest("n1") });
+  await new Deno.Command("mkfifo", { args: [join(folder, "a.yaml")] }).output();
+  Deno.symlinkSync("b.yaml", join(folder, "b.yaml"));
+  Deno.symlinkSync("nothing", join(folder, "c.yaml"));
   await using trial = await watch(folder);
-  assert.deepEqual([trial.shown, trial.problems], ["n1=a", "pipe.yaml: is not a file"]);
+  assert.equal(trial.shown, "n1=a");
+  assert.match(trial.problems, /^a.yaml: is not a file\nb.yaml: .*symbolic links.*\nc.yaml: No such file.*$/);
+  for (const name of ["a.yaml", "b.yaml", "c.yaml"]) Deno.removeSync(join(folder, name));
+  await trial.complains(/^$/);
 });
 
 Deno.test("what happens while the queue of events overflows is found", async () => {

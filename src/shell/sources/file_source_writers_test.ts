@@ -68,6 +68,14 @@ Deno.test("a writer who never closes the file is not waited for longer than thre
   await trial.shows("n1=a n2=a", 5_000);
 });
 
+Deno.test("a mode that is set after the close, as install and cp -p do, delays nothing", async () => {
+  const { folder, trial } = await watched();
+  await using _ = trial;
+  Deno.writeTextFileSync(join(folder, "b.yaml"), manifest("n2"));
+  Deno.chmodSync(join(folder, "b.yaml"), 0o600);
+  await trial.shows("n1=a n2=a", 500);
+});
+
 Deno.test("an append in place adds to what is there", async () => {
   const { folder, trial } = await watched();
   await using _ = trial;

@@ -3,7 +3,9 @@
 // nothing is told of links that lead out of the folder. So events say where to look, never what is there.
 
 import { basename, join } from "node:path";
-import type { Hint } from "./agenda.ts";
+
+/** What an event says of a file: somebody may be writing it (or changed its mode), or left it there whole. */
+export type Hint = "written" | "whole";
 
 /** Calls `hear` with a file's path, or with null when anything in the folder may have changed. */
 export class FolderWatch {
@@ -60,13 +62,16 @@ export class FolderWatch {
   async #follow(watcher: Deno.FsWatcher, folder: string): Promise<void> {
     try {
       for await (const event of watcher) {
+        if (watcher !== this.#watcher) continue;
         // Among them the overflow of inotify's queue, `any` with the flag `rescan`.
         if (event.kind === "any" || event.kind === "other") this.hear(null, "whole");
-        for (const path of event.paths) if (watcher === this.#watcher) this.#tell(event.kind, path, folder);
+        for (const path of event.paths) this.#tell(event.kind, path, folder);
       }
     } catch (error) {
-      this.failure = messageOf(error);
-      if (watcher === this.#watcher) this.#watcher = null;
+      if (watcher === this.#watcher) {
+        this.failure = messageOf(error);
+        this.#watcher = null;
+      }
     }
     this.#ending = null;
   }
@@ -76,10 +81,8 @@ export class FolderWatch {
     if (path === folder) this.#drop();
     // kubelet swaps the content of a mounted ConfigMap by renaming the link `..data`.
     const isEverything = path === folder || basename(path).startsWith("..");
-    this.hear(
-      isEverything ? null : join(folder, basename(path)),
-      kind === "create" || kind === "modify" ? "written" : "whole",
-    );
+    const hint = kind === "create" || kind === "modify" ? "written" : "whole";
+    this.hear(isEverything ? null : join(folder, basename(path)), hint);
   }
 }
 

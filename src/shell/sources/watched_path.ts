@@ -4,9 +4,9 @@
 
 import { dirname, join, resolve } from "node:path";
 import { Refusal } from "../../core/net/refusal.ts";
-import { Agenda, type Hint } from "./agenda.ts";
-import { type FileContent, readContent, stampOf, Unsettled, youthMs } from "./file_content.ts";
-import { FolderWatch, messageOf } from "./folder_watch.ts";
+import { Agenda } from "./agenda.ts";
+import { type FileContent, readContent, stampOf, Unsettled, versionOf, youthMs } from "./file_content.ts";
+import { FolderWatch, type Hint, messageOf } from "./folder_watch.ts";
 import type { SourceOptions, SourceProblem } from "./node_source.ts";
 
 /** What is known of one file. */
@@ -32,16 +32,17 @@ export class WatchedPath<T> {
   readonly #path: string;
   readonly #options: SourceOptions<T>;
   readonly #entries = new Map<string, Entry<T>>();
-  /** Files that were not there at the last look, and may be back at the next. */
-  readonly #missing = new Set<string>();
+  /** Files that were not there at the last look, and since when. */
+  readonly #missing = new Map<string, number>();
   readonly #watch = new FolderWatch((path, hint) => this.#hear(path, hint));
-  readonly #agenda = new Agenda((path, hint) => this.#lookAt(path, hint), () => this.#tell());
+  readonly #agenda = new Agenda((path, whole) => this.#lookAt(path, whole), () => this.#tell());
   #sorted: readonly [string, Entry<T>][] | null = null;
   #links: ReadonlySet<string> = new Set();
   #folder = "";
   #isFolder = false;
   #listedTime = -1;
   #reason: string | null = null;
+  #deafness: string | null = null;
   #ticker: ReturnType<typeof setInterval> | undefined;
   #ticks = 0;
   #isComplete = false;
@@ -86,10 +87,7 @@ export class WatchedPath<T> {
 
   problems(): SourceProblem[] {
     const problems: SourceProblem[] = [];
-    const deaf = this.#watch.failure === null
-      ? null
-      : `cannot be watched, is polled (${this.#watch.failure})`;
-    const own = this.#reason ?? deaf;
+    const own = this.#reason ?? (this.#deafness && `cannot be watched, is polled (${this.#deafness})`);
     if (own !== null) problems.push({ path: this.#path, reason: own });
     for (const [path, { reason }] of this.#inOrder()) if (reason !== null) problems.push({ path, reason });
     return problems;
@@ -107,14 +105,14 @@ export class WatchedPath<T> {
   }
 
   #hear(path: string | null, hint: Hint): void {
-    if (path === null) this.#soon(EVERYTHING, hint);
-    else if (this.#isFolder ? MANIFEST.test(path.slice(this.#folder.length + 1)) : path === this.#path) {
-      this.#soon(path, hint);
-    }
+    if (path === null) return this.#soon(EVERYTHING);
+    const isOurs = this.#isFolder ? MANIFEST.test(path.slice(this.#folder.length + 1)) : path === this.#path;
+    if (isOurs) this.#soon(path, hint === "whole" ? glanceAt(path) : null);
   }
 
-  #soon(path: string, hint: Hint): void {
-    this.#agenda.plan(path, hint, COALESCE_MS);
+  /** Plans a look; what stands there now is whole where its `info` is given. */
+  #soon(path: string, info: Deno.FileInfo | null = null): void {
+    this.#agenda.plan(path, COALESCE_MS, info && versionOf(info));
   }
 
   /** Finds what came and went; with `everything` also what changed. */
@@ -124,9 +122,9 @@ export class WatchedPath<T> {
       this.#isFolder = info?.isDirectory ?? false;
       this.#folder = this.#isFolder ? this.#path : dirname(this.#path);
       const folder = this.#isFolder ? info : infoOf(this.#folder);
-      const { failure } = this.#watch;
       const wasDeaf = this.#watch.keep(this.#folder, folder);
-      if (this.#watch.failure !== failure) this.#hasChanged = true;
+      if (this.#watch.failure !== this.#deafness) this.#hasChanged = true;
+      this.#deafness = this.#watch.failure;
       if (everything || wasDeaf || this.#isNewer(folder)) this.#list(everything || wasDeaf);
       for (const path of this.#links) this.#compare(path);
       this.#say(info === null && this.#entries.size === 0 ? "does not exist" : null);
@@ -157,7 +155,7 @@ export class WatchedPath<T> {
       if (isLink) links.add(path);
       if (everything || !this.#entries.has(path)) this.#compare(path);
     }
-    for (const path of this.#entries.keys()) if (!found.has(path)) this.#soon(path, "whole");
+    for (const path of this.#entries.keys()) if (!found.has(path)) this.#soon(path);
     this.#links = links;
     if (this.#isFolder) this.#complete();
   }
@@ -172,10 +170,10 @@ export class WatchedPath<T> {
 
   #compare(path: string): void {
     if (this.#agenda.has(path)) return;
-    const info = infoOf(path);
+    const info = glanceAt(path);
     if (info !== null && stampOf(info) === this.#entries.get(path)?.stamp) return;
     // Before the first state is told there is no good content to keep.
-    this.#soon(path, this.#ticker === undefined ? "whole" : "written");
+    this.#soon(path, this.#ticker === undefined ? info : null);
   }
 
   #complete(): void {
@@ -183,22 +181,24 @@ export class WatchedPath<T> {
     this.#isComplete = true;
   }
 
-  #lookAt(path: string, hint: Hint): void {
+  /** `whole` is the version in which the file was left whole; any other is read when nobody writes it any more. */
+  #lookAt(path: string, whole: string | null): void {
     if (path === EVERYTHING) return this.#look(true);
     const entry = this.#entries.get(path) ?? { stamp: "", inode: null, content: null, reason: null };
     try {
       const link = infoOf(path, Deno.lstatSync);
-      if (link?.isDirectory && !this.#isFolder) return this.#soon(EVERYTHING, hint);
+      if (link?.isDirectory && !this.#isFolder) return this.#soon(EVERYTHING);
       if (link === null || link.isDirectory) return this.#lose(path);
       this.#missing.delete(path);
       const info = link.isSymlink ? Deno.statSync(path) : link;
       const isSwapped = link.isSymlink && info.ino !== entry.inode;
-      const waitMs = hint === "whole" || isSwapped ? 0 : youthMs(info);
-      if (waitMs > 0) return this.#agenda.plan(path, hint, waitMs);
+      const waitMs = versionOf(info) === whole || isSwapped ? 0 : youthMs(info);
+      if (waitMs > 0) return this.#agenda.plan(path, waitMs);
       entry.stamp = stampOf(info);
       entry.inode = info.ino;
       this.#take(path, entry, readContent({ path, info, before: entry.content }, this.#options.parse));
     } catch (error) {
+      this.#missing.delete(path);
       this.#note(entry, messageOf(error));
     }
     if (!this.#entries.has(path)) this.#sorted = null;
@@ -209,20 +209,23 @@ export class WatchedPath<T> {
   /** A file that is gone may come back at once, as with editors that move it away and write it anew. */
   #lose(path: string): void {
     if (!this.#entries.has(path)) return;
-    if (!this.#missing.delete(path)) {
-      this.#missing.add(path);
-      return this.#agenda.plan(path, "whole", RETURN_MS);
+    const since = this.#missing.get(path) ?? performance.now();
+    const waitMs = since + RETURN_MS - performance.now();
+    if (waitMs > 0) {
+      this.#missing.set(path, since);
+      return this.#agenda.plan(path, waitMs);
     }
+    this.#missing.delete(path);
     this.#entries.delete(path);
     this.#sorted = null;
     this.#hasChanged = true;
-    if (!this.#isFolder) this.#soon(EVERYTHING, "whole");
+    if (!this.#isFolder) this.#soon(EVERYTHING);
   }
 
   #take(path: string, entry: Entry<T>, content: FileContent<T> | Refusal | Unsettled): void {
     if (content instanceof Refusal) return this.#note(entry, content.reason);
     if (content instanceof Unsettled) {
-      this.#agenda.plan(path, "written", content.retryMs);
+      this.#agenda.plan(path, content.retryMs);
       return this.#note(entry, content.reason ?? entry.reason);
     }
     this.#note(entry, null);
@@ -248,5 +251,14 @@ function infoOf(path: string, stat = Deno.statSync): Deno.FileInfo | null {
   } catch (error) {
     if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return null;
     throw error;
+  }
+}
+
+/** The same; null also where it cannot be told, which a look at that one file is to explain. */
+function glanceAt(path: string): Deno.FileInfo | null {
+  try {
+    return infoOf(path);
+  } catch {
+    return null;
   }
 }
