@@ -38,13 +38,17 @@ export function hostOf(desired: DesiredState): ObservedState {
       publicKey: link.publicKey ?? "(unknown)",
       port: link.port,
       hasMark: false,
-      peers: new Map(desired.peers.map((peer) => [peer.publicKey as string, { ...peer, ...QUIET }])),
+      peers: new Map(
+        desired.peers.map(({ node: _, ...peer }) => [peer.publicKey as string, { ...peer, ...QUIET }]),
+      ),
     },
     userspacePids: [],
     routes: { 4: routes(4), 6: routes(6) },
     table: { hasFlags: false, structure, sets: new Map(sets) },
     reference: structure,
-    cni: cni === undefined ? EMPTY_HOST.cni : { text: renderCni(cni), linkTarget: cniTarget(cni.path) },
+    cni: cni === undefined
+      ? EMPTY_HOST.cni
+      : { text: renderCni(cni), linkTarget: cniTarget(desired.cniPath) },
   };
 }
 

@@ -2,7 +2,7 @@
 
 import type { Action, Part, Plan, Step } from "../core/plan/plan.ts";
 import { run } from "./command.ts";
-import { linkAtomically, withInput, writeAtomically } from "./files.ts";
+import { linkAtomically, removeFile, withInput, writeAtomically } from "./files.ts";
 import { endServer, serve } from "./wireguard_go.ts";
 
 /** What became of a step. */
@@ -49,6 +49,21 @@ async function applyStep(step: Step): Promise<Outcome> {
   return { step, error, durationMs: performance.now() - start };
 }
 
+const PEERS_PER_GREETING = 100;
+
+/**
+ * A keepalive that is turned on sends a packet at once, and with it the handshake; the same command turns it off.
+ * Not waited for: 5,000 handshakes take seconds of CPU, and nothing else depends on them.
+ */
+async function greet(interfaceName: string, publicKeys: readonly string[]): Promise<void> {
+  for (let i = 0; i < publicKeys.length; i += PEERS_PER_GREETING) {
+    const peers = publicKeys.slice(i, i + PEERS_PER_GREETING).flatMap((key) =>
+      ["25", "off"].flatMap((keepalive) => ["peer", key, "persistent-keepalive", keepalive])
+    );
+    await run({ program: "wg", args: ["set", interfaceName, ...peers] });
+  }
+}
+
 async function act(action: Action): Promise<void> {
   switch (action.kind) {
     case "run": {
@@ -61,6 +76,14 @@ async function act(action: Action): Promise<void> {
       return await serve(action.interfaceName);
     case "end":
       return await endServer(action.pid, action.interfaceName);
+    case "removeFiles":
+      for (const path of action.paths) await removeFile(path);
+      return;
+    case "greet":
+      greet(action.interfaceName, action.publicKeys).catch(() => {
+        // The interface is gone again: whoever makes it anew greets anew.
+      });
+      return;
     case "writeFile":
       await writeAtomically(action.path, action.text, 0o644);
       return await linkAtomically(action.linkFrom, action.path);

@@ -79,7 +79,7 @@ export class HostState {
           : desired.link === undefined
           ? observeServers(name)
           : observeWireguard(name, last?.wireguard),
-        stale.has("cni") ? observeCni(desired.cni?.path) : last!.cni,
+        stale.has("cni") ? observeCni(desired.cniPath) : last!.cni,
       ]);
       return this.#observed = { link, routes, wireguard, userspacePids, table, reference, cni };
     } catch (error) {

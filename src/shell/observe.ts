@@ -8,7 +8,7 @@ import type {
   ObservedWireguard,
 } from "../core/observed/observed_state.ts";
 import { parseLink, parseRoutes, parseWireguard } from "../core/observed/parse_network.ts";
-import { parseTable } from "../core/observed/parse_table.ts";
+import { parsePieces, parseTable } from "../core/observed/parse_table.ts";
 import { ROUTE_PROTOCOL } from "../core/render/render_network.ts";
 import { REFERENCE_TABLE, renderReference, TABLE } from "../core/render/render_table.ts";
 import { CommandError, run } from "./command.ts";
@@ -17,12 +17,21 @@ import { findServers } from "./wireguard_go.ts";
 
 /** Our table; undefined when there is none. */
 export async function observeTable(): Promise<ObservedTable | undefined> {
-  return await listTable(TABLE);
+  try {
+    const json = await unlessAbsent(list("table", TABLE));
+    return json === undefined ? undefined : parseTable(json);
+  } catch (error) {
+    // nft 1.0.6 frees the flags of a table before it prints them as JSON: junk, nothing at all, or a crash (2026-11-21).
+    const text = await unlessAbsent(run({ program: "nft", args: ["-t", "list", "table", "inet", TABLE] }));
+    if (text !== undefined && /^\tflags /m.test(text)) {
+      return { hasFlags: true, structure: "", sets: new Map() };
+    }
+    throw error;
+  }
 }
 
-async function listTable(name: string): Promise<ObservedTable | undefined> {
-  const json = await unlessAbsent(run({ program: "nft", args: ["-j", "list", "table", "inet", name] }));
-  return json === undefined ? undefined : parseTable(json);
+function list(kind: string, table: string, ...name: readonly string[]): Promise<string> {
+  return run({ program: "nft", args: ["-j", "list", kind, "inet", table, ...name] });
 }
 
 /** What ip, nft and wg say of something that is not there; anything else is an error. */
@@ -48,7 +57,13 @@ export async function observeReference(table: DesiredTable): Promise<string> {
   if (lastReference?.text === text) return lastReference.structure;
   const discard = `table inet ${REFERENCE_TABLE}\ndelete table inet ${REFERENCE_TABLE}\n`;
   await load(discard + text);
-  const structure = (await listTable(REFERENCE_TABLE))!.structure;
+  // Not as a whole: that prints its flags, see above.
+  const pieces = new Set([...text.matchAll(/^\t(set|chain) \S+(?= \{)/gm)].map(([piece]) => piece.trim()));
+  const listings = [...pieces].map((piece) => {
+    const [kind, name] = piece.split(" ");
+    return list(kind!, REFERENCE_TABLE, name!);
+  });
+  const structure = parsePieces(await Promise.all(listings));
   await load(discard);
   lastReference = { text, structure };
   return structure;
@@ -93,8 +108,7 @@ export async function observeServers(
 }
 
 /** The CNI file as a reader finds it. */
-export async function observeCni(path: string | undefined): Promise<ObservedCni> {
-  if (path === undefined) return { text: undefined, linkTarget: undefined };
+export async function observeCni(path: string): Promise<ObservedCni> {
   return { text: await readText(path), linkTarget: await readLink(path) };
 }
 
@@ -107,7 +121,7 @@ export async function observeAll(desired: DesiredState): Promise<ObservedState> 
     desired.link === undefined
       ? observeServers(desired.interfaceName)
       : observeWireguard(desired.interfaceName, undefined),
-    observeCni(desired.cni?.path),
+    observeCni(desired.cniPath),
   ]);
   return { ...network, ...wireguard, table, reference, cni };
 }

@@ -184,6 +184,23 @@ for (const [what, drift] of Object.entries(TRAFFIC)) {
   Deno.test(`${what}: traffic flows both ways again within a second`, () => healsTraffic(drift));
 }
 
+Deno.test("another kind of interface in its place is left alone and told; once it is gone, ours is back", async () => {
+  const probe = await mesh.probe();
+  await heals({
+    act: async () => {
+      await n1.ip(["link del wigglenet", "link add wigglenet type veth peer name other"]);
+      await until("the agent to tell", async () => {
+        const { stdout } = await n1.runAgent({ verb: "status" });
+        return /waiting: interface wigglenet: it exists with kind veth/.test(stdout);
+      }, { seen: () => n1.agent!.tail() });
+      await n1.ip(["link del wigglenet"]);
+    },
+    log: /\+ interface wigglenet: tun/,
+  });
+  await probe.flowing();
+  await probe.stop();
+});
+
 const keyOf = (node: Node) => node.manifest.metadata.annotations!["wigglenet/public-key"]!;
 const set = (...args: string[]) => on(n1, "wg", "set", "wigglenet", ...args);
 

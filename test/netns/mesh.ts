@@ -47,11 +47,11 @@ export class Mesh {
   }
 
   /** Probes from the first node's pod to the second's over IPv4, and back over IPv6; both flow already. */
-  async probe(): Promise<BothWays> {
+  async probe(ratePerSecond = 100): Promise<BothWays> {
     const [a, b] = this.pods as [Pod, Pod];
     const probes = await Promise.all([
-      Probe.start({ from: a, to: b, address: b.address(4)!, ratePerSecond: 100, port: ++port }),
-      Probe.start({ from: b, to: a, address: a.address(6)!, ratePerSecond: 100, port }),
+      Probe.start({ from: a, to: b, address: b.address(4)!, ratePerSecond, port: ++port }),
+      Probe.start({ from: b, to: a, address: a.address(6)!, ratePerSecond, port }),
     ]);
     await Promise.all(probes.map((probe) => probe.flowing()));
     return {

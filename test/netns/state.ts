@@ -83,9 +83,11 @@ async function readWireguard(node: Node): Promise<unknown> {
 }
 
 async function readCni(node: Node): Promise<unknown> {
-  const [text, link] = await Promise.all([
+  const [text, target] = await Promise.all([
     node.attempt(["cat", node.conflistPath]),
     node.attempt(["readlink", node.conflistPath]),
   ]);
-  return { text: text.code === 0 ? text.stdout.split("\n") : undefined, link: link.stdout.trim() };
+  // The target is named after the path, and each laboratory has a folder of its own.
+  const link = target.stdout.trim().replace(node.folder.replaceAll("/", "-"), "-FOLDER");
+  return { text: text.code === 0 ? text.stdout.split("\n") : undefined, link };
 }

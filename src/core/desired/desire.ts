@@ -55,8 +55,8 @@ export function desire(
     peers,
     routes: routesOf(settings, own, settlement),
     table: tableOf(settings, own, settlement),
+    cniPath: settings.cniConfigPath,
     cni: settings.isFirewallOnly || own.podCidrs.length === 0 ? undefined : {
-      path: settings.cniConfigPath,
       mtuBytes: link?.mtuBytes ?? underlayMtu(own.addresses, facts),
       podCidrs: [...summarise(own.podCidrs)].sort((a, b) => b.family - a.family || comparePrefixes(a, b)).map(
         (p) => p.text,

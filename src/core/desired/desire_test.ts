@@ -46,7 +46,6 @@ Deno.test("Three dual-stack nodes: link, peers, routes, sets and CNI of the firs
     "local-pod-cidrs-v6": ["fd00:10:244:1::/64"],
   });
   assert.deepEqual(desired.cni, {
-    path: "/etc/cni/net.d/10-wigglenet.conflist",
     mtuBytes: 1420,
     podCidrs: ["fd00:10:244:1::/64", "10.244.1.0/24"],
   });

@@ -58,7 +58,6 @@ export interface DesiredTable {
 
 /** The CNI configuration. */
 export interface DesiredCni {
-  readonly path: string;
   readonly mtuBytes: number | undefined;
   /** IPv6 first, as the original. */
   readonly podCidrs: readonly string[];
@@ -83,6 +82,8 @@ export interface DesiredState {
   /** Tunnel routes, then unreachable ones; each IPv4 before IPv6, by destination. */
   readonly routes: readonly Route[];
   readonly table: DesiredTable;
+  /** Where the CNI configuration stands, or must not stand. */
+  readonly cniPath: string;
   readonly cni: DesiredCni | undefined;
   readonly rejected: readonly Rejected[];
   readonly waiting: readonly Waiting[];

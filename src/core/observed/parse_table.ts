@@ -12,18 +12,40 @@ type Json = Readonly<Record<string, unknown>>;
  * @throws SyntaxError when it is not nft's JSON
  */
 export function parseTable(json: string): ObservedTable {
+  const objects = objectsIn(json);
+  const sets = new Map<string, Set<string>>();
+  for (const { set } of objects) {
+    if (set !== undefined) sets.set(String((set as Json).name), membersOf(set as Json));
+  }
+  const hasFlags = objects.some(({ table }) => (table as Json | undefined)?.flags !== undefined);
+  return { hasFlags, structure: structureOf(objects), sets };
+}
+
+/**
+ * Reads the structure of a table that was listed in pieces: its sets, and each of its chains.
+ * @throws SyntaxError when a piece is not nft's JSON
+ */
+export function parsePieces(jsons: readonly string[]): string {
+  return structureOf(jsons.flatMap(objectsIn));
+}
+
+function objectsIn(json: string): Json[] {
   const objects = (JSON.parse(json) as { nftables?: Json[] }).nftables;
   if (!Array.isArray(objects)) throw new SyntaxError("nft printed JSON without an `nftables` list");
-  const structure: unknown[] = [];
-  const sets = new Map<string, Set<string>>();
-  const hasFlags = objects.some(({ table }) => (table as Json | undefined)?.flags !== undefined);
-  for (const object of objects) {
-    if (object.metainfo !== undefined || object.table !== undefined) continue;
-    const set = object.set as Json | undefined;
-    if (set !== undefined) sets.set(String(set.name), membersOf(set));
-    structure.push(withoutAccidents(object));
-  }
-  return { hasFlags, structure: JSON.stringify(structure), sets };
+  return objects;
+}
+
+/** One order for a table that was listed at once and one in pieces. Rules of a chain keep theirs: the sort is stable. */
+function structureOf(objects: readonly Json[]): string {
+  const rankOf = ({ set, chain, rule }: Json) => {
+    const kind = set !== undefined ? 0 : chain !== undefined ? 1 : rule !== undefined ? 2 : 3;
+    const { name, chain: owner } = (set ?? chain ?? rule ?? {}) as Json;
+    return `${kind} ${rule === undefined ? name : owner}`;
+  };
+  const ours = objects.filter(({ metainfo, table }) => metainfo === undefined && table === undefined);
+  const ranked = ours.map((object) => ({ rank: rankOf(object), object: withoutAccidents(object) }));
+  ranked.sort((a, b) => a.rank < b.rank ? -1 : a.rank > b.rank ? 1 : 0);
+  return JSON.stringify(ranked.map(({ object }) => object));
 }
 
 function membersOf(set: Json): Set<string> {

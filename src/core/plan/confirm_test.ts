@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { desireOf, keyOf, ordinaryNode } from "../../../test/cluster.ts";
 import { EMPTY_HOST, hostOf } from "../../../test/host_state.ts";
+import type { ObservedState } from "../observed/observed_state.ts";
 import { confirm } from "./confirm.ts";
 import { diff } from "./diff.ts";
 import type { Confirmation } from "./plan.ts";
@@ -91,7 +92,7 @@ Deno.test("Where one node joins and another one leaves, all is certain: the next
 Deno.test("A route that a new one replaces is gone with it", () => {
   const route = "10.244.2.0/24 dev wg-old proto 146";
   const rest = [...HOST.routes[4]].filter((text) => text !== "10.244.2.0/24 dev wigglenet proto 146");
-  let host = { ...HOST, routes: { ...HOST.routes, 4: new Set([...rest, route]) } };
+  let host: ObservedState = { ...HOST, routes: { ...HOST.routes, 4: new Set([...rest, route]) } };
   for (const step of diff(TWO, host, 1000).steps) host = confirm(host, step.confirms!);
   assert.deepEqual(host.routes, HOST.routes);
 });

@@ -2,7 +2,8 @@
 
 import type { DesiredState } from "../desired/desired_state.ts";
 import { SET_NAMES } from "../desired/desired_state.ts";
-import { parsePrefix } from "../net/prefix.ts";
+import { addressOf } from "../net/address.ts";
+import { parsePrefix, type Prefix, prefixOf } from "../net/prefix.ts";
 import { refused } from "../net/refusal.ts";
 import type { ObservedState } from "../observed/observed_state.ts";
 import { renderCni, routeText } from "../render/render_network.ts";
@@ -113,15 +114,44 @@ function diffRoutes(desired: DesiredState, observed: ObservedState): Step[] {
         !present.has(text)
       )
     ) as [string[], string[]];
-    const surplus = [...present].filter((text) => !texts.has(text)).sort();
+    // Unreachable routes go first: behind a wider tunnel route they would cut off what it still carries.
+    const surplus = [...present].filter((text) => !texts.has(text)).sort().reverse();
+    const isCovered = coveredBy([...present].filter((text) => !text.startsWith("unreachable")));
     const taken = new Set([...behind, ...tunnel].map(placeOf));
     const gone = surplus.filter((text) => !taken.has(placeOf(text)));
     return [
-      ...routeStep({ family, verb: "replace", stage: STAGE.link, surplus }, behind),
-      ...routeStep({ family, verb: "replace", stage: STAGE.tunnel, surplus }, tunnel),
+      ...routeStep(
+        { family, verb: "replace", stage: STAGE.link, surplus },
+        behind.filter((text) => !isCovered(text)),
+      ),
+      ...routeStep(
+        { family, verb: "replace", stage: STAGE.tunnel, surplus },
+        [...tunnel, ...behind.filter(isCovered)],
+      ),
       ...routeStep({ family, verb: "del", stage: STAGE.deletions, surplus: [] }, gone),
     ];
   });
+}
+
+/**
+ * Tells whether a wider one of these routes carries what this route is for: until a tunnel route of its own stands,
+ * an unreachable one there would cut off living traffic (a node leaves, and 10.244.2.0/23 becomes 10.244.2.0/24).
+ */
+function coveredBy(routes: readonly string[]): (text: string) => boolean {
+  const wide = prefixesOf(routes);
+  const destinations = new Set(wide.map(({ text }) => text));
+  const lengths = [...new Set(wide.map(({ length }) => length))];
+  return (route) =>
+    prefixesOf([route]).some(({ family, value, length }) =>
+      lengths.some((shorter) =>
+        shorter < length && destinations.has(prefixOf(addressOf(family, value), shorter).text)
+      )
+    );
+}
+
+function prefixesOf(routes: readonly string[]): Prefix[] {
+  const prefixes = routes.map((route) => parsePrefix(/\S+\/\d+/.exec(route)?.[0]));
+  return prefixes.filter((prefix): prefix is Prefix => !refused(prefix));
 }
 
 /** Two routes of one place, the kernel's key of a route, cannot both stand: `replace` puts the new one over the old one. */
@@ -171,10 +201,10 @@ function routeStep({ family, verb, stage, surplus }: RouteBatch, texts: readonly
  * The file itself stands in /run, and the CNI folder holds a link to it: a booted node has no pod network before
  * the agent has run (docs/decisions/0004).
  */
-function diffCni({ cni }: DesiredState, { cni: observed }: ObservedState): Step[] {
-  if (cni === undefined) return [];
+function diffCni({ cni, cniPath }: DesiredState, { cni: observed }: ObservedState): Step[] {
+  const path = cniTarget(cniPath);
+  if (cni === undefined) return observed.linkTarget === path ? [removeCni(cniPath)] : [];
   const text = renderCni(cni);
-  const path = cniTarget(cni.path);
   const reason = observed.text === undefined
     ? "missing"
     : observed.text !== text
@@ -191,12 +221,24 @@ function diffCni({ cni }: DesiredState, { cni: observed }: ObservedState): Step[
     changes: [{
       op,
       kind: "cni",
-      target: cni.path,
+      target: cniPath,
       text: `${cni.podCidrs.join(", ")}, mtu ${cni.mtuBytes ?? "unknown"}`,
       reason,
     }],
-    actions: [{ kind: "writeFile", path, text, linkFrom: cni.path }],
+    actions: [{ kind: "writeFile", path, text, linkFrom: cniPath }],
   }];
+}
+
+/** First of all, so that no pod is attached to what is taken down. A file that is no link of ours is somebody else's. */
+function removeCni(path: string): Step {
+  const reason = "the node has no pod network of ours";
+  return {
+    part: "cni",
+    stage: STAGE.table,
+    needs: [],
+    changes: [{ op: "-", kind: "cni", target: path, text: "", reason }],
+    actions: [{ kind: "removeFiles", paths: [path, cniTarget(path)] }],
+  };
 }
 
 /** Where the CNI path links to: named after it, so that two paths never share a file. */

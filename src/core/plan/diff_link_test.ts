@@ -114,6 +114,7 @@ Deno.test("When no family is tunnelled any more, the routes go, then the interfa
   const plan = diff(FIREWALL, { ...before, reference: before.reference }, 1000);
   const lines = describe({ ...plan, steps: plan.steps.filter(({ part }) => part !== "table") });
   assert.deepEqual(lines, [
+    "- cni /etc/cni/net.d/10-wigglenet.conflist (the node has no pod network of ours)",
     "- route unreachable 10.244.1.0/24 proto 146 metric 32760 (not wanted)",
     "- route unreachable fd00:10:244:1::/64 proto 146 metric 32760 (not wanted)",
     "- interface wigglenet: tun (no family is tunnelled)",

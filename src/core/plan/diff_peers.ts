@@ -1,5 +1,4 @@
-// Peers. Whatever is added starts the handshake itself: turning the keepalive on sends one packet at once, then it
-// goes off again. A session that works is never touched.
+// Peers. Whatever is added starts the handshake itself (`greet`). A session that works is never touched.
 
 import type { DesiredState, Peer } from "../desired/desired_state.ts";
 import type { ObservedPeer, ObservedState } from "../observed/observed_state.ts";
@@ -7,8 +6,6 @@ import { SESSION_SECONDS } from "../observed/parse_network.ts";
 import { renderPeers } from "../render/render_network.ts";
 import { type Action, type Change, STAGE, type Step } from "./plan.ts";
 
-/** Any value above 0 sends the first packet; this one is WireGuard's usual. */
-const KICK_SECONDS = 25;
 /** An empty file removes it. */
 const NO_PRESHARED_KEY = ["preshared-key", "/dev/null"];
 /** Peers on one command line: far below the kernel's 2 MiB of arguments. */
@@ -73,15 +70,15 @@ function replaceStep(name: string, replaced: readonly Replacement[]): Step[] {
         kind: "run",
         program: "wg",
         args: ["addconf", name],
-        input: renderPeers(peers, KICK_SECONDS),
+        input: renderPeers(peers, "off"),
       },
       ...wgSet(
         name,
-        replaced.map(({ peer, has }) => [
-          ...["peer", peer.publicKey, "persistent-keepalive", "off"],
-          ...(has?.hasPresharedKey ? NO_PRESHARED_KEY : []),
-        ]),
+        replaced.filter(({ has }) => has?.hasPresharedKey).map((
+          { peer },
+        ) => ["peer", peer.publicKey, ...NO_PRESHARED_KEY]),
       ),
+      { kind: "greet", interfaceName: name, publicKeys: peers.map(({ publicKey }) => publicKey) },
     ],
     confirms: { peers: { set: peers, removed: [] } },
   }];

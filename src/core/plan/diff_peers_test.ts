@@ -19,6 +19,7 @@ function withPeers(...peers: ObservedPeer[]): ObservedState {
 function planFor(...peers: ObservedPeer[]) {
   const plan = diff(DESIRED, withPeers(...peers), NOW);
   const actions = plan.steps.flatMap((step) => step.actions).map((action) => {
+    if (action.kind === "greet") return `greet ${action.publicKeys.join(" ")}`;
     assert.ok(action.kind === "run");
     return `${action.program} ${action.args.join(" ")}${
       action.input === undefined ? "" : `\n${action.input}`
@@ -30,33 +31,38 @@ function planFor(...peers: ObservedPeer[]) {
 const replaceN2 = (endpoint = "Endpoint = 10.9.1.2:24601\n") =>
   `wg addconf wigglenet\n[Peer]\n# n2\nPublicKey = ${
     keyOf(2)
-  }\nAllowedIPs = ${ALLOWED}\n${endpoint}PersistentKeepalive = 25\n`;
+  }\nAllowedIPs = ${ALLOWED}\n${endpoint}PersistentKeepalive = off\n`;
 const QUIET = `wg set wigglenet peer ${keyOf(2)} persistent-keepalive off`;
+const GREET = `greet ${keyOf(2)}`;
 
-Deno.test("A peer is added with a keepalive that is turned off at once: it starts the handshake", () => {
+Deno.test("A peer is added, and greeted: that starts the handshake", () => {
   assert.deepEqual(planFor(), {
     lines: [`+ peer n2: ${keyOf(2)} at 10.9.1.2:24601 for ${ALLOWED} (missing)`],
-    actions: [replaceN2(), QUIET],
+    actions: [replaceN2(), GREET],
   });
 });
 
 Deno.test("A peer with other allowed IPs is replaced in place", () => {
   assert.deepEqual(planFor({ ...N2, allowedIps: "10.9.1.2/32" }), {
     lines: [`~ peer n2: ${keyOf(2)} at 10.9.1.2:24601 for ${ALLOWED} (allowed IPs are 10.9.1.2/32)`],
-    actions: [replaceN2(), QUIET],
+    actions: [replaceN2(), GREET],
   });
   assert.match(planFor({ ...N2, allowedIps: "" }).lines[0]!, /\(allowed IPs are none\)$/);
 });
 
-Deno.test("A foreign preshared key goes along with other differences, in one command", () => {
+Deno.test("A foreign preshared key goes along with other differences, at once", () => {
   const foreign = { ...N2, allowedIps: "", hasPresharedKey: true };
-  assert.deepEqual(planFor(foreign).actions, [replaceN2(), `${QUIET} preshared-key /dev/null`]);
+  assert.deepEqual(planFor(foreign).actions, [
+    replaceN2(),
+    `wg set wigglenet peer ${keyOf(2)} preshared-key /dev/null`,
+    GREET,
+  ]);
 });
 
 Deno.test("A living session keeps the endpoint that its peer has shown, also when allowed IPs change", () => {
   const roaming = { ...N2, endpoint: "192.0.2.1:9", isRoamed: true, handshakeSeconds: NOW - 100 };
   assert.deepEqual(planFor(roaming).actions, []);
-  assert.deepEqual(planFor({ ...roaming, allowedIps: "" }).actions, [replaceN2(""), QUIET]);
+  assert.deepEqual(planFor({ ...roaming, allowedIps: "" }).actions, [replaceN2(""), GREET]);
 });
 
 const misplaced: readonly [what: string, peer: Partial<ObservedPeer>, reason: string][] = [

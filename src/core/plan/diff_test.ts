@@ -25,12 +25,16 @@ function textOf(action: Action): string {
       return `${action.program} ${action.args.join(" ")}${
         action.input === undefined ? "" : `\n${action.input}`
       }`;
+    case "removeFiles":
+      return `remove ${action.paths.join(", ")}`;
     case "writeFile":
       return `write ${action.path} for ${action.linkFrom}`;
     case "end":
       return `end ${action.pid}`;
     case "serve":
       return "serve";
+    case "greet":
+      return `greet ${action.publicKeys.length}`;
   }
 }
 
@@ -215,9 +219,13 @@ for (const [what, state, op, reason] of files) {
   });
 }
 
-Deno.test("Without a pod CIDR no CNI file is written, whatever stands there", () => {
+Deno.test("Without a pod CIDR no CNI file is written, our own goes, and anybody else's stays", () => {
   const desired = desireOf([{ ...ordinaryNode(1), podCIDRs: undefined }]);
-  assert.deepEqual(planFor({ cni: EMPTY_HOST.cni }, desired).steps, []);
+  for (const state of [EMPTY_HOST.cni, { ...cni, linkTarget: undefined }, { ...cni, linkTarget: "/tmp/x" }]) {
+    assert.deepEqual(planFor({ cni: state }, desired).steps, []);
+  }
+  const [step] = planFor({ cni }, desired).steps;
+  assert.deepEqual(step!.actions.map(textOf), [`remove ${CNI}, ${cni.linkTarget}`]);
 });
 
 Deno.test("The MTU of a network that nobody knows is not called undefined", () => {
@@ -247,12 +255,35 @@ Deno.test("When a node joins, it is guarded before it is routed", () => {
 Deno.test("When a node leaves, its routes go before its guard", () => {
   assert.deepEqual(changesBetween(TWO, [ordinaryNode(1)]), [
     `- peer ${keyOf(2)} (not wanted)`,
-    "- route 10.244.2.0/24 dev wigglenet proto 146 (not wanted)",
     "- route unreachable 10.244.2.0/24 proto 146 metric 32760 (not wanted)",
-    "- route fd00:10:244:2::/64 dev wigglenet proto 146 (not wanted)",
+    "- route 10.244.2.0/24 dev wigglenet proto 146 (not wanted)",
     "- route unreachable fd00:10:244:2::/64 proto 146 metric 32760 (not wanted)",
+    "- route fd00:10:244:2::/64 dev wigglenet proto 146 (not wanted)",
     "- element pod-cidrs-v4: 10.244.2.0/24 (not wanted)",
     "- element pod-cidrs-v6: fd00:10:244:2::/64 (not wanted)",
+  ]);
+});
+
+Deno.test("When a wide route becomes a narrow one, nothing unreachable stands before it: no packet is lost", () => {
+  const routes = (before: readonly NodeWords[], after: readonly NodeWords[]) =>
+    changesBetween(before, after).filter((line) => /^. route .*10\.244/.test(line)).map((line) =>
+      line.replace(/ proto.*| \(.*/, "")
+    );
+  const [wide, narrow] = [
+    [ordinaryNode(1), ordinaryNode(2), ordinaryNode(3)],
+    [ordinaryNode(1), ordinaryNode(2)],
+  ];
+  assert.deepEqual(routes(wide, narrow), [
+    "+ route 10.244.2.0/24 dev wigglenet",
+    "+ route unreachable 10.244.2.0/24",
+    "- route unreachable 10.244.2.0/23",
+    "- route 10.244.2.0/23 dev wigglenet",
+  ]);
+  assert.deepEqual(routes(narrow, wide), [
+    "+ route unreachable 10.244.2.0/23",
+    "+ route 10.244.2.0/23 dev wigglenet",
+    "- route unreachable 10.244.2.0/24",
+    "- route 10.244.2.0/24 dev wigglenet",
   ]);
 });
 

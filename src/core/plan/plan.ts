@@ -26,6 +26,9 @@ export type Action =
   /** Starts wireguard-go, detached, and waits until it serves the interface. */
   | { readonly kind: "serve"; readonly interfaceName: string }
   | { readonly kind: "end"; readonly pid: number; readonly interfaceName: string }
+  | { readonly kind: "removeFiles"; readonly paths: readonly string[] }
+  /** Starts a handshake with each peer, behind everything else and without waiting for it. */
+  | { readonly kind: "greet"; readonly interfaceName: string; readonly publicKeys: readonly string[] }
   | { readonly kind: "writeFile"; readonly path: string; readonly text: string; readonly linkFrom: string };
 
 /** What a step is about; a failure of one blocks the steps that need it. */

@@ -15,7 +15,7 @@ export function routeText(route: Route, interfaceName: string): string {
 }
 
 /** Peer sections for `wg addconf`, which replaces the allowed IPs of the peers that it names and leaves the rest alone. */
-export function renderPeers(peers: readonly Peer[], keepaliveSeconds?: number): string {
+export function renderPeers(peers: readonly Peer[], keepalive?: "off"): string {
   return peers.map((peer) =>
     [
       "[Peer]",
@@ -23,7 +23,7 @@ export function renderPeers(peers: readonly Peer[], keepaliveSeconds?: number): 
       `PublicKey = ${peer.publicKey}`,
       `AllowedIPs = ${peer.allowedIps}`,
       ...(peer.endpoint === undefined ? [] : [`Endpoint = ${peer.endpoint}`]),
-      ...(keepaliveSeconds === undefined ? [] : [`PersistentKeepalive = ${keepaliveSeconds}`]),
+      ...(keepalive === undefined ? [] : [`PersistentKeepalive = ${keepalive}`]),
       "",
     ].join("\n")
   ).join("\n");

@@ -45,7 +45,7 @@ Deno.test("The CNI file means what the original's means, and mtu", () => {
 });
 
 Deno.test("The CNI file of one family has the default route of that family only, and ends with a line feed", () => {
-  const text = renderCni({ path: "/x", mtuBytes: 1420, podCidrs: ["10.244.1.0/24"] });
+  const text = renderCni({ mtuBytes: 1420, podCidrs: ["10.244.1.0/24"] });
   assert.equal(
     text,
     `{
@@ -82,7 +82,7 @@ Deno.test("The CNI file of one family has the default route of that family only,
 }
 `,
   );
-  const ipv6 = JSON.parse(renderCni({ path: "/x", mtuBytes: 1420, podCidrs: ["fd00::/64"] }));
+  const ipv6 = JSON.parse(renderCni({ mtuBytes: 1420, podCidrs: ["fd00::/64"] }));
   assert.deepEqual(ipv6.plugins[0].ipam.routes, [{ dst: "::/0" }]);
 });
 
@@ -110,14 +110,14 @@ AllowedIPs = 10.244.3.0/24,fd00:10:244:3::/64
   assert.equal(renderWireguard(desireOf([ordinaryNode(1)], { FIREWALL_ONLY: "1" })), "");
 });
 
-Deno.test("A keepalive is written where one is asked for: it starts the handshake", () => {
+Deno.test("A foreign keepalive is turned off where that is asked for", () => {
   assert.equal(
-    renderPeers(TWO.peers.slice(1), 25),
+    renderPeers(TWO.peers.slice(1), "off"),
     `[Peer]
 # n3
 PublicKey = ${keyOf(3)}
 AllowedIPs = 10.244.3.0/24,fd00:10:244:3::/64
-PersistentKeepalive = 25
+PersistentKeepalive = off
 `,
   );
   assert.equal(renderPeers([]), "");

@@ -1,0 +1,165 @@
+// Laws 2, 4 and 5 on a model host: after one apply the plan is empty, from wherever it began; every history, with
+// disturbances and kills in it, ends as if from clean; what is confirmed is what a read would show.
+// A failure prints its seed and path.
+
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import type { DesiredState } from "../../src/core/desired/desired_state.ts";
+import type { ObservedState } from "../../src/core/observed/observed_state.ts";
+import { confirm } from "../../src/core/plan/confirm.ts";
+import { describe } from "../../src/core/plan/describe.ts";
+import { diff } from "../../src/core/plan/diff.ts";
+import type { Plan, Step } from "../../src/core/plan/plan.ts";
+import { desiredStates } from "./clusters.ts";
+import { DISTURBANCES } from "./disturbances.ts";
+import { ModelHost } from "./model_host.ts";
+
+const NOW = 1_000_000;
+
+/** The steps as apply takes them: those of one stage run at once, so that any order of them must do. */
+function inStages({ steps }: Plan, isReversed: boolean): Step[] {
+  const order = isReversed ? steps.toReversed() : steps;
+  return [...order].sort((a, b) => a.stage - b.stage);
+}
+
+interface Pass {
+  readonly desired: DesiredState;
+  readonly observed: ObservedState;
+  readonly isReversed: boolean;
+}
+
+/** One pass of the agent. Checks each confirmation against a read; returns what the agent then takes the host for. */
+function pass(host: ModelHost, { desired, observed, isReversed }: Pass): ObservedState {
+  const plan = diff(desired, observed, NOW);
+  for (const step of inStages(plan, isReversed)) {
+    for (const action of step.actions) host.act(action);
+    if (step.confirms === undefined) observed = host.observe(desired, observed);
+    else {
+      observed = confirm(observed, step.confirms);
+      assert.deepEqual(believed(observed, desired), believed(host.observe(desired, observed), desired));
+    }
+  }
+  return observed;
+}
+
+/** What confirmations are about. A peer that nobody wants may lose allowed IPs to others on its way out. */
+function believed({ table, routes, wireguard, link }: ObservedState, { peers }: DesiredState) {
+  return {
+    sets: table?.sets,
+    routes,
+    peers: link && peers.map(({ publicKey }) => wireguard?.peers.get(publicKey)),
+  };
+}
+
+/** The agent runs until nothing is left to do, which takes one pass. */
+function converge(host: ModelHost, first: Pass): ObservedState {
+  const observed = pass(host, first);
+  const read = host.observe(first.desired, observed);
+  assert.deepEqual(describe(diff(first.desired, read, NOW)).filter((line) => !line.startsWith("…")), []);
+  assert.deepEqual(describe(diff(first.desired, observed, NOW)).filter((line) => !line.startsWith("…")), []);
+  return observed;
+}
+
+/** All of the host that the agent is answerable for. A peer without an address keeps an endpoint that it once had. */
+function stateOf(host: ModelHost, desired: DesiredState) {
+  const { wireguard, table, routes, link, cni } = host.observe(desired);
+  const silent = new Set<string>(
+    desired.peers.filter((peer) => peer.endpoint === undefined).map((it) => it.publicKey),
+  );
+  const peers = [...wireguard?.peers ?? []].map(([key, peer]) =>
+    [key, silent.has(key) ? { ...peer, endpoint: undefined } : peer] as const
+  );
+  const isForeign = cni.linkTarget === undefined;
+  return {
+    ...{ table, routes, link },
+    wireguard: wireguard && { ...wireguard, peers: new Map(peers) },
+    cni: desired.cni === undefined && isForeign ? undefined : cni,
+  };
+}
+
+function fromClean(desired: DesiredState) {
+  const host = new ModelHost();
+  converge(host, { desired, observed: host.observe(desired), isReversed: false });
+  return stateOf(host, desired);
+}
+
+for (const implementation of ["kernel", "userspace"] as const) {
+  const hops = fc.array(
+    fc.record({
+      desired: desiredStates(implementation),
+      disturbances: fc.subarray(Object.keys(DISTURBANCES), { maxLength: 3 }),
+      isReversed: fc.boolean(),
+      /** After how many actions the agent is killed. */
+      killed: fc.option(fc.nat(14), { freq: 3 }),
+    }),
+    { minLength: 1, maxLength: 5 },
+  );
+
+  Deno.test(`Every history ends as if from clean, each pass in sync (${implementation})`, () => {
+    fc.assert(
+      fc.property(hops, (history) => {
+        const host = new ModelHost();
+        let last: ObservedState | undefined;
+        for (const { desired, disturbances, isReversed, killed } of history) {
+          for (const name of disturbances) DISTURBANCES[name]!(host);
+          const observed = host.observe(desired, last);
+          if (killed === null) {
+            last = converge(host, { desired, observed, isReversed });
+            assert.deepEqual(stateOf(host, desired), fromClean(desired));
+          } else {
+            const actions = inStages(diff(desired, observed, NOW), isReversed).flatMap((step) =>
+              step.actions
+            );
+            actions.slice(0, killed).forEach((action) => host.act(action));
+            last = undefined;
+          }
+        }
+        const { desired } = history.at(-1)!;
+        converge(host, { desired, observed: host.observe(desired), isReversed: false });
+        assert.deepEqual(stateOf(host, desired), fromClean(desired));
+      }),
+      { numRuns: 400 },
+    );
+  });
+
+  Deno.test(`With its cache or without, the agent comes to the same end (${implementation})`, () => {
+    const states = fc.array(desiredStates(implementation), { minLength: 2, maxLength: 5 });
+    fc.assert(
+      fc.property(states, fc.array(fc.boolean(), { minLength: 5, maxLength: 5 }), (all, drops) => {
+        const host = new ModelHost();
+        let cache: ObservedState | undefined;
+        for (const [i, desired] of all.entries()) {
+          const read = host.observe(desired, cache);
+          // Whether a tunnel is used changes with a restart only; then nothing is remembered.
+          const isKept = cache !== undefined && !drops[i] && all[i - 1]?.cniPath === desired.cniPath &&
+            (all[i - 1]?.link === undefined) === (desired.link === undefined);
+          const observed = isKept ? { ...cache!, reference: read.reference } : read;
+          cache = converge(host, { desired, observed, isReversed: false });
+        }
+        assert.deepEqual(stateOf(host, all.at(-1)!), fromClean(all.at(-1)!));
+      }),
+      { numRuns: 200 },
+    );
+  });
+}
+
+Deno.test("Killed after any number of actions, the agent ends its work when it runs again", () => {
+  fc.assert(
+    fc.property(desiredStates("userspace"), desiredStates("userspace"), (before, after) => {
+      const start = () => {
+        const host = new ModelHost();
+        converge(host, { desired: before, observed: host.observe(before), isReversed: false });
+        return host;
+      };
+      const total = diff(after, start().observe(after), NOW).steps.flatMap((step) => step.actions).length;
+      for (let killed = 0; killed <= total; killed++) {
+        const host = start();
+        const { steps } = diff(after, host.observe(after), NOW);
+        steps.flatMap((step) => step.actions).slice(0, killed).forEach((action) => host.act(action));
+        converge(host, { desired: after, observed: host.observe(after), isReversed: false });
+        assert.deepEqual(stateOf(host, after), fromClean(after));
+      }
+    }),
+    { numRuns: 50 },
+  );
+});

@@ -1,0 +1,67 @@
+// A host as a value, for laws over many histories: it carries out the actions of a Plan by reading their text, as nft,
+// ip and wg would, and refuses what they would refuse and whatever it does not know. What it shows of itself goes
+// through the agent's own parsers.
+
+import type { DesiredState } from "../../src/core/desired/desired_state.ts";
+import type { ObservedState } from "../../src/core/observed/observed_state.ts";
+import { parseLink, parseRoutes, parseWireguard } from "../../src/core/observed/parse_network.ts";
+import { parseTable } from "../../src/core/observed/parse_table.ts";
+import type { Action } from "../../src/core/plan/plan.ts";
+import { renderStructure } from "../../src/core/render/render_table.ts";
+import { ModelNetwork } from "./model_network.ts";
+import { ModelTable } from "./model_table.ts";
+import { Refused } from "./refused.ts";
+
+/** A host with the agent's state on it and nothing else. */
+export class ModelHost {
+  readonly network = new ModelNetwork();
+  table: ModelTable | undefined;
+  /** Text by path. */
+  readonly files = new Map<string, string>();
+  /** Target by path of a symbolic link. */
+  readonly links = new Map<string, string>();
+
+  /** Carries out one action. Throws Refused, as the program would fail. */
+  act(action: Action): void {
+    switch (action.kind) {
+      case "run":
+        return this.#run(action.program, action.args, action.input);
+      case "serve":
+        return this.network.serve(action.interfaceName);
+      case "end":
+        return this.network.end(action.pid);
+      case "writeFile":
+        this.files.set(action.path, action.text);
+        this.files.delete(action.linkFrom);
+        this.links.set(action.linkFrom, action.path);
+        return;
+      case "removeFiles":
+        for (const path of action.paths) if (!this.files.delete(path)) this.links.delete(path);
+    }
+  }
+
+  #run(program: "nft" | "wg" | "ip", args: readonly string[], input: string | undefined): void {
+    if (program === "ip") return this.network.ip(args, input);
+    if (program === "wg") return this.network.wg(args, input);
+    if (args.join(" ") !== "-f" || input === undefined) throw new Refused(`nft ${args.join(" ")}`);
+    this.table = ModelTable.load(this.table, input);
+  }
+
+  /** What the agent sees. `last` is what it saw before, undefined after a start. */
+  observe({ table, cniPath, link }: DesiredState, last?: ObservedState): ObservedState {
+    const { pids, routes } = this.network;
+    // Without a tunnel `wg` is not asked.
+    const wireguard = link === undefined ? undefined : this.network.wireguard;
+    const linkTarget = this.links.get(cniPath);
+    return {
+      link: parseLink(this.network.linkJson()),
+      wireguard: wireguard && parseWireguard(wireguard.dump(), last?.wireguard),
+      // Looked for only where nobody answers.
+      userspacePids: wireguard === undefined ? pids : [],
+      routes: { 4: parseRoutes(routes[4].json(), 4), 6: parseRoutes(routes[6].json(), 6) },
+      table: this.table && parseTable(this.table.json()),
+      reference: parseTable(ModelTable.of(renderStructure(table)).json()).structure,
+      cni: { text: this.files.get(linkTarget ?? cniPath), linkTarget },
+    };
+  }
+}

@@ -1,0 +1,129 @@
+// Interface, routes and WireGuard of the model host, as ip, wg and wireguard-go treat them.
+
+import { ModelRoutes } from "./model_routes.ts";
+import { type ModelPeer, ModelWireguard } from "./model_wireguard.ts";
+import { Refused } from "./refused.ts";
+
+/** The interface of our name. */
+export interface ModelLink {
+  readonly name: string;
+  readonly kind: string;
+  mtu: number;
+  isUp: boolean;
+  readonly addresses: Set<string>;
+}
+
+/** At most one interface, of any name; the routes of our protocol. */
+export class ModelNetwork {
+  link: ModelLink | undefined;
+  wireguard: ModelWireguard | undefined;
+  readonly routes = { 4: new ModelRoutes(4), 6: new ModelRoutes(6) };
+  /** Process ids of wireguard-go, the one that serves the interface first. */
+  pids: number[] = [];
+  #lastPid = 100;
+
+  /** `ip` with arguments; a batch file is given by its text. */
+  ip(args: readonly string[], input = ""): void {
+    const line = args.join(" ");
+    const lines = input.split("\n").filter((text) => text !== "");
+    const batch = /^-([46])( -force)? -batch$/.exec(line);
+    if (line === "-batch") lines.forEach((text) => this.#configure(text));
+    else if (batch !== null) this.#batch(batch[1] === "4" ? 4 : 6, lines, batch[2] !== undefined);
+    else if (/^link add dev \S+ type wireguard$/.test(line)) this.#create(args[3]!, "wireguard");
+    else if (/^tuntap add dev \S+ mode tun$/.test(line)) this.#create(args[3]!, "tun");
+    else if (/^link del dev \S+$/.test(line)) this.deleteLink(args[3]!);
+    else throw new Refused(`unknown: ip ${line}`);
+  }
+
+  #create(name: string, kind: "wireguard" | "tun"): void {
+    if (this.link !== undefined) throw new Refused("File exists");
+    if (this.pids.length > 0) {
+      throw new Refused("an old wireguard-go would take the new interface for its own");
+    }
+    this.link = { name, kind, mtu: kind === "tun" ? 1500 : 1420, isUp: false, addresses: new Set() };
+    if (kind === "wireguard") this.wireguard = new ModelWireguard();
+  }
+
+  /** Addresses and routes go with it; a process that served it lives on for a while. */
+  deleteLink(name: string): void {
+    this.#linkNamed(name);
+    this.routes[4].dropDevice(name);
+    this.routes[6].dropDevice(name);
+    this.link = undefined;
+    this.wireguard = undefined;
+  }
+
+  #linkNamed(name: string): ModelLink {
+    if (this.link?.name !== name) throw new Refused(`Cannot find device "${name}"`);
+    return this.link;
+  }
+
+  #configure(line: string): void {
+    const words = line.split(" ");
+    const link = this.#linkNamed(words[words.indexOf("dev") + 1] ?? "");
+    if (/^address replace \S+ dev \S+$/.test(line)) link.addresses.add(words[2]!);
+    else if (/^address del \S+ dev \S+$/.test(line)) {
+      if (!link.addresses.delete(words[2]!)) throw new Refused("Cannot assign requested address");
+    } else if (/^link set dev \S+ mtu \d+ up$/.test(line)) {
+      link.mtu = Number(words[5]);
+      link.isUp = true;
+    } else throw new Refused(`unknown: ip ${line}`);
+  }
+
+  #batch(family: 4 | 6, lines: readonly string[], isForced: boolean): void {
+    let failure: unknown;
+    for (const line of lines) {
+      try {
+        this.routes[family].run(line, this.link?.isUp ? this.link.name : undefined);
+      } catch (error) {
+        if (!isForced) throw error;
+        failure = error;
+      }
+    }
+    if (failure !== undefined) throw failure;
+  }
+
+  /** Starts wireguard-go. */
+  serve(name: string): void {
+    if (this.#linkNamed(name).kind !== "tun") throw new Refused("not a TUN device");
+    if (this.pids.length > 0) throw new Refused("Device or resource busy");
+    this.pids = [++this.#lastPid];
+    this.wireguard = new ModelWireguard();
+    this.link!.mtu = 1420;
+  }
+
+  /** Kills a wireguard-go. */
+  end(pid: number): void {
+    if (this.pids[0] === pid && this.link?.kind === "tun") this.wireguard = undefined;
+    this.pids = this.pids.filter((other) => other !== pid);
+  }
+
+  /** `wg set NAME ...` and `wg addconf NAME`. */
+  wg([verb, name, ...rest]: readonly string[], input: string | undefined): void {
+    if (this.#linkNamed(name ?? "") && this.wireguard === undefined) {
+      throw new Refused("Unable to access interface");
+    }
+    if (verb === "set" && input === undefined) this.wireguard!.set(rest);
+    else if (verb === "addconf" && rest.length === 0 && input !== undefined) {
+      this.wireguard!.addConfiguration(input);
+    } else throw new Refused(`unknown: wg ${verb}`);
+  }
+
+  /** What `ip -j -d address show` prints. */
+  linkJson(): string {
+    if (this.link === undefined) return "[]";
+    const { name, kind, mtu, isUp, addresses } = this.link;
+    const flags = isUp ? ["POINTOPOINT", "UP"] : ["POINTOPOINT"];
+    const local = (text: string, scope: string) => {
+      const [address, prefixlen] = text.split("/");
+      return { local: address, prefixlen: Number(prefixlen), scope };
+    };
+    const addr_info = [...[...addresses].map((text) => local(text, "global")), local("fe80::1/64", "link")];
+    return JSON.stringify([{ ifname: name, mtu, flags, linkinfo: { info_kind: kind }, addr_info }]);
+  }
+
+  /** The peers, for somebody who disturbs them. */
+  get peers(): Map<string, ModelPeer> {
+    return this.wireguard?.peers ?? new Map();
+  }
+}

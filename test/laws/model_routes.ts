@@ -1,0 +1,60 @@
+// Routes of our protocol number in one family of the model host: one route for each destination and metric.
+
+import { Refused } from "./refused.ts";
+
+interface Route {
+  readonly type: string | undefined;
+  readonly dst: string;
+  readonly gateway: string | undefined;
+  readonly dev: string | undefined;
+  readonly metric: number;
+}
+
+const LINE =
+  /^route (replace|del) (?:(unreachable|blackhole) )?(\S+)(?: via (\S+))?(?: dev (\S+))? proto 146(?: metric (\d+))?$/;
+
+/** The routes that `ip route show proto 146` lists. */
+export class ModelRoutes {
+  readonly #routes = new Map<string, Route>();
+
+  constructor(readonly family: 4 | 6) {}
+
+  /** One line of a batch; `device` is the interface of ours that is up. */
+  run(line: string, device: string | undefined): void {
+    const [, verb, type, dst, gateway, dev, metric] = LINE.exec(line) ?? [];
+    if (dst === undefined || dst.includes(":") !== (this.family === 6)) {
+      throw new Refused(`unknown: ip ${line}`);
+    }
+    const implied = type === undefined && this.family === 6 ? 1024 : 0;
+    const route: Route = { type, dst, gateway, dev, metric: metric === undefined ? implied : Number(metric) };
+    const place = `${dst} ${route.metric}`;
+    if (verb === "replace") {
+      if (dev !== undefined && dev !== "eth0" && dev !== device) throw new Refused(`${dev} is not up`);
+      this.#routes.set(place, route);
+      return;
+    }
+    const present = this.#routes.get(place);
+    if (present === undefined || JSON.stringify(present) !== JSON.stringify(route)) {
+      throw new Refused(`No such process: ${line}`);
+    }
+    this.#routes.delete(place);
+  }
+
+  /** An interface that goes, or goes down, takes its routes along. */
+  dropDevice(name: string): void {
+    for (const [place, { dev }] of this.#routes) if (dev === name) this.#routes.delete(place);
+  }
+
+  /** What `ip -j route show` prints: hosts without their length, and of IPv6 every metric. */
+  json(): string {
+    const isIpv6 = this.family === 6;
+    return JSON.stringify([...this.#routes.values()].map(({ type, dst, gateway, dev, metric }) => ({
+      type,
+      dst: dst.replace(isIpv6 ? /\/128$/ : /\/32$/, ""),
+      gateway,
+      dev: type !== undefined && isIpv6 ? "lo" : dev,
+      metric: metric === 0 && !isIpv6 ? undefined : metric,
+      flags: [],
+    })));
+  }
+}

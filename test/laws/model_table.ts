@@ -1,0 +1,100 @@
+// The nft table of the model host. A value: a transaction gives a new table or fails as a whole.
+
+import { overlaps, parsePrefix, type Prefix } from "../../src/core/net/prefix.ts";
+import { refused } from "../../src/core/net/refusal.ts";
+import { Refused } from "./refused.ts";
+
+const REPLACES = "table inet wigglenet\ndelete table inet wigglenet\n";
+const ADDS =
+  /^add set inet wigglenet (\S+) \{ type ipv([46])_addr; flags interval; elements = \{ (.*) \}; \}$/;
+const DELETES = /^delete element inet wigglenet (\S+) \{ (.*) \}$/;
+
+/** Our table: its structure as text, and members by set. */
+export class ModelTable {
+  constructor(
+    readonly structure: string,
+    readonly sets: ReadonlyMap<string, ReadonlySet<string>>,
+    readonly isDormant = false,
+  ) {}
+
+  /** A table without members. */
+  static of(structure: string): ModelTable {
+    const names = [...structure.matchAll(/^\s*set (\S+) \{/gm)].map(([, name]) => name!);
+    return new ModelTable(structure, new Map(names.map((name) => [name, new Set()])));
+  }
+
+  /** What `nft -f` makes of a table and a text. */
+  static load(table: ModelTable | undefined, text: string): ModelTable {
+    let rest = text;
+    if (text.startsWith(REPLACES)) {
+      const structure = /^.*?(?=^add set |(?![\s\S]))/ms.exec(text.slice(REPLACES.length))![0];
+      table = ModelTable.of(structure);
+      rest = text.slice(REPLACES.length + structure.length);
+    }
+    if (table === undefined) throw new Refused("No such file or directory");
+    return rest.split("\n").filter((line) => line !== "").reduce(
+      (next, line) => next.#statement(line),
+      table,
+    );
+  }
+
+  #statement(line: string): ModelTable {
+    const [, added, family, additions] = ADDS.exec(line) ?? [];
+    if (additions !== undefined) return this.#with(added!, additions.split(", "), Number(family));
+    const [, from, members] = DELETES.exec(line) ?? [];
+    if (members !== undefined) return this.#without(from!, members.split(", "));
+    throw new Refused(`unknown statement: ${line}`);
+  }
+
+  #with(name: string, members: readonly string[], family: number): ModelTable {
+    const present = [...this.#setNamed(name)].filter((text) => !members.includes(text));
+    const prefixes = [...present, ...members].map(prefixOrNothing);
+    for (const [i, text] of members.entries()) {
+      const prefix = prefixes[present.length + i];
+      if (prefix?.family !== family || prefix.text !== text) throw new Refused(`syntax error: ${text}`);
+      const rival = prefixes.find((other) =>
+        other !== prefix && other !== undefined && overlaps(other, prefix)
+      );
+      if (rival !== undefined) throw new Refused(`File exists: ${text} and ${rival.text}`);
+    }
+    return this.withMembers(name, [...present, ...members]);
+  }
+
+  #without(name: string, members: readonly string[]): ModelTable {
+    const set = this.#setNamed(name);
+    const unknown = members.find((text) => !set.has(text));
+    if (unknown !== undefined) throw new Refused(`No such file or directory: ${unknown}`);
+    return this.withMembers(name, [...set].filter((text) => !members.includes(text)));
+  }
+
+  #setNamed(name: string): ReadonlySet<string> {
+    const set = this.sets.get(name);
+    if (set === undefined) throw new Refused(`No such file or directory: ${name}`);
+    return set;
+  }
+
+  /** The table with these members in a set. */
+  withMembers(name: string, members: readonly string[]): ModelTable {
+    return new ModelTable(this.structure, new Map(this.sets).set(name, new Set(members)), this.isDormant);
+  }
+
+  /** What `nft -j list table` prints: prefixes as prefixes, full-length ones as addresses, all else as it is. */
+  json(): string {
+    const sets = [...this.sets].map(([name, members]) => ({
+      set: { name, table: "wigglenet", handle: 7, elem: [...members].map(elementOf) },
+    }));
+    const table = { table: { name: "wigglenet", ...(this.isDormant ? { flags: "inet" } : {}) } };
+    return JSON.stringify({ nftables: [table, ...sets, { chain: { name: "model", text: this.structure } }] });
+  }
+}
+
+function prefixOrNothing(text: string): Prefix | undefined {
+  const prefix = parsePrefix(text);
+  return refused(prefix) ? undefined : prefix;
+}
+
+function elementOf(text: string): unknown {
+  const [addr, len] = text.split("/");
+  if (prefixOrNothing(text) === undefined) return JSON.parse(text);
+  return len === "32" || len === "128" ? addr : { prefix: { addr, len: Number(len) } };
+}

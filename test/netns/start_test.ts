@@ -1,0 +1,160 @@
+// What stops the start: one clear error with the remedy, exit 1, and nothing half done.
+
+import assert from "node:assert/strict";
+import { Lab } from "../lab/lab.ts";
+import type { Node } from "../lab/node.ts";
+import { type Output, run } from "../lab/process.ts";
+
+const FOLDERS = ["/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/sbin", "/usr/local/bin"];
+
+/** A node without a key whose agent never ran. */
+async function freshNode(): Promise<Node & AsyncDisposable> {
+  const lab = await Lab.create({ nodes: 1 });
+  const [node] = lab.nodes;
+  await Deno.remove(`${node!.folder}/private.key`);
+  return Object.assign(node!, { [Symbol.asyncDispose]: () => lab.close() });
+}
+
+/** Hides a program from the node, wherever it stands. */
+async function hide(node: Node, program: string): Promise<void> {
+  for (const folder of FOLDERS) {
+    const isThere = await Deno.stat(`${folder}/${program}`).then(() => true, () => false);
+    if (isThere) await node.run(["mount", "--bind", "/dev/null", `${folder}/${program}`]);
+  }
+}
+
+/** All that the agent could have made, read by programs of the laboratory: those of the node may be hidden. */
+async function tracesOn(node: Node): Promise<string> {
+  const enter = ["nsenter", `--net=${node.netns}`, "--"];
+  const listings = await Promise.all([
+    run([...enter, "nft", "list", "ruleset"]),
+    run([...enter, "ip", "-brief", "link"]),
+    run([...enter, "ip", "route", "show", "proto", "146"]),
+    run([...enter, "ip", "-6", "route", "show", "proto", "146"]),
+    run([...node.argv(["find", "/run/wigglenet", node.folder, "-type", "f"])]).catch((error) =>
+      String(error)
+    ),
+  ]);
+  return listings.join("\n---\n");
+}
+
+async function refuses(
+  node: Node,
+  error: RegExp,
+  start: () => Promise<Output> = () => node.runAgent({ verb: "run" }),
+): Promise<void> {
+  const before = await tracesOn(node);
+  const { code, stdout, stderr } = await start();
+  assert.deepEqual([code, stdout], [1, ""], stderr);
+  assert.match(stderr, error);
+  assert.equal(stderr.trim().split("\n").length, 1, `one error: ${stderr}`);
+  assert.equal(await tracesOn(node), before);
+}
+
+const PROGRAMS: Readonly<Record<string, RegExp>> = {
+  nft: /Cannot find nft: install nftables \(apt-get install nftables\)/,
+  wg: /Cannot find wg: install wireguard-tools/,
+  ip: /Cannot find ip: install iproute2/,
+  "wireguard-go": /no WireGuard.*wireguard-go \(apt-get install wireguard-go\)/,
+};
+
+for (const [program, error] of Object.entries(PROGRAMS)) {
+  Deno.test(`without ${program} the agent does not start and says what to install`, async () => {
+    await using node = await freshNode();
+    await hide(node, program);
+    await refuses(node, error);
+  });
+}
+
+Deno.test("without any of its programs one error names them all", async () => {
+  await using node = await freshNode();
+  for (const program of Object.keys(PROGRAMS)) await hide(node, program);
+  await refuses(node, /Cannot find nft, ip, wg: install nftables iproute2 wireguard-tools/);
+});
+
+Deno.test("without /dev/net/tun, where WireGuard needs it, the agent does not start", async () => {
+  await using node = await freshNode();
+  await node.run(["mount", "-t", "tmpfs", "tmpfs", "/dev/net"]);
+  await refuses(node, /no WireGuard.*\/dev\/net\/tun \(modprobe tun\)/);
+});
+
+Deno.test("without CAP_NET_ADMIN the agent does not start", async () => {
+  await using node = await freshNode();
+  const without = ["setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin"];
+  await refuses(node, /CAP_NET_ADMIN is missing: run as root/, () => {
+    return node.attempt([...without, ...node.agentArgv()], { env: { NO_COLOR: "1" } });
+  });
+});
+
+Deno.test("an interface of our name but another kind is left alone, and the agent does not start", async () => {
+  await using node = await freshNode();
+  await node.ip(["link add wigglenet type veth peer name other"]);
+  await refuses(
+    node,
+    /Interface wigglenet exists with kind veth.*ip link del wigglenet.*WIGGLENET_IFACE_NAME/,
+  );
+});
+
+for (
+  const [what, content] of Object.entries({
+    empty: "",
+    "of words": "no key\n",
+    "cut off": "aJ5kQn1pIBHtpYVpTfCH1Ys4F1xLDJLl9jPMN",
+    "of a key and more": "aJ5kQn1pIBHtpYVpTfCH1Ys4F1xLDJLl9jPMNsyvqGo=\nmore\n",
+  })
+) {
+  Deno.test(`a key file ${what} stops the start and is never overwritten`, async () => {
+    await using node = await freshNode();
+    const path = `${node.folder}/private.key`;
+    await Deno.writeTextFile(path, content);
+    await refuses(node, /Private key file .*private\.key holds no WireGuard key: restore it, or remove it/);
+    assert.equal(await Deno.readTextFile(path), content);
+  });
+}
+
+Deno.test("a second agent in the same network refuses to start, whatever its settings", async () => {
+  await using node = await freshNode();
+  node.startAgent();
+  await node.conflist();
+  await node.agent!.line("stderr", /starts/);
+  await refuses(node, /another agent runs in this network namespace/);
+  await refuses(node, /another agent runs in this network namespace/, () => {
+    return node.runAgent({ verb: "run", settings: { "iface-name": "wg7", "wg-port": "24700" } });
+  });
+  assert.ok(node.agent!.isRunning);
+});
+
+Deno.test("bad settings are named all at once, with exit code 2", async () => {
+  await using node = await freshNode();
+  const settings = { "wg-port": "0", "filter-ipv4": "yes", "mtu": "9", "firewall-backend": "iptables" };
+  const before = await tracesOn(node);
+  const { code, stderr } = await node.runAgent({ verb: "run", settings });
+  assert.equal(code, 2, stderr);
+  for (const name of ["WIGGLENET_WG_PORT", "FILTER_IPV4", "WIGGLENET_MTU", "FIREWALL_BACKEND"]) {
+    assert.ok(stderr.includes(name), `${name} in: ${stderr}`);
+  }
+  assert.equal(await tracesOn(node), before);
+});
+
+Deno.test("a key is made on first start, for its owner alone, and shown nowhere", async () => {
+  await using node = await freshNode();
+  const trace = `${node.folder}/execve`;
+  const strace = ["strace", "-f", "-qq", "-e", "trace=execve", "-s", "100000", "-o", trace];
+  const agent = node.start([...strace, ...node.agentArgv({ settings: { "log-level": "debug" } })]);
+  await node.conflist();
+  const path = `${node.folder}/private.key`;
+  const { mode } = await Deno.stat(path);
+  assert.equal(mode! & 0o7777, 0o600);
+  const key = (await Deno.readTextFile(path)).trim();
+  const publicKey = (await run(["wg", "pubkey"], { stdin: key })).trim();
+  assert.equal((await node.run(["wg", "show", "wigglenet", "public-key"])).trim(), publicKey);
+  const answers = await Promise.all(
+    ["status", "render", "diff"].map((verb) => node.runAgent({ verb, args: ["--json"] })),
+  );
+  const told = [...answers.flatMap(({ stdout, stderr }) => [stdout, stderr]), ...agent.stderr];
+  assert.ok(told.some((text) => text.includes(publicKey)));
+  assert.ok(!told.some((text) => text.includes(key)), "an answer or the log shows the private key");
+  const argv = await Deno.readTextFile(trace);
+  assert.match(argv, /"private-key", "\/.*private\.key"/);
+  assert.ok(!argv.includes(key), "an argument list shows the private key");
+});
