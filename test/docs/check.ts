@@ -1,5 +1,8 @@
-// Checks the Markdown of the repository: links lead somewhere, TypeScript in it compiles, decisions fit a page.
+// Checks the Markdown of the repository: links lead somewhere, TypeScript in it compiles, decisions fit a page,
+// the tasks that it names exist, and the commands that it marks do what it says.
 
+import manifest from "../../deno.json" with { type: "json" };
+import { commandsIn, type ShownCommand, tasksIn } from "./commands.ts";
 import { decisionObjection, type Document, hasTypeScript, linksOf } from "./documents.ts";
 
 async function* documentsIn(folder: string): AsyncGenerator<Document> {
@@ -14,7 +17,16 @@ async function isThere(path: string): Promise<boolean> {
   return await Deno.stat(path).then(() => true, () => false);
 }
 
+/** Runs a command as a reader would; undefined when it ends as shown. */
+async function commandObjection({ line, args, exitCode }: ShownCommand): Promise<string | undefined> {
+  const env = { NO_COLOR: "1" };
+  const { code, stderr } = await new Deno.Command(Deno.execPath(), { args: [...args], env }).output();
+  if (code === exitCode) return;
+  return `"${line}" ended with ${code}, not ${exitCode}: ${new TextDecoder().decode(stderr).trim()}`;
+}
+
 const objections: string[] = [];
+const commands: ShownCommand[] = [];
 const withTypeScript: string[] = [];
 let count = 0;
 for await (const document of documentsIn(".")) {
@@ -24,10 +36,22 @@ for await (const document of documentsIn(".")) {
   }
   const objection = decisionObjection(document);
   if (objection !== undefined) objections.push(`${document.path} ${objection}`);
+  for (const task of tasksIn(document)) {
+    if (!(task in manifest.tasks)) {
+      objections.push(`${document.path} names the task ${task}, which is not there`);
+    }
+  }
+  commands.push(...commandsIn(document));
   if (hasTypeScript(document)) withTypeScript.push(document.path);
 }
+for (const command of commands) {
+  const objection = await commandObjection(command);
+  if (objection !== undefined) objections.push(objection);
+}
 for (const objection of objections) console.error(objection);
-console.log(`Checked ${count} documents, found ${objections.length} problems`);
+console.log(
+  `Checked ${count} documents and ${commands.length} commands in them, found ${objections.length} problems`,
+);
 if (objections.length > 0) Deno.exit(1);
 
 if (withTypeScript.length > 0) {

@@ -13,7 +13,8 @@ export function settingsTable(): string {
   });
   const all = [["Variable, flag", "Default", "Accepts", "Meaning"], ...rows];
   const widths = all[0]!.map((_, i) => Math.max(...all.map((row) => row[i]!.length)));
-  const line = (row: readonly string[]) => `| ${row.map((cell, i) => cell.padEnd(widths[i]!)).join(" | ")} |\n`;
+  const line = (row: readonly string[]) =>
+    `| ${row.map((cell, i) => cell.padEnd(widths[i]!)).join(" | ")} |\n`;
   return line(all[0]!) + line(widths.map((width) => "-".repeat(width))) + all.slice(1).map(line).join("");
 }
 
@@ -25,7 +26,9 @@ export function withTable(readme: string): string {
 
 if (import.meta.main) {
   const readme = await Deno.readTextFile("README.md");
-  if (!readme.includes(BEGIN) || !readme.includes(END)) throw new Error("README.md has lost the marks of its settings table");
+  if (!readme.includes(BEGIN) || !readme.includes(END)) {
+    throw new Error("README.md has lost the marks of its settings table");
+  }
   const next = withTable(readme);
   if (Deno.args.includes("--check")) {
     if (next !== readme) {

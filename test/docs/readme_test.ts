@@ -1,0 +1,68 @@
+// What README promises to others is compared with the code: a new field or name that it does not tell fails here.
+
+import assert from "node:assert/strict";
+import readme from "../../README.md" with { type: "text" };
+import { SET_NAMES } from "../../src/core/desired/desired_state.ts";
+import { ANNOTATION } from "../../src/core/nodes/node.ts";
+import type { Change } from "../../src/core/plan/plan.ts";
+import type { Status } from "../../src/core/plan/status.ts";
+import { renderAll } from "../../src/core/render/render_all.ts";
+import { ROUTE_PROTOCOL } from "../../src/core/render/render_network.ts";
+import { REFERENCE_TABLE, TABLE } from "../../src/core/render/render_table.ts";
+import { desireOf, ordinaryNode } from "../cluster.ts";
+
+/** The item of README's list that begins with this. */
+function item(start: string): string {
+  const found = readme.split(/\n(?=- |\n)/).find((part) => part.startsWith(`- ${start}`));
+  assert.ok(found, `README has no item "${start}"`);
+  return found;
+}
+
+/** Every field of a value, those of its lists' items and of its objects included. */
+function fieldsOf(value: unknown): string[] {
+  if (Array.isArray(value)) return value.flatMap(fieldsOf);
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([name, field]) => [name, ...fieldsOf(field)]);
+}
+
+function assertTold(value: unknown, text: string): void {
+  for (const name of fieldsOf(value)) assert.match(text, new RegExp(`\\b${name}\\b`), `field ${name}`);
+}
+
+Deno.test("README tells every field of render --json", () => {
+  const rendered = renderAll(desireOf([ordinaryNode(1), ordinaryNode(2), { name: "n3" }]));
+  const waiting = [{ what: "", why: "", next: "" }];
+  assert.ok(rendered.rejected.length > 0);
+  assertTold({ ...rendered, waiting }, item("`render --json`"));
+});
+
+Deno.test("README tells every field of diff --json", () => {
+  const change: Required<Change> = { op: "+", kind: "", target: "", text: "", reason: "" };
+  assertTold(change, item("`diff --json`"));
+});
+
+Deno.test("README tells every field of status --json", () => {
+  const peer = { node: "", publicKey: "", endpoint: "", handshakeSeconds: 0, receivedBytes: 0, sentBytes: 0 };
+  const status: Required<Status> = {
+    node: "",
+    version: "",
+    source: {
+      paths: [],
+      isComplete: true,
+      objects: 0,
+      problems: [{ path: "", reason: "", isUnread: false }],
+    },
+    peers: [{ ...peer, allowedIps: [] }],
+    applied: { isInSync: true, steps: 0, lastMs: 0, failing: {} },
+    rejected: [],
+    waiting: [],
+    drift: {},
+  };
+  assertTold(status, item("`status --json`"));
+});
+
+Deno.test("README tells the names that other agents may rely on", () => {
+  const names = [...SET_NAMES, ...Object.values(ANNOTATION), `inet ${TABLE}`, `inet ${REFERENCE_TABLE}`];
+  for (const name of names) assert.ok(readme.includes(`\`${name}\``), name);
+  assert.match(readme, new RegExp(`protocol ${ROUTE_PROTOCOL}\\b`));
+});
