@@ -8,7 +8,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   const [name, ...args] = argv;
   try {
     if (name === undefined) throw new UsageError(`give a verb\n\n${usage()}`);
-    if (["help", "--help", "-h"].includes(name)) {
+    if (name === "help" || argv.includes("--help") || argv.includes("-h")) {
       console.log(usage());
       return 0;
     }

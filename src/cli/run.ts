@@ -19,6 +19,13 @@ import { parseArguments } from "./arguments.ts";
 import { requireNodes } from "./read_nodes.ts";
 import { VERSION } from "./version.ts";
 
+/** Variables of the original that would be missed in silence. */
+const NOT_YET = ["ENABLE_NETWORK_POLICY", "ENABLE_METRICS", "ENABLE_FLOWTABLE"];
+
+function isOn(value: string | undefined): boolean {
+  return /^(1|t|true)$/i.test(value ?? "");
+}
+
 /** Runs until SIGTERM or SIGINT; 0 then, 1 when it cannot start. The data plane stays. */
 export async function runAgent(args: readonly string[]): Promise<number> {
   const { settings } = parseArguments(args, []);
@@ -27,7 +34,8 @@ export async function runAgent(args: readonly string[]): Promise<number> {
   await requirePrograms(settings);
   if (!becomeOnlyAgent()) {
     throw new Error(
-      "another agent runs in this network namespace: stop it first (wigglenet status shows it)",
+      "another agent runs in this network namespace: stop it first " +
+        "(wigglenet status shows it; ss -xlp who holds @wigglenet-agent)",
     );
   }
   await sweepLeftovers([settings.cniConfigPath, settings.privateKeyPath]);
@@ -42,6 +50,9 @@ export async function runAgent(args: readonly string[]): Promise<number> {
     wireguard: fixed.wireguard,
     publicKey: fixed.publicKey,
   });
+  for (const name of NOT_YET.filter((name) => isOn(Deno.env.get(name)))) {
+    log.warn(`${name} is ignored: this version does not have it yet`);
+  }
   const source = new FileSource(settings.nodes, {
     parse: parseNode,
     onChange: () => reconciler.sourceChanged(),

@@ -58,6 +58,7 @@ export class Reconciler {
     interfaceName: "",
     destinations: new Set(),
   };
+  #isPartial = false;
   #isSettled = false;
   #hasSourceChanged = false;
   #sourceWaiting: readonly Waiting[] = [];
@@ -191,8 +192,24 @@ export class Reconciler {
       if (factsText(facts) !== (this.#facts && factsText(this.#facts))) this.#facts = facts;
     }
     if (this.#nodes === last.nodes && this.#facts === last.facts) return false;
-    this.#desired = desire(settings, this.#nodes, this.#facts!);
+    const desired = desire(settings, this.#nodes, this.#facts!);
+    this.#desired = desired && this.#isPartial ? { ...desired, isPartial: true } : desired;
+    this.#tell();
     return true;
+  }
+
+  /** What is refused and what is waited for, when it may have changed; the log leaves out what it said a minute ago. */
+  #tell(): void {
+    const { rejected = [], waiting = [] } = this.#desired ?? {};
+    const { log } = this.#options;
+    for (const { node, claim, reason } of rejected.slice(0, SHOWN_CHANGES)) {
+      log.warn(`rejected: ${node}: ${claim}: ${reason}`);
+    }
+    for (const { what, why, next } of waiting.slice(0, SHOWN_CHANGES)) {
+      log.info(`waiting: ${what}: ${why}; ${next}`);
+    }
+    const left = Math.max(0, rejected.length - SHOWN_CHANGES) + Math.max(0, waiting.length - SHOWN_CHANGES);
+    if (left > 0) log.warn(`and ${left} more that wigglenet status lists`);
   }
 
   /** A source that lost all Nodes, or ours, or was never complete, changes nothing. */
@@ -203,8 +220,14 @@ export class Reconciler {
     for (const { path, reason } of problems) log.warn(`cannot take in ${path}: ${reason}`);
     const hasOwn = items.some(({ node }) => node?.name === settings.nodeName);
     if (complete && hasOwn) {
-      this.#nodes = items;
-      this.#sourceWaiting = [];
+      this.#nodes = [...items];
+      const unread = problems.filter(({ isUnread }) => isUnread).map(({ path }) => path);
+      this.#isPartial = unread.length > 0;
+      this.#sourceWaiting = unread.length === 0 ? [] : [{
+        what: "removals",
+        why: `${unread.join(", ")} was never read: what nobody wants may be wanted there`,
+        next: "mend or remove the file",
+      }];
       return;
     }
     const why = complete

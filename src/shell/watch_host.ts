@@ -3,7 +3,6 @@
 import { concernsNetwork, concernsTable } from "../core/observed/monitor_lines.ts";
 import { type Settings, usesTunnel } from "../core/settings/settings.ts";
 import { follow, type Follower, type Run } from "./command.ts";
-import { RUN_FOLDER } from "./files.ts";
 import type { Log } from "./log.ts";
 import type { Reconciler } from "./reconcile.ts";
 
@@ -13,14 +12,14 @@ const POLL_MS = 1_000;
 /** Up to here WireGuard is read every second; a dump of more peers takes longer, and may come more rarely. */
 const PEERS_PER_POLL = 1_000;
 const FACTS_MS = 2_000;
-const WATCH_MS = 500;
+const CNI_MS = 250;
 const LONGEST_RESTART_MS = 30_000;
 
 /** Everything that watches; close it to end all processes and timers. */
 export class HostWatch {
   readonly #timers = new Map<string, ReturnType<typeof setTimeout>>();
   readonly #followers = new Map<string, Follower>();
-  readonly #watchers = new Map<string, Deno.FsWatcher>();
+  #cniStamp = "";
   #isClosed = false;
 
   constructor(readonly reconciler: Reconciler, readonly settings: Settings, readonly log: Log) {}
@@ -40,10 +39,8 @@ export class HostWatch {
         );
       }
     });
-    this.#every("audit", () => AUDIT_MS * (0.9 + Math.random() / 5), () => {
-      this.#watchCni();
-      reconciler.audit();
-    });
+    this.#every("audit", () => AUDIT_MS * (0.9 + Math.random() / 5), () => reconciler.audit());
+    this.#every("cni", () => CNI_MS, () => this.#lookAtCni());
     if (usesTunnel(settings)) {
       this.#every(
         "peers",
@@ -51,14 +48,12 @@ export class HostWatch {
         () => reconciler.doubt("wireguard"),
       );
     }
-    this.#watchCni();
   }
 
   close(): void {
     this.#isClosed = true;
     for (const timer of this.#timers.values()) clearTimeout(timer);
     for (const follower of this.#followers.values()) follower.close();
-    for (const watcher of this.#watchers.values()) watcher.close();
   }
 
   #once(name: string, delayMs: number, act: () => void): void {
@@ -109,36 +104,24 @@ export class HostWatch {
     this.#once(`canary ${name}`, CANARY_MS, () => this.#canary(name, untilMs));
   }
 
-  /** Watches the folders of the CNI file; one that is not there is tried again soon. */
-  #watchCni(): void {
-    const path = this.settings.cniConfigPath;
-    for (const folder of [path.slice(0, path.lastIndexOf("/")) || "/", RUN_FOLDER]) {
-      if (this.#isClosed || this.#watchers.has(folder)) continue;
-      try {
-        const watcher = Deno.watchFs(folder, { recursive: false });
-        this.#watchers.set(folder, watcher);
-        // Whatever happened before it was watched is seen by reading.
-        this.reconciler.doubt("cni");
-        this.#followFolder(folder, watcher);
-      } catch {
-        this.#watchSoon();
-      }
-    }
+  /**
+   * By looking, for events are not to be had: Deno (2.9.6) tells nothing when a watched folder goes with all that is in
+   * it, or when a link leads elsewhere.
+   */
+  #lookAtCni(): void {
+    const stamp = stampOf(this.settings.cniConfigPath);
+    if (stamp !== this.#cniStamp) this.reconciler.doubt("cni");
+    this.#cniStamp = stamp;
   }
+}
 
-  #watchSoon(): void {
-    this.#once("watch", WATCH_MS, () => this.#watchCni());
-  }
-
-  async #followFolder(folder: string, watcher: Deno.FsWatcher): Promise<void> {
-    const names = [this.settings.cniConfigPath, `${RUN_FOLDER}/cni`];
-    for await (const { kind, paths } of watcher) {
-      if (paths.some((path) => path === folder || names.some((name) => path.startsWith(name)))) {
-        this.reconciler.doubt("cni");
-      }
-      if (kind === "remove" && paths.includes(folder)) break;
-    }
-    this.#watchers.delete(folder);
-    this.#watchSoon();
+/** Changes whenever what a reader finds at the path does. */
+function stampOf(path: string): string {
+  try {
+    const [link, file] = [Deno.lstatSync(path), Deno.statSync(path)];
+    return [link, file].map(({ dev, ino, size, mtime }) => `${dev} ${ino} ${size} ${mtime?.getTime()}`)
+      .join();
+  } catch {
+    return ""; // not there, or a link to nowhere
   }
 }

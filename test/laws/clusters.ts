@@ -90,18 +90,19 @@ export const objects: fc.Arbitrary<unknown[]> = fc.tuple(
   ),
 ).map(([first, rest]) => [first, ...rest]);
 
-const flag = (freq: number) => fc.option(fc.constantFrom("true", "false"), { nil: undefined, freq });
+const flag = fc.constantFrom(undefined, undefined, "true", "false");
+const rare = fc.constantFrom(...Array.from({ length: 6 }, () => undefined), "true", "false");
 
 /** Settings that leave interface, paths and WireGuard's implementation alone. */
 export const environments: fc.Arbitrary<RawSettings> = fc.record({
-  FILTER_IPV4: flag(2),
-  FILTER_IPV6: flag(2),
-  MASQUERADE_IPV4: flag(2),
-  MASQUERADE_IPV6: flag(2),
-  STRICT: flag(1),
-  NATIVE_ROUTING_IPV4: flag(1),
-  NATIVE_ROUTING_IPV6: flag(1),
-  FIREWALL_ONLY: flag(1),
+  FILTER_IPV4: flag,
+  FILTER_IPV6: flag,
+  MASQUERADE_IPV4: flag,
+  MASQUERADE_IPV6: flag,
+  STRICT: flag,
+  NATIVE_ROUTING_IPV4: rare,
+  NATIVE_ROUTING_IPV6: rare,
+  FIREWALL_ONLY: rare,
   WG_IP_FAMILY: fc.constantFrom(undefined, undefined, "ipv4", "ipv6"),
   WIGGLENET_WG_PORT: fc.constantFrom(undefined, undefined, "61000"),
   CLUSTER_POD_CIDRS: fc.constantFrom(undefined, undefined, "10.244.0.0/16,fd00:10:244::/56", "10.244.2.0/24"),

@@ -13,7 +13,8 @@ import {
 import { ANNOTATION, type Claim, type Node, type ParsedNode, type Rejected } from "../nodes/node.ts";
 import { settleClaims, type SettledNode, type Settlement } from "../nodes/settle_claims.ts";
 import { familySettings, type Settings, usesTunnel } from "../settings/settings.ts";
-import type { DesiredLink, DesiredState, DesiredTable, Peer, Route, Waiting } from "./desired_state.ts";
+import type { DesiredLink, DesiredState, DesiredTable, Peer, Waiting } from "./desired_state.ts";
+import { desireRoutes } from "./desire_routes.ts";
 import type { HostFacts } from "./host_facts.ts";
 
 /** Outer IPv6 (40), UDP (8) and WireGuard (32) headers: right for both families. */
@@ -53,7 +54,7 @@ export function desire(
     interfaceName: settings.interfaceName,
     link,
     peers,
-    routes: routesOf(settings, own, settlement),
+    routes: desireRoutes(settings, own, settlement),
     table: tableOf(settings, own, settlement),
     cniPath: settings.cniConfigPath,
     cni: settings.isFirewallOnly || own.podCidrs.length === 0 ? undefined : {
@@ -172,32 +173,6 @@ function endpointAddress(settings: Settings, addresses: readonly Address[]): Add
   return [...addresses].sort(compareAddresses).find(({ family }) =>
     wanted === "dualstack" || wanted === `ipv${family}`
   );
-}
-
-/**
- * Every guarded prefix has an unreachable route behind it: when the interface, its routes or a peer go, nothing
- * follows the default route, established flows included, and a forged source of an own prefix has no way back.
- */
-function routesOf(settings: Settings, own: SettledNode, { nodes, podCidrs }: Settlement): Route[] {
-  const isTunnelled = {
-    4: familySettings(settings, 4).isTunnelled,
-    6: familySettings(settings, 6).isTunnelled,
-  };
-  const noPeers = new Set<string>(
-    nodes.filter(({ publicKey }) => publicKey === undefined).map(({ node }) => node.name),
-  );
-  const tunnelled = podCidrs.filter(({ prefix }) => isTunnelled[prefix.family]);
-  const remote = tunnelled.filter(({ node }) => node !== own.node.name && !noPeers.has(node));
-  const guarded = settings.isStrict ? tunnelled : tunnelled.filter(({ node }) => node === own.node.name);
-  const cluster = settings.isStrict
-    ? settings.clusterPodCidrs.filter(({ family }) => isTunnelled[family])
-    : [];
-  const routes = (type: Route["type"], prefixes: readonly Prefix[]) =>
-    summarise(prefixes).map(({ family, text }): Route => ({ family, destination: text, type }));
-  return [
-    ...routes("tunnel", remote.map(({ prefix }) => prefix)),
-    ...routes("unreachable", [...guarded.map(({ prefix }) => prefix), ...cluster]),
-  ];
 }
 
 /** FIREWALL_ONLY and native families have no guard: their pods' packets belong to whoever routes them. */

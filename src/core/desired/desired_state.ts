@@ -85,6 +85,8 @@ export interface DesiredState {
   /** Where the CNI configuration stands, or must not stand. */
   readonly cniPath: string;
   readonly cni: DesiredCni | undefined;
+  /** Some Nodes are not known: what nobody wants may be wanted by one of them, and stays. */
+  readonly isPartial?: true;
   readonly rejected: readonly Rejected[];
   readonly waiting: readonly Waiting[];
 }

@@ -35,7 +35,7 @@ export function settleClaims(parsed: readonly Node[], keysNeeded: boolean): Sett
   const nodes = withoutNamesakes([...parsed].sort(byNameThenAge), rejected);
   const keys = settleKeys(nodes, rejected);
   const items = inPrefixOrder(
-    nodes.flatMap((node) => itemsOf(node, keysNeeded && keys.get(node) === undefined)),
+    nodes.map((node) => itemsOf(node, keysNeeded && keys.get(node) === undefined)),
   );
   const lost = settleItems(items, rejected);
   return {
@@ -52,6 +52,7 @@ const SETTLED = new WeakMap<Node, SettledNode>();
 /** The same object as last time when nothing about the Node changed: what is derived from it is kept too. */
 function settledNode(node: Node, publicKey: PublicKey | undefined, lost: ReadonlySet<unknown>): SettledNode {
   const last = SETTLED.get(node);
+  if (lost.size === 0 && last !== undefined && last.publicKey === publicKey && isWhole(last)) return last;
   const podCidrs = kept(node.podCidrs, lost);
   const addresses = kept(node.addresses, lost);
   const isSame = last !== undefined && last.publicKey === publicKey && sameItems(last.podCidrs, podCidrs) &&
@@ -59,6 +60,10 @@ function settledNode(node: Node, publicKey: PublicKey | undefined, lost: Readonl
   const settled = isSame ? last : { node, publicKey, podCidrs, addresses };
   SETTLED.set(node, settled);
   return settled;
+}
+
+function isWhole({ node, podCidrs, addresses }: SettledNode): boolean {
+  return podCidrs.length === node.podCidrs.length && addresses.length === node.addresses.length;
 }
 
 function sameItems(a: readonly unknown[], b: readonly unknown[]): boolean {

@@ -10,6 +10,7 @@ import type { ObservedState } from "./observed_state.ts";
 import { toldRouteText } from "./parse_network.ts";
 
 const ELEMENT = new RegExp(`^(add|delete) element inet ${TABLE} (\\S+) \\{ (\\S+)(?: .*)?\\}$`);
+const ADDED_SET = new RegExp(`^add set inet ${TABLE} (\\S+) \\{ type \\S+; flags interval; \\}\\s*$`);
 const OURS = new RegExp(`\\binet ${TABLE}(\\s|$)`);
 
 /** True when a line of `nft monitor` concerns our table. */
@@ -19,6 +20,9 @@ export function concernsTable(line: string): boolean {
 
 /** True when a line about our table says what the observed state does not hold: the table must be read back. */
 export function surprisesTable(line: string, { table }: ObservedState): boolean {
+  const added = ADDED_SET.exec(line)?.[1];
+  // Elements that come in the form of renderDeltas are announced with their set, which was there before.
+  if (added !== undefined && table?.sets.has(added)) return false;
   const match = ELEMENT.exec(line.trim());
   if (match === null || table === undefined) return true;
   const [, verb, set, member] = match as unknown as [string, string, string, string];

@@ -2,18 +2,18 @@
 
 import type { DesiredState } from "../desired/desired_state.ts";
 import { SET_NAMES } from "../desired/desired_state.ts";
-import { addressOf } from "../net/address.ts";
-import { parsePrefix, type Prefix, prefixOf } from "../net/prefix.ts";
+import { parsePrefix } from "../net/prefix.ts";
 import { refused } from "../net/refusal.ts";
 import type { ObservedState } from "../observed/observed_state.ts";
-import { renderCni, routeText } from "../render/render_network.ts";
+import { renderCni } from "../render/render_network.ts";
 import { renderDeltas, renderTable, type SetDelta } from "../render/render_table.ts";
 import { diffLink, foreignKind } from "./diff_link.ts";
 import { diffPeers } from "./diff_peers.ts";
+import { diffRoutes } from "./diff_routes.ts";
 import { type Change, type Plan, STAGE, type Step } from "./plan.ts";
 
 /**
- * What must be done so that the host has what is wanted.
+ * What must be done so that the host has what is wanted. Nothing is removed while `desired.isPartial`.
  * @param nowSeconds seconds since 1970, to tell living WireGuard sessions from dead ones
  */
 export function diff(desired: DesiredState, observed: ObservedState, nowSeconds: number): Plan {
@@ -33,7 +33,10 @@ export function diff(desired: DesiredState, observed: ObservedState, nowSeconds:
   };
 }
 
-function diffTable({ table }: DesiredState, { table: observed, reference }: ObservedState): Step[] {
+function diffTable(
+  { table, isPartial }: DesiredState,
+  { table: observed, reference }: ObservedState,
+): Step[] {
   const reason = observed === undefined
     ? "missing"
     : observed.structure !== reference
@@ -44,18 +47,21 @@ function diffTable({ table }: DesiredState, { table: observed, reference }: Obse
   if (observed === undefined || reason !== undefined) return [replaceTable(table, reason ?? "missing")];
   const deltas = SET_NAMES.map((name): SetDelta => {
     const members = observed.sets.get(name) ?? new Set();
-    const wanted = new Set(table.sets[name]);
-    return {
-      name,
-      added: table.sets[name].filter((text) => !members.has(text)),
-      deleted: [...members].filter((text) => !wanted.has(text)).sort(),
-    };
+    const added = table.sets[name].filter((text) => !members.has(text));
+    const isSurplus = table.sets[name].length - added.length < members.size;
+    return { name, added, deleted: isPartial || !isSurplus ? [] : without(members, table.sets[name]) };
   }).filter(({ added, deleted }) => added.length + deleted.length > 0);
   // A member that is no prefix cannot be deleted by its text.
   if (deltas.some(({ deleted }) => deleted.some((text) => refused(parsePrefix(text))))) {
     return [replaceTable(table, "a set has members that are not prefixes")];
   }
   return deltas.length === 0 ? [] : [deltaStep(deltas)];
+}
+
+/** What is there and not wanted, sorted. Only asked for when there is some: most passes find nothing to do. */
+function without(members: ReadonlySet<string>, wanted: readonly string[]): string[] {
+  const kept = new Set(wanted);
+  return [...members].filter((text) => !kept.has(text)).sort();
 }
 
 function replaceTable(table: DesiredState["table"], reason: string): Step {
@@ -101,100 +107,6 @@ function deltaStep(deltas: readonly SetDelta[]): Step {
     actions: [{ kind: "run", program: "nft", args: ["-f"], input: renderDeltas(deltas) }],
     confirms: { elements: deltas },
   };
-}
-
-function diffRoutes(desired: DesiredState, observed: ObservedState): Step[] {
-  const name = desired.interfaceName;
-  return ([4, 6] as const).flatMap((family) => {
-    const wanted = desired.routes.filter((route) => route.family === family);
-    const texts = new Set(wanted.map((route) => routeText(route, name)));
-    const present = observed.routes[family];
-    const [behind, tunnel] = ["unreachable", "tunnel"].map((type) =>
-      wanted.filter((route) => route.type === type).map((route) => routeText(route, name)).filter((text) =>
-        !present.has(text)
-      )
-    ) as [string[], string[]];
-    // Unreachable routes go first: behind a wider tunnel route they would cut off what it still carries.
-    const surplus = [...present].filter((text) => !texts.has(text)).sort().reverse();
-    const isCovered = coveredBy([...present].filter((text) => !text.startsWith("unreachable")));
-    const taken = new Set([...behind, ...tunnel].map(placeOf));
-    const gone = surplus.filter((text) => !taken.has(placeOf(text)));
-    return [
-      ...routeStep(
-        { family, verb: "replace", stage: STAGE.link, surplus },
-        behind.filter((text) => !isCovered(text)),
-      ),
-      ...routeStep(
-        { family, verb: "replace", stage: STAGE.tunnel, surplus },
-        [...tunnel, ...behind.filter(isCovered)],
-      ),
-      ...routeStep({ family, verb: "del", stage: STAGE.deletions, surplus: [] }, gone),
-    ];
-  });
-}
-
-/**
- * Tells whether a wider one of these routes carries what this route is for: until a tunnel route of its own stands,
- * an unreachable one there would cut off living traffic (a node leaves, and 10.244.2.0/23 becomes 10.244.2.0/24).
- */
-function coveredBy(routes: readonly string[]): (text: string) => boolean {
-  const wide = prefixesOf(routes);
-  const destinations = new Set(wide.map(({ text }) => text));
-  const lengths = [...new Set(wide.map(({ length }) => length))];
-  return (route) =>
-    prefixesOf([route]).some(({ family, value, length }) =>
-      lengths.some((shorter) =>
-        shorter < length && destinations.has(prefixOf(addressOf(family, value), shorter).text)
-      )
-    );
-}
-
-function prefixesOf(routes: readonly string[]): Prefix[] {
-  const prefixes = routes.map((route) => parsePrefix(/\S+\/\d+/.exec(route)?.[0]));
-  return prefixes.filter((prefix): prefix is Prefix => !refused(prefix));
-}
-
-/** Two routes of one place, the kernel's key of a route, cannot both stand: `replace` puts the new one over the old one. */
-function placeOf(text: string): string {
-  return [/\S+\/\d+|default/, / tos \S+/, / metric \S+/].map((part) => part.exec(text)?.[0] ?? "").join("");
-}
-
-interface RouteBatch {
-  readonly family: 4 | 6;
-  readonly verb: "replace" | "del";
-  readonly stage: number;
-  /** Routes that are not wanted, some of which the new ones replace. */
-  readonly surplus: readonly string[];
-}
-
-function routeStep({ family, verb, stage, surplus }: RouteBatch, texts: readonly string[]): Step[] {
-  if (texts.length === 0) return [];
-  const taken = new Set(texts.map(placeOf));
-  const isAdded = verb === "replace";
-  const change = (text: string): Change => ({
-    op: isAdded ? "+" : "-",
-    kind: "route",
-    target: "",
-    text,
-    reason: isAdded ? "missing" : "not wanted",
-  });
-  // A route that vanished meanwhile must not keep the others from being deleted: -force goes on and still reports it.
-  const args = [`-${family}`, ...(isAdded ? [] : ["-force"]), "-batch"];
-  const input = texts.map((text) => `route ${verb} ${text}\n`).join("");
-  return [{
-    part: "routes",
-    stage,
-    needs: stage === STAGE.tunnel ? ["link"] : [],
-    changes: texts.map(change),
-    actions: [{ kind: "run", program: "ip", args, input }],
-    confirms: {
-      routes: {
-        family,
-        added: isAdded ? texts : [],
-        deleted: isAdded ? surplus.filter((text) => taken.has(placeOf(text))) : texts,
-      },
-    },
-  }];
 }
 
 /**

@@ -13,28 +13,35 @@ const PEERS_PER_COMMAND = 1000;
 
 /** Steps for the peers of the interface. */
 export function diffPeers(
-  { link, peers }: DesiredState,
+  { link, peers, isPartial }: DesiredState,
   observed: ObservedState,
   nowSeconds: number,
 ): Step[] {
   if (link === undefined) return [];
   const state = observed.link === undefined ? undefined : observed.wireguard;
   const found = state?.peers ?? new Map<string, ObservedPeer>();
-  const wanted = new Set<string>(peers.map(({ publicKey }) => publicKey));
   const replaced: Replacement[] = [];
   const touched: Touch[] = [];
+  let known = 0;
   for (const peer of peers) {
     const has = found.get(peer.publicKey);
+    if (has !== undefined) known++;
     if (has === undefined || has.allowedIps !== peer.allowedIps) {
       replaced.push({ peer, has, keepsEndpoint: has !== undefined && isRoaming(has, nowSeconds) });
     } else touched.push(...touch(peer, has, nowSeconds));
   }
-  const surplus = [...found.keys()].filter((key) => !wanted.has(key)).sort();
+  const surplus = isPartial || known === found.size ? [] : without(found.keys(), peers);
   return [
     ...replaceStep(link.name, replaced),
     ...touchStep(link.name, touched),
     ...removeStep(link.name, surplus),
   ];
+}
+
+/** The keys that no wanted peer has, sorted. */
+function without(keys: Iterable<string>, peers: readonly Peer[]): string[] {
+  const wanted = new Set<string>(peers.map(({ publicKey }) => publicKey));
+  return [...keys].filter((key) => !wanted.has(key)).sort();
 }
 
 /** A session whose endpoint the peer itself has shown, and which lives: what its Node says is not where it is. */

@@ -24,7 +24,11 @@ export interface Status {
     readonly paths: readonly string[];
     readonly isComplete: boolean;
     readonly objects: number;
-    readonly problems: readonly { readonly path: string; readonly reason: string }[];
+    readonly problems: readonly {
+      readonly path: string;
+      readonly reason: string;
+      readonly isUnread: boolean;
+    }[];
   };
   readonly peers: readonly PeerStatus[];
   readonly applied: {

@@ -7,11 +7,18 @@ export const ROUTE_PROTOCOL = 146;
 /** Behind every other route of the prefix. */
 const UNREACHABLE_METRIC = 32760;
 
-/** A route as `ip route` takes and this project compares it. */
+const TEXTS = new WeakMap<Route, { readonly interfaceName: string; readonly text: string }>();
+
+/** A route as `ip route` takes and this project compares it. Kept, for every pass compares all routes again. */
 export function routeText(route: Route, interfaceName: string): string {
-  return route.type === "tunnel"
-    ? `${route.destination} dev ${interfaceName} proto ${ROUTE_PROTOCOL}`
-    : `unreachable ${route.destination} proto ${ROUTE_PROTOCOL} metric ${UNREACHABLE_METRIC}`;
+  let known = TEXTS.get(route);
+  if (known?.interfaceName !== interfaceName) {
+    const text = route.type === "tunnel"
+      ? `${route.destination} dev ${interfaceName} proto ${ROUTE_PROTOCOL}`
+      : `unreachable ${route.destination} proto ${ROUTE_PROTOCOL} metric ${UNREACHABLE_METRIC}`;
+    TEXTS.set(route, known = { interfaceName, text });
+  }
+  return known.text;
 }
 
 /** Peer sections for `wg addconf`, which replaces the allowed IPs of the peers that it names and leaves the rest alone. */

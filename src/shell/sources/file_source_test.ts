@@ -83,7 +83,11 @@ Deno.test("one missing path of two makes the source incomplete until it is there
   await using trial = await watch(folderOf({ "a.yaml": manifest("n1") }), missing);
   assert.equal(trial.shown, "n1=a");
   assert.equal(trial.source.state().complete, false);
-  assert.deepEqual(trial.source.state().problems, [{ path: missing, reason: "does not exist" }]);
+  assert.deepEqual(trial.source.state().problems, [{
+    path: missing,
+    reason: "does not exist",
+    isUnread: true,
+  }]);
   Deno.renameSync(join(folderOf({ "x": manifest("n2") }), "x"), missing);
   await trial.shows("n1=a n2=a");
   assert.deepEqual([trial.source.state().complete, trial.problems], [true, ""]);

@@ -179,6 +179,7 @@ Deno.test("a file that is broken from the start is named, and costs the others n
   assert.equal(trial.shown, "n1=a");
   assert.equal(trial.source.state().complete, true);
   assert.match(trial.problems, /^b.yaml: line 2: /);
+  assert.equal(trial.source.state().problems[0]!.isUnread, true);
   Deno.removeSync(join(folder, "b.yaml"));
   await trial.complains(/^$/);
 });

@@ -13,6 +13,8 @@ export interface SourceOptions<T> {
 export interface SourceProblem {
   readonly path: string;
   readonly reason: string;
+  /** Nothing of it was ever taken in, so that nobody knows what it holds. */
+  readonly isUnread: boolean;
 }
 
 /** What a source knows at one moment. */

@@ -88,8 +88,10 @@ export class WatchedPath<T> {
   problems(): SourceProblem[] {
     const problems: SourceProblem[] = [];
     const own = this.#reason ?? (this.#deafness && `cannot be watched, is polled (${this.#deafness})`);
-    if (own !== null) problems.push({ path: this.#path, reason: own });
-    for (const [path, { reason }] of this.#inOrder()) if (reason !== null) problems.push({ path, reason });
+    if (own !== null) problems.push({ path: this.#path, reason: own, isUnread: !this.#isComplete });
+    for (const [path, { reason, content }] of this.#inOrder()) {
+      if (reason !== null) problems.push({ path, reason, isUnread: content === null });
+    }
     return problems;
   }
 
