@@ -3,7 +3,7 @@
 import { desire } from "../core/desired/desire.ts";
 import { describe } from "../core/plan/describe.ts";
 import { diff } from "../core/plan/diff.ts";
-import type { Plan } from "../core/plan/plan.ts";
+import { isInSync, type Plan } from "../core/plan/plan.ts";
 import { type Settings, usesTunnel } from "../core/settings/settings.ts";
 import { readPublicKey } from "../shell/key_file.ts";
 import { observeAll } from "../shell/observe.ts";
@@ -26,7 +26,7 @@ export async function diffVerb(args: readonly string[]): Promise<number> {
   const changes = plan.steps.flatMap((step) => step.changes);
   if (given.has("json")) console.log(JSON.stringify(changes, null, 2));
   else for (const line of describe(plan)) console.log(line);
-  return changes.length === 0 ? 0 : 1;
+  return isInSync(plan) ? 0 : 1;
 }
 
 async function planNow(settings: Settings): Promise<Plan> {

@@ -103,3 +103,8 @@ async function readPodCidrFile(settings: Settings): Promise<{ prefixes: Prefix[]
   }
   return { prefixes, rejected };
 }
+
+/** Equal facts have equal texts. */
+export function factsText(facts: HostFacts): string {
+  return JSON.stringify(facts, (_name, value) => typeof value === "bigint" ? String(value) : value);
+}

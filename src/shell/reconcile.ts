@@ -9,13 +9,13 @@ import type { ParsedNode } from "../core/nodes/node.ts";
 import type { ObservedState } from "../core/observed/observed_state.ts";
 import { describeChange } from "../core/plan/describe.ts";
 import { diff } from "../core/plan/diff.ts";
-import type { Plan } from "../core/plan/plan.ts";
+import { isInSync, type Plan } from "../core/plan/plan.ts";
 import type { Settings } from "../core/settings/settings.ts";
 import { apply, type Outcome } from "./apply.ts";
 import { Backoff } from "./backoff.ts";
 import { HostState, type Stale } from "./host_state.ts";
 import type { Log } from "./log.ts";
-import { type FixedFacts, readFacts } from "./read_facts.ts";
+import { factsText, type FixedFacts, readFacts } from "./read_facts.ts";
 import type { NodeSource } from "./sources/node_source.ts";
 
 const NO_ROUTES: readonly Route[] = [];
@@ -62,7 +62,7 @@ export class Reconciler {
   #isSettled = false;
   #hasSourceChanged = false;
   #sourceWaiting: readonly Waiting[] = [];
-  #isInSync = false;
+  #plan: Plan | undefined;
   #appliedSteps = 0;
   #lastApplyMs: number | undefined;
   #wakeUp: () => void = () => {};
@@ -169,10 +169,13 @@ export class Reconciler {
     const observed = await this.#host.read(this.#desired);
     this.#backoff.succeeded("reading");
     const plan = diff(this.#desired, observed, Date.now() / 1000);
-    this.#isInSync = plan.steps.length === 0;
+    this.#plan = plan;
+    for (const { what, why, next, isBlocking } of plan.waiting) {
+      if (isBlocking) this.#options.log.error(`waiting: ${what}: ${why}; ${next}`);
+    }
     this.#isSettled = true;
     this.#backoff.keepOnly(new Set(plan.steps.map(({ part }) => part)));
-    if (this.#isInSync) return false;
+    if (plan.steps.length === 0) return false;
     const outcomes = await apply(plan, this.#backoff.heldParts());
     if (outcomes.length === 0) return false;
     this.#settle(outcomes, isNews ? "nodes" : "drift");
@@ -281,18 +284,14 @@ export class Reconciler {
     return {
       desired: this.#desired,
       observed: this.#host.observed,
-      waiting: [...this.#sourceWaiting, ...this.#desired?.waiting ?? []],
-      isInSync: this.#isInSync,
+      waiting: [...this.#sourceWaiting, ...this.#plan?.waiting ?? []],
+      isInSync: this.#plan !== undefined && isInSync(this.#plan),
       appliedSteps: this.#appliedSteps,
       lastApplyMs: this.#lastApplyMs,
       drift: this.#drift,
       failing: this.#backoff.failing(),
     };
   }
-}
-
-function factsText(facts: HostFacts): string {
-  return JSON.stringify(facts, (_name, value) => typeof value === "bigint" ? String(value) : value);
 }
 
 function sleep(ms: number): Promise<void> {

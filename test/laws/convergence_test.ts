@@ -4,84 +4,12 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { DesiredState } from "../../src/core/desired/desired_state.ts";
 import type { ObservedState } from "../../src/core/observed/observed_state.ts";
-import { confirm } from "../../src/core/plan/confirm.ts";
-import { describe } from "../../src/core/plan/describe.ts";
 import { diff } from "../../src/core/plan/diff.ts";
-import type { Plan, Step } from "../../src/core/plan/plan.ts";
 import { desiredStates } from "./clusters.ts";
 import { DISTURBANCES } from "./disturbances.ts";
+import { converge, fromClean, inStages, NOW, stateOf } from "./model_agent.ts";
 import { ModelHost } from "./model_host.ts";
-
-const NOW = 1_000_000;
-
-/** The steps as apply takes them: those of one stage run at once, so that any order of them must do. */
-function inStages({ steps }: Plan, isReversed: boolean): Step[] {
-  const order = isReversed ? steps.toReversed() : steps;
-  return [...order].sort((a, b) => a.stage - b.stage);
-}
-
-interface Pass {
-  readonly desired: DesiredState;
-  readonly observed: ObservedState;
-  readonly isReversed: boolean;
-}
-
-/** One pass of the agent. Checks each confirmation against a read; returns what the agent then takes the host for. */
-function pass(host: ModelHost, { desired, observed, isReversed }: Pass): ObservedState {
-  const plan = diff(desired, observed, NOW);
-  for (const step of inStages(plan, isReversed)) {
-    for (const action of step.actions) host.act(action);
-    if (step.confirms === undefined) observed = host.observe(desired, observed);
-    else {
-      observed = confirm(observed, step.confirms);
-      assert.deepEqual(believed(observed, desired), believed(host.observe(desired, observed), desired));
-    }
-  }
-  return observed;
-}
-
-/** What confirmations are about. A peer that nobody wants may lose allowed IPs to others on its way out. */
-function believed({ table, routes, wireguard, link }: ObservedState, { peers }: DesiredState) {
-  return {
-    sets: table?.sets,
-    routes,
-    peers: link && peers.map(({ publicKey }) => wireguard?.peers.get(publicKey)),
-  };
-}
-
-/** The agent runs until nothing is left to do, which takes one pass. */
-function converge(host: ModelHost, first: Pass): ObservedState {
-  const observed = pass(host, first);
-  const read = host.observe(first.desired, observed);
-  assert.deepEqual(describe(diff(first.desired, read, NOW)).filter((line) => !line.startsWith("…")), []);
-  assert.deepEqual(describe(diff(first.desired, observed, NOW)).filter((line) => !line.startsWith("…")), []);
-  return observed;
-}
-
-/** All of the host that the agent is answerable for. A peer without an address keeps an endpoint that it once had. */
-function stateOf(host: ModelHost, desired: DesiredState) {
-  const { wireguard, table, routes, link, cni } = host.observe(desired);
-  const silent = new Set<string>(
-    desired.peers.filter((peer) => peer.endpoint === undefined).map((it) => it.publicKey),
-  );
-  const peers = [...wireguard?.peers ?? []].map(([key, peer]) =>
-    [key, silent.has(key) ? { ...peer, endpoint: undefined } : peer] as const
-  );
-  const isForeign = cni.linkTarget === undefined;
-  return {
-    ...{ table, routes, link },
-    wireguard: wireguard && { ...wireguard, peers: new Map(peers) },
-    cni: desired.cni === undefined && isForeign ? undefined : cni,
-  };
-}
-
-function fromClean(desired: DesiredState) {
-  const host = new ModelHost();
-  converge(host, { desired, observed: host.observe(desired), isReversed: false });
-  return stateOf(host, desired);
-}
 
 for (const implementation of ["kernel", "userspace"] as const) {
   const hops = fc.array(

@@ -37,6 +37,11 @@ export class ModelHost {
         return;
       case "removeFiles":
         for (const path of action.paths) if (!this.files.delete(path)) this.links.delete(path);
+        return;
+      case "greet":
+        return this.network.greet(action.interfaceName, action.publicKeys);
+      default:
+        throw new Refused(`unknown: ${JSON.stringify(action satisfies never)}`);
     }
   }
 

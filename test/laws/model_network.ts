@@ -98,6 +98,12 @@ export class ModelNetwork {
     this.pids = this.pids.filter((other) => other !== pid);
   }
 
+  /** Leaves no trace, but asks for peers that are there. */
+  greet(name: string, publicKeys: readonly string[]): void {
+    const missing = publicKeys.find((key) => !this.peers.has(key));
+    if (this.#linkNamed(name) && missing !== undefined) throw new Refused(`no peer ${missing}`);
+  }
+
   /** `wg set NAME ...` and `wg addconf NAME`. */
   wg([verb, name, ...rest]: readonly string[], input: string | undefined): void {
     if (this.#linkNamed(name ?? "") && this.wireguard === undefined) {

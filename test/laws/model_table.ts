@@ -62,6 +62,8 @@ export class ModelTable {
 
   #without(name: string, members: readonly string[]): ModelTable {
     const set = this.#setNamed(name);
+    const odd = members.find((text) => prefixOrNothing(text) === undefined);
+    if (odd !== undefined) throw new Refused(`syntax error: ${odd}`);
     const unknown = members.find((text) => !set.has(text));
     if (unknown !== undefined) throw new Refused(`No such file or directory: ${unknown}`);
     return this.withMembers(name, [...set].filter((text) => !members.includes(text)));

@@ -69,6 +69,8 @@ export interface Waiting {
   readonly why: string;
   /** What the operator can do. */
   readonly next: string;
+  /** True when the host differs from what is wanted, and the agent must not change it. */
+  readonly isBlocking?: true;
 }
 
 /** One desired state; `link` is undefined when no family is tunnelled, `cni` when no file may stand. */

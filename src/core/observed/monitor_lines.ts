@@ -48,7 +48,10 @@ export interface NetworkConcern {
 export function concernsNetwork(line: string, { interfaceName, destinations }: NetworkConcern): boolean {
   const words = line.split(/\s+/);
   return words.slice(0, 3).some((word) => destinations.has(word)) ||
-    words.some((word) => word === interfaceName || word === `${interfaceName}:`) ||
+    // `wigglenet@other:` is half of a pair that has taken the name.
+    words.some((word) =>
+      word.startsWith(interfaceName) && /^[:@]?$/.test(word.charAt(interfaceName.length))
+    ) ||
     words.includes("proto") && words[words.indexOf("proto") + 1] === String(ROUTE_PROTOCOL);
 }
 

@@ -106,6 +106,7 @@ const newsOfNetwork: readonly string[] = [
   "10.71.0.0/16 proto 146 \\\tnexthop dev wigglenet weight 1 \\\tnexthop via 10.9.1.253 dev eth0 weight 1 ",
   "4: wigglenet: <POINTOPOINT,MULTICAST,NOARP,UP,LOWER_UP> mtu 1400 qdisc pfifo_fast state UP group default \\    link/none ",
   "Deleted 4: wigglenet: <POINTOPOINT,MULTICAST,NOARP> mtu 1420 qdisc noop state DOWN group default \\    link/none ",
+  "Deleted 5: wigglenet@other: <BROADCAST,MULTICAST> mtu 1500 qdisc noop state DOWN group default \\    link/ether",
   "4: wigglenet    inet 10.99.0.1/32 scope global wigglenet\\       valid_lft forever preferred_lft forever",
   "Deleted 4: wigglenet    inet6 fd00:10:244:1::1/128 scope global \\       valid_lft forever preferred_lft forever",
 ];

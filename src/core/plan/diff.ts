@@ -1,10 +1,9 @@
 // DesiredState and ObservedState -> Plan. Additions before deletions; the guard stands before anything carries packets.
 
-import type { DesiredState } from "../desired/desired_state.ts";
-import { SET_NAMES } from "../desired/desired_state.ts";
-import { parsePrefix } from "../net/prefix.ts";
+import { type DesiredState, type DesiredTable, SET_NAMES, type SetName } from "../desired/desired_state.ts";
+import { parsePrefix, type Prefix, withoutNested } from "../net/prefix.ts";
 import { refused } from "../net/refusal.ts";
-import type { ObservedState } from "../observed/observed_state.ts";
+import type { ObservedState, ObservedTable } from "../observed/observed_state.ts";
 import { renderCni } from "../render/render_network.ts";
 import { renderDeltas, renderTable, type SetDelta } from "../render/render_table.ts";
 import { diffLink, foreignKind } from "./diff_link.ts";
@@ -33,10 +32,10 @@ export function diff(desired: DesiredState, observed: ObservedState, nowSeconds:
   };
 }
 
-function diffTable(
-  { table, isPartial }: DesiredState,
-  { table: observed, reference }: ObservedState,
-): Step[] {
+function diffTable(desired: DesiredState, { table: observed, reference }: ObservedState): Step[] {
+  const table = desired.isPartial && observed !== undefined
+    ? withGuarded(desired.table, observed)
+    : desired.table;
   const reason = observed === undefined
     ? "missing"
     : observed.structure !== reference
@@ -49,13 +48,25 @@ function diffTable(
     const members = observed.sets.get(name) ?? new Set();
     const added = table.sets[name].filter((text) => !members.has(text));
     const isSurplus = table.sets[name].length - added.length < members.size;
-    return { name, added, deleted: isPartial || !isSurplus ? [] : without(members, table.sets[name]) };
+    return { name, added, deleted: !isSurplus ? [] : without(members, table.sets[name]) };
   }).filter(({ added, deleted }) => added.length + deleted.length > 0);
   // A member that is no prefix cannot be deleted by its text.
   if (deltas.some(({ deleted }) => deleted.some((text) => refused(parsePrefix(text))))) {
     return [replaceTable(table, "a set has members that are not prefixes")];
   }
   return deltas.length === 0 ? [] : [deltaStep(deltas)];
+}
+
+/** The table that goes on guarding what it guards, also where its rules change or a prefix takes the place of others. */
+function withGuarded(table: DesiredTable, { sets }: ObservedTable): DesiredTable {
+  const union = (name: SetName) => {
+    const prefixes = [...sets.get(name) ?? [], ...table.sets[name]].map(parsePrefix);
+    return withoutNested(prefixes.filter((prefix): prefix is Prefix => !refused(prefix))).map(({ text }) =>
+      text
+    );
+  };
+  const guarded = { "pod-cidrs-v4": union("pod-cidrs-v4"), "pod-cidrs-v6": union("pod-cidrs-v6") };
+  return { ...table, sets: { ...table.sets, ...guarded } };
 }
 
 /** What is there and not wanted, sorted. Only asked for when there is some: most passes find nothing to do. */

@@ -16,6 +16,7 @@ export function foreignKind({ link }: DesiredState, observed: ObservedState): Wa
     what: `interface ${link.name}`,
     why: `it exists with kind ${observed.link.kind}, wanted is ${kind}`,
     next: `remove it (ip link del ${link.name}) or choose another WIGGLENET_IFACE_NAME`,
+    isBlocking: true,
   };
 }
 

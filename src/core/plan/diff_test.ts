@@ -291,10 +291,3 @@ Deno.test("What is waiting stands behind the changes", () => {
   const plan = planFor({}, desireOf([ordinaryNode(1), { ...ordinaryNode(2), podCIDRs: [] }]));
   assert.deepEqual(describe(plan), ["… peer n2: no pod CIDR; look at Node n2"]);
 });
-
-Deno.test("While some Nodes are unknown nothing is removed, and what is missing is added", () => {
-  const partial = { ...desireOf([ordinaryNode(1), ordinaryNode(3)]), isPartial: true as const };
-  const lines = describe(diff(partial, hostOf(desireOf(TWO)), 1000));
-  assert.ok(lines.some((line) => line.startsWith("+ peer n3")));
-  assert.deepEqual(lines.filter((line) => line.startsWith("-")), []);
-});

@@ -78,9 +78,14 @@ export interface Confirmation {
   };
 }
 
-/** Empty steps: in sync. */
+/** What separates the host from what is wanted. */
 export interface Plan {
   readonly steps: readonly Step[];
   readonly waiting: readonly Waiting[];
   readonly rejected: readonly Rejected[];
+}
+
+/** True when nothing is to be done, and nothing stands in the way either. */
+export function isInSync({ steps, waiting }: Plan): boolean {
+  return steps.length === 0 && !waiting.some(({ isBlocking }) => isBlocking);
 }

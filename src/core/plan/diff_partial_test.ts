@@ -1,0 +1,43 @@
+import assert from "node:assert/strict";
+import { desireOf, ordinaryNode } from "../../../test/cluster.ts";
+import type { DesiredState } from "../desired/desired_state.ts";
+import { hostOf } from "../../../test/host_state.ts";
+import { describe } from "./describe.ts";
+import { diff } from "./diff.ts";
+
+Deno.test("While some Nodes are unknown nothing is removed, and what is missing is added", () => {
+  const partial = { ...desireOf([ordinaryNode(1), ordinaryNode(3)]), isPartial: true as const };
+  const lines = describe(diff(partial, hostOf(desireOf([1, 2].map(ordinaryNode))), 1000));
+  assert.ok(lines.some((line) => line.startsWith("+ peer n3")));
+  assert.deepEqual(lines.filter((line) => line.startsWith("-")), []);
+});
+
+/** The changes of the table when some Nodes are not known any more. */
+function tableChanges(before: DesiredState, known: DesiredState): string[] {
+  const plan = diff(
+    { ...known, isPartial: true },
+    { ...hostOf(before), reference: hostOf(known).reference },
+    1000,
+  );
+  return describe({ ...plan, steps: plan.steps.filter(({ part }) => part === "table"), waiting: [] });
+}
+
+const THREE = desireOf([1, 2, 3].map(ordinaryNode));
+
+Deno.test("While some Nodes are not known, a table whose rules change goes on guarding what it guarded", () => {
+  const changes = tableChanges(THREE, desireOf([1, 2].map(ordinaryNode), { FILTER_IPV4: "1" }));
+  assert.equal(
+    changes[1],
+    "+ element pod-cidrs-v4: 10.244.1.0/24, 10.244.2.0/24, 10.244.3.0/24 (its rules differ)",
+  );
+});
+
+Deno.test("While some Nodes are not known, a prefix takes the place of those in it, and none comes into a wider one", () => {
+  const wide = desireOf([1, 2].map(ordinaryNode), { CLUSTER_POD_CIDRS: "10.244.2.0/23" });
+  assert.deepEqual(tableChanges(THREE, wide), [
+    "+ element pod-cidrs-v4: 10.244.2.0/23 (missing)",
+    "- element pod-cidrs-v4: 10.244.2.0/24 (not wanted)",
+    "- element pod-cidrs-v4: 10.244.3.0/24 (not wanted)",
+  ]);
+  assert.deepEqual(tableChanges(wide, THREE), ["+ element pod-cidrs-v6: fd00:10:244:3::/64 (missing)"]);
+});

@@ -1,0 +1,83 @@
+import assert from "node:assert/strict";
+import { desireOf, keyOf, ordinaryNode } from "../../../test/cluster.ts";
+import { hostOf } from "../../../test/host_state.ts";
+import { describeStatus, peerStatuses, type Status } from "./status.ts";
+
+const DESIRED = desireOf([1, 3, 2].map(ordinaryNode));
+
+Deno.test("Peers are shown in the order of their names, with what the interface says of them", () => {
+  const host = hostOf(DESIRED);
+  const n2 = {
+    ...host.wireguard!.peers.get(keyOf(2))!,
+    endpoint: "192.0.2.1:9",
+    handshakeSeconds: 7,
+    sentBytes: 5,
+  };
+  const peers = new Map(host.wireguard!.peers).set(n2.publicKey, n2);
+  const statuses = peerStatuses(DESIRED, { ...host, wireguard: { ...host.wireguard!, peers } });
+  assert.deepEqual(
+    statuses.map((
+      { node, endpoint, handshakeSeconds, sentBytes },
+    ) => [node, endpoint, handshakeSeconds, sentBytes]),
+    [["n2", "192.0.2.1:9", 7, 5], ["n3", "10.9.1.3:24601", 0, 0]],
+  );
+  assert.equal(statuses[0]!.allowedIps.length, 4);
+});
+
+Deno.test("Before anything was wanted or read there are no peers, and wanted ones have no session", () => {
+  assert.deepEqual(peerStatuses(undefined, undefined), []);
+  assert.deepEqual(peerStatuses(DESIRED, undefined).map(({ handshakeSeconds }) => handshakeSeconds), [0, 0]);
+});
+
+const STATUS: Status = {
+  node: "n1",
+  version: "0.1.0",
+  source: { paths: ["/nodes"], isComplete: true, objects: 3, problems: [] },
+  peers: [],
+  applied: { isInSync: true, steps: 3, lastMs: 1, failing: {} },
+  rejected: [],
+  waiting: [],
+  drift: {},
+};
+
+Deno.test("The status of a node without trouble is four lines", () => {
+  assert.deepEqual(describeStatus(STATUS, 100), [
+    "node n1, wigglenet 0.1.0: in sync",
+    "source /nodes: 3 objects",
+    "0 peers",
+    "no drift repaired",
+  ]);
+});
+
+Deno.test("The status names every trouble, and what to do about what is waiting", () => {
+  const lines = describeStatus({
+    ...STATUS,
+    source: {
+      ...STATUS.source,
+      isComplete: false,
+      problems: [{ path: "/nodes/a", reason: "line 1: x", isUnread: true }],
+    },
+    peers: peerStatuses(DESIRED, undefined).map((peer, i) => ({ ...peer, handshakeSeconds: i * 60 })),
+    applied: {
+      isInSync: false,
+      steps: 0,
+      lastMs: undefined,
+      failing: { table: { error: "nft", retryAtMs: 1 } },
+    },
+    rejected: [{ node: "n2", claim: "Node", reason: "r" }],
+    waiting: [{ what: "a", why: "b", next: "c" }],
+    drift: { route: 2, table: 1 },
+  }, 100);
+  assert.deepEqual(lines, [
+    "node n1, wigglenet 0.1.0: not in sync",
+    "source /nodes: 3 objects, not complete yet",
+    "  ! /nodes/a: line 1: x",
+    "2 peers",
+    "  n2 10.9.1.2:24601 no handshake yet",
+    "  n3 10.9.1.3:24601 handshake 40 s ago",
+    "failing: table: nft",
+    "rejected: n2: Node: r",
+    "waiting: a: b; c",
+    "drift repaired: 2 route, 1 table",
+  ]);
+});

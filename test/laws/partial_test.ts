@@ -1,0 +1,43 @@
+// While a file of Nodes was never read, what nobody wants may be wanted by one of them: nothing of it may go, whatever
+// else changes meanwhile, rules and CLUSTER_POD_CIDRS included. A failure prints its seed and path.
+
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { contains, parsePrefix, type Prefix } from "../../src/core/net/prefix.ts";
+import { environments, objects, wanted } from "./clusters.ts";
+import { converge, fromClean, stateOf } from "./model_agent.ts";
+import { ModelHost } from "./model_host.ts";
+
+Deno.test("While some Nodes are not known, one pass is enough, and nobody loses a peer, a route or the guard", () => {
+  const restarts = fc.record({ then: environments, now: environments });
+  const some = objects.chain(([own, ...others]) =>
+    fc.record({
+      all: fc.constant([own, ...others]),
+      known: fc.subarray(others).map((rest) => [own, ...rest]),
+    })
+  );
+  fc.assert(
+    fc.property(some, restarts, ({ all, known }, { then, now }) => {
+      const [before, part] = [wanted(all, then), wanted(known, now)];
+      fc.pre(before.link !== undefined && part.link !== undefined);
+      const host = new ModelHost();
+      const was = converge(host, { desired: before, observed: host.observe(before), isReversed: false });
+      const desired = { ...part, isPartial: true as const };
+      const is = converge(host, { desired, observed: host.observe(desired), isReversed: false });
+      assert.deepEqual([...was.wireguard!.peers.keys()].filter((key) => !is.wireguard!.peers.has(key)), []);
+      for (const family of [4, 6] as const) {
+        assert.deepEqual([...was.routes[family].difference(is.routes[family])], []);
+        const members = [...is.table!.sets.get(`pod-cidrs-v${family}`)!].map((text) =>
+          parsePrefix(text) as Prefix
+        );
+        for (const text of was.table!.sets.get(`pod-cidrs-v${family}`)!) {
+          assert.ok(members.some((prefix) => contains(prefix, parsePrefix(text) as Prefix)), text);
+        }
+      }
+      const { isPartial: _, ...whole } = desired;
+      converge(host, { desired: whole, observed: host.observe(whole), isReversed: false });
+      assert.deepEqual(stateOf(host, whole), fromClean(whole));
+    }),
+    { numRuns: 200 },
+  );
+});
