@@ -1,0 +1,113 @@
+// Crash safety: kill -9 of the agent at any moment of its first load, run it again, and the end is the same.
+
+import assert from "node:assert/strict";
+import { AGENT_ARGV, Lab } from "../lab/lab.ts";
+import { type Manifest, manifestOf } from "../lab/manifest.ts";
+import type { Node } from "../lab/node.ts";
+import { run } from "../lab/process.ts";
+import { until } from "../lab/until.ts";
+import { pidOf } from "./drift.ts";
+import { PRIVATE_KEY } from "./scenarios.ts";
+import { differences, readState } from "./state.ts";
+
+const DYING = new URL("dying_agent.ts", import.meta.url).pathname;
+const SETTINGS = { "filter-ipv4": "true", "filter-ipv6": "true" };
+const WORKERS = 3;
+const publicKey = (await run(["wg", "pubkey"], { stdin: PRIVATE_KEY })).trim();
+
+/** A node with a peer that exists in its manifest only. */
+async function freshLab(): Promise<{ lab: Lab; node: Node }> {
+  const lab = await Lab.create({ nodes: 1 });
+  const [node] = lab.nodes;
+  await Deno.writeTextFile(`${node!.folder}/private.key`, PRIVATE_KEY);
+  await lab.publish(withKey(manifestOf(1), publicKey));
+  await lab.publish(withKey(manifestOf(2), "aW5zdGVhZCBvZiBhIHJlYWwga2V5IG9mIG5vZGUgMjI="));
+  return { lab, node: node! };
+}
+
+function withKey(manifest: Manifest, key: string): Manifest {
+  return { ...manifest, metadata: { ...manifest.metadata, annotations: { "wigglenet/public-key": key } } };
+}
+
+function startDying(node: Node, moment: number) {
+  const argv = node.agentArgv({ settings: SETTINGS }).map((word) =>
+    word === AGENT_ARGV.at(-1) ? DYING : word
+  );
+  argv.splice(argv.indexOf("run", argv.indexOf(DYING)), 0, String(moment));
+  return node.start(argv, { env: { NO_COLOR: "1" } });
+}
+
+/** The data plane and whatever else could be left lying about: files, other tables, processes. */
+async function endStateOf(node: Node): Promise<string> {
+  const [state, tables, files, pid] = await Promise.all([
+    readState(node),
+    node.run(["nft", "list", "tables"]),
+    node.run([
+      "find",
+      "/run/wigglenet",
+      "/run/wireguard",
+      `${node.folder}/cni`,
+      `${node.folder}/private.key`,
+    ]),
+    pidOf(node, /wireguard-go\0-f\0wigglenet/),
+  ]);
+  const names = files.replaceAll(node.folder, "FOLDER").replaceAll(
+    node.folder.replaceAll("/", "-"),
+    "-FOLDER",
+  );
+  const rest = [
+    tables,
+    names.split("\n").filter((name) => !/\/input-/.test(name)).sort().join("\n"),
+    pid !== undefined,
+  ];
+  return `${state}\n${rest.join("\n")}`;
+}
+
+/** Runs the agent on a fresh node until nothing moves any more; returns the end state and the moments it went through. */
+async function cleanRun(): Promise<{ wanted: string; moments: string[] }> {
+  const { lab, node } = await freshLab();
+  await using _ = lab;
+  const agent = startDying(node, -1);
+  await node.conflist();
+  await until("a clean run to end", async () => {
+    const { code } = await node.runAgent({ verb: "diff", settings: SETTINGS });
+    return code === 0;
+  }, { seen: () => agent.tail() });
+  return {
+    wanted: await endStateOf(node),
+    moments: agent.stderr.filter((line) => line.startsWith("moment ")),
+  };
+}
+
+/** Kills the agent at a moment and runs it again; undefined when the end is as wanted. */
+async function trouble(moment: number, wanted: string): Promise<string | undefined> {
+  const { lab, node } = await freshLab();
+  await using _ = lab;
+  const dying = startDying(node, moment);
+  const status = await Promise.race([dying.ended, node.conflist().then(() => dying.kill("SIGKILL"))]);
+  node.startAgent({ settings: SETTINGS });
+  try {
+    await until("the same end", async () => await endStateOf(node) === wanted);
+  } catch {
+    const last = dying.stderr.filter((line) => line.startsWith("moment ")).at(-1);
+    const how = status.signal === "SIGKILL" ? `killed at ${last}` : `ended by itself: ${dying.tail()}`;
+    return `${how}\n${differences(wanted, await endStateOf(node))}\n${node.agent!.tail(5)}`;
+  }
+}
+
+Deno.test("killed at any moment of its first load, the next agent ends where an undisturbed one does", async () => {
+  const { wanted, moments } = await cleanRun();
+  assert.ok(moments.length > 20, moments.join("\n"));
+  const left = moments.map((_, moment) => moment);
+  const troubles: string[] = [];
+  await Promise.all(Array.from({ length: WORKERS }, async () => {
+    for (let moment = left.shift(); moment !== undefined; moment = left.shift()) {
+      const found = await trouble(moment, wanted);
+      if (found !== undefined) troubles.push(found);
+    }
+  }));
+  assert.ok(
+    troubles.length === 0,
+    `${troubles.length} of ${moments.length} moments:\n${troubles.join("\n\n")}`,
+  );
+});
