@@ -1,0 +1,91 @@
+// One Node joins or leaves five thousand others: the time from the change in the folder to the kernel.
+//
+// Joined: its prefixes are in the nft set (nft monitor), its four routes are there (ip monitor), and the first
+// packet to its endpoint has left (tcpdump): WireGuard sends it as soon as the peer is on the interface.
+// Left: the routes and the elements are gone. The agent deletes elements only after the peer's removal has ended;
+// that the peer is gone by then is looked up at once, each time.
+
+import { type Member, memberOf, smallNode } from "./cluster.ts";
+import type { Crowd } from "./crowd.ts";
+import { Sightings } from "./sightings.ts";
+
+/** Milliseconds, one for each change. */
+export interface Changes {
+  readonly joins: number[];
+  readonly leaves: number[];
+}
+
+const LONGEST_PAUSE_MS = 700;
+
+/** Lets a Node that was not there join and leave, again and again. */
+export async function measureChanges(crowd: Crowd, folder: string, count: number): Promise<Changes> {
+  const { lab, node } = crowd;
+  const changes: Changes = { joins: [], leaves: [] };
+  const sightings = new Sightings();
+  await sightings.follow(node, ["nft", "monitor"]);
+  await sightings.follow(node, ["ip", "-o", "monitor", "route"]);
+  const capture = ["tcpdump", "-lnq", "--immediate-mode", "-Z", "root", "-i", "underlay", "udp"];
+  await sightings.follow(lab.underlay, capture, /listening on/);
+  for (let i = 0; i < count; i++) {
+    const member = memberOf(6_000 + i);
+    const path = `${folder}/${member.name}.yaml`;
+    const draft = `${lab.folder}/draft`;
+    await Deno.writeTextFile(draft, smallNode(member));
+    changes.joins.push(await timed(sightings.allOf(joined(member)), () => Deno.renameSync(draft, path)));
+    await verifyPeer(crowd, member, true);
+    changes.leaves.push(await timed(sightings.allOf(left(member)), () => Deno.removeSync(path)));
+    await verifyPeer(crowd, member, false);
+  }
+  await sightings.close();
+  return changes;
+}
+
+async function timed(seen: Promise<number>, change: () => void): Promise<number> {
+  const start = performance.now();
+  change();
+  return await seen - start;
+}
+
+type Expected = Record<string, (line: string) => boolean>;
+
+function joined({ podCidrs, addresses }: Member): Expected {
+  return {
+    ...ofEach(podCidrs, "element", (cidr) => (line) => isElement(line, "add", cidr)),
+    ...ofEach(podCidrs, "route", (cidr) => (line) => line.startsWith(`${cidr} dev wigglenet`)),
+    ...ofEach(podCidrs, "unreachable route", (cidr) => (line) => line.startsWith(`unreachable ${cidr} `)),
+    "packet to the endpoint": (line) => line.includes(` > ${addresses[0]}.24601:`),
+  };
+}
+
+function left({ podCidrs }: Member): Expected {
+  return {
+    ...ofEach(podCidrs, "element", (cidr) => (line) => isElement(line, "delete", cidr)),
+    ...ofEach(podCidrs, "route", (cidr) => (line) => line.startsWith(`Deleted ${cidr} dev wigglenet`)),
+    ...ofEach(
+      podCidrs,
+      "unreachable route",
+      (cidr) => (line) => line.startsWith(`Deleted unreachable ${cidr} `),
+    ),
+  };
+}
+
+function ofEach(
+  cidrs: readonly string[],
+  what: string,
+  test: (cidr: string) => (line: string) => boolean,
+): Expected {
+  return Object.fromEntries(cidrs.map((cidr) => [`${what} ${cidr}`, test(cidr)]));
+}
+
+function isElement(line: string, verb: string, cidr: string): boolean {
+  return line.startsWith(`${verb} element inet wigglenet pod-cidrs-`) && line.includes(`{ ${cidr} }`);
+}
+
+/** Looks the peer up, and then waits for a while, so that changes meet polls and audits as they fall. */
+async function verifyPeer({ node }: Crowd, { name, publicKey }: Member, isWanted: boolean): Promise<void> {
+  const peers = await node.run(["wg", "show", "wigglenet", "peers"]);
+  if (peers.includes(publicKey) !== isWanted) {
+    throw new Error(`The peer of ${name} is ${isWanted ? "not there" : "still there"}`);
+  }
+  await new Promise((resolve) => setTimeout(resolve, 100 + Math.random() * LONGEST_PAUSE_MS));
+}

@@ -1,0 +1,45 @@
+// Median and quantiles, and how far the median can be trusted. Pure.
+
+/** A range that holds the true median with a probability of at least 95 %. */
+export interface Interval {
+  readonly low: number;
+  readonly high: number;
+}
+
+/** The middle value, or the mean of the two in the middle. */
+export function median(values: readonly number[]): number {
+  const sorted = inOrder(values);
+  const half = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[half]! : (sorted[half - 1]! + sorted[half]!) / 2;
+}
+
+/** The smallest value that at least this share of the values does not exceed. */
+export function quantile(values: readonly number[], share: number): number {
+  return inOrder(values)[Math.max(0, Math.ceil(share * values.length) - 1)]!;
+}
+
+/**
+ * The 95 % interval of the median by order statistics: how many of n independent values lie below it is a binomial
+ * number, whatever they are distributed like. Needs six values; with fewer it is all of them.
+ */
+export function medianInterval(values: readonly number[]): Interval {
+  const sorted = inOrder(values);
+  const cut = valuesOutside(sorted.length);
+  return { low: sorted[cut]!, high: sorted[sorted.length - 1 - cut]! };
+}
+
+/** How many values may be left out at each end. */
+function valuesOutside(count: number): number {
+  let chance = 0.5 ** count;
+  let atMost = 0;
+  for (let below = 0;; below++) {
+    atMost += chance;
+    if (atMost > 0.025) return Math.max(0, below - 1);
+    chance *= (count - below) / (below + 1);
+  }
+}
+
+function inOrder(values: readonly number[]): number[] {
+  if (values.length === 0) throw new RangeError("There are no values");
+  return [...values].sort((a, b) => a - b);
+}

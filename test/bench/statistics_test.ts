@@ -1,0 +1,29 @@
+import assert from "node:assert/strict";
+import { median, medianInterval, quantile } from "./statistics.ts";
+
+function upTo(count: number): number[] {
+  return Array.from({ length: count }, (_, i) => count - i);
+}
+
+Deno.test("the median is the middle value, or the mean of the two in the middle", () => {
+  assert.equal(median([3, 1, 2]), 2);
+  assert.equal(median([4, 1, 2, 3]), 2.5);
+});
+
+Deno.test("a quantile is a value that was measured", () => {
+  assert.equal(quantile(upTo(100), 0.99), 99);
+  assert.equal(quantile(upTo(101), 0.99), 100);
+  assert.equal(quantile([7], 0.99), 7);
+});
+
+Deno.test("the interval of the median leaves out as many values as the tables of the sign test say", () => {
+  assert.deepEqual(medianInterval(upTo(5)), { low: 1, high: 5 });
+  assert.deepEqual(medianInterval(upTo(6)), { low: 1, high: 6 });
+  assert.deepEqual(medianInterval(upTo(10)), { low: 2, high: 9 });
+  assert.deepEqual(medianInterval(upTo(20)), { low: 6, high: 15 });
+  assert.deepEqual(medianInterval(upTo(100)), { low: 40, high: 61 });
+});
+
+Deno.test("there is no median of nothing", () => {
+  assert.throws(() => median([]), /no values/);
+});
