@@ -184,7 +184,7 @@ function tableOf(settings: Settings, own: SettledNode, { podCidrs }: Settlement)
     const { isTunnelled, isFiltered, isMasqueraded } = familySettings(settings, family);
     if (isGuarded(family)) templates.push(`guard-v${family}`);
     if (isFiltered) {
-      templates.push(`to-pod-v${family}`, `filter-${isTunnelled ? "tunnel" : "native"}-v${family}`);
+      templates.push(`filter-${isTunnelled ? "tunnel" : "native"}-v${family}`);
     }
     if (isMasqueraded) templates.push(`masquerade-v${family}`);
   }

@@ -62,19 +62,19 @@ const modes: readonly [
 ][] = [
   ["the defaults", {}, "", [...GUARD, ...MASQUERADE]],
   ["MASQUERADE_IPV6=0", { MASQUERADE_IPV6: "0" }, "", [...GUARD, "masquerade-v4"]],
-  ["FILTER_IPV4", { FILTER_IPV4: "1" }, "", [...GUARD, ...MASQUERADE, "to-pod-v4", "filter-tunnel-v4"]],
+  ["FILTER_IPV4", { FILTER_IPV4: "1" }, "", [...GUARD, ...MASQUERADE, "filter-tunnel-v4"]],
   ["STRICT=false", { STRICT: "false" }, "guarded", MASQUERADE],
   [
     "STRICT=false with FILTER_IPV6",
     { STRICT: "false", FILTER_IPV6: "1" },
     "guarded",
-    [...MASQUERADE, "to-pod-v6", "filter-tunnel-v6"],
+    [...MASQUERADE, "filter-tunnel-v6"],
   ],
   [
     "NATIVE_ROUTING_IPV6 with both filters",
     { NATIVE_ROUTING_IPV6: "1", FILTER_IPV4: "1", FILTER_IPV6: "1" },
     "v6",
-    [...MASQUERADE, "guard", "guard-v4", "to-pod-v4", "filter-tunnel-v4", "to-pod-v6", "filter-native-v6"],
+    [...MASQUERADE, "guard", "guard-v4", "filter-tunnel-v4", "filter-native-v6"],
   ],
   ["NATIVE_ROUTING_IPV4", { NATIVE_ROUTING_IPV4: "1" }, "v4", [...MASQUERADE, "guard", "guard-v6"]],
   ["both families native", { NATIVE_ROUTING_IPV4: "1", NATIVE_ROUTING_IPV6: "1" }, "tunnel", MASQUERADE],
@@ -82,7 +82,7 @@ const modes: readonly [
     "FIREWALL_ONLY with a filter",
     { FIREWALL_ONLY: "1", FILTER_IPV4: "1" },
     "tunnel cni",
-    [...MASQUERADE, "to-pod-v4", "filter-native-v4"],
+    [...MASQUERADE, "filter-native-v4"],
   ],
 ];
 

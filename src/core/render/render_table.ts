@@ -11,15 +11,11 @@ import guardV6 from "../../../nft-templates/guard-v6.nft" with { type: "text" };
 import masqueradeV4 from "../../../nft-templates/masquerade-v4.nft" with { type: "text" };
 import masqueradeV6 from "../../../nft-templates/masquerade-v6.nft" with { type: "text" };
 import sets from "../../../nft-templates/sets.nft" with { type: "text" };
-import toPodV4 from "../../../nft-templates/to-pod-v4.nft" with { type: "text" };
-import toPodV6 from "../../../nft-templates/to-pod-v6.nft" with { type: "text" };
 import { type DesiredTable, SET_NAMES, type SetName } from "../desired/desired_state.ts";
 
 const TEMPLATES: Readonly<Record<string, string>> = {
   "sets": sets,
   "forward": forward,
-  "to-pod-v4": toPodV4,
-  "to-pod-v6": toPodV6,
   "guard": guard,
   "guard-v4": guardV4,
   "guard-v6": guardV6,
