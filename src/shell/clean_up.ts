@@ -6,7 +6,7 @@ import { ROUTE_PROTOCOL } from "../core/render/render_network.ts";
 import { REFERENCE_TABLE, TABLE } from "../core/render/render_table.ts";
 import type { Settings } from "../core/settings/settings.ts";
 import { run } from "./command.ts";
-import { readLink, removeEmptyFolder, removeFile, RUN_FOLDER } from "./files.ts";
+import { readLink, removeEmptyFolder, removeFile, RUN_FOLDER, sweepLeftovers } from "./files.ts";
 import { observeNetwork } from "./observe.ts";
 import { readStatus, STATUS_SOCKET } from "./status_socket.ts";
 import { endServer, findServers } from "./wireguard_go.ts";
@@ -73,15 +73,19 @@ async function removeTables(): Promise<string[]> {
 
 async function removeFiles(settings: Settings, isKeyPurged: boolean): Promise<string[]> {
   const { privateKeyPath, interfaceName, cniConfigPath } = settings;
+  const isAlone = await readStatus() === undefined;
+  if (isAlone) await sweepLeftovers([cniConfigPath, privateKeyPath], 0);
   const files = [
     cniTarget(cniConfigPath),
     `/var/run/wireguard/${interfaceName}.sock`,
     // Agents of other network namespaces may share our folder.
-    ...(await readStatus() === undefined ? [STATUS_SOCKET] : []),
+    ...(isAlone ? [STATUS_SOCKET] : []),
     ...(isKeyPurged ? [privateKeyPath] : []),
   ];
   const removed: string[] = [];
   for (const path of files) if (await removeFile(path)) removed.push(path);
-  if (await removeEmptyFolder(RUN_FOLDER)) removed.push(RUN_FOLDER);
+  for (const folder of [RUN_FOLDER, "/var/run/wireguard"]) {
+    if (await removeEmptyFolder(folder)) removed.push(folder);
+  }
   return removed;
 }

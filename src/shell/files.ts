@@ -88,10 +88,13 @@ async function makeFolderOf(path: string): Promise<void> {
 
 const LEFTOVER_MS = 60_000;
 
-/** Removes what a killed agent left unfinished beside these files and in our folder; nothing younger than a minute. */
-export async function sweepLeftovers(paths: readonly string[]): Promise<void> {
+/**
+ * Removes what a killed agent left unfinished beside these files and in our folder: nothing younger than a minute,
+ * for an agent of another network namespace may be writing it, unless it is known that none is there.
+ */
+export async function sweepLeftovers(paths: readonly string[], minAgeMs = LEFTOVER_MS): Promise<void> {
   const folders = new Set([RUN_FOLDER, ...paths.map((path) => path.slice(0, path.lastIndexOf("/")) || "/")]);
-  const prefixes = [`${RUN_FOLDER}/input-`, ...paths.map((path) => `${path}.`)];
+  const prefixes = [`${RUN_FOLDER}/input-`, `${RUN_FOLDER}/cni-`, ...paths.map((path) => `${path}.`)];
   for (const folder of folders) {
     const entries = await Array.fromAsync(Deno.readDir(folder)).catch(() => []);
     for (const { name } of entries) {
@@ -100,7 +103,7 @@ export async function sweepLeftovers(paths: readonly string[]): Promise<void> {
         continue;
       }
       const { mtime } = await Deno.lstat(path);
-      if (mtime !== null && Date.now() - mtime.getTime() > LEFTOVER_MS) await removeFile(path);
+      if (mtime !== null && Date.now() - mtime.getTime() >= minAgeMs) await removeFile(path);
     }
   }
 }

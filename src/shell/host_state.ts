@@ -70,7 +70,7 @@ export class HostState {
     this.#stale.clear();
     const name = desired.interfaceName;
     try {
-      const [table, reference, network, { wireguard, userspacePids }, cni] = await Promise.all([
+      const [table, reference, network, tunnel, cni] = await Promise.all([
         stale.has("table") ? observeTable() : last!.table,
         observeReference(desired.table),
         stale.has("network") ? observeNetwork(name) : last!,
@@ -82,8 +82,10 @@ export class HostState {
         stale.has("cni") ? observeCni(desired.cniPath) : last!.cni,
       ]);
       // Nobody serves it any more: it may have another name now, which no event has told us.
-      const isLost = wireguard === undefined && last?.wireguard !== undefined && !stale.has("network");
+      const isLost = tunnel.wireguard === undefined && last?.wireguard !== undefined && !stale.has("network");
       const { link, routes } = isLost ? await observeNetwork(name) : network;
+      // And who answers in the name of an interface that is not there serves one of another name.
+      const { wireguard, userspacePids } = link === undefined ? await observeServers(name) : tunnel;
       return this.#observed = { link, routes, wireguard, userspacePids, table, reference, cni };
     } catch (error) {
       this.doubt(...stale);

@@ -123,5 +123,12 @@ export async function observeAll(desired: DesiredState): Promise<ObservedState> 
       : observeWireguard(desired.interfaceName, undefined),
     observeCni(desired.cniPath),
   ]);
-  return { ...network, ...wireguard, table, reference, cni };
+  const isGone = network.link === undefined;
+  return {
+    ...network,
+    ...(isGone ? await observeServers(desired.interfaceName) : wireguard),
+    table,
+    reference,
+    cni,
+  };
 }

@@ -4,6 +4,7 @@ import { concernsNetwork, concernsTable } from "../core/observed/monitor_lines.t
 import { type Settings, usesTunnel } from "../core/settings/settings.ts";
 import { follow, type Follower, type Run } from "./command.ts";
 import type { Log } from "./log.ts";
+import { observeCni } from "./observe.ts";
 import type { Reconciler } from "./reconcile.ts";
 
 const AUDIT_MS = 30_000;
@@ -19,7 +20,6 @@ const LONGEST_RESTART_MS = 30_000;
 export class HostWatch {
   readonly #timers = new Map<string, ReturnType<typeof setTimeout>>();
   readonly #followers = new Map<string, Follower>();
-  #cniStamp = "";
   #isClosed = false;
 
   constructor(readonly reconciler: Reconciler, readonly settings: Settings, readonly log: Log) {}
@@ -35,7 +35,10 @@ export class HostWatch {
         this.#once(
           "facts",
           FACTS_MS,
-          () => reconciler.doubtFacts(),
+          () => {
+            reconciler.doubtFacts();
+            reconciler.doubt("network"); // an interface of another name may be ours, renamed
+          },
         );
       }
     });
@@ -108,20 +111,9 @@ export class HostWatch {
    * By looking, for events are not to be had: Deno (2.9.6) tells nothing when a watched folder goes with all that is in
    * it, or when a link leads elsewhere.
    */
-  #lookAtCni(): void {
-    const stamp = stampOf(this.settings.cniConfigPath);
-    if (stamp !== this.#cniStamp) this.reconciler.doubt("cni");
-    this.#cniStamp = stamp;
-  }
-}
-
-/** Changes whenever what a reader finds at the path does. */
-function stampOf(path: string): string {
-  try {
-    const [link, file] = [Deno.lstatSync(path), Deno.statSync(path)];
-    return [link, file].map(({ dev, ino, size, mtime }) => `${dev} ${ino} ${size} ${mtime?.getTime()}`)
-      .join();
-  } catch {
-    return ""; // not there, or a link to nowhere
+  async #lookAtCni(): Promise<void> {
+    const { cni } = this.reconciler.progress().observed ?? {};
+    const { text, linkTarget } = await observeCni(this.settings.cniConfigPath);
+    if (text !== cni?.text || linkTarget !== cni?.linkTarget) this.reconciler.doubt("cni");
   }
 }

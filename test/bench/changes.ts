@@ -7,6 +7,7 @@
 
 import { type Member, memberOf, smallNode } from "./cluster.ts";
 import type { Crowd } from "./crowd.ts";
+import { undisturbed } from "./processor.ts";
 import { Sightings } from "./sightings.ts";
 
 /** Milliseconds, one for each change. */
@@ -81,11 +82,11 @@ function isElement(line: string, verb: string, cidr: string): boolean {
   return line.startsWith(`${verb} element inet wigglenet pod-cidrs-`) && line.includes(`{ ${cidr} }`);
 }
 
-/** Looks the peer up, and then waits for a while, so that changes meet polls and audits as they fall. */
+/** Looks the peer up. Then waits for a while, so that changes meet polls and audits as they fall, but not other people. */
 async function verifyPeer({ node }: Crowd, { name, publicKey }: Member, isWanted: boolean): Promise<void> {
   const peers = await node.run(["wg", "show", "wigglenet", "peers"]);
   if (peers.includes(publicKey) !== isWanted) {
     throw new Error(`The peer of ${name} is ${isWanted ? "not there" : "still there"}`);
   }
-  await new Promise((resolve) => setTimeout(resolve, 100 + Math.random() * LONGEST_PAUSE_MS));
+  await undisturbed({ limitMs: 5_000, lookMs: 100 + Math.random() * LONGEST_PAUSE_MS, looks: 1 });
 }

@@ -8,10 +8,9 @@ import { runAlone, tell } from "./alone.ts";
 import { measureChanges } from "./changes.ts";
 import { kubectlNode, smallNode } from "./cluster.ts";
 import { Crowd } from "./crowd.ts";
-import { type Memory, memoryOf, quiet, secondsOf } from "./processor.ts";
+import { type Memory, memoryOf, resting, secondsOf, undisturbed } from "./processor.ts";
 import { Verdict } from "./verdict.ts";
 
-const QUIET_MS = 30_000;
 /** WireGuard tries for 90 s to reach a peer that does not answer. */
 const HANDSHAKES_MS = 150_000;
 const REST_MS = 20_000;
@@ -51,12 +50,12 @@ async function sources(crowd: Crowd): Promise<Source[]> {
 }
 
 async function measureLoad(crowd: Crowd, source: Source): Promise<void> {
-  const wasQuiet = await quiet(QUIET_MS);
+  const isCalm = await undisturbed();
   const { agent, loadMs } = await crowd.load(source.path);
   await crowd.verify(COUNT);
   source.loadMs.push(loadMs);
   source.memory.push(memoryOf(agent.pid));
-  tell(`${source.what}: ${loadMs.toFixed(0)} ms${wasQuiet ? "" : " (the machine was busy before)"}`);
+  tell(`${source.what}: ${loadMs.toFixed(0)} ms${isCalm ? "" : " (others use the machine)"}`);
   await crowd.unload(agent);
 }
 
@@ -80,8 +79,8 @@ async function judgeChanges(crowd: Crowd, folder: string, verdict: Verdict): Pro
 
 /** Shares of one processor: the agent with the programs it starts, and WireGuard, which answers its polls. */
 async function restingShares(crowd: Crowd, agent: Process): Promise<{ agent: number; wireguard: number }> {
-  if (!await quiet(HANDSHAKES_MS)) tell("the machine is still busy");
   const server = await serverPid(crowd);
+  if (!await resting(server, HANDSHAKES_MS)) tell("WireGuard does not come to rest");
   const before = [secondsOf(agent.pid), secondsOf(server)] as const;
   const start = performance.now();
   await new Promise((resolve) => setTimeout(resolve, REST_MS));

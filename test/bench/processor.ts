@@ -1,8 +1,12 @@
-// Who uses the processors: everybody, to wait until nobody else does, or one process with all that it started.
+// Who uses the processors: others, to wait until they do not, or one process with all that it started.
+
+import { pids } from "../lab/reaper.ts";
 
 const TICKS_PER_SECOND = 100; // USER_HZ, the same on every architecture that matters here
-const LOOK_MS = 250;
-const QUIET_SHARE = 0.08;
+const FOREIGN_SHARE = 0.1;
+/** Polls for peers cost WireGuard less, five thousand handshakes every five seconds more. */
+const RESTING_SHARE = 0.02;
+const REST_MS = 6_000;
 
 /** Seconds that all processors were busy since the machine started. */
 function busySeconds(): number {
@@ -11,21 +15,36 @@ function busySeconds(): number {
   return (user! + nice! + system! + irq! + softirq!) / TICKS_PER_SECOND;
 }
 
+/** Seconds of it that the programs of this laboratory used: in its namespace nobody else is seen. */
+function ownSeconds(): number {
+  return pids().reduce((sum, pid) => sum + ticksOf(pid), 0) / TICKS_PER_SECOND;
+}
+
 /**
- * Waits until the machine does next to nothing for half a second: what it does otherwise would be measured too.
- * @returns false when it was not quiet within the limit
+ * Waits until others leave the processors alone for a while: what they do would be measured too.
+ * @returns false when they did not within the limit
  */
-export async function quiet(limitMs: number): Promise<boolean> {
+export async function undisturbed({ limitMs = 60_000, lookMs = 250, looks = 2 } = {}): Promise<boolean> {
   const end = performance.now() + limitMs;
-  let calm = 0;
-  while (calm < 2) {
+  for (let calm = 0; calm < looks;) {
     if (performance.now() > end) return false;
-    const [before, start] = [busySeconds(), performance.now()];
-    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
-    const share = (busySeconds() - before) * 1000 / (performance.now() - start);
-    calm = share < QUIET_SHARE ? calm + 1 : 0;
+    const [busy, own, start] = [busySeconds(), ownSeconds(), performance.now()];
+    await new Promise((resolve) => setTimeout(resolve, lookMs));
+    const foreign = busySeconds() - busy - (ownSeconds() - own);
+    calm = foreign * 1000 / (performance.now() - start) < FOREIGN_SHARE ? calm + 1 : 0;
   }
   return true;
+}
+
+/** Waits until a process rests: for six seconds, longer than WireGuard pauses between two tries. */
+export async function resting(pid: number, limitMs: number): Promise<boolean> {
+  const end = performance.now() + limitMs;
+  while (performance.now() < end) {
+    const before = secondsOf(pid);
+    await new Promise((resolve) => setTimeout(resolve, REST_MS));
+    if ((secondsOf(pid) - before) * 1000 / REST_MS < RESTING_SHARE) return true;
+  }
+  return false;
 }
 
 /** Processor seconds of a process, its living children, and those of its children that have ended. */
@@ -38,11 +57,19 @@ export function secondsOf(pid: number): number {
   return ticks / TICKS_PER_SECOND;
 }
 
-/** utime, stime, cutime and cstime of proc(5). */
+/** utime, stime, cutime and cstime of proc(5); none of a process that has just ended. */
 function ticksOf(pid: number): number {
-  const text = Deno.readTextFileSync(`/proc/${pid}/stat`);
+  const text = statOf(pid);
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
   return fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
+}
+
+function statOf(pid: number): string {
+  try {
+    return Deno.readTextFileSync(`/proc/${pid}/stat`);
+  } catch {
+    return "";
+  }
 }
 
 /** Memory of a process in megabytes. */

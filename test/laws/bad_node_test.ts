@@ -7,7 +7,7 @@ import type { DesiredState } from "../../src/core/desired/desired_state.ts";
 import { contains, parsePrefix, type Prefix } from "../../src/core/net/prefix.ts";
 import type { Node, Rejected } from "../../src/core/nodes/node.ts";
 import { settleClaims } from "../../src/core/nodes/settle_claims.ts";
-import { keyOf, nodeJson } from "../cluster.ts";
+import { keyOf, nodeJson, ordinaryNode } from "../cluster.ts";
 import { environments, junkObjects, parseAll, wanted, words } from "./clusters.ts";
 
 /** Nodes of some age that have a key, each its own. */
@@ -72,6 +72,10 @@ Deno.test("Bad Nodes change no word of what is told of the others", () => {
   );
 });
 
+function nodesOf(objects: readonly unknown[]): Node[] {
+  return parseAll(objects).flatMap(({ node }) => node ?? []);
+}
+
 Deno.test("A Node that has a key loses nothing to a younger one that claims by annotation, in any cluster", () => {
   const nodesOf = (objects: readonly unknown[]): Node[] =>
     parseAll(objects).flatMap(({ node }) => node ?? []);
@@ -90,6 +94,31 @@ Deno.test("A Node that has a key loses nothing to a younger one that claims by a
       }
     }),
     { numRuns: 500 },
+  );
+});
+
+Deno.test("What was settled before decides nothing: a Node that joins many, and leaves them, changes what it must", () => {
+  const many = Array.from({ length: 240 }, (_, i) => nodeJson({ ...ordinaryNode(i), name: `m${i}` }));
+  const known = nodesOf(many);
+  const textOf = (nodes: readonly Node[]) => {
+    const { nodes: settled, podCidrs, rejected } = settleClaims(nodes, true);
+    return {
+      owned: settled.map((it) => [it.node.name, [...it.podCidrs, ...it.addresses].map(({ text }) => text)]),
+      prefixes: podCidrs.map(({ prefix, node }) => `${prefix.text} of ${node}`),
+      rejected,
+    };
+  };
+  const alone = textOf(known);
+  fc.assert(
+    fc.property(words, fc.integer({ min: 1, max: 28 }), (one, day) => {
+      const joining = nodeJson({ ...one, day });
+      const together = textOf([...nodesOf([joining]), ...known]);
+      assert.deepEqual(textOf(known), alone);
+      // Parsed anew, nothing of it was seen before.
+      assert.deepEqual(together, textOf(nodesOf([joining, ...many])));
+      textOf(known);
+    }),
+    { numRuns: 100 },
   );
 });
 

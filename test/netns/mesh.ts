@@ -76,6 +76,11 @@ export interface BothWays {
   stop(): Promise<{ readonly there: ProbeReport; readonly back: ProbeReport }>;
 }
 
+/** Packets that a probe sent and that never came. Its last packet may come before it is counted. */
+export function lost({ sent, received }: ProbeReport): number {
+  return Math.max(0, sent - received);
+}
+
 function familiesOf(pod: Pod): (4 | 6)[] {
   return ([4, 6] as const).filter((family) => pod.address(family) !== undefined);
 }

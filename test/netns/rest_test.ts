@@ -1,0 +1,73 @@
+// At rest the agent writes nothing, whatever others do to the machine meanwhile.
+
+import assert from "node:assert/strict";
+import { Lab } from "../lab/lab.ts";
+import { until } from "../lab/until.ts";
+
+const SECONDS = 20;
+const EVENTS_PER_SECOND = 10;
+
+/** The argument lists in strace's lines; a line that another one interrupts has it too. */
+function startsIn(trace: string): string[] {
+  return [...trace.matchAll(/ execve\("[^"]*", \[(.*?)\]/g)].map(([, list]) => {
+    const [program, ...args] = [...list!.matchAll(/"([^"]*)"/g)].map(([, word]) => word!);
+    return [program!.split("/").at(-1), ...args].join(" ");
+  });
+}
+
+const LOOKS: readonly RegExp[] = [
+  /^nft -j list table inet wigglenet$/,
+  /^ip -j .*show\b/,
+  /^wg show wigglenet dump$/,
+];
+
+Deno.test(`ten foreign events a second for ${SECONDS} s make the agent write nothing, nor read its table again`, async () => {
+  await using lab = await Lab.create({ nodes: 2 });
+  const [node] = lab.nodes;
+  const trace = `${node!.folder}/trace`;
+  const strace = ["strace", "-f", "-qq", "-e", "trace=execve", "-s", "4096", "-o", trace];
+  const agent = node!.start([...strace, ...node!.agentArgv({ settings: { "filter-ipv4": "true" } })]);
+  await node!.conflist();
+  await until("the agent to be in sync", async () => {
+    return /: in sync$/m.test((await node!.runAgent({ verb: "status" })).stdout);
+  }, { seen: () => agent.tail() });
+  // What the start still has to look at, and the handshake that nobody answers, is over when a poll has come and gone.
+  const starts = async () => startsIn(await Deno.readTextFile(trace));
+  const polls = async () => (await starts()).filter((argv) => LOOKS[2]!.test(argv)).length;
+  const firstPolls = await polls();
+  await until("two polls of the peers", async () => await polls() >= firstPolls + 2);
+  const [before, handles, log] = [await starts(), await handlesOf(), agent.stderr.length];
+
+  const events = [
+    () =>
+      node!.run([
+        "nft",
+        "add table inet foreign; add chain inet foreign x; add set inet foreign s { type ipv4_addr; }",
+      ]),
+    () => node!.ip(["route add 203.0.113.0/24 via 10.9.1.254", "route add 2001:db8:5::/48 via fd09::fe"]),
+    () => node!.run(["nft", "add element inet foreign s { 10.244.2.7 }"]),
+    () => node!.ip(["route del 203.0.113.0/24", "route del 2001:db8:5::/48"]),
+    () => node!.run(["nft", "delete table inet foreign"]),
+    () => node!.ip(["address add 192.0.2.1/32 dev lo", "address del 192.0.2.1/32 dev lo"]),
+  ];
+  const start = performance.now();
+  for (let i = 0; i < SECONDS * EVENTS_PER_SECOND; i++) {
+    await until("the next event's time", () => performance.now() >= start + i * 1000 / EVENTS_PER_SECOND, {
+      pauseMs: 5,
+    });
+    await events[i % events.length]!();
+  }
+
+  const during = (await starts()).slice(before.length);
+  const others = during.filter((argv) => !LOOKS.some((look) => look.test(argv)));
+  assert.deepEqual(others, [], "not only looks");
+  const count = (look: RegExp) => during.filter((argv) => look.test(argv)).length;
+  assert.ok(count(LOOKS[2]!) >= SECONDS - 5, `the peers were polled ${count(LOOKS[2]!)} times`);
+  assert.ok(count(LOOKS[0]!) <= 1, `the table was read ${count(LOOKS[0]!)} times, an audit needs one`);
+  assert.equal(await handlesOf(), handles);
+  assert.deepEqual(agent.stderr.slice(log), []);
+
+  function handlesOf(): Promise<string> {
+    return node!.run(["nft", "-a", "-s", "list", "table", "inet", "wigglenet"]);
+  }
+});

@@ -1,0 +1,156 @@
+// The verbs beside `run`, on a node: what they answer, how they exit, and what they leave.
+
+import assert from "node:assert/strict";
+import { Lab } from "../lab/lab.ts";
+import type { Node } from "../lab/node.ts";
+import { until } from "../lab/until.ts";
+import { differences } from "./state.ts";
+
+async function freshNode(): Promise<Node & AsyncDisposable> {
+  const lab = await Lab.create({ nodes: 2 }); // n2 has no agent
+  const [node] = lab.nodes;
+  return Object.assign(node!, { [Symbol.asyncDispose]: () => lab.close() });
+}
+
+async function started(node: Node): Promise<void> {
+  node.startAgent();
+  await node.conflist();
+  await until("the agent to be in sync", async () => {
+    return (await node.runAgent({ verb: "diff" })).code === 0;
+  }, { seen: () => node.agent!.tail() });
+}
+
+Deno.test("status --json has the documented fields; without an agent it says so and shows the kernel", async () => {
+  await using node = await freshNode();
+  await started(node);
+  const { code, stdout, stderr } = await node.runAgent({ verb: "status", args: ["--json"] });
+  assert.deepEqual([code, stderr], [0, ""]);
+  const status = JSON.parse(stdout);
+  const fields = ["node", "source", "peers", "applied", "rejected", "waiting", "drift"];
+  for (const field of fields) assert.ok(field in status, `${field} in ${stdout}`);
+  assert.equal(status.node, "n1");
+  assert.deepEqual([status.source.isComplete, status.source.objects, status.source.problems], [true, 2, []]);
+  const [peer] = status.peers;
+  assert.deepEqual([peer.node, peer.endpoint, peer.handshakeSeconds], ["n2", "10.9.1.2:24601", 0]);
+  assert.equal(status.applied.isInSync, true);
+  const { mode } = JSON.parse(
+    `{"mode":${await node.run(["stat", "-c", "%a", "/run/wigglenet/agent.sock"])}}`,
+  );
+  assert.equal(mode, 600);
+
+  await node.agent!.kill("SIGKILL");
+  const without = await node.runAgent({ verb: "status" });
+  assert.equal(without.code, 1);
+  assert.match(without.stderr, /no agent answers/);
+  assert.match(without.stdout, /10\.244\.2\.0\/24 dev wigglenet/);
+  assert.match(without.stdout, /table inet wigglenet/);
+  assert.match(without.stdout, /peer: /);
+});
+
+Deno.test("diff exits 0 in sync, 1 with a line for each difference, 2 when it cannot tell, and changes nothing", async () => {
+  await using node = await freshNode();
+  const first = await node.runAgent({ verb: "diff" });
+  assert.equal(first.code, 1);
+  assert.match(first.stdout, /^\+ interface wigglenet: .*\(missing\)$/m);
+  assert.equal(await node.run(["nft", "list", "ruleset"]), "");
+  await started(node);
+  await node.agent!.kill();
+  assert.deepEqual(await node.runAgent({ verb: "diff" }), { code: 0, stdout: "", stderr: "" });
+
+  await node.ip(["route del 10.244.2.0/24 dev wigglenet", "address add 192.0.2.1/32 dev wigglenet"]);
+  await node.run(["nft", "add", "element", "inet", "wigglenet", "pod-cidrs-v4", "{ 172.30.0.0/16 }"]);
+  const { code, stdout } = await node.runAgent({ verb: "diff" });
+  assert.equal(code, 1);
+  assert.deepEqual(stdout.trim().split("\n").map((line) => line.replace(/ proto .*| \(.*/, "")).sort(), [
+    "+ route 10.244.2.0/24 dev wigglenet",
+    "- address wigglenet: 192.0.2.1/32",
+    "- element pod-cidrs-v4: 172.30.0.0/16",
+  ]);
+  const json = await node.runAgent({ verb: "diff", args: ["--json"] });
+  assert.equal(json.code, 1);
+  for (const change of JSON.parse(json.stdout)) {
+    assert.deepEqual(Object.keys(change).sort(), ["kind", "op", "reason", "target", "text"]);
+  }
+
+  const blind = await node.runAgent({ verb: "diff", settings: { nodes: "/nowhere" } });
+  assert.deepEqual([blind.code, blind.stdout], [2, ""]);
+  assert.match(blind.stderr, /cannot tell.*\/nowhere/);
+  await node.run(["mount", "--bind", "/dev/null", "/usr/sbin/nft"]);
+  const helpless = await node.runAgent({ verb: "diff" });
+  assert.deepEqual([helpless.code, helpless.stdout], [2, ""]);
+});
+
+Deno.test("a typo gets the nearest verb or flag, and exit code 2", async () => {
+  await using node = await freshNode();
+  const verb = await node.runAgent({ verb: "staus" });
+  assert.deepEqual([verb.code, verb.stdout], [2, ""]);
+  assert.match(verb.stderr, /did you mean `wigglenet status`/);
+  const flag = await node.runAgent({ verb: "diff", args: ["--filter-ipv5=true"] });
+  assert.equal(flag.code, 2);
+  assert.match(flag.stderr, /did you mean --filter-ipv[46]/);
+});
+
+/** Everything of the machine that the agent or anything it starts could have touched. */
+async function hostOf(node: Node): Promise<string> {
+  const commands = [
+    ["nft", "-a", "-s", "list", "ruleset"],
+    ["ip", "-d", "address"],
+    ["ip", "-4", "route", "show", "table", "all"],
+    ["ip", "-6", "route", "show", "table", "all"],
+    ["ip", "rule"],
+    ["wg", "show", "all", "dump"],
+    ["find", "/run", "/etc/cni", "/etc/wigglenet", node.folder, "-printf", "%p %y %l %m %s\n"],
+    ["sysctl", "-a", "--pattern", "^net\\."],
+  ];
+  const outputs = await Promise.all(commands.map((argv) => node.attempt(argv)));
+  const lines = outputs.flatMap(({ stdout }) => stdout.split("\n"));
+  // Counters, timers, sizes of folders.
+  return lines.map((line) => line.replace(/ valid_lft.*| d {2}\d+ \d+$|conntrack_count.*/, "")).join("\n");
+}
+
+/** Things of others that look a little like ours. */
+async function furnish(node: Node): Promise<void> {
+  await node.ip([
+    "link add wigglenet0 type veth peer name other",
+    "tuntap add dev tun0 mode tun",
+    "link set wigglenet0 up",
+    "address add 192.0.2.1/24 dev wigglenet0",
+    "route add 10.244.0.0/16 via 10.9.1.254",
+    "route add unreachable 10.245.0.0/16 metric 32760",
+    "route add 198.51.100.0/24 via 10.9.1.254 proto 145",
+  ]);
+  const stdin = "add table inet wigglenet2\nadd set inet wigglenet2 pod-cidrs-v4 { type ipv4_addr; }\n" +
+    "add table ip wigglenet\nadd chain ip wigglenet forward\n";
+  await node.run(["nft", "-f", "-"], { stdin });
+  await Deno.writeTextFile(`${node.folder}/cni/05-other.conflist`, "{}");
+}
+
+Deno.test("cleanup leaves the host as it was, byte for byte, and refuses while an agent runs", async () => {
+  await using node = await freshNode();
+  await furnish(node);
+  const before = await hostOf(node);
+  await started(node);
+  const refused = await node.runAgent({ verb: "cleanup" });
+  assert.equal(refused.code, 1);
+  assert.match(refused.stderr, /an agent runs/);
+  await node.agent!.kill("SIGKILL");
+  const { code, stdout, stderr } = await node.runAgent({ verb: "cleanup" });
+  assert.deepEqual([code, stderr], [0, ""]);
+  assert.match(stdout, /^- interface wigglenet$/m);
+  assert.equal(differences(before, await hostOf(node)), "");
+  const again = await node.runAgent({ verb: "cleanup" });
+  assert.deepEqual([again.code, again.stdout.trim()], [0, "nothing of ours is here"]);
+});
+
+Deno.test("cleanup --purge takes the key along, and what a killed agent left unfinished", async () => {
+  await using node = await freshNode();
+  await Deno.remove(`${node.folder}/private.key`);
+  const before = await hostOf(node);
+  await started(node);
+  await node.agent!.kill("SIGKILL");
+  await node.run(["touch", "/run/wigglenet/input-4711-3"]);
+  await node.run(["nft", "add", "table", "inet", "wigglenet-reference", "{ flags dormant; }"]);
+  const { code, stderr } = await node.runAgent({ verb: "cleanup", args: ["--purge"] });
+  assert.deepEqual([code, stderr], [0, ""]);
+  assert.equal(differences(before, await hostOf(node)), "");
+});
