@@ -25,7 +25,32 @@ const READ_AFTER: Readonly<Record<Part, readonly Stale[]>> = {
   routes: ["network"],
   cni: ["cni"],
 };
+/** What cannot be told while something is unread. */
+const BLIND: Readonly<Record<Stale, readonly Part[]>> = {
+  table: ["table"],
+  network: ["link", "wireguard", "routes"],
+  wireguard: ["link", "wireguard"],
+  cni: ["cni"],
+};
 const MAX_PENDING_LINES = 1_000;
+const NOTHING: ObservedState = {
+  link: undefined,
+  wireguard: undefined,
+  userspacePids: [],
+  routes: { 4: new Set(), 6: new Set() },
+  table: undefined,
+  reference: undefined,
+  cni: { text: undefined, linkTarget: undefined },
+};
+
+/** What came of reading. */
+export interface Reading {
+  readonly observed: ObservedState;
+  /** Parts of which nobody knows what they are now: their steps must not be taken. */
+  readonly blind: ReadonlySet<Part>;
+  /** What was read, with the error where it could not be. */
+  readonly tried: ReadonlyMap<Stale, Error | undefined>;
+}
 
 /** The observed state, and which parts of it must be read again before it is used. */
 export class HostState {
@@ -62,34 +87,51 @@ export class HostState {
     return this.#stale.size > 0;
   }
 
-  /** Reads what is out of date. Throws what the first failing read throws; the parts stay out of date then. */
-  async read(desired: DesiredState): Promise<ObservedState> {
-    const last = this.#observed;
-    const stale = new Set(last === undefined ? EVERYTHING : this.#stale);
+  /**
+   * Reads what is out of date. What cannot be read stays out of date, and costs the rest nothing.
+   * @param held what failed before and is not tried yet
+   */
+  async read(desired: DesiredState, held: ReadonlySet<Stale>): Promise<Reading> {
+    const last = this.#observed ?? NOTHING;
+    const due = EVERYTHING.filter((part) => this.#stale.has(part) && !held.has(part));
     // What is doubted while it is being read is read once more.
-    this.#stale.clear();
+    for (const part of due) this.#stale.delete(part);
+    const tried = new Map<Stale, Error | undefined>(due.map((part) => [part, undefined]));
+    const attempt = async <T>(part: Stale, look: () => Promise<T>): Promise<T | undefined> => {
+      try {
+        return await look();
+      } catch (error) {
+        tried.set(part, error as Error);
+        this.doubt(part);
+      }
+    };
+    const ifDue = <T>(part: Stale, look: () => Promise<T>) =>
+      due.includes(part) ? attempt(part, look) : undefined;
     const name = desired.interfaceName;
-    try {
-      const [table, reference, network, tunnel, cni] = await Promise.all([
-        stale.has("table") ? observeTable() : last!.table,
-        observeReference(desired.table),
-        stale.has("network") ? observeNetwork(name) : last!,
-        !stale.has("wireguard")
-          ? last!
-          : desired.link === undefined
-          ? observeServers(name)
-          : observeWireguard(name, last?.wireguard),
-        stale.has("cni") ? observeCni(desired.cniPath) : last!.cni,
-      ]);
-      // Nobody serves it any more: it may have another name now, which no event has told us.
-      const isLost = tunnel.wireguard === undefined && last?.wireguard !== undefined && !stale.has("network");
-      const { link, routes } = isLost ? await observeNetwork(name) : network;
-      // And who answers in the name of an interface that is not there serves one of another name.
-      const { wireguard, userspacePids } = link === undefined ? await observeServers(name) : tunnel;
-      return this.#observed = { link, routes, wireguard, userspacePids, table, reference, cni };
-    } catch (error) {
-      this.doubt(...stale);
-      throw error;
+    const [table, reference, network, tunnel, cni] = await Promise.all([
+      ifDue("table", async () => ({ table: await observeTable() })),
+      held.has("table") ? undefined : attempt("table", () => observeReference(desired.table)),
+      ifDue("network", () => observeNetwork(name)),
+      ifDue(
+        "wireguard",
+        () => desired.link === undefined ? observeServers(name) : observeWireguard(name, last.wireguard),
+      ),
+      ifDue("cni", async () => ({ cni: await observeCni(desired.cniPath) })),
+    ]);
+    this.#observed = { ...last, ...table, ...network, ...tunnel, ...cni, ...(reference && { reference }) };
+    await attempt("network", () => this.#seekRenamed(name, last));
+    const unread = EVERYTHING.filter((part) =>
+      tried.get(part) !== undefined || held.has(part) && this.#stale.has(part)
+    );
+    return { observed: this.#observed, blind: new Set(unread.flatMap((part) => BLIND[part])), tried };
+  }
+
+  /** An interface that nobody serves may have another name now, which no event has told us; who serves it must end. */
+  async #seekRenamed(name: string, last: ObservedState): Promise<void> {
+    const isLost = this.#observed!.wireguard === undefined && last.wireguard !== undefined;
+    if (isLost) this.#observed = { ...this.#observed!, ...await observeNetwork(name) };
+    if (this.#observed!.link === undefined) {
+      this.#observed = { ...this.#observed!, ...await observeServers(name) };
     }
   }
 

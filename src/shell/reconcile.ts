@@ -9,18 +9,18 @@ import type { ParsedNode } from "../core/nodes/node.ts";
 import type { ObservedState } from "../core/observed/observed_state.ts";
 import { describeChange } from "../core/plan/describe.ts";
 import { diff } from "../core/plan/diff.ts";
-import { isInSync, type Plan } from "../core/plan/plan.ts";
+import { isInSync, type Plan, type Step } from "../core/plan/plan.ts";
 import type { Settings } from "../core/settings/settings.ts";
 import { apply, type Outcome } from "./apply.ts";
-import { Backoff } from "./backoff.ts";
+import { Backoff, type Trouble } from "./backoff.ts";
 import { HostState, type Stale } from "./host_state.ts";
 import type { Log } from "./log.ts";
 import { factsText, type FixedFacts, readFacts } from "./read_facts.ts";
 import type { NodeSource } from "./sources/node_source.ts";
+import { tellBlocked, tellChanges, tellDesired } from "./tell.ts";
 
 const NO_ROUTES: readonly Route[] = [];
 const MIN_APPLY_INTERVAL_MS = 100;
-const SHOWN_CHANGES = 20;
 
 /** What the loop needs. */
 export interface ReconcilerOptions {
@@ -139,7 +139,7 @@ export class Reconciler {
       if (this.#isStopped) return;
       this.#isAwake = false;
       const startMs = performance.now();
-      const hasApplied = await this.#pass().catch((error) => this.#readFailed(error));
+      const hasApplied = await this.#tryPass();
       if (hasApplied) notBeforeMs = startMs + MIN_APPLY_INTERVAL_MS;
     }
   }
@@ -148,35 +148,44 @@ export class Reconciler {
   async #awake(): Promise<void> {
     if (this.#isAwake) return;
     const retryMs = this.#backoff.nextRetryMs();
-    const timer = retryMs === undefined ? undefined : setTimeout(() => this.audit(), Math.max(0, retryMs));
+    const timer = retryMs === undefined ? undefined : setTimeout(() => this.wake(), Math.max(0, retryMs));
     await new Promise<void>((resolve) => this.#wakeUp = resolve);
     clearTimeout(timer);
   }
 
-  #readFailed(error: unknown): boolean {
+  #failed(what: Trouble, error: unknown, text = `cannot go on with ${what}`): false {
     const message = error instanceof Error ? error.message : String(error);
-    const retryMs = this.#backoff.failed("reading", message);
-    this.#options.log.error(`cannot read the host: ${message}`, { retryInMs: Math.round(retryMs) });
+    const retryMs = this.#backoff.failed(what, message);
+    this.#options.log.error(`${text}: ${message}`, { retryInMs: Math.round(retryMs) });
     return false;
+  }
+
+  async #tryPass(): Promise<boolean> {
+    if (this.#backoff.begin()) this.audit();
+    if (this.#backoff.isHeld("all")) return false;
+    try {
+      const hasApplied = await this.#pass();
+      this.#backoff.succeeded("all");
+      return hasApplied;
+    } catch (error) {
+      return this.#failed("all", error);
+    }
   }
 
   /** One pass; true when it changed the host. */
   async #pass(): Promise<boolean> {
-    if (this.#backoff.isHeld("reading")) return false;
     const isNews = await this.#think();
     const isDoubtful = this.#host.isDoubtful();
     if (this.#desired === undefined || (!isNews && !isDoubtful && this.#isSettled)) return false;
-    const observed = await this.#host.read(this.#desired);
-    this.#backoff.succeeded("reading");
+    const { observed, blind, tried } = await this.#host.read(this.#desired, this.#backoff.heldReadings());
+    for (const [part, error] of tried) this.#noteReading(part, error);
     const plan = diff(this.#desired, observed, Date.now() / 1000);
     this.#plan = plan;
-    for (const { what, why, next, isBlocking } of plan.waiting) {
-      if (isBlocking) this.#options.log.error(`waiting: ${what}: ${why}; ${next}`);
-    }
+    tellBlocked(this.#options.log, plan);
     this.#isSettled = true;
     this.#backoff.keepOnly(new Set(plan.steps.map(({ part }) => part)));
     if (plan.steps.length === 0) return false;
-    const outcomes = await apply(plan, this.#backoff.heldParts());
+    const outcomes = await apply(plan, new Set([...this.#backoff.heldParts(), ...blind]));
     if (outcomes.length === 0) return false;
     this.#settle(outcomes, isNews ? "nodes" : "drift");
     return true;
@@ -190,29 +199,23 @@ export class Reconciler {
     if (this.#nodes === undefined) return false;
     if (this.#facts === undefined || this.#areFactsStale) {
       this.#areFactsStale = false;
-      const facts = await readFacts(settings, fixed);
+      const facts = await readFacts(settings, fixed).catch((error) => this.#noteReading("facts", error));
+      if (facts !== undefined) this.#noteReading("facts", undefined);
+      else if (this.#facts === undefined) return false;
       // Equal facts keep their identity: what is derived from them is kept too.
-      if (factsText(facts) !== (this.#facts && factsText(this.#facts))) this.#facts = facts;
+      if (facts && factsText(facts) !== (this.#facts && factsText(this.#facts))) this.#facts = facts;
     }
     if (this.#nodes === last.nodes && this.#facts === last.facts) return false;
     const desired = desire(settings, this.#nodes, this.#facts!);
     this.#desired = desired && this.#isPartial ? { ...desired, isPartial: true } : desired;
-    this.#tell();
+    tellDesired(this.#options.log, this.#desired);
     return true;
   }
 
-  /** What is refused and what is waited for, when it may have changed; the log leaves out what it said a minute ago. */
-  #tell(): void {
-    const { rejected = [], waiting = [] } = this.#desired ?? {};
-    const { log } = this.#options;
-    for (const { node, claim, reason } of rejected.slice(0, SHOWN_CHANGES)) {
-      log.warn(`rejected: ${node}: ${claim}: ${reason}`);
-    }
-    for (const { what, why, next } of waiting.slice(0, SHOWN_CHANGES)) {
-      log.info(`waiting: ${what}: ${why}; ${next}`);
-    }
-    const left = Math.max(0, rejected.length - SHOWN_CHANGES) + Math.max(0, waiting.length - SHOWN_CHANGES);
-    if (left > 0) log.warn(`and ${left} more that wigglenet status lists`);
+  /** What cannot be read is left as it was known, and tried again later. */
+  #noteReading(part: Stale | "facts", error: Error | undefined): undefined {
+    if (error === undefined) this.#backoff.succeeded(`reading ${part}`);
+    else this.#failed(`reading ${part}`, error, `cannot read the host's ${part}`);
   }
 
   /** A source that lost all Nodes, or ours, or was never complete, changes nothing. */
@@ -252,31 +255,22 @@ export class Reconciler {
         this.#appliedSteps++;
         this.#backoff.succeeded(step.part);
         this.#host.confirmed(step);
-        this.#report(step, cause);
+        tellChanges(this.#options.log, step, cause);
+        if (cause === "drift") this.#countDrift(step);
         continue;
       }
-      const retryMs = this.#backoff.failed(step.part, error.message);
       this.#host.failed(step);
       const [first] = step.changes;
       const what = first === undefined ? step.part : describeChange(first);
-      this.#options.log.error(`cannot apply: ${what}: ${error.message}`, { retryInMs: Math.round(retryMs) });
+      this.#failed(step.part, error, `cannot apply: ${what}`);
     }
     // One more pass sees whether that was all.
     this.#isSettled = false;
     this.wake();
   }
 
-  #report({ changes }: Plan["steps"][number], cause: "nodes" | "drift"): void {
-    const { log } = this.#options;
-    for (const change of changes.slice(0, SHOWN_CHANGES)) log.info(describeChange(change), { cause });
-    if (changes.length > SHOWN_CHANGES) {
-      log.info(`and ${changes.length - SHOWN_CHANGES} changes like these`, { cause });
-    }
-    if (cause === "drift") {
-      for (const { kind } of changes) {
-        this.#drift[kind] = (this.#drift[kind] ?? 0) + 1;
-      }
-    }
+  #countDrift({ changes }: Step): void {
+    for (const { kind } of changes) this.#drift[kind] = (this.#drift[kind] ?? 0) + 1;
   }
 
   /** For `status`. */
@@ -285,7 +279,7 @@ export class Reconciler {
       desired: this.#desired,
       observed: this.#host.observed,
       waiting: [...this.#sourceWaiting, ...this.#plan?.waiting ?? []],
-      isInSync: this.#plan !== undefined && isInSync(this.#plan),
+      isInSync: this.#plan !== undefined && isInSync(this.#plan) && !this.#backoff.isFailing,
       appliedSteps: this.#appliedSteps,
       lastApplyMs: this.#lastApplyMs,
       drift: this.#drift,
