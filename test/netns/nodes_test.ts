@@ -114,6 +114,17 @@ Deno.test("a half-written manifest keeps its last content and is named; whole, i
   await becomes(n1, before);
 });
 
+Deno.test("the underlay's MTU changes: tunnel and new pods follow within three seconds", async () => {
+  const before = await readState(n1);
+  await n1.ip(["link set eth0 mtu 1400"]);
+  await until("n1 to follow", async () => {
+    const state = await readState(n1, ["link", "cni"]);
+    return state.includes('"mtu": 1320,') && state.includes('\\"mtu\\": 1320,');
+  }, { deadlineMs: 3_000, seen: () => readState(n1, ["link", "cni"]) });
+  await n1.ip(["link set eth0 mtu 1500"]);
+  await becomes(n1, before);
+});
+
 Deno.test("one broken Node costs the others nothing", async () => {
   const before = await readState(n1);
   const broken = manifestOf(9);

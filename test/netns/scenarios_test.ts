@@ -106,3 +106,52 @@ Deno.test("a random walk between clusters ends at every step as if from clean", 
   await inSync(node, SCENARIOS[walk.at(-1)!]!);
   assert.equal(await readState(node), await cleanState(walk.at(-1)!));
 });
+
+/** What an agent of another make may have left under the same names: other rules, other sets, no route protocol. */
+const PREDECESSOR = `
+table inet wigglenet {
+	comment "somebody else's"
+	set pod-cidrs-v4 { type ipv4_addr; flags interval; comment "theirs"; elements = { 10.244.0.0/14 }; }
+	set blocked { type ipv4_addr; elements = { 192.0.2.1 }; }
+	chain firewall {
+		type filter hook forward priority filter; policy drop;
+		ip saddr @blocked drop
+	}
+	chain nat {
+		type nat hook postrouting priority srcnat; policy accept;
+		ip daddr != @pod-cidrs-v4 masquerade
+	}
+}`;
+
+Deno.test("a node that another agent ran is taken over as if from clean", async () => {
+  const { lab, node } = await freshLab();
+  await using _ = lab;
+  await node.run(["nft", "-f", "-"], { stdin: PREDECESSOR });
+  await node.ip(["tuntap add dev wigglenet mode tun", "link set wigglenet mtu 1380 up"]);
+  const server = node.start(["wireguard-go", "-f", "wigglenet"]);
+  await until("it to serve", async () => (await node.attempt(["wg", "show", "wigglenet"])).code === 0, {
+    seen: () => server.tail(),
+  });
+  const peer = "aW5zdGVhZCBvZiBhIHJlYWwga2V5IG9mIG5vZGUgMzM=";
+  await node.run([
+    "wg",
+    "set",
+    "wigglenet",
+    "listen-port",
+    "4711",
+    "peer",
+    peer,
+    "allowed-ips",
+    "10.0.0.0/8",
+  ]);
+  await node.ip(["address add 10.244.1.1/24 dev wigglenet", "route replace 10.244.2.0/23 dev wigglenet"]);
+  await Deno.writeTextFile(node.conflistPath, "{}");
+  const scenario = SCENARIOS["dual stack"]!;
+  const wanted = await cleanState("dual stack");
+  await enter(lab, node, scenario);
+  await until("it to look as from clean", async () => await readState(node) === wanted, {
+    seen: async () => `${differences(wanted, await readState(node))}\n${node.agent?.tail()}`,
+  });
+  await inSync(node, scenario);
+  assert.ok(server.isRunning, "the process that served the interface is adopted");
+});

@@ -217,3 +217,10 @@ Deno.test("A Node of which nothing changed keeps its settled value, so that what
   assert.deepEqual(settleClaims([older, a], true).nodes[1]?.podCidrs, []);
   assert.deepEqual(settleClaims([a], true).nodes[0]?.podCidrs, first.nodes[0]?.podCidrs);
 });
+
+Deno.test("A Node has its key again when the older one with the same key is gone", () => {
+  const parse = (words: NodeWords) => parseNode(nodeJson(words), "nodes").node as Node;
+  const [a, b] = [parse(A), parse({ ...B, key: A.key })];
+  const keyOfB = (nodes: Node[]) => settleClaims(nodes, true).nodes.find(({ node }) => node === b)?.publicKey;
+  assert.deepEqual([keyOfB([b]), keyOfB([a, b]), keyOfB([b])], [A.key, undefined, A.key]);
+});
