@@ -4,7 +4,7 @@ import type { DesiredState } from "../src/core/desired/desired_state.ts";
 import type { ObservedPeer, ObservedState } from "../src/core/observed/observed_state.ts";
 import { LINK_KIND } from "../src/core/plan/diff_link.ts";
 import { cniTarget } from "../src/core/plan/diff.ts";
-import { renderCni, routeText } from "../src/core/render/render_network.ts";
+import { renderCni } from "../src/core/render/render_network.ts";
 import { renderStructure } from "../src/core/render/render_table.ts";
 
 /** A host on which the agent has never run. */
@@ -20,13 +20,11 @@ export const EMPTY_HOST: ObservedState = {
 
 /** A host in sync. */
 export function hostOf(desired: DesiredState): ObservedState {
-  const { link, table, cni, interfaceName } = desired;
+  const { link, table, cni } = desired;
   const structure = renderStructure(table);
   const sets = Object.entries(table.sets).map(([name, members]) => [name, new Set(members)] as const);
   const routes = (family: 4 | 6) =>
-    new Set(
-      desired.routes.filter((route) => route.family === family).map((r) => routeText(r, interfaceName)),
-    );
+    new Set(desired.routes.filter((route) => route.family === family).map(({ text }) => text));
   return {
     link: link && {
       kind: LINK_KIND[link.implementation],

@@ -2,7 +2,7 @@
 
 import { LINK_KIND } from "../core/plan/diff_link.ts";
 import { cniTarget } from "../core/plan/diff.ts";
-import { ROUTE_PROTOCOL } from "../core/render/render_network.ts";
+import { ROUTE_PROTOCOL } from "../core/desired/desired_state.ts";
 import { REFERENCE_TABLE, TABLE } from "../core/render/render_table.ts";
 import type { Settings } from "../core/settings/settings.ts";
 import { run } from "./command.ts";

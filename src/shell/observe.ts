@@ -9,7 +9,7 @@ import type {
 } from "../core/observed/observed_state.ts";
 import { parseLink, parseRoutes, parseWireguard } from "../core/observed/parse_network.ts";
 import { parsePieces, parseTable } from "../core/observed/parse_table.ts";
-import { ROUTE_PROTOCOL } from "../core/render/render_network.ts";
+import { ROUTE_PROTOCOL } from "../core/desired/desired_state.ts";
 import { REFERENCE_TABLE, renderReference, TABLE } from "../core/render/render_table.ts";
 import { CommandError, run } from "./command.ts";
 import { readLink, readText, withInput } from "./files.ts";

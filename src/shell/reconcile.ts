@@ -2,8 +2,7 @@
 // What wakes it is in watch_host.ts; what it wants and does is decided in core.
 
 import { desire } from "../core/desired/desire.ts";
-import type { DesiredState, Route, Waiting } from "../core/desired/desired_state.ts";
-import type { NetworkConcern } from "../core/observed/monitor_lines.ts";
+import type { DesiredState, Waiting } from "../core/desired/desired_state.ts";
 import type { HostFacts } from "../core/desired/host_facts.ts";
 import type { ParsedNode } from "../core/nodes/node.ts";
 import type { ObservedState } from "../core/observed/observed_state.ts";
@@ -19,7 +18,6 @@ import { factsText, type FixedFacts, readFacts } from "./read_facts.ts";
 import type { NodeSource } from "./sources/node_source.ts";
 import { tellBlocked, tellChanges, tellDesired } from "./tell.ts";
 
-const NO_ROUTES: readonly Route[] = [];
 const MIN_APPLY_INTERVAL_MS = 100;
 
 /** What the loop needs. */
@@ -53,11 +51,6 @@ export class Reconciler {
   #facts: HostFacts | undefined;
   #desired: DesiredState | undefined;
   #areFactsStale = true;
-  #concern: NetworkConcern & { routes: readonly Route[] } = {
-    routes: [],
-    interfaceName: "",
-    destinations: new Set(),
-  };
   #isPartial = false;
   #isSettled = false;
   #hasSourceChanged = false;
@@ -76,16 +69,6 @@ export class Reconciler {
   /** Number of peers: what the pace of polling depends on. */
   get peerCount(): number {
     return this.#desired?.peers.length ?? 0;
-  }
-
-  /** What of the network is ours; the same value until other routes are wanted. */
-  get networkConcern(): NetworkConcern {
-    const routes = this.#desired?.routes ?? NO_ROUTES;
-    if (this.#concern.routes !== routes) {
-      const destinations = new Set(routes.map(({ destination }) => destination.replace(/\/(32|128)$/, "")));
-      this.#concern = { routes, interfaceName: this.#options.settings.interfaceName, destinations };
-    }
-    return this.#concern;
   }
 
   /** The source has news. */
@@ -271,6 +254,11 @@ export class Reconciler {
 
   #countDrift({ changes }: Step): void {
     for (const { kind } of changes) this.#drift[kind] = (this.#drift[kind] ?? 0) + 1;
+  }
+
+  /** What the host had when it was last looked at; undefined before. */
+  get observed(): ObservedState | undefined {
+    return this.#host.observed;
   }
 
   /** For `status`. */

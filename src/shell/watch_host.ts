@@ -1,12 +1,14 @@
 // What wakes the loop: monitors of the kernel, file watches, polls where there are no events, audits for all the rest.
 
 import { concernsNetwork, concernsTable } from "../core/observed/monitor_lines.ts";
+import type { ObservedState } from "../core/observed/observed_state.ts";
 import { type Settings, usesTunnel } from "../core/settings/settings.ts";
 import { follow, type Follower, type Run } from "./command.ts";
 import type { Log } from "./log.ts";
 import { observeCni } from "./observe.ts";
 import type { Reconciler } from "./reconcile.ts";
 
+const NO_ROUTES: ObservedState["routes"] = { 4: new Set(), 6: new Set() };
 const AUDIT_MS = 30_000;
 const CANARY_MS = 2_000;
 const POLL_MS = 1_000;
@@ -30,7 +32,8 @@ export class HostWatch {
       if (concernsTable(line)) reconciler.heard("table", line);
     });
     this.#supervise({ program: "ip", args: ["-o", "monitor", "link", "address", "route"] }, (line) => {
-      if (concernsNetwork(line, reconciler.networkConcern)) reconciler.heard("network", line);
+      const { routes } = reconciler.observed ?? { routes: NO_ROUTES };
+      if (concernsNetwork(line, settings.interfaceName, routes)) reconciler.heard("network", line);
       else if (/^(Deleted )?\d+: /.test(line)) {
         this.#once(
           "facts",
@@ -112,7 +115,7 @@ export class HostWatch {
    * it, or when a link leads elsewhere.
    */
   async #lookAtCni(): Promise<void> {
-    const { cni } = this.reconciler.progress().observed ?? {};
+    const { cni } = this.reconciler.observed ?? {};
     const { text, linkTarget } = await observeCni(this.settings.cniConfigPath);
     if (text !== cni?.text || linkTarget !== cni?.linkTarget) this.reconciler.doubt("cni");
   }

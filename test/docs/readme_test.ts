@@ -7,7 +7,7 @@ import { ANNOTATION } from "../../src/core/nodes/node.ts";
 import type { Change } from "../../src/core/plan/plan.ts";
 import type { Status } from "../../src/core/plan/status.ts";
 import { renderAll } from "../../src/core/render/render_all.ts";
-import { ROUTE_PROTOCOL } from "../../src/core/render/render_network.ts";
+import { ROUTE_PROTOCOL } from "../../src/core/desired/desired_state.ts";
 import { REFERENCE_TABLE, TABLE } from "../../src/core/render/render_table.ts";
 import { desireOf, ordinaryNode } from "../cluster.ts";
 

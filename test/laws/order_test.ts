@@ -9,10 +9,11 @@ import { parseEndpoint } from "../../src/core/net/endpoint.ts";
 import { parsePublicKey } from "../../src/core/net/keys.ts";
 import { parsePrefix } from "../../src/core/net/prefix.ts";
 import { parseNodeName } from "../../src/core/nodes/parse_node.ts";
+import { settleAll, settleClaims } from "../../src/core/nodes/settle_claims.ts";
 import { describe } from "../../src/core/plan/describe.ts";
 import { diff } from "../../src/core/plan/diff.ts";
 import { renderAll } from "../../src/core/render/render_all.ts";
-import { nodeJson } from "../cluster.ts";
+import { nodeJson, ordinaryNode } from "../cluster.ts";
 import { EMPTY_HOST } from "../host_state.ts";
 import { environments, objects, parseAll, wanted } from "./clusters.ts";
 
@@ -30,6 +31,25 @@ Deno.test("Shuffled Nodes give the same bytes: all that is rendered, and the pla
       assert.deepEqual(again!.steps, plan!.steps);
     }),
     { numRuns: 500 },
+  );
+});
+
+Deno.test("Claims are settled alike whether or not the last settlement is remembered", () => {
+  const nodesOf = (all: unknown[]) => parseAll(all).flatMap(({ node }) => node ?? []);
+  const comings = fc.array(fc.nat({ max: 30 }), { minLength: 1, maxLength: 6 });
+  fc.assert(
+    fc.property(objects, comings, fc.boolean(), (all, steps, keysNeeded) => {
+      const disputed = nodesOf(all);
+      const calm = nodesOf(Array.from({ length: 30 }, (_, i) => nodeJson(ordinaryNode(i + 20))));
+      const cluster = new Set(calm.slice(0, 10));
+      for (const step of steps) {
+        const node = [...disputed, ...calm][step % (disputed.length + calm.length)]!;
+        if (!cluster.delete(node)) cluster.add(node);
+        const { nodes, podCidrs, rejected } = settleClaims([...cluster], keysNeeded);
+        assert.deepEqual({ nodes, podCidrs, rejected }, settleAll([...cluster], keysNeeded));
+      }
+    }),
+    { numRuns: 300 },
   );
 });
 

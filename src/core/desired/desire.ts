@@ -11,11 +11,13 @@ import {
   withoutNested,
 } from "../net/prefix.ts";
 import { ANNOTATION, type Claim, type Node, type ParsedNode, type Rejected } from "../nodes/node.ts";
-import { settleClaims, type SettledNode, type Settlement } from "../nodes/settle_claims.ts";
+import { settleClaims, type Settlement } from "../nodes/settle_claims.ts";
+import type { SettledNode } from "../nodes/settled_node.ts";
 import { familySettings, type Settings, usesTunnel } from "../settings/settings.ts";
 import type { DesiredLink, DesiredState, DesiredTable, Peer, Waiting } from "./desired_state.ts";
 import { desireRoutes } from "./desire_routes.ts";
 import type { HostFacts } from "./host_facts.ts";
+import { KeptMap } from "./kept_map.ts";
 
 /** Outer IPv6 (40), UDP (8) and WireGuard (32) headers: right for both families. */
 export const TUNNEL_OVERHEAD_BYTES = 80;
@@ -46,14 +48,21 @@ export function desire(
   if (own === undefined) return undefined;
   const others = settlement.nodes.filter((settled) => settled !== own);
   const isTwin = ({ publicKey }: SettledNode) => publicKey !== undefined && publicKey === facts.publicKey;
-  const peers = usesTunnel(settings) ? peersOf(settings, others.filter((settled) => !isTwin(settled))) : [];
-  if (usesTunnel(settings)) refused.push(...keyless(others), ...others.filter(isTwin).map(twin));
-  const link = usesTunnel(settings) ? linkOf(settings, own, facts) : undefined;
+  const hasTunnel = usesTunnel(settings);
+  const prospects = hasTunnel
+    ? PROSPECTS.map(
+      others.filter((settled) => !isTwin(settled)),
+      settings,
+      (settled) => prospectOf(settings, settled),
+    )
+    : [];
+  if (hasTunnel) refused.push(...keyless(others), ...others.filter(isTwin).map(twin));
+  const link = hasTunnel ? linkOf(settings, own, facts) : undefined;
   return {
     node: own.node.name,
     interfaceName: settings.interfaceName,
     link,
-    peers,
+    peers: prospects.flatMap(({ peer }) => peer ?? []),
     routes: desireRoutes(settings, own, settlement),
     table: tableOf(settings, own, settlement),
     cniPath: settings.cniConfigPath,
@@ -64,7 +73,10 @@ export function desire(
       ),
     },
     rejected: [...refused, ...settlement.rejected].sort(byNode),
-    waiting: waitingOf(settings, { own, others, facts }),
+    waiting: [
+      ...waitingOf(settings, { own, facts }),
+      ...prospects.flatMap(({ waiting }) => waiting ?? []),
+    ],
   };
 }
 
@@ -141,29 +153,34 @@ function linkOf(settings: Settings, own: SettledNode, facts: HostFacts): Desired
   };
 }
 
-const PEERS = new WeakMap<SettledNode, { settings: Settings; peer: Peer | undefined }>();
-
-function peersOf(settings: Settings, others: readonly SettledNode[]): Peer[] {
-  const peers: Peer[] = [];
-  for (const settled of others) {
-    let known = PEERS.get(settled);
-    if (known?.settings !== settings) {
-      PEERS.set(settled, known = { settings, peer: peerOf(settings, settled) });
-    }
-    if (known.peer !== undefined) peers.push(known.peer);
-  }
-  return peers.sort((a, b) => a.publicKey < b.publicKey ? -1 : 1);
+/** A Node as a peer, and what keeps it from being one. */
+interface Prospect {
+  readonly peer?: Peer;
+  readonly waiting?: Waiting;
 }
 
-function peerOf(settings: Settings, { node, publicKey, podCidrs, addresses }: SettledNode): Peer | undefined {
-  if (publicKey === undefined || podCidrs.length === 0) return undefined;
-  const allowed = withoutNested([...podCidrs, ...addresses.map(hostPrefix)]);
+const PROSPECTS = new KeptMap<SettledNode, Prospect>();
+
+function prospectOf(settings: Settings, { node, publicKey, podCidrs, addresses }: SettledNode): Prospect {
+  if (publicKey === undefined) return {};
+  const waitingFor = (why: string): Waiting => ({
+    what: `peer ${node.name}`,
+    why,
+    next: `look at Node ${node.name}`,
+  });
+  if (podCidrs.length === 0) return { waiting: waitingFor("no pod CIDR") };
   const endpoint = endpointAddress(settings, addresses);
-  return {
+  const allowed = withoutNested([...podCidrs, ...addresses.map(hostPrefix)]);
+  const peer: Peer = {
     node: node.name,
     publicKey,
     endpoint: endpoint && endpointOf(endpoint, settings.port).text,
     allowedIps: allowed.map((prefix) => prefix.text).join(","),
+  };
+  if (endpoint !== undefined) return { peer };
+  return {
+    peer,
+    waiting: waitingFor(`no address for WG_IP_FAMILY=${settings.endpointFamily}: it must speak first`),
   };
 }
 
@@ -174,6 +191,9 @@ function endpointAddress(settings: Settings, addresses: readonly Address[]): Add
     wanted === "dualstack" || wanted === `ipv${family}`
   );
 }
+
+const POD_TEXTS = { 4: new KeptMap<Prefix, string>(), 6: new KeptMap<Prefix, string>() };
+const textOf = ({ text }: Prefix) => text;
 
 /** FIREWALL_ONLY and native families have no guard: their pods' packets belong to whoever routes them. */
 function tableOf(settings: Settings, own: SettledNode, { podCidrs }: Settlement): DesiredTable {
@@ -190,8 +210,9 @@ function tableOf(settings: Settings, own: SettledNode, { podCidrs }: Settlement)
   }
   const pods = withoutNested([...podCidrs.map(({ prefix }) => prefix), ...settings.clusterPodCidrs]);
   const local = withoutNested(own.podCidrs);
-  const texts = (prefixes: readonly Prefix[], family: Family) =>
-    prefixes.filter((p) => p.family === family).map((p) => p.text);
+  const ofFamily = (prefixes: readonly Prefix[], family: Family) =>
+    prefixes.filter((p) => p.family === family);
+  const podTexts = (family: Family) => POD_TEXTS[family].map(ofFamily(pods, family), "", textOf);
   return {
     templates,
     defines: {
@@ -200,10 +221,10 @@ function tableOf(settings: Settings, own: SettledNode, { podCidrs }: Settlement)
       spare_ports: settings.port < 61000 ? "61000-65535" : "50000-60999",
     },
     sets: {
-      "pod-cidrs-v4": texts(pods, 4),
-      "pod-cidrs-v6": texts(pods, 6),
-      "local-pod-cidrs-v4": texts(local, 4),
-      "local-pod-cidrs-v6": texts(local, 6),
+      "pod-cidrs-v4": podTexts(4),
+      "pod-cidrs-v6": podTexts(6),
+      "local-pod-cidrs-v4": ofFamily(local, 4).map(textOf),
+      "local-pod-cidrs-v6": ofFamily(local, 6).map(textOf),
     },
   };
 }
@@ -230,11 +251,10 @@ function unpublished(own: Node): Waiting[] {
 
 interface Circumstances {
   readonly own: SettledNode;
-  readonly others: readonly SettledNode[];
   readonly facts: HostFacts;
 }
 
-function waitingOf(settings: Settings, { own, others, facts }: Circumstances): Waiting[] {
+function waitingOf(settings: Settings, { own, facts }: Circumstances): Waiting[] {
   const waiting: Waiting[] = [];
   const name = settings.nodeName;
   if (own.podCidrs.length === 0 && !settings.isFirewallOnly) {
@@ -254,16 +274,5 @@ function waitingOf(settings: Settings, { own, others, facts }: Circumstances): W
     });
   }
   waiting.push(...unpublished(own.node));
-  for (const { node, publicKey, podCidrs, addresses } of others) {
-    if (publicKey === undefined) continue;
-    const why = podCidrs.length === 0
-      ? "no pod CIDR"
-      : endpointAddress(settings, addresses) === undefined
-      ? `no address for WG_IP_FAMILY=${settings.endpointFamily}: it must speak first`
-      : undefined;
-    if (why !== undefined) {
-      waiting.push({ what: `peer ${node.name}`, why, next: `look at Node ${node.name}` });
-    }
-  }
   return waiting;
 }

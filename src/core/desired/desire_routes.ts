@@ -1,9 +1,11 @@
 // The routes of a node: into the tunnel for the pods of others, and unreachable ones behind them.
 
 import { type Prefix, summarise } from "../net/prefix.ts";
-import type { SettledNode, Settlement } from "../nodes/settle_claims.ts";
+import type { SettledNode } from "../nodes/settled_node.ts";
+import type { Settlement } from "../nodes/settle_claims.ts";
 import { familySettings, type Settings } from "../settings/settings.ts";
-import type { Route } from "./desired_state.ts";
+import { type Route, ROUTE_PROTOCOL, UNREACHABLE_METRIC } from "./desired_state.ts";
+import { KeptMap } from "./kept_map.ts";
 
 /**
  * Every guarded prefix has an unreachable route behind it: when the interface, its routes or a peer go, nothing
@@ -23,22 +25,27 @@ export function desireRoutes(settings: Settings, own: SettledNode, { nodes, podC
   const cluster = settings.isStrict
     ? settings.clusterPodCidrs.filter(({ family }) => isTunnelled[family])
     : [];
-  const routes = (type: Route["type"], prefixes: readonly Prefix[]) =>
-    summarise(prefixes).map((prefix) => routeTo(prefix, type));
   return [
-    ...routes("tunnel", remote.map(({ prefix }) => prefix)),
-    ...routes("unreachable", [...guarded.map(({ prefix }) => prefix), ...cluster]),
+    ...routesTo(remote.map(({ prefix }) => prefix), "tunnel", settings),
+    ...routesTo([...guarded.map(({ prefix }) => prefix), ...cluster], "unreachable", settings),
   ];
 }
 
-const ROUTES = { tunnel: new WeakMap<Prefix, Route>(), unreachable: new WeakMap<Prefix, Route>() };
+const keptRoutes = () => ({ 4: new KeptMap<Prefix, Route>(), 6: new KeptMap<Prefix, Route>() });
+const KEPT = { tunnel: keptRoutes(), unreachable: keptRoutes() };
 
-/** The same object each time: what is derived from it is kept too. */
-function routeTo(prefix: Prefix, type: Route["type"]): Route {
-  let known = ROUTES[type].get(prefix);
-  if (known === undefined) {
-    known = { family: prefix.family, destination: prefix.text, type };
-    ROUTES[type].set(prefix, known);
-  }
-  return known;
+function routesTo(prefixes: readonly Prefix[], type: Route["type"], { interfaceName }: Settings): Route[] {
+  const rest = type === "tunnel"
+    ? `dev ${interfaceName} proto ${ROUTE_PROTOCOL}`
+    : `proto ${ROUTE_PROTOCOL} metric ${UNREACHABLE_METRIC}`;
+  const start = type === "tunnel" ? "" : "unreachable ";
+  const all = summarise(prefixes);
+  return ([4, 6] as const).flatMap((family) =>
+    KEPT[type][family].map(all.filter((prefix) => prefix.family === family), rest, ({ text }) => ({
+      family,
+      destination: text,
+      type,
+      text: `${start}${text} ${rest}`,
+    }))
+  );
 }

@@ -52,6 +52,14 @@ Deno.test("Three dual-stack nodes: link, peers, routes, sets and CNI of the firs
   assert.deepEqual([desired.rejected, desired.waiting], [[], []]);
 });
 
+Deno.test("A route is one line for `ip route`, with our protocol number", () => {
+  const { routes } = desireOf(MESH, { WIGGLENET_IFACE_NAME: "wg0" });
+  assert.deepEqual([routes[0]?.text, routes.at(-1)?.text], [
+    "10.244.2.0/23 dev wg0 proto 146",
+    "unreachable fd00:10:244:2::/63 proto 146 metric 32760",
+  ]);
+});
+
 const GUARD = ["guard", "guard-v4", "guard-v6"];
 const MASQUERADE = ["masquerade-v4", "masquerade-v6"];
 const modes: readonly [

@@ -28,6 +28,11 @@ export interface Peer {
   readonly allowedIps: string;
 }
 
+/** Our route protocol number: what `ip route show proto 146` lists is ours, and `cleanup` finds it. */
+export const ROUTE_PROTOCOL = 146;
+/** Of unreachable routes: behind every other route of the prefix. */
+export const UNREACHABLE_METRIC = 32760;
+
 /** A route of ours, in the main table, with our protocol number. */
 export interface Route {
   readonly family: Family;
@@ -35,6 +40,8 @@ export interface Route {
   readonly destination: string;
   /** `unreachable` stands behind the pods' own routes: what has none leaves by no other. */
   readonly type: "tunnel" | "unreachable";
+  /** As `ip route` takes it and this project compares it. */
+  readonly text: string;
 }
 
 /** Names of the nft sets. */
@@ -79,7 +86,7 @@ export interface DesiredState {
   /** Also when no tunnel is wanted: then what is left of one goes. */
   readonly interfaceName: string;
   readonly link: DesiredLink | undefined;
-  /** Sorted by public key. */
+  /** In the order of the Nodes' names. */
   readonly peers: readonly Peer[];
   /** Tunnel routes, then unreachable ones; each IPv4 before IPv6, by destination. */
   readonly routes: readonly Route[];

@@ -8,12 +8,16 @@ import { quote, Refusal, refused } from "./refusal.ts";
 export interface Prefix {
   readonly family: Family;
   readonly value: bigint;
+  /** The number behind its last address. */
+  readonly end: bigint;
   /** Number of leading bits that are fixed. */
   readonly length: number;
   /** Canonical text, always with its length: `10.244.1.0/24`. */
   readonly text: string;
 }
 
+/** 2 to the power of the index: the size of a prefix with so many host bits. To look it up costs a tenth of shifting. */
+const SIZES: readonly bigint[] = Array.from({ length: 129 }, (_, bits) => 1n << BigInt(bits));
 const LENGTH = /^(0|[1-9]\d{0,2})$/;
 
 /** Reads `address/length`; host bits, missing, padded or too large lengths are refused. */
@@ -51,7 +55,8 @@ export function prefixOf(address: Address, length: number): Prefix {
   const shift = BigInt(widthOf(address.family) - length);
   const value = (address.value >> shift) << shift;
   const network = value === address.value ? address : addressOf(address.family, value);
-  return { family: address.family, value, length, text: `${network.text}/${length}` };
+  const end = value + SIZES[widthOf(address.family) - length]!;
+  return { family: address.family, value, end, length, text: `${network.text}/${length}` };
 }
 
 /** The prefix that holds one address only. */
@@ -59,13 +64,9 @@ export function hostPrefix(address: Address): Prefix {
   return prefixOf(address, widthOf(address.family));
 }
 
-/** 2 to the power of the index: the size of a prefix with so many host bits. To look it up costs a tenth of shifting. */
-const SIZES: readonly bigint[] = Array.from({ length: 129 }, (_, bits) => 1n << BigInt(bits));
-const HOST_MASKS = SIZES.map((size) => size - 1n);
-
 /** The last address of a prefix, as a number. */
 export function lastOf(prefix: Prefix): bigint {
-  return prefix.value | HOST_MASKS[widthOf(prefix.family) - prefix.length]!;
+  return prefix.end - 1n;
 }
 
 /** True when every address of `inner` is in `outer`. */
@@ -75,7 +76,7 @@ export function contains(outer: Prefix, inner: Prefix): boolean {
 
 /** True when the address, or the first address of a prefix, is in the prefix `outer`. */
 export function containsAddress(outer: Prefix, inner: Address | Prefix): boolean {
-  return outer.family === inner.family && outer.value <= inner.value && inner.value <= lastOf(outer);
+  return outer.family === inner.family && outer.value <= inner.value && inner.value < outer.end;
 }
 
 /** True when two prefixes share an address (then one contains the other). */
@@ -88,18 +89,16 @@ export function comparePrefixes(a: Prefix, b: Prefix): number {
   return compareAddresses(a, b) || a.length - b.length;
 }
 
-/** Sorted; most lists are already, and then nothing is copied. */
-function inOrder(prefixes: readonly Prefix[]): readonly Prefix[] {
-  const isSorted = prefixes.every((prefix, i) => i === 0 || comparePrefixes(prefixes[i - 1]!, prefix) <= 0);
-  return isSorted ? prefixes : [...prefixes].sort(comparePrefixes);
-}
-
 /** The prefixes without those that another one contains, sorted. The union stays the same; nft intervals may not overlap. */
 export function withoutNested(prefixes: readonly Prefix[]): Prefix[] {
   const kept: Prefix[] = [];
-  for (const prefix of inOrder(prefixes)) {
-    const last = kept.at(-1);
-    if (last === undefined || !contains(last, prefix)) kept.push(prefix);
+  let last: Prefix | undefined;
+  for (const prefix of prefixes) {
+    // Most lists are in order already.
+    if (last !== undefined && comparePrefixes(last, prefix) > 0) {
+      return withoutNested([...prefixes].sort(comparePrefixes));
+    }
+    if (last === undefined || !contains(last, prefix)) kept.push(last = prefix);
   }
   return kept;
 }
@@ -117,10 +116,10 @@ export function summarise(prefixes: readonly Prefix[]): Prefix[] {
   return kept;
 }
 
-/** True when two prefixes of one length differ in the last bit of their networks only. */
+/** True when two prefixes of one length, `a` before `b`, differ in the last bit of their networks only. */
 function areSiblings(a: Prefix, b: Prefix): boolean {
-  return a.family === b.family && a.length === b.length &&
-    (a.value ^ b.value) === SIZES[widthOf(a.family) - a.length];
+  return a.family === b.family && a.length === b.length && a.end === b.value &&
+    (a.value & SIZES[widthOf(a.family) - a.length]!) === 0n;
 }
 
 /**

@@ -32,7 +32,8 @@ const readable: readonly [text: string, canonical: string, value: bigint, length
 for (const [text, canonical, value, length] of readable) {
   Deno.test(`parsePrefix reads ${text} as ${canonical}`, () => {
     const family = text.includes(":") ? 6 : 4;
-    assert.deepEqual(parsePrefix(text), { family, value, length, text: canonical });
+    const end = value + (1n << BigInt((family === 4 ? 32 : 128) - length));
+    assert.deepEqual(parsePrefix(text), { family, value, end, length, text: canonical });
     assert.deepEqual(parseMaskedPrefix(text), parsePrefix(text));
   });
 }

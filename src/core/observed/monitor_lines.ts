@@ -4,7 +4,7 @@
 import { hostPrefix, parsePrefix } from "../net/prefix.ts";
 import { parseAddress } from "../net/address.ts";
 import { refused } from "../net/refusal.ts";
-import { ROUTE_PROTOCOL } from "../render/render_network.ts";
+import { ROUTE_PROTOCOL, UNREACHABLE_METRIC } from "../desired/desired_state.ts";
 import { TABLE } from "../render/render_table.ts";
 import type { ObservedState } from "./observed_state.ts";
 import { toldRouteText } from "./parse_network.ts";
@@ -37,22 +37,29 @@ function prefixText(member: string): string | undefined {
   return refused(address) ? undefined : hostPrefix(address).text;
 }
 
-/** What of the network is ours. */
-export interface NetworkConcern {
-  readonly interfaceName: string;
-  /** Destinations of our routes: a foreign route may take the place of one without a word about ours. */
-  readonly destinations: ReadonlySet<string>;
-}
-
-/** True when a line of `ip -o monitor` concerns our interface or routes. */
-export function concernsNetwork(line: string, { interfaceName, destinations }: NetworkConcern): boolean {
+/**
+ * True when a line of `ip -o monitor` concerns our interface, our routes, or a place where a route of ours stands: a
+ * foreign one may take it without a word about ours.
+ */
+export function concernsNetwork(
+  line: string,
+  interfaceName: string,
+  routes: ObservedState["routes"],
+): boolean {
   const words = line.split(/\s+/);
-  return words.slice(0, 3).some((word) => destinations.has(word)) ||
+  return words.slice(0, 3).some((word) => isPlaceOf(word, interfaceName, routes)) ||
     // `wigglenet@other:` is half of a pair that has taken the name.
     words.some((word) =>
       word.startsWith(interfaceName) && /^[:@]?$/.test(word.charAt(interfaceName.length))
     ) ||
     words.includes("proto") && words[words.indexOf("proto") + 1] === String(ROUTE_PROTOCOL);
+}
+
+function isPlaceOf(word: string, dev: string, routes: ObservedState["routes"]): boolean {
+  const family = word.includes(":") ? 6 : 4;
+  return [{ dev }, { type: "unreachable", metric: UNREACHABLE_METRIC }].some((rest) =>
+    routes[family].has(toldRouteText({ dst: word, ...rest }, family))
+  );
 }
 
 // What else may stand in such a line (a source, several next hops) is not in routes of ours: then the line is news.

@@ -3,7 +3,7 @@
 import type { Family } from "../net/address.ts";
 import { comparePrefixes, parsePrefix, type Prefix } from "../net/prefix.ts";
 import { refused } from "../net/refusal.ts";
-import { ROUTE_PROTOCOL } from "../render/render_network.ts";
+import { ROUTE_PROTOCOL } from "../desired/desired_state.ts";
 import type { ObservedLink, ObservedPeer, ObservedWireguard } from "./observed_state.ts";
 
 /** A session is at most this old while both sides live (WireGuard's REJECT_AFTER_TIME). */
@@ -108,12 +108,12 @@ export interface ToldRoute {
   readonly metric?: number | undefined;
 }
 
-/** Reads `ip -j -4|-6 route show proto 146`: routes as `routeText` prints them. */
+/** Reads `ip -j -4|-6 route show proto 146`: routes by their texts, as a desired one has it. */
 export function parseRoutes(json: string, family: Family): Set<string> {
   return new Set((listOf(json) as ToldRoute[]).map((route) => toldRouteText(route, family)));
 }
 
-/** The route as `routeText` prints it, with all that `ip route del` needs to find it. */
+/** The text that a desired route has, with all that `ip route del` needs to find it. */
 export function toldRouteText(route: ToldRoute, family: Family): string {
   const { type, dst, tos, dev, gateway, prefsrc, metric } = route;
   const isUnicast = type === undefined || type === "unicast";

@@ -8,6 +8,7 @@ import { renderCni } from "../render/render_network.ts";
 import { renderDeltas, renderTable, type SetDelta } from "../render/render_table.ts";
 import { diffLink, foreignKind } from "./diff_link.ts";
 import { diffPeers } from "./diff_peers.ts";
+import { differences } from "./differences.ts";
 import { diffRoutes } from "./diff_routes.ts";
 import { type Change, type Plan, STAGE, type Step } from "./plan.ts";
 
@@ -32,6 +33,9 @@ export function diff(desired: DesiredState, observed: ObservedState, nowSeconds:
   };
 }
 
+const asText = (text: string) => text;
+const EMPTY: ReadonlySet<string> = new Set();
+
 function diffTable(desired: DesiredState, { table: observed, reference }: ObservedState): Step[] {
   const table = desired.isPartial && observed !== undefined
     ? withGuarded(desired.table, observed)
@@ -45,10 +49,8 @@ function diffTable(desired: DesiredState, { table: observed, reference }: Observ
     : undefined;
   if (observed === undefined || reason !== undefined) return [replaceTable(table, reason ?? "missing")];
   const deltas = SET_NAMES.map((name): SetDelta => {
-    const members = observed.sets.get(name) ?? new Set();
-    const added = table.sets[name].filter((text) => !members.has(text));
-    const isSurplus = table.sets[name].length - added.length < members.size;
-    return { name, added, deleted: !isSurplus ? [] : without(members, table.sets[name]) };
+    const { missing, surplus } = differences([table.sets[name]], observed.sets.get(name) ?? EMPTY, asText);
+    return { name, added: missing, deleted: [...surplus].sort() };
   }).filter(({ added, deleted }) => added.length + deleted.length > 0);
   // A member that is no prefix cannot be deleted by its text.
   if (deltas.some(({ deleted }) => deleted.some((text) => refused(parsePrefix(text))))) {
@@ -67,12 +69,6 @@ function withGuarded(table: DesiredTable, { sets }: ObservedTable): DesiredTable
   };
   const guarded = { "pod-cidrs-v4": union("pod-cidrs-v4"), "pod-cidrs-v6": union("pod-cidrs-v6") };
   return { ...table, sets: { ...table.sets, ...guarded } };
-}
-
-/** What is there and not wanted, sorted. Only asked for when there is some: most passes find nothing to do. */
-function without(members: ReadonlySet<string>, wanted: readonly string[]): string[] {
-  const kept = new Set(wanted);
-  return [...members].filter((text) => !kept.has(text)).sort();
 }
 
 function replaceTable(table: DesiredState["table"], reason: string): Step {

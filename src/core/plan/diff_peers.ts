@@ -1,6 +1,7 @@
 // Peers. Whatever is added starts the handshake itself (`greet`). A session that works is never touched.
 
 import type { DesiredState, Peer } from "../desired/desired_state.ts";
+import { equalEnds } from "../net/equal_ends.ts";
 import type { ObservedPeer, ObservedState } from "../observed/observed_state.ts";
 import { SESSION_SECONDS } from "../observed/parse_network.ts";
 import { renderPeers } from "../render/render_network.ts";
@@ -10,6 +11,9 @@ import { type Action, type Change, STAGE, type Step } from "./plan.ts";
 const NO_PRESHARED_KEY = ["preshared-key", "/dev/null"];
 /** Peers on one command line: far below the kernel's 2 MiB of arguments. */
 const PEERS_PER_COMMAND = 1000;
+
+/** Peers of which nothing was to be changed; the next look at the host gives another map. */
+const AS_WANTED = new WeakMap<ReadonlyMap<string, ObservedPeer>, readonly Peer[]>();
 
 /** Steps for the peers of the interface. */
 export function diffPeers(
@@ -22,14 +26,16 @@ export function diffPeers(
   const found = state?.peers ?? new Map<string, ObservedPeer>();
   const replaced: Replacement[] = [];
   const touched: Touch[] = [];
-  let known = 0;
-  for (const peer of peers) {
+  const { start, end } = equalEnds(AS_WANTED.get(found) ?? [], peers);
+  let known = start + end;
+  for (const peer of peers.slice(start, peers.length - end)) {
     const has = found.get(peer.publicKey);
     if (has !== undefined) known++;
     if (has === undefined || has.allowedIps !== peer.allowedIps) {
       replaced.push({ peer, has, keepsEndpoint: has !== undefined && isRoaming(has, nowSeconds) });
     } else touched.push(...touch(peer, has, nowSeconds));
   }
+  if (replaced.length + touched.length === 0 && known === found.size) AS_WANTED.set(found, peers);
   const surplus = isPartial || known === found.size ? [] : without(found.keys(), peers);
   return [
     ...replaceStep(link.name, replaced),

@@ -1,36 +1,34 @@
 // Our routes: what is missing is added before what is not wanted goes.
 
 import type { DesiredState, Route } from "../desired/desired_state.ts";
-import { addressOf } from "../net/address.ts";
+import { addressOf, type Family } from "../net/address.ts";
 import { parsePrefix, prefixOf } from "../net/prefix.ts";
 import { refused } from "../net/refusal.ts";
 import type { ObservedState } from "../observed/observed_state.ts";
-import { routeText } from "../render/render_network.ts";
+import { differences } from "./differences.ts";
 import { type Change, STAGE, type Step } from "./plan.ts";
+
+const LISTS = ["tunnel", "unreachable"] as const;
 
 /** Steps for the routes of both families. */
 export function diffRoutes(desired: DesiredState, observed: ObservedState): Step[] {
-  const name = desired.interfaceName;
+  const lists = listsOf(desired.routes);
   return ([4, 6] as const).flatMap((family) => {
-    const wanted = desired.routes.filter((route) => route.family === family);
-    const present = observed.routes[family];
-    const missing: Record<Route["type"], string[]> = { tunnel: [], unreachable: [] };
-    for (const route of wanted) {
-      const text = routeText(route, name);
-      if (!present.has(text)) missing[route.type].push(text);
-    }
-    const { tunnel, unreachable: behind } = missing;
-    const kept = wanted.length - tunnel.length - behind.length;
-    // Most passes find nothing, and a few one Node among thousands: what is not asked for is not computed.
-    const surplus = kept === present.size
-      ? []
-      : surplusOf(present, wanted.map((route) => routeText(route, name)));
-    const isCovered = behind.length === 0 ? () => false : coveredBy(present);
+    const { missing, surplus: unsorted } = differences(lists[family], observed.routes[family], textOf);
+    const [tunnel, behind] = LISTS.map((type) =>
+      missing.filter((route) => route.type === type).map(textOf)
+    ) as [
+      string[],
+      string[],
+    ];
+    // Unreachable routes go first: behind a wider tunnel route they would cut off what it still carries.
+    const surplus = [...unsorted].sort().reverse();
+    const isCovered = coveredBy(surplus);
     const taken = new Set([...behind, ...tunnel].map(placeOf));
     const gone = desired.isPartial ? [] : surplus.filter((text) => !taken.has(placeOf(text)));
     return [
       ...routeStep(
-        { family, verb: "replace", stage: STAGE.link, surplus },
+        { family, verb: "replace", stage: STAGE.table, surplus },
         behind.filter((text) => !isCovered(text)),
       ),
       ...routeStep(
@@ -42,20 +40,38 @@ export function diffRoutes(desired: DesiredState, observed: ObservedState): Step
   });
 }
 
-/** What is not wanted. Unreachable routes go first: behind a wider tunnel route they would cut off what it still carries. */
-function surplusOf(present: Iterable<string>, wanted: readonly string[]): string[] {
-  const texts = new Set(wanted);
-  return [...present].filter((text) => !texts.has(text)).sort().reverse();
+const textOf = ({ text }: Route) => text;
+
+/** The lists by family: tunnel routes, unreachable ones. The routes come in that order, IPv4 before IPv6 in each. */
+function listsOf(routes: readonly Route[]): Record<Family, readonly (readonly Route[])[]> {
+  const behind = indexOf(routes, ({ type }) => type === "unreachable");
+  const halves = [routes.slice(0, behind), routes.slice(behind)];
+  const splits = halves.map((half) => indexOf(half, ({ family }) => family === 6));
+  return {
+    4: halves.map((half, i) => half.slice(0, splits[i])),
+    6: halves.map((half, i) => half.slice(splits[i])),
+  };
+}
+
+/** Where a list begins that holds for the rest of the items. */
+function indexOf<T>(items: readonly T[], isBehind: (item: T) => boolean): number {
+  let [low, high] = [0, items.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (isBehind(items[middle]!)) high = middle;
+    else low = middle + 1;
+  }
+  return low;
 }
 
 /**
- * Tells whether a wider route of these carries what this route is for: until a tunnel route of its own stands, an
- * unreachable one there would cut off living traffic (a node leaves, and 10.244.2.0/23 becomes 10.244.2.0/24).
+ * Tells whether a wider route of these, which are not wanted, carries what this route is for: until a tunnel route
+ * of its own stands, an unreachable one there would cut off living traffic (a node leaves, and 10.244.2.0/23 becomes 10.244.2.0/24).
  */
-function coveredBy(present: Iterable<string>): (text: string) => boolean {
+function coveredBy(surplus: readonly string[]): (text: string) => boolean {
   const destinations = new Set<string>();
   const lengths = new Set<number>();
-  for (const route of present) {
+  for (const route of surplus) {
     if (route.startsWith("unreachable")) continue;
     const destination = route.slice(0, route.indexOf(" "));
     destinations.add(destination);

@@ -36,6 +36,7 @@ export type Part = "table" | "link" | "wireguard" | "routes" | "cni";
 
 /** Order of the steps. */
 export const STAGE = {
+  /** With the unreachable routes: all that guards. */
   table: 0,
   link: 1,
   serve: 2,

@@ -2,7 +2,7 @@
 
 import type { DesiredState, Waiting } from "../desired/desired_state.ts";
 import type { Rejected } from "../nodes/node.ts";
-import { renderCni, renderWireguard, routeText } from "./render_network.ts";
+import { renderCni, renderWireguard } from "./render_network.ts";
 import { renderTable } from "./render_table.ts";
 
 /** The desired state as the texts that nft, wg, ip and CNI read. */
@@ -42,7 +42,7 @@ export function renderAll(desired: DesiredState): Rendered {
       destination: route.destination,
       type: route.type,
       ...(route.type === "tunnel" ? { dev: interfaceName } : {}),
-      text: routeText(route, interfaceName),
+      text: route.text,
     })),
     wireguard: renderWireguard(desired),
     nft: renderTable(desired.table),

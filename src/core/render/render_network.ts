@@ -1,25 +1,6 @@
 // DesiredState -> texts for wg, ip and the CNI runtime.
 
-import type { DesiredCni, DesiredState, Peer, Route } from "../desired/desired_state.ts";
-
-/** Our route protocol number: what `ip route show proto 146` lists is ours, and `cleanup` finds it. */
-export const ROUTE_PROTOCOL = 146;
-/** Behind every other route of the prefix. */
-const UNREACHABLE_METRIC = 32760;
-
-const TEXTS = new WeakMap<Route, { readonly interfaceName: string; readonly text: string }>();
-
-/** A route as `ip route` takes and this project compares it. Kept, for every pass compares all routes again. */
-export function routeText(route: Route, interfaceName: string): string {
-  let known = TEXTS.get(route);
-  if (known?.interfaceName !== interfaceName) {
-    const text = route.type === "tunnel"
-      ? `${route.destination} dev ${interfaceName} proto ${ROUTE_PROTOCOL}`
-      : `unreachable ${route.destination} proto ${ROUTE_PROTOCOL} metric ${UNREACHABLE_METRIC}`;
-    TEXTS.set(route, known = { interfaceName, text });
-  }
-  return known.text;
-}
+import type { DesiredCni, DesiredState, Peer } from "../desired/desired_state.ts";
 
 /** Peer sections for `wg addconf`, which replaces the allowed IPs of the peers that it names and leaves the rest alone. */
 export function renderPeers(peers: readonly Peer[], keepalive?: "off"): string {

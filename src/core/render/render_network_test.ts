@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { desireOf, keyOf, ordinaryNode } from "../../../test/cluster.ts";
 import { renderAll } from "./render_all.ts";
-import { renderCni, renderPeers, renderWireguard, routeText } from "./render_network.ts";
+import { renderCni, renderPeers, renderWireguard } from "./render_network.ts";
 
 // What the original agent wrote on a dual-stack node.
 const ORIGINAL_CONFLIST = `{
@@ -121,17 +121,6 @@ PersistentKeepalive = off
 `,
   );
   assert.equal(renderPeers([]), "");
-});
-
-Deno.test("A route is one line for `ip route`, with our protocol number", () => {
-  assert.equal(
-    routeText({ family: 4, destination: "10.244.2.0/23", type: "tunnel" }, "wg0"),
-    "10.244.2.0/23 dev wg0 proto 146",
-  );
-  assert.equal(
-    routeText({ family: 6, destination: "fd00::/48", type: "unreachable" }, "wg0"),
-    "unreachable fd00::/48 proto 146 metric 32760",
-  );
 });
 
 Deno.test("render shows everything that the node gets, and nothing of it twice", () => {

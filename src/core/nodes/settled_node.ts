@@ -1,0 +1,48 @@
+// A Node with only what it owns, after all claims are settled.
+
+import type { Address } from "../net/address.ts";
+import type { PublicKey } from "../net/keys.ts";
+import type { Prefix } from "../net/prefix.ts";
+import type { Claim, Node } from "./node.ts";
+
+/** A Node with only what it owns. */
+export interface SettledNode {
+  readonly node: Node;
+  /** Undefined when the Node has none, or when an older Node has the same one. */
+  readonly publicKey: PublicKey | undefined;
+  readonly podCidrs: readonly Prefix[];
+  readonly addresses: readonly Address[];
+}
+
+const SETTLED = new WeakMap<Node, SettledNode>();
+
+/** The same object as last time when nothing about the Node changed: what is derived from it is kept too. */
+export function settledNode(
+  node: Node,
+  publicKey: PublicKey | undefined,
+  lost: ReadonlySet<unknown>,
+): SettledNode {
+  const last = SETTLED.get(node);
+  if (lost.size === 0 && last !== undefined && last.publicKey === publicKey && isWhole(last)) return last;
+  const podCidrs = kept(node.podCidrs, lost);
+  const addresses = kept(node.addresses, lost);
+  const isSame = last !== undefined && last.publicKey === publicKey && sameItems(last.podCidrs, podCidrs) &&
+    sameItems(last.addresses, addresses);
+  const settled = isSame ? last : { node, publicKey, podCidrs, addresses };
+  SETTLED.set(node, settled);
+  return settled;
+}
+
+function isWhole({ node, podCidrs, addresses }: SettledNode): boolean {
+  return podCidrs.length === node.podCidrs.length && addresses.length === node.addresses.length;
+}
+
+function sameItems(a: readonly unknown[], b: readonly unknown[]): boolean {
+  return a.length === b.length && a.every((item, i) => item === b[i]);
+}
+
+function kept<T>(claims: readonly Claim<T>[], lost: ReadonlySet<unknown>): T[] {
+  const values: T[] = [];
+  for (const claim of claims) if (!lost.has(claim)) values.push(claim.value);
+  return values;
+}
