@@ -8,11 +8,13 @@ export async function readTable(host: Host): Promise<string | undefined> {
   return code === 0 ? textOf(stdout) : undefined;
 }
 
-/** The listing without handles and counters, hash sets in one order. */
+/** The listing without handles and counters, hash sets in one order, and without what packets put into sets for a while. */
 export function textOf(json: string): string {
   const without = (name: string, value: unknown) => {
     if (name === "handle" || name === "metainfo" || name === "packets" || name === "bytes") return undefined;
-    return name === "elem" && Array.isArray(value) ? value.map((one) => JSON.stringify(one)).sort() : value;
+    if (name !== "elem" || !Array.isArray(value)) return value;
+    const stay = value.filter((one) => one?.elem?.expires === undefined || one.elem.timeout !== undefined);
+    return stay.length === 0 ? undefined : stay.map((one) => JSON.stringify(one)).sort();
   };
   return JSON.stringify(JSON.parse(json, without));
 }

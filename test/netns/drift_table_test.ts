@@ -50,6 +50,10 @@ const TABLE: Readonly<Record<string, Drift>> = {
     act: victim.nft("add set inet wigglenet extra { type ipv4_addr; }"),
     log: /~ table .*its rules differ/,
   },
+  "a source is declared to be believed": {
+    act: victim.nft("add element inet wigglenet believed-v4 { 10.9.1.9 . eth0 timeout 5d }"),
+    log: /~ table .*a set that packets fill has members of somebody else/,
+  },
   "one element is deleted": {
     act: victim.nft("delete element inet wigglenet pod-cidrs-v4 { 10.244.2.0/24 }"),
     log: /\+ element pod-cidrs-v4: 10\.244\.2\.0\/24/,

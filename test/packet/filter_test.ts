@@ -43,6 +43,7 @@ Deno.test("a pod's address is not believed from the LAN, in use or not, ours or 
   await judge(
     node,
     `
+    pod-b            -> pod-a     udp 54   accept
     pod-b@lan        -> pod-a     udp 53   drop
     pod-b@lan        -> pod-a     tcp 80   drop
     pod-a@lan        -> pod-a     udp 53   drop
@@ -60,6 +61,8 @@ Deno.test("a pod is not believed with another pod's address, ours or another nod
   await judge(
     node,
     `
+    pod-b              -> pod-a     udp 54   accept
+    pod-a              -> pod-b     udp 54   accept
     pod-b@pod-a        -> pod-b     udp 53   drop
     pod-b@pod-a        -> peer-pod  udp 53   drop
     no-pod@pod-a       -> pod-b     tcp 80   drop

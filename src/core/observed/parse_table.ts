@@ -48,9 +48,13 @@ function structureOf(objects: readonly Json[]): string {
   return JSON.stringify(ranked.map(({ object }) => object));
 }
 
+/** Of a set that packets fill, only what somebody else has put there to stay: with a timeout or a comment of its own. */
 function membersOf(set: Json): Set<string> {
-  const elements = Array.isArray(set.elem) ? set.elem : [];
-  return new Set(elements.map(memberText));
+  const elements = (Array.isArray(set.elem) ? set.elem : []) as readonly { elem?: Json }[];
+  const stay = set.timeout === undefined
+    ? elements
+    : elements.filter(({ elem }) => elem === undefined || "timeout" in elem || "comment" in elem);
+  return new Set(stay.map(memberText));
 }
 
 /** Canonical text of a prefix or address; anything else (a range, a comment) as JSON, so that it differs from all we want. */
@@ -65,12 +69,15 @@ function memberText(element: unknown): string {
 }
 
 /** Handles, table names, members and counters differ between equal tables. */
-const ACCIDENTAL = new Set(["handle", "table", "elem"]);
+function isAccidental([name, value]: readonly [string, unknown]): boolean {
+  // A statement that adds to a set has an `elem` too, which is no list.
+  return name === "handle" || name === "table" || name === "elem" && Array.isArray(value);
+}
 
 function withoutAccidents(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutAccidents);
   if (typeof value !== "object" || value === null) return value;
-  const fields = Object.entries(value).filter(([name]) => !ACCIDENTAL.has(name));
+  const fields = Object.entries(value).filter((field) => !isAccidental(field));
   return Object.fromEntries(
     fields.map(([name, field]) => [name, name === "counter" ? null : withoutAccidents(field)]),
   );

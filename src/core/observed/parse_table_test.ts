@@ -20,6 +20,19 @@ Deno.test("Members are canonical prefixes; what is none differs from every prefi
   assert.deepEqual(parseTable(REFERENCE).sets.get("pod-cidrs-v4"), new Set());
 });
 
+// What nft 1.0.6 printed of a set that packets fill: one member of theirs, one that somebody added for five days.
+const FILLED =
+  `{"nftables": [{"set": {"family": "inet", "name": "believed-v6", "table": "wigglenet", "type": ["ipv6_addr", "iface_index"], "handle": 3, "size": 65535, "flags": ["timeout"], "timeout": 60, "elem": [{"elem": {"val": {"concat": ["::1", "lo"]}, "expires": 59}}, {"elem": {"val": {"concat": ["fd00::1", "lo"]}, "timeout": 432000, "expires": 431999}}]}}, {"rule": {"family": "inet", "table": "wigglenet", "chain": "believe-v6", "handle": 4, "expr": [{"set": {"op": "add", "elem": {"concat": [{"payload": {"protocol": "ip6", "field": "saddr"}}, {"meta": {"key": "iif"}}]}, "set": "@believed-v6"}}]}}]}`;
+
+Deno.test("Of what packets put into a set nothing is seen, of what somebody else put there to stay all", () => {
+  const { sets, structure } = parseTable(FILLED);
+  assert.deepEqual([...sets.get("believed-v6")!], [
+    '{"elem":{"val":{"concat":["fd00::1","lo"]},"timeout":432000,"expires":431999}}',
+  ]);
+  assert.notEqual(parseTable(FILLED.replace(`"key": "iif"`, `"key": "oif"`)).structure, structure);
+  assert.equal(parseTable(FILLED.replace(/, "elem": \[.*?\]\}\}/, "}}")).structure, structure);
+});
+
 Deno.test("Equal text has equal structure, whatever its table's name, handles, counters and members are", () => {
   assert.equal(parseTable(LISTED).structure, parseTable(REFERENCE).structure);
 });

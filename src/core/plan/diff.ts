@@ -33,6 +33,13 @@ export function diff(desired: DesiredState, observed: ObservedState, nowSeconds:
   };
 }
 
+/** Packets fill the sets that we do not. */
+function hasForeignMembers({ sets }: ObservedTable): boolean {
+  return [...sets].some(([name, members]) =>
+    members.size > 0 && !(SET_NAMES as readonly string[]).includes(name)
+  );
+}
+
 const asText = (text: string) => text;
 const EMPTY: ReadonlySet<string> = new Set();
 
@@ -46,6 +53,8 @@ function diffTable(desired: DesiredState, { table: observed, reference }: Observ
     ? "its rules differ"
     : observed.hasFlags
     ? "it is dormant"
+    : hasForeignMembers(observed)
+    ? "a set that packets fill has members of somebody else"
     : undefined;
   if (observed === undefined || reason !== undefined) return [replaceTable(table, reason ?? "missing")];
   const deltas = SET_NAMES.map((name): SetDelta => {
