@@ -15,8 +15,11 @@ export function requireNodes(settings: Settings): void {
   );
 }
 
-/** Reads all Nodes once. Throws Error when a path cannot be read or our own Node is not there. */
-export async function readNodes(settings: Settings): Promise<SourceState<ParsedNode>> {
+/** Reads all Nodes once. Throws Error when a path cannot be read or our own Node is needed and not there. */
+export async function readNodes(
+  settings: Settings,
+  { isOwnNeeded = true } = {},
+): Promise<SourceState<ParsedNode>> {
   requireNodes(settings);
   const source = new FileSource(settings.nodes, { parse: parseNode, onChange: () => {} });
   try {
@@ -26,7 +29,7 @@ export async function readNodes(settings: Settings): Promise<SourceState<ParsedN
       console.error(`wigglenet: cannot take in ${path}: ${reason}`);
     }
     if (!state.complete) throw new Error(`Cannot read all Nodes of ${settings.nodes.join(", ")}`);
-    if (!state.items.some(({ node }) => node?.name === settings.nodeName)) {
+    if (isOwnNeeded && !state.items.some(({ node }) => node?.name === settings.nodeName)) {
       throw new Error(`No Node named ${settings.nodeName} in ${settings.nodes.join(", ")}`);
     }
     return state;

@@ -82,6 +82,7 @@ function statusOf(settings: Settings, source: NodeSource<ParsedNode>, reconciler
   return {
     node: settings.nodeName,
     version: VERSION,
+    podCidrs: progress.desired?.cni?.podCidrs ?? [],
     source: { paths: settings.nodes, isComplete: complete, objects: items.length, problems },
     peers: peerStatuses(progress.desired, progress.observed),
     applied: {

@@ -1,8 +1,11 @@
 // The verb table: it is the usage text too.
 
+import { check } from "./check.ts";
 import { cleanup } from "./cleanup.ts";
 import { diffVerb } from "./diff.ts";
+import { graph } from "./graph.ts";
 import { nearest } from "./nearest.ts";
+import { nodeVerb } from "./node.ts";
 import { render } from "./render.ts";
 import { runAgent } from "./run.ts";
 import { status } from "./status.ts";
@@ -34,6 +37,21 @@ const VERBS: readonly Verb[] = [
     run: diffVerb,
   },
   { name: "status", meaning: "what the running agent does; without one, what the kernel has", run: status },
+  {
+    name: "check",
+    meaning: "can this host do it, is it well; a line and a remedy for each trouble",
+    run: check,
+  },
+  {
+    name: "graph",
+    meaning: "draw the mesh as this node sees it, as SVG; with --mermaid as text",
+    run: graph,
+  },
+  {
+    name: "node",
+    meaning: "print this host's own Node manifest, for the folders of the others",
+    run: nodeVerb,
+  },
   {
     name: "cleanup",
     meaning: "remove all that is ours from this host (the key only with --purge)",

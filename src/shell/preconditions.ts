@@ -23,10 +23,15 @@ export async function requirePrograms(settings: Settings): Promise<void> {
     const packages = missing.map((program) => PACKAGE[program]).join(" ");
     throw new Error(`Cannot find ${missing.join(", ")}: install ${packages} (apt-get install ${packages})`);
   }
-  const effective = /^CapEff:\s*([0-9a-f]+)/m.exec(await Deno.readTextFile("/proc/self/status"))?.[1];
-  if ((BigInt(`0x${effective ?? "0"}`) & CAP_NET_ADMIN) === 0n) {
+  if (!await hasNetAdmin()) {
     throw new Error("CAP_NET_ADMIN is missing: run as root, or give the container the capability NET_ADMIN");
   }
+}
+
+/** True when this process may change the network. */
+export async function hasNetAdmin(): Promise<boolean> {
+  const effective = /^CapEff:\s*([0-9a-f]+)/m.exec(await Deno.readTextFile("/proc/self/status"))?.[1];
+  return (BigInt(`0x${effective ?? "0"}`) & CAP_NET_ADMIN) !== 0n;
 }
 
 /** Throws Error with the remedy when the interface cannot be ours, or cannot be made. */

@@ -39,8 +39,8 @@ export async function wireguardOf(settings: Settings): Promise<FixedFacts["wireg
 
 const PROBE = "wigglenet-probe";
 
-/** Only trying tells: the module may be built in, loadable, or neither. */
-async function hasKernelWireguard(): Promise<boolean> {
+/** True when the kernel makes WireGuard interfaces. Only trying tells: the module may be built in, loadable, or neither. */
+export async function hasKernelWireguard(): Promise<boolean> {
   await run({ program: "ip", args: ["link", "del", "dev", PROBE] }).catch(() => {});
   try {
     await run({ program: "ip", args: ["link", "add", "dev", PROBE, "type", "wireguard"] });

@@ -45,6 +45,7 @@ Deno.test("README tells every field of status --json", () => {
   const peer = { node: "", publicKey: "", endpoint: "", handshakeSeconds: 0, receivedBytes: 0, sentBytes: 0 };
   const status: Required<Status> = {
     node: "",
+    podCidrs: [],
     version: "",
     source: {
       paths: [],

@@ -34,7 +34,7 @@ export interface NodeOptions {
   readonly agentArgv: readonly string[];
 }
 
-const TAKE_NO_SETTINGS: ReadonlySet<string> = new Set(["status", "version"]);
+const TAKE_NO_SETTINGS: ReadonlySet<string> = new Set(["graph", "status", "version"]);
 
 /** A node. Make it with Lab.create or Lab.addNode. */
 export class Node extends Host {

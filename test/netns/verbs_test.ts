@@ -1,6 +1,7 @@
 // The verbs beside `run`, on a node: what they answer, how they exit, and what they leave.
 
 import assert from "node:assert/strict";
+import { parseNode } from "../../src/core/nodes/parse_node.ts";
 import { Lab } from "../lab/lab.ts";
 import type { Node } from "../lab/node.ts";
 import { until } from "../lab/until.ts";
@@ -45,6 +46,29 @@ Deno.test("status --json has the documented fields; without an agent it says so 
   assert.match(without.stdout, /10\.244\.2\.0\/24 dev wigglenet/);
   assert.match(without.stdout, /table inet wigglenet/);
   assert.match(without.stdout, /peer: /);
+});
+
+Deno.test("graph draws what the agent sees, node prints the manifest that the others have, check finds all well", async () => {
+  await using node = await freshNode();
+  await started(node);
+  const graph = await node.runAgent({ verb: "graph" });
+  assert.deepEqual([graph.code, graph.stderr], [0, ""]);
+  assert.match(graph.stdout, /^<svg .*>n2<\/text>.*>10\.9\.1\.2:24601<.*<\/svg>\n$/s);
+
+  const printed = await node.runAgent({ verb: "node", args: ["--json"] });
+  assert.deepEqual([printed.code, printed.stderr], [0, ""]);
+  const { node: told } = parseNode(JSON.parse(printed.stdout), "printed");
+  const { node: own } = parseNode(node.manifest, "nodes");
+  assert.deepEqual(told, own);
+
+  const check = await node.runAgent({ verb: "check", settings: { "wireguard-mode": "userspace" } });
+  assert.match(check.stdout, /^n1 is well: .*nftables.*\n$/, check.stderr);
+  assert.equal(check.code, 0);
+  await node.sysctl("0", ["net.ipv4.ip_forward"]);
+  await node.agent!.kill("SIGKILL");
+  const sick = await node.runAgent({ verb: "check", settings: { "wireguard-mode": "userspace" } });
+  assert.equal(sick.code, 1);
+  assert.match(sick.stdout, /^error: IPv4 is not forwarded; .*\nerror: no agent runs; .*\n$/);
 });
 
 Deno.test("diff exits 0 in sync, 1 with a line for each difference, 2 when it cannot tell, and changes nothing", async () => {

@@ -20,6 +20,8 @@ export interface PeerStatus {
 export interface Status {
   readonly node: string;
   readonly version: string;
+  /** Those that pods of this node get their addresses from. */
+  readonly podCidrs: readonly string[];
   readonly source: {
     readonly paths: readonly string[];
     readonly isComplete: boolean;

@@ -1,0 +1,46 @@
+// `wigglenet graph`: the mesh as this node sees it, drawn.
+
+import { desire } from "../core/desired/desire.ts";
+import { NO_FACTS } from "../core/desired/host_facts.ts";
+import { peerStatuses } from "../core/plan/status.ts";
+import { drawGraph } from "../core/render/render_graph.ts";
+import { mermaidGraph } from "../core/render/render_mermaid.ts";
+import type { Sketch } from "../core/render/sketch.ts";
+import { readStatus, STATUS_SOCKET } from "../shell/status_socket.ts";
+import { parseArguments, parseSwitches } from "./arguments.ts";
+import { readNodes } from "./read_nodes.ts";
+
+const MERMAID = "mermaid";
+
+/** Prints an SVG, or mermaid text: of the running agent, or of the Nodes that are given; 1 when there is neither. */
+export async function graph(args: readonly string[]): Promise<number> {
+  const areSettings = args.some((arg) => arg !== `--${MERMAID}`);
+  const given = areSettings ? parseArguments(args, [MERMAID]).given : parseSwitches(args, [MERMAID]);
+  const sketch = areSettings ? await planned(args) : await running();
+  console.log((given.has(MERMAID) ? mermaidGraph(sketch) : drawGraph(sketch)).trimEnd());
+  return 0;
+}
+
+/** The mesh with its handshakes. */
+async function running(): Promise<Sketch> {
+  const status = await readStatus();
+  if (status !== undefined) return { ...status, nowSeconds: Date.now() / 1000 };
+  throw new Error(
+    `no agent answers on ${STATUS_SOCKET}: start it with \`wigglenet run\`, or draw manifests with --node-name and --nodes`,
+  );
+}
+
+/** The mesh as it would be. */
+async function planned(args: readonly string[]): Promise<Sketch> {
+  const { settings } = parseArguments(args, [MERMAID]);
+  const { items } = await readNodes(settings);
+  const desired = desire(settings, items, NO_FACTS)!;
+  const { cni, rejected } = desired;
+  return {
+    node: settings.nodeName,
+    podCidrs: cni?.podCidrs ?? [],
+    peers: peerStatuses(desired, undefined),
+    rejected,
+    nowSeconds: undefined,
+  };
+}

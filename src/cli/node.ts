@@ -1,0 +1,64 @@
+// `wigglenet node`: this host's own Node manifest, to be put into the folder of Nodes of every node.
+
+import { dump } from "js-yaml";
+import type { HostFacts } from "../core/desired/host_facts.ts";
+import type { Address } from "../core/net/address.ts";
+import type { Prefix } from "../core/net/prefix.ts";
+import type { Node } from "../core/nodes/node.ts";
+import { nodeManifest } from "../core/render/render_manifest.ts";
+import { type Settings, usesTunnel } from "../core/settings/settings.ts";
+import { ensureKey } from "../shell/key_file.ts";
+import { readFacts } from "../shell/read_facts.ts";
+import { parseArguments } from "./arguments.ts";
+import { readNodes } from "./read_nodes.ts";
+
+/** Prints the manifest, making the key on first use; 0, or 1 when the key file is broken. */
+export async function nodeVerb(args: readonly string[]): Promise<number> {
+  const { settings, given } = parseArguments(args, ["json"]);
+  const known = await knownNode(settings);
+  const publicKey = usesTunnel(settings) ? await ensureKey(settings.privateKeyPath) : undefined;
+  const facts = await readFacts(settings, { publicKey, wireguard: "kernel" });
+  const podCidrs = podCidrsOf(known, facts);
+  const addresses = addressesOf(settings, known, facts);
+  const createdMs = known?.createdMs ?? secondsNow() * 1000;
+  const manifest = nodeManifest({ name: settings.nodeName, createdMs, publicKey, podCidrs, addresses });
+  console.log(given.has("json") ? JSON.stringify(manifest, null, 2) : dump(manifest).trimEnd());
+  if (podCidrs.length === 0) {
+    console.error("wigglenet: spec.podCIDRs is empty: give this node prefixes that no other node has");
+  }
+  if (addresses.length === 0) {
+    console.error("wigglenet: no address: say which interfaces the others reach it by, NODE_IP_INTERFACES");
+  }
+  return 0;
+}
+
+function secondsNow(): number {
+  return Math.floor(Date.now() / 1000);
+}
+
+/** Our Node among those of the source, where there is one. */
+async function knownNode(settings: Settings): Promise<Node | undefined> {
+  if (settings.nodes.length === 0) return undefined;
+  const { items } = await readNodes(settings, { isOwnNeeded: false });
+  return items.find(({ node }) => node?.name === settings.nodeName)?.node;
+}
+
+function podCidrsOf(known: Node | undefined, { podCidrFile }: HostFacts): readonly Prefix[] {
+  return podCidrFile.length > 0 ? podCidrFile : known?.podCidrs.map(({ value }) => value) ?? [];
+}
+
+/** What its Node says and NODE_IP_INTERFACES have; else those of the interfaces with a default route. */
+function addressesOf(
+  settings: Settings,
+  known: Node | undefined,
+  { interfaces }: HostFacts,
+): readonly Address[] {
+  const stated = known?.addresses.map(({ value }) => value) ?? [];
+  const chosen = interfaces.filter(({ name }) => settings.nodeIpInterfaces.includes(name));
+  const all = [...stated, ...chosen.flatMap(({ addresses }) => addresses)];
+  const uplinks = interfaces.filter(({ hasDefaultRoute }) => hasDefaultRoute);
+  const texts = new Set<string>();
+  return (all.length > 0 ? all : uplinks.flatMap(({ addresses }) => addresses)).filter(({ text }) =>
+    !texts.has(text) && texts.add(text)
+  );
+}

@@ -1,0 +1,179 @@
+// Can this host do it, and is it well? What was seen of it -> findings, each with a remedy.
+
+import type { Family } from "../net/address.ts";
+
+/** What `wigglenet check` looks at. Undefined: could not be read, which is a finding of its own where it matters. */
+export interface HostReport {
+  /** First line of each program's version; undefined: not found. */
+  readonly programs: Readonly<Record<string, string | undefined>>;
+  /** What is there for the tunnel; undefined: no family needs one. */
+  readonly tunnel: {
+    readonly hasKernel: boolean;
+    readonly hasTun: boolean;
+    readonly mode: "auto" | "kernel" | "userspace";
+    readonly port: number;
+    readonly interfaceName: string;
+    readonly isInterfaceUp: boolean;
+    /** UDP ports that somebody listens on. */
+    readonly udpPorts: readonly number[];
+  } | undefined;
+  readonly hasNetAdmin: boolean;
+  /** By family; undefined: the kernel has it not. */
+  readonly forwarding: Readonly<Partial<Record<Family, boolean>>>;
+  readonly families: readonly Family[];
+  /** IPv4 rp_filter in force, by interface. */
+  readonly rpFilter: Readonly<Record<string, number>>;
+  /** Base chains of others in forward and input whose policy is to drop: `inet firewalld forward`. */
+  readonly dropChains: readonly string[];
+  /** Undefined: FIREWALL_ONLY. */
+  readonly cni: {
+    readonly path: string;
+    /** Names of other configurations in the same folder. */
+    readonly others: readonly string[];
+    /** Plugins that are in none of the usual folders. */
+    readonly missingPlugins: readonly string[];
+  } | undefined;
+  /** The running agent's own words; undefined: none answers. */
+  readonly agent: {
+    readonly isInSync: boolean;
+    readonly failing: readonly string[];
+    readonly waiting: readonly string[];
+  } | undefined;
+}
+
+/** Something that is not well. */
+export interface Finding {
+  /** An `error` keeps the network from working, a `warning` may. */
+  readonly level: "error" | "warning";
+  readonly what: string;
+  readonly remedy: string;
+}
+
+const PACKAGES: Readonly<Record<string, string>> = {
+  nft: "nftables",
+  wg: "wireguard-tools",
+  ip: "iproute2",
+  "wireguard-go": "wireguard-go",
+};
+const STRICT = 1;
+
+/** All findings, errors first. */
+export function findingsOf(report: HostReport): Finding[] {
+  const findings = [
+    ...programFindings(report),
+    ...tunnelFindings(report),
+    ...kernelFindings(report),
+    ...firewallFindings(report),
+    ...cniFindings(report),
+    ...agentFindings(report),
+  ];
+  return [...findings.filter(isError), ...findings.filter((finding) => !isError(finding))];
+}
+
+function isError({ level }: Finding): boolean {
+  return level === "error";
+}
+
+function error(what: string, remedy: string): Finding {
+  return { level: "error", what, remedy };
+}
+
+function warning(what: string, remedy: string): Finding {
+  return { level: "warning", what, remedy };
+}
+
+function programFindings({ programs, hasNetAdmin }: HostReport): Finding[] {
+  const missing = Object.entries(programs).filter(([, version]) => version === undefined);
+  return [
+    ...missing.map(([name]) =>
+      error(`${name} is not installed`, `apt-get install ${PACKAGES[name] ?? name}`)
+    ),
+    ...(hasNetAdmin ? [] : [
+      error("CAP_NET_ADMIN is missing", "run as root, or give the container the capability NET_ADMIN"),
+    ]),
+  ];
+}
+
+function tunnelFindings({ tunnel }: HostReport): Finding[] {
+  if (tunnel === undefined) return [];
+  const { hasKernel, hasTun, mode, port, interfaceName, isInterfaceUp, udpPorts } = tunnel;
+  const findings: Finding[] = [];
+  if (!hasKernel && mode === "kernel") {
+    findings.push(error("this kernel has no WireGuard", "modprobe wireguard, or WIREGUARD_MODE=auto"));
+  }
+  if (!hasKernel && mode === "auto") {
+    findings.push(warning(
+      "this kernel has no WireGuard: wireguard-go takes its place, at a part of its speed",
+      "modprobe wireguard; WIREGUARD_MODE=userspace says that this is meant",
+    ));
+  }
+  if ((mode === "userspace" || !hasKernel && mode === "auto") && !hasTun) {
+    findings.push(
+      error("/dev/net/tun is not there", "modprobe tun, or start the container with --device /dev/net/tun"),
+    );
+  }
+  if (!isInterfaceUp && udpPorts.includes(port)) {
+    findings.push(error(
+      `UDP port ${port} is somebody else's: ${interfaceName} cannot listen`,
+      `ss -ulnp shows who; end it, or choose another WIGGLENET_WG_PORT on all nodes`,
+    ));
+  }
+  return findings;
+}
+
+function kernelFindings({ families, forwarding, rpFilter }: HostReport): Finding[] {
+  const off = families.filter((family) => forwarding[family] !== true);
+  const key: Record<Family, string> = { 4: "net.ipv4.ip_forward", 6: "net.ipv6.conf.all.forwarding" };
+  const strict = Object.entries(rpFilter).filter(([, value]) => value === STRICT).map(([name]) => name);
+  return [
+    ...off.map((family) =>
+      error(`IPv${family} is not forwarded`, `sysctl -w ${key[family]}=1, and a file in /etc/sysctl.d`)
+    ),
+    ...strict.map((name) =>
+      warning(
+        `rp_filter is strict on ${name}: what a node sends through the tunnel may be dropped`,
+        `sysctl -w net.ipv4.conf.${name}.rp_filter=2`,
+      )
+    ),
+  ];
+}
+
+function firewallFindings({ dropChains }: HostReport): Finding[] {
+  return dropChains.map((chain) =>
+    warning(
+      `${chain} drops what no rule of its own accepts: an accept of ours does not change that`,
+      `nft list chain ${chain}; let pods and WireGuard's port pass there`,
+    )
+  );
+}
+
+function cniFindings({ cni }: HostReport): Finding[] {
+  if (cni === undefined) return [];
+  const own = cni.path.slice(cni.path.lastIndexOf("/") + 1);
+  const first = [...cni.others, own].sort()[0]!;
+  return [
+    ...(first === own ? [] : [
+      error(
+        `${first} comes before ${own}: pods get another network`,
+        `remove it, or name ours first: CNI_CONFIG_PATH`,
+      ),
+    ]),
+    ...(cni.missingPlugins.length === 0 ? [] : [
+      error(
+        `CNI plugins are missing: ${cni.missingPlugins.join(", ")}`,
+        "apt-get install containernetworking-plugins, or put them into /opt/cni/bin",
+      ),
+    ]),
+  ];
+}
+
+function agentFindings({ agent }: HostReport): Finding[] {
+  if (agent === undefined) return [error("no agent runs", "wigglenet run, or systemctl start wigglenet")];
+  return [
+    ...agent.failing.map((what) => error(what, "it is tried again; wigglenet diff shows what is left")),
+    ...agent.waiting.map((what) => warning(what, "wigglenet status says what to do")),
+    ...(agent.isInSync || agent.failing.length > 0
+      ? []
+      : [error("the agent is not in sync", "wigglenet diff shows what is left")]),
+  ];
+}

@@ -1,0 +1,94 @@
+import assert from "node:assert/strict";
+import { findingsOf, type HostReport } from "./check.ts";
+
+const HEALTHY: HostReport = {
+  programs: { nft: "nftables v1.0.6", ip: "ip utility", wg: "wireguard-tools v1.0" },
+  tunnel: {
+    hasKernel: true,
+    hasTun: false,
+    mode: "auto",
+    port: 24601,
+    interfaceName: "wigglenet",
+    isInterfaceUp: true,
+    udpPorts: [24601],
+  },
+  hasNetAdmin: true,
+  forwarding: { 4: true, 6: true },
+  families: [4, 6],
+  rpFilter: { all: 0, wigglenet: 2 },
+  dropChains: [],
+  cni: { path: "/etc/cni/net.d/10-wigglenet.conflist", others: ["99-loopback.conf"], missingPlugins: [] },
+  agent: { isInSync: true, failing: [], waiting: [] },
+};
+const tunnel = HEALTHY.tunnel!;
+
+Deno.test("A healthy host has no findings", () => {
+  assert.deepEqual(findingsOf(HEALTHY), []);
+  const firewallOnly = { ...HEALTHY, tunnel: undefined, cni: undefined, forwarding: {}, families: [] };
+  assert.deepEqual(findingsOf(firewallOnly), []);
+});
+
+const sick: readonly (readonly [report: Partial<HostReport>, level: string, what: RegExp, remedy: RegExp])[] =
+  [
+    [{ programs: { nft: undefined, ip: "" } }, "error", /^nft is not installed$/, /install nftables$/],
+    [{ hasNetAdmin: false }, "error", /CAP_NET_ADMIN/, /root/],
+    [
+      { tunnel: { ...tunnel, hasKernel: false, mode: "kernel" } },
+      "error",
+      /no WireGuard/,
+      /modprobe wireguard/,
+    ],
+    [{ tunnel: { ...tunnel, hasKernel: false, hasTun: true } }, "warning", /wireguard-go takes/, /userspace/],
+    [{ tunnel: { ...tunnel, mode: "userspace" } }, "error", /\/dev\/net\/tun/, /modprobe tun/],
+    [{ tunnel: { ...tunnel, isInterfaceUp: false } }, "error", /UDP port 24601/, /ss -ulnp/],
+    [
+      { forwarding: { 4: true, 6: false } },
+      "error",
+      /^IPv6 is not forwarded/,
+      /net\.ipv6\.conf\.all\.forwarding=1/,
+    ],
+    [{ forwarding: { 6: true } }, "error", /^IPv4 is not forwarded/, /net\.ipv4\.ip_forward=1/],
+    [{ rpFilter: { wigglenet: 1 } }, "warning", /rp_filter is strict on wigglenet/, /wigglenet\.rp_filter=2/],
+    [
+      { dropChains: ["ip filter FORWARD"] },
+      "warning",
+      /^ip filter FORWARD drops/,
+      /nft list chain ip filter FORWARD/,
+    ],
+    [
+      { cni: { ...HEALTHY.cni!, others: ["05-cilium.conflist"] } },
+      "error",
+      /05-cilium.* comes before/,
+      /CNI_CONFIG_PATH/,
+    ],
+    [
+      { cni: { ...HEALTHY.cni!, missingPlugins: ["ptp"] } },
+      "error",
+      /missing: ptp/,
+      /containernetworking-plugins/,
+    ],
+    [{ agent: undefined }, "error", /^no agent runs/, /wigglenet run/],
+    [{ agent: { isInSync: false, failing: [], waiting: [] } }, "error", /not in sync/, /wigglenet diff/],
+    [
+      { agent: { isInSync: false, failing: ["table: nft exited 1"], waiting: [] } },
+      "error",
+      /nft exited 1/,
+      /diff/,
+    ],
+    [{ agent: { ...HEALTHY.agent!, waiting: ["peer n2: no pod CIDR"] } }, "warning", /peer n2/, /status/],
+  ];
+
+for (const [report, level, what, remedy] of sick) {
+  Deno.test(`check finds ${what.source}`, () => {
+    const findings = findingsOf({ ...HEALTHY, ...report });
+    assert.equal(findings.length, 1, JSON.stringify(findings));
+    assert.equal(findings[0]!.level, level);
+    assert.match(findings[0]!.what, what);
+    assert.match(findings[0]!.remedy, remedy);
+  });
+}
+
+Deno.test("Errors come before warnings", () => {
+  const findings = findingsOf({ ...HEALTHY, rpFilter: { all: 1 }, agent: undefined });
+  assert.deepEqual(findings.map(({ level }) => level), ["error", "warning"]);
+});

@@ -1,0 +1,76 @@
+// The mesh as one node sees it: what pictures and texts of it are made of.
+
+import type { PeerStatus } from "../plan/status.ts";
+import type { Rejected } from "../nodes/node.ts";
+
+/** What is drawn. */
+export interface Sketch {
+  /** The node that looks. */
+  readonly node: string;
+  readonly podCidrs: readonly string[];
+  readonly peers: readonly PeerStatus[];
+  readonly rejected: readonly Rejected[];
+  /** Seconds since 1970; undefined: nobody was asked for handshakes. */
+  readonly nowSeconds: number | undefined;
+}
+
+/** WireGuard makes a new session after two minutes of traffic and drops it after three. */
+const FRESH_SECONDS = 180;
+
+/** What a handshake's age says. */
+export type Health = "fresh" | "old" | "never" | "unknown";
+
+/** Colours by health. */
+export const COLOURS: Readonly<Record<Health, string>> = {
+  fresh: "#12906c",
+  old: "#c77f0a",
+  never: "#8a96a3",
+  unknown: "#8a96a3",
+};
+/** Words by health. */
+export const MEANINGS: Readonly<Record<Health, string>> = {
+  fresh: "handshake in the last three minutes",
+  old: "older handshake",
+  never: "no handshake yet",
+  unknown: "planned, no agent was asked",
+};
+
+/** How a peer is. */
+export function healthOf({ handshakeSeconds }: PeerStatus, nowSeconds: number | undefined): Health {
+  if (nowSeconds === undefined) return "unknown";
+  if (handshakeSeconds === 0) return "never";
+  return nowSeconds - handshakeSeconds <= FRESH_SECONDS ? "fresh" : "old";
+}
+
+/** Age of the last handshake in words; empty when nobody was asked. */
+export function ageOf({ handshakeSeconds }: PeerStatus, nowSeconds: number | undefined): string {
+  if (nowSeconds === undefined) return "";
+  if (handshakeSeconds === 0) return "never";
+  const seconds = Math.max(0, Math.round(nowSeconds - handshakeSeconds));
+  if (seconds < 120) return `${seconds} s`;
+  return seconds < 7_200 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3600)} h`;
+}
+
+/** The peer's pod CIDRs: its node addresses are left out. */
+export function prefixesOf({ allowedIps }: PeerStatus): string[] {
+  return allowedIps.filter((prefix) => !/\/(32|128)$/.test(prefix));
+}
+
+/** Rejected claims of the nodes that are drawn, by node, and all others. */
+export function rejectedOf(
+  { rejected, peers, node }: Sketch,
+): { byNode: Map<string, Rejected[]>; others: Rejected[] } {
+  const drawn = new Set([node, ...peers.map((peer) => peer.node)]);
+  const byNode = new Map<string, Rejected[]>();
+  for (const claim of rejected) {
+    if (drawn.has(claim.node)) byNode.set(claim.node, [...byNode.get(claim.node) ?? [], claim]);
+  }
+  return { byNode, others: rejected.filter((claim) => !drawn.has(claim.node)) };
+}
+
+const NATURAL = new Intl.Collator("en", { numeric: true });
+
+/** Peers as people count: n2 before n10. */
+export function inNaturalOrder(peers: readonly PeerStatus[]): PeerStatus[] {
+  return [...peers].sort((a, b) => NATURAL.compare(a.node, b.node));
+}

@@ -1,0 +1,146 @@
+// Reads what `wigglenet check` judges. Writes nothing but the probe interface of read_facts.ts.
+
+import type { HostReport } from "../core/check/check.ts";
+import type { Family } from "../core/net/address.ts";
+import { TABLE } from "../core/render/render_table.ts";
+import { familySettings, type Settings, usesTunnel } from "../core/settings/settings.ts";
+import { locate, type Program, run } from "./command.ts";
+import { readText } from "./files.ts";
+import { observeNetwork } from "./observe.ts";
+import { hasNetAdmin } from "./preconditions.ts";
+import { hasKernelWireguard } from "./read_facts.ts";
+import { readStatus } from "./status_socket.ts";
+
+const VERSION_FLAG: Readonly<Record<Program, string>> = {
+  nft: "--version",
+  ip: "-V",
+  wg: "--version",
+  "wireguard-go": "--version",
+};
+const CNI_FOLDERS = ["/opt/cni/bin", "/usr/lib/cni"];
+const CNI_PLUGINS = ["ptp", "host-local", "portmap"];
+const CNI_FILE = /\.(conf|conflist|json)$/;
+
+/** Looks at everything; what cannot be read is left out, and judged so. */
+export async function inspectHost(settings: Settings): Promise<HostReport> {
+  const families = ([4, 6] as const).filter((family) => isRouted(settings, family));
+  const hasAdmin = await hasNetAdmin();
+  const tunnel = usesTunnel(settings) ? await inspectTunnel(settings, hasAdmin) : undefined;
+  const isUserspace = tunnel !== undefined &&
+    (tunnel.mode === "userspace" || tunnel.mode === "auto" && !tunnel.hasKernel);
+  const needed: Program[] = [
+    "nft",
+    "ip",
+    ...(tunnel === undefined ? [] : ["wg" as const]),
+    ...(isUserspace ? ["wireguard-go" as const] : []),
+  ];
+  return {
+    programs: Object.fromEntries(
+      await Promise.all(needed.map(async (program) => [program, await versionOf(program)] as const)),
+    ),
+    tunnel,
+    hasNetAdmin: hasAdmin,
+    forwarding: {
+      4: await isSet("/proc/sys/net/ipv4/ip_forward"),
+      6: await isSet("/proc/sys/net/ipv6/conf/all/forwarding"),
+    },
+    families,
+    rpFilter: tunnel === undefined ? {} : await readRpFilter(settings.interfaceName),
+    dropChains: await readDropChains(),
+    cni: settings.isFirewallOnly ? undefined : await inspectCni(settings.cniConfigPath),
+    agent: await askAgent(),
+  };
+}
+
+function isRouted(settings: Settings, family: Family): boolean {
+  return !settings.isFirewallOnly && familySettings(settings, family).podCidrSource !== "none";
+}
+
+/** First line of what the program says of itself; undefined when it is not there. */
+async function versionOf(program: Program): Promise<string | undefined> {
+  if (locate(program) === undefined) return undefined;
+  const text = await run({ program, args: [VERSION_FLAG[program]] }).catch((error: Error) => error.message);
+  return text.split("\n")[0]!.trim();
+}
+
+async function inspectTunnel(
+  settings: Settings,
+  hasAdmin: boolean,
+): Promise<NonNullable<HostReport["tunnel"]>> {
+  const { interfaceName, port, wireguardMode: mode } = settings;
+  const { link } = locate("ip") === undefined ? { link: undefined } : await observeNetwork(interfaceName);
+  const isKernels = link?.kind === "wireguard";
+  return {
+    hasKernel: isKernels || hasAdmin && locate("ip") !== undefined && await hasKernelWireguard(),
+    hasTun: await Deno.stat("/dev/net/tun").then(() => true, () => false),
+    mode,
+    port,
+    interfaceName,
+    isInterfaceUp: link !== undefined,
+    udpPorts: [...await readUdpPorts("/proc/net/udp"), ...await readUdpPorts("/proc/net/udp6")],
+  };
+}
+
+/** proc(5): the second field is `ADDRESS:PORT`, in hexadecimal. */
+async function readUdpPorts(path: string): Promise<number[]> {
+  const lines = (await readText(path) ?? "").split("\n").slice(1);
+  return lines.flatMap((line) => /^\s*\d+: \w+:(\w{4}) /.exec(line)?.[1] ?? []).map((hex) =>
+    parseInt(hex, 16)
+  );
+}
+
+async function isSet(path: string): Promise<boolean> {
+  return (await readText(path))?.trim() === "1";
+}
+
+/** The greater of `all` and the interface's own is in force; kernel's ip-sysctl documentation. */
+async function readRpFilter(interfaceName: string): Promise<Record<string, number>> {
+  const read = async (name: string) =>
+    Number(await readText(`/proc/sys/net/ipv4/conf/${name}/rp_filter`) ?? 0);
+  return { [interfaceName]: Math.max(await read("all"), await read(interfaceName)) };
+}
+
+interface ChainJson {
+  readonly family: string;
+  readonly table: string;
+  readonly name: string;
+  readonly hook?: string;
+  readonly policy?: string;
+}
+
+/** Chains only: sets of others may be long. */
+async function readDropChains(): Promise<string[]> {
+  if (locate("nft") === undefined) return [];
+  const json = await run({ program: "nft", args: ["-j", "list", "chains"] }).catch(() => `{"nftables": []}`);
+  const { nftables } = JSON.parse(json) as { nftables: readonly { readonly chain?: ChainJson }[] };
+  return nftables.flatMap(({ chain }) => chain ?? []).filter(({ table, hook, policy }) =>
+    table !== TABLE && policy === "drop" && (hook === "forward" || hook === "input")
+  ).map(({ family, table, name }) => `${family} ${table} ${name}`);
+}
+
+async function inspectCni(path: string): Promise<NonNullable<HostReport["cni"]>> {
+  const slash = path.lastIndexOf("/");
+  const entries = await Array.fromAsync(Deno.readDir(path.slice(0, slash) || "/")).catch(() => []);
+  const missing = await Promise.all(CNI_PLUGINS.map(async (plugin) => {
+    const found = await Promise.all(
+      CNI_FOLDERS.map((folder) => Deno.stat(`${folder}/${plugin}`).then(() => true, () => false)),
+    );
+    return found.some(Boolean) ? [] : [plugin];
+  }));
+  return {
+    path,
+    others: entries.map(({ name }) => name).filter((name) =>
+      CNI_FILE.test(name) && name !== path.slice(slash + 1)
+    ),
+    missingPlugins: missing.flat(),
+  };
+}
+
+async function askAgent(): Promise<HostReport["agent"]> {
+  const status = await readStatus();
+  return status && {
+    isInSync: status.applied.isInSync,
+    failing: Object.entries(status.applied.failing).map(([part, { error }]) => `${part}: ${error}`),
+    waiting: status.waiting.map(({ what, why }) => `${what}: ${why}`),
+  };
+}
