@@ -15,7 +15,7 @@ import { Verdict } from "./verdict.ts";
 const FAMILIES: readonly Family[] = [4, 6];
 const TABLES = ["hand", "100", "5000"] as const;
 type Table = (typeof TABLES)[number];
-const ESTABLISHED_PACKETS = 100_000;
+const ESTABLISHED_PACKETS = 250_000;
 const NEW_FLOWS = 60_000;
 const CONNTRACK_MAX = 131_072;
 const CONNTRACK_MAX_PATH = "/proc/sys/net/netfilter/nf_conntrack_max";

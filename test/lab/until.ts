@@ -1,5 +1,8 @@
 // Waiting for a condition with a deadline, in place of sleeping and hoping.
 
+/** How many times slower than a real one this machine is: the virtual one, in software emulation, says so. */
+export const PATIENCE = Number(Deno.env.get("WIGGLENET_LAB_PATIENCE") ?? 1);
+
 /** Limits of {@link until}. */
 export interface Deadline {
   /** Default 10,000. */
@@ -22,7 +25,7 @@ export async function until<T>(
   look: () => Promise<T | undefined | false> | T | undefined | false,
   { deadlineMs = 10_000, pauseMs = 20, seen }: Deadline = {},
 ): Promise<T> {
-  const end = performance.now() + deadlineMs;
+  const end = performance.now() + deadlineMs * PATIENCE;
   let trouble = "";
   let isHopeless = false;
   do {
@@ -38,14 +41,19 @@ export async function until<T>(
     await new Promise((resolve) => setTimeout(resolve, pauseMs));
   } while (performance.now() < end);
   const world = seen === undefined ? "" : `\n${await seen()}`;
-  throw new Error(`Waited ${isHopeless ? "in vain" : `${deadlineMs} ms`} for ${what}${trouble}${world}`);
+  throw new Error(
+    `Waited ${isHopeless ? "in vain" : `${deadlineMs * PATIENCE} ms`} for ${what}${trouble}${world}`,
+  );
 }
 
 /** A promise that fails after the deadline unless the other one settles before. */
 export async function within<T>(what: string, deadlineMs: number, promise: Promise<T>): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`Waited ${deadlineMs} ms for ${what}`)), deadlineMs);
+    timer = setTimeout(
+      () => reject(new Error(`Waited ${deadlineMs * PATIENCE} ms for ${what}`)),
+      deadlineMs * PATIENCE,
+    );
   });
   try {
     return await Promise.race([promise, late]);

@@ -1,6 +1,7 @@
 // Crash safety: kill -9 of the agent at any moment of its first load, run it again, and the end is the same.
 
 import assert from "node:assert/strict";
+import { HAS_KERNEL_WIREGUARD } from "../lab/kernel.ts";
 import { AGENT_ARGV, Lab } from "../lab/lab.ts";
 import { type Manifest, manifestOf } from "../lab/manifest.ts";
 import type { Node } from "../lab/node.ts";
@@ -47,7 +48,7 @@ async function endStateOf(node: Node): Promise<string> {
     node.run([
       "find",
       "/run/wigglenet",
-      "/run/wireguard",
+      ...(HAS_KERNEL_WIREGUARD ? [] : ["/run/wireguard"]),
       `${node.folder}/cni`,
       `${node.folder}/private.key`,
     ]),

@@ -1,0 +1,12 @@
+// What the kernel under the laboratory can do.
+
+/**
+ * True when it makes WireGuard interfaces: then the agent uses those, and a test of wireguard-go has nothing to look at.
+ * Found by trying, in the laboratory's own namespace.
+ */
+export const HAS_KERNEL_WIREGUARD: boolean = canMake("wireguard");
+
+function canMake(type: string): boolean {
+  const ip = (...args: string[]) => new Deno.Command("ip", { args, stderr: "null" }).outputSync().success;
+  return ip("link", "add", "dev", "probe0", "type", type) && ip("link", "del", "dev", "probe0");
+}
