@@ -1,7 +1,13 @@
 // Flags -> Settings. Every setting is a flag; verbs add their own.
 
 import { parseArgs, type ParseArgsConfig } from "node:util";
-import { flagOf, parseSettings, SETTINGS, type Settings } from "../core/settings/settings.ts";
+import {
+  flagOf,
+  parseSettings,
+  type RawSettings,
+  SETTINGS,
+  type Settings,
+} from "../core/settings/settings.ts";
 import { nearest } from "./nearest.ts";
 import { UsageError } from "./usage_error.ts";
 
@@ -23,6 +29,17 @@ const SWITCHES = new Set(
  * @throws UsageError that names every bad setting
  */
 export function parseArguments(args: readonly string[], own: readonly string[]): Arguments {
+  const { raw, given } = parseFlags(args, own);
+  const settings = parseSettings(Deno.env.toObject(), raw);
+  if (!("nodeName" in settings)) throw new UsageError(`bad settings:\n  ${settings.join("\n  ")}`);
+  return { settings, given };
+}
+
+/** Flags as they are written, for a verb that does with or without settings. */
+export function parseFlags(
+  args: readonly string[],
+  own: readonly string[],
+): { readonly raw: RawSettings; readonly given: ReadonlySet<string> } {
   const options: NonNullable<ParseArgsConfig["options"]> = {};
   for (const flag of FLAGS.keys()) options[flag] = { type: "string", multiple: true };
   for (const flag of own) options[flag] = { type: "boolean" };
@@ -36,9 +53,7 @@ export function parseArguments(args: readonly string[], own: readonly string[]):
     }
     raw[env] = texts.join(",");
   }
-  const settings = parseSettings(Deno.env.toObject(), raw);
-  if (!("nodeName" in settings)) throw new UsageError(`bad settings:\n  ${settings.join("\n  ")}`);
-  return { settings, given: new Set(own.filter((flag) => values[flag] === true)) };
+  return { raw, given: new Set(own.filter((flag) => values[flag] === true)) };
 }
 
 function isBareSwitch(arg: string, next: string | undefined): boolean {
@@ -49,7 +64,8 @@ function parse(args: string[], options: NonNullable<ParseArgsConfig["options"]>)
   const unknown = args.find((arg) => arg.startsWith("--") && !(arg.slice(2).split("=")[0]! in options));
   if (unknown !== undefined) {
     const guess = nearest(unknown.slice(2).split("=")[0]!, Object.keys(options));
-    throw new UsageError(`there is no flag ${unknown.split("=")[0]}: did you mean --${guess}?`);
+    const hint = guess === undefined ? "" : `: did you mean --${guess}?`;
+    throw new UsageError(`there is no flag ${unknown.split("=")[0]}${hint}`);
   }
   try {
     return parseArgs({ args, options, strict: true, allowPositionals: false }).values;
@@ -58,7 +74,7 @@ function parse(args: string[], options: NonNullable<ParseArgsConfig["options"]>)
   }
 }
 
-/** Flags only: for verbs that need no settings. */
+/** The verb's own flags only. */
 export function parseSwitches(args: readonly string[], own: readonly string[]): ReadonlySet<string> {
   const options = Object.fromEntries(own.map((flag) => [flag, { type: "boolean" } as const]));
   const values = parse([...args], options);

@@ -4,6 +4,7 @@ import { desire } from "../core/desired/desire.ts";
 import { describe } from "../core/plan/describe.ts";
 import { diff } from "../core/plan/diff.ts";
 import { isInSync, type Plan } from "../core/plan/plan.ts";
+import { everythingOn } from "../core/plan/spared.ts";
 import { type Settings, usesTunnel } from "../core/settings/settings.ts";
 import { readPublicKey } from "../shell/key_file.ts";
 import { observeAll } from "../shell/observe.ts";
@@ -16,8 +17,9 @@ import { UsageError } from "./usage_error.ts";
 export async function diffVerb(args: readonly string[]): Promise<number> {
   const { settings, given } = parseArguments(args, ["json"]);
   let plan: Plan;
+  let isKnown: boolean;
   try {
-    plan = await planNow(settings);
+    ({ plan, isKnown } = await planNow(settings));
   } catch (error) {
     throw error instanceof UsageError
       ? error
@@ -26,16 +28,21 @@ export async function diffVerb(args: readonly string[]): Promise<number> {
   const changes = plan.steps.flatMap((step) => step.changes);
   if (given.has("json")) console.log(JSON.stringify(changes, null, 2));
   else for (const line of describe(plan)) console.log(line);
-  return isInSync(plan) ? 0 : 1;
+  if (!isInSync(plan)) return 1;
+  return isKnown ? 0 : 2;
 }
 
-async function planNow(settings: Settings): Promise<Plan> {
-  const { items } = await readNodes(settings);
+/** With a file that cannot be read, what nobody wants may be wanted there: then no removal is told, nor `in sync`. */
+async function planNow(settings: Settings): Promise<{ plan: Plan; isKnown: boolean }> {
+  const { items, problems } = await readNodes(settings);
   const isTunnelled = usesTunnel(settings);
   const fixed = {
     publicKey: isTunnelled ? await readPublicKey(settings.privateKeyPath) : undefined,
     wireguard: await wireguardOf(settings),
   } as const;
   const desired = desire(settings, items, await readFacts(settings, fixed))!;
-  return diff(desired, await observeAll(desired), Date.now() / 1000);
+  const observed = await observeAll(desired);
+  const isKnown = !problems.some(({ isUnread }) => isUnread);
+  const wanted = isKnown ? desired : { ...desired, spared: everythingOn(observed) };
+  return { plan: diff(wanted, observed, Date.now() / 1000), isKnown };
 }

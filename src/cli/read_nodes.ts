@@ -15,6 +15,10 @@ export function requireNodes(settings: Settings): void {
   );
 }
 
+/** A file that was just written is taken in after three seconds, where its end does not show that it is whole. */
+const SETTLING_MS = 5_000;
+const LOOK_MS = 50;
+
 /** Reads all Nodes once. Throws Error when a path cannot be read or our own Node is needed and not there. */
 export async function readNodes(
   settings: Settings,
@@ -24,6 +28,10 @@ export async function readNodes(
   const source = new FileSource(settings.nodes, { parse: parseNode, onChange: () => {} });
   try {
     await source.start();
+    const end = performance.now() + SETTLING_MS;
+    while (source.state().problems.some(({ isPending }) => isPending) && performance.now() < end) {
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    }
     const state = source.state();
     for (const { path, reason } of state.problems) {
       console.error(`wigglenet: cannot take in ${path}: ${reason}`);

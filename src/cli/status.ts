@@ -4,11 +4,11 @@ import { describeStatus } from "../core/plan/status.ts";
 import { type Program, run } from "../shell/command.ts";
 import { readStatus, STATUS_SOCKET } from "../shell/status_socket.ts";
 import { SETTINGS } from "../core/settings/settings.ts";
-import { parseSwitches } from "./arguments.ts";
+import { parseFlags } from "./arguments.ts";
 
 /** Prints the status; 0 with an agent, 1 without. */
 export async function status(args: readonly string[]): Promise<number> {
-  const switches = parseSwitches(args, ["json"]);
+  const { raw, given: switches } = parseFlags(args, ["json"]);
   const answer = await readStatus();
   if (answer !== undefined) {
     console.log(
@@ -21,7 +21,8 @@ export async function status(args: readonly string[]): Promise<number> {
   console.error(
     `wigglenet: no agent answers on ${STATUS_SOCKET}: start it with \`wigglenet run\`; the kernel has:`,
   );
-  const name = Deno.env.get(SETTINGS.interfaceName.env) ?? SETTINGS.interfaceName.fallback;
+  const { env, fallback } = SETTINGS.interfaceName;
+  const name = raw[env] ?? Deno.env.get(env) ?? fallback;
   const outputs: Record<string, string> = {};
   for (const [title, program, args] of looks(name)) {
     outputs[title] = await run({ program, args }).catch((error: Error) => error.message);

@@ -1,12 +1,14 @@
 // `wigglenet version`.
 
+import { parseSwitches } from "./arguments.ts";
 import manifest from "../../deno.json" with { type: "json" };
 
 /** This program's version. */
 export const VERSION: string = manifest.version;
 
 /** Prints the version. */
-export function version(_args: readonly string[]): Promise<number> {
+export function version(args: readonly string[]): Promise<number> {
+  parseSwitches(args, []);
   console.log(VERSION);
   return Promise.resolve(0);
 }

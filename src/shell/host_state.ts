@@ -22,13 +22,16 @@ const READ_AFTER: Readonly<Record<Part, readonly Stale[]>> = {
   table: ["table"],
   link: ["network", "wireguard"],
   wireguard: ["wireguard"],
-  routes: ["network"],
+  "addresses-v4": ["network"],
+  "addresses-v6": ["network"],
+  "routes-v4": ["network"],
+  "routes-v6": ["network"],
   cni: ["cni"],
 };
 /** What cannot be told while something is unread. */
 const BLIND: Readonly<Record<Stale, readonly Part[]>> = {
   table: ["table"],
-  network: ["link", "wireguard", "routes"],
+  network: ["link", "wireguard", "addresses-v4", "addresses-v6", "routes-v4", "routes-v6"],
   wireguard: ["link", "wireguard"],
   cni: ["cni"],
 };

@@ -2,13 +2,14 @@
 // What wakes it is in watch_host.ts; what it wants and does is decided in core.
 
 import { desire } from "../core/desired/desire.ts";
-import type { DesiredState, Waiting } from "../core/desired/desired_state.ts";
+import type { DesiredState, Spared, Waiting } from "../core/desired/desired_state.ts";
 import type { HostFacts } from "../core/desired/host_facts.ts";
 import type { ParsedNode } from "../core/nodes/node.ts";
 import type { ObservedState } from "../core/observed/observed_state.ts";
 import { describeChange } from "../core/plan/describe.ts";
 import { diff } from "../core/plan/diff.ts";
 import { isInSync, type Plan, type Step } from "../core/plan/plan.ts";
+import { everythingOn, withoutWanted } from "../core/plan/spared.ts";
 import type { Settings } from "../core/settings/settings.ts";
 import { apply, type Outcome } from "./apply.ts";
 import { Backoff, type Trouble } from "./backoff.ts";
@@ -19,6 +20,7 @@ import type { NodeSource } from "./sources/node_source.ts";
 import { tellBlocked, tellChanges, tellDesired } from "./tell.ts";
 
 const MIN_APPLY_INTERVAL_MS = 100;
+const NOTHING_SPARED: Spared = { peers: new Set(), routes: new Set(), members: new Set() };
 
 /** What the loop needs. */
 export interface ReconcilerOptions {
@@ -51,6 +53,8 @@ export class Reconciler {
   #facts: HostFacts | undefined;
   #desired: DesiredState | undefined;
   #areFactsStale = true;
+  /** Undefined: the host was not read yet. Empty once all files were. */
+  #spared: Spared | undefined;
   #isPartial = false;
   #isSettled = false;
   #hasSourceChanged = false;
@@ -162,7 +166,8 @@ export class Reconciler {
     if (this.#desired === undefined || (!isNews && !isDoubtful && this.#isSettled)) return false;
     const { observed, blind, tried } = await this.#host.read(this.#desired, this.#backoff.heldReadings());
     for (const [part, error] of tried) this.#noteReading(part, error);
-    const plan = diff(this.#desired, observed, Date.now() / 1000);
+    const spared = this.#spare(this.#desired, observed, blind.size === 0);
+    const plan = diff({ ...this.#desired, ...spared }, observed, Date.now() / 1000);
     this.#plan = plan;
     tellBlocked(this.#options.log, plan);
     this.#isSettled = true;
@@ -172,6 +177,15 @@ export class Reconciler {
     if (outcomes.length === 0) return false;
     this.#settle(outcomes, isNews ? "nodes" : "drift");
     return true;
+  }
+
+  /** While a file was never read, what was there before this agent stays, unless it has wanted it since. */
+  #spare(desired: DesiredState, observed: ObservedState, isAllRead: boolean): { spared?: Spared } {
+    if (!this.#isPartial) this.#spared = NOTHING_SPARED;
+    if (!this.#isPartial) return {};
+    const spared = withoutWanted(this.#spared ?? everythingOn(observed), desired);
+    if (isAllRead) this.#spared = spared;
+    return { spared };
   }
 
   /** Takes in Nodes and facts; true when what is wanted has changed. */
@@ -189,8 +203,7 @@ export class Reconciler {
       if (facts && factsText(facts) !== (this.#facts && factsText(this.#facts))) this.#facts = facts;
     }
     if (this.#nodes === last.nodes && this.#facts === last.facts) return false;
-    const desired = desire(settings, this.#nodes, this.#facts!);
-    this.#desired = desired && this.#isPartial ? { ...desired, isPartial: true } : desired;
+    this.#desired = desire(settings, this.#nodes, this.#facts!);
     tellDesired(this.#options.log, this.#desired);
     return true;
   }

@@ -36,12 +36,18 @@ async function answer(connection: Deno.UnixConn, status: () => Status): Promise<
   await body.pipeTo(connection.writable);
 }
 
-/** The status of the running agent; undefined when none answers. */
+const ANSWER_MS = 3_000;
+
+/** The status of the running agent; undefined when none answers (a stopped one does not). */
 export async function readStatus(): Promise<Status | undefined> {
+  let connection: Deno.UnixConn | undefined;
+  const timer = setTimeout(() => connection?.close(), ANSWER_MS);
   try {
-    const connection = await Deno.connect({ transport: "unix", path: STATUS_SOCKET });
+    connection = await Deno.connect({ transport: "unix", path: STATUS_SOCKET });
     return JSON.parse(await new Response(connection.readable).text()) as Status;
   } catch {
     return undefined;
+  } finally {
+    clearTimeout(timer);
   }
 }

@@ -13,7 +13,7 @@ export function textOf(json: string): string {
   const without = (name: string, value: unknown) => {
     if (name === "handle" || name === "metainfo" || name === "packets" || name === "bytes") return undefined;
     if (name !== "elem" || !Array.isArray(value)) return value;
-    const stay = value.filter((one) => one?.elem?.expires === undefined || one.elem.timeout !== undefined);
+    const stay = value.filter((one) => one?.elem?.expires === undefined || (one.elem.timeout ?? 60) !== 60);
     return stay.length === 0 ? undefined : stay.map((one) => JSON.stringify(one)).sort();
   };
   return JSON.stringify(JSON.parse(json, without));

@@ -51,7 +51,7 @@ Deno.test("README tells every field of status --json", () => {
       paths: [],
       isComplete: true,
       objects: 0,
-      problems: [{ path: "", reason: "", isUnread: false }],
+      problems: [{ path: "", reason: "", isUnread: false, isPending: false }],
     },
     peers: [{ ...peer, allowedIps: [] }],
     applied: { isInSync: true, steps: 0, lastMs: 0, failing: {} },

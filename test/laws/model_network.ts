@@ -32,7 +32,7 @@ export class ModelNetwork {
     else if (/^link add dev \S+ type wireguard$/.test(line)) this.#create(args[3]!, "wireguard");
     else if (/^tuntap add dev \S+ mode tun$/.test(line)) this.#create(args[3]!, "tun");
     else if (/^link del dev \S+$/.test(line)) this.deleteLink(args[3]!);
-    else throw new Refused(`unknown: ip ${line}`);
+    else this.#configure(line);
   }
 
   #create(name: string, kind: "wireguard" | "tun"): void {

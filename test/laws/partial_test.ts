@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { contains, parsePrefix, type Prefix } from "../../src/core/net/prefix.ts";
+import { everythingOn } from "../../src/core/plan/spared.ts";
 import { environments, objects, wanted } from "./clusters.ts";
 import { converge, fromClean, stateOf } from "./model_agent.ts";
 import { ModelHost } from "./model_host.ts";
@@ -22,7 +23,7 @@ Deno.test("While some Nodes are not known, one pass is enough, and nobody loses 
       fc.pre(before.link !== undefined && part.link !== undefined);
       const host = new ModelHost();
       const was = converge(host, { desired: before, observed: host.observe(before), isReversed: false });
-      const desired = { ...part, isPartial: true as const };
+      const desired = { ...part, spared: everythingOn(was) };
       const is = converge(host, { desired, observed: host.observe(desired), isReversed: false });
       assert.deepEqual([...was.wireguard!.peers.keys()].filter((key) => !is.wireguard!.peers.has(key)), []);
       for (const family of [4, 6] as const) {
@@ -34,7 +35,7 @@ Deno.test("While some Nodes are not known, one pass is enough, and nobody loses 
           assert.ok(members.some((prefix) => contains(prefix, parsePrefix(text) as Prefix)), text);
         }
       }
-      const { isPartial: _, ...whole } = desired;
+      const { spared: _, ...whole } = desired;
       converge(host, { desired: whole, observed: host.observe(whole), isReversed: false });
       assert.deepEqual(stateOf(host, whole), fromClean(whole));
     }),

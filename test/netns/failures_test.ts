@@ -13,6 +13,7 @@ Deno.test.afterAll(() => lab.close());
 await Promise.all(lab.nodes.map(async (node) => {
   node.startAgent();
   await node.conflist();
+  await until("it to be in sync", async () => (await node.runAgent({ verb: "diff" })).code === 0);
 }));
 
 /** Runs a program of the laboratory in the node's network: the node's own may be broken. */

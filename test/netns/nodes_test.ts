@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import type { Status } from "../../src/core/plan/status.ts";
+import { Lab } from "../lab/lab.ts";
 import { type Manifest, manifestOf } from "../lab/manifest.ts";
 import type { Node } from "../lab/node.ts";
 import { until } from "../lab/until.ts";
@@ -139,4 +140,56 @@ Deno.test("one broken Node costs the others nothing", async () => {
   await stays(n1, before);
   await lab.withdraw("n9");
   await until("it to be forgotten", async () => (await statusOf(n1)).rejected.length === 0);
+});
+
+Deno.test("beside a file that is no manifest a Node still leaves, and what somebody adds is still removed", async () => {
+  const before = await readState(n1);
+  await Deno.writeTextFile(`${lab.nodesFolder}/values.yaml`, "replicas: 3\n");
+  await until("n1 to name it", async () => {
+    return (await statusOf(n1)).source.problems.some(({ path }) => path.endsWith("/values.yaml"));
+  });
+  const ninth = manifestOf(9);
+  ninth.metadata.annotations = { "wigglenet/public-key": "aW5zdGVhZCBvZiBhIHJlYWwga2V5IG9mIG5vZGUgMjI=" };
+  await lab.publish(ninth);
+  await until("n1 to take it in", async () => (await readState(n1)).includes("10.244.9.0"));
+  await lab.withdraw("n9");
+  await n1.run(["nft", "add element inet wigglenet pod-cidrs-v4 { 172.30.0.0/16 }"]);
+  await becomes(n1, before);
+  await Deno.remove(`${lab.nodesFolder}/values.yaml`);
+});
+
+Deno.test("a path that loses all its Nodes keeps them, while another path has ours", async () => {
+  await using other = await Lab.create({ nodes: 2 });
+  const [node] = other.nodes;
+  const own = `${other.folder}/own`;
+  await Deno.mkdir(own);
+  await Deno.rename(`${other.nodesFolder}/n1.yaml`, `${own}/n1.yaml`);
+  node!.startAgent({ args: [`--nodes=${own}`] });
+  await node!.conflist();
+  const before = await readState(node!);
+  assert.ok(before.includes("10.244.2.0"), before);
+  await Deno.rename(other.nodesFolder, `${other.folder}/gone`);
+  await until("it to say so", async () => {
+    return (await statusOf(node!)).source.problems.some(({ reason }) => /its last 1 are kept/.test(reason));
+  });
+  await stays(node!, before);
+});
+
+Deno.test("on a host without IPv6 the IPv4 mesh stands, and status names what is missing", async () => {
+  await using other = await Lab.create({ nodes: 2 });
+  const [node] = other.nodes;
+  await node!.sysctl("1", ["net.ipv6.conf.all.disable_ipv6", "net.ipv6.conf.default.disable_ipv6"]);
+  node!.startAgent();
+  await node!.conflist();
+  await until("the IPv4 route and the peer", async () => {
+    const state = await readState(node!);
+    return /10\.244\.2\.0\/24 dev wigglenet/.test(state) &&
+      state.includes(other.nodes[1]!.manifest.metadata.annotations!["wigglenet/public-key"]!);
+  }, { seen: () => node!.diagnose() });
+  const status = await statusOf(node!);
+  assert.ok(
+    Object.keys(status.applied.failing).every((part) => part.endsWith("-v6")),
+    JSON.stringify(status.applied),
+  );
+  assert.ok(Object.keys(status.applied.failing).length > 0);
 });

@@ -27,6 +27,8 @@ Deno.test("with the filter nobody outside opens a connection to a pod, and pods 
     pod-a      -> peer-pod  tcp 80   accept
     pod-a      -> peer-pod  echo     accept
     peer-pod   -> pod-b     udp 53   accept
+    peer-node@wigglenet  -> pod-b     tcp 80   drop
+    outsider@wigglenet   -> pod-b     udp 53   drop
     peer-pod   -> pod-b     tcp 80   accept
     pod-a      -> world     tcp 443  masquerade
     pod-a      -> world     udp 53   masquerade

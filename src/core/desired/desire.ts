@@ -11,11 +11,11 @@ import {
   withoutNested,
 } from "../net/prefix.ts";
 import { ANNOTATION, type Claim, type Node, type ParsedNode, type Rejected } from "../nodes/node.ts";
-import { settleClaims, type Settlement } from "../nodes/settle_claims.ts";
+import { settleClaims } from "../nodes/settle_claims.ts";
 import type { SettledNode } from "../nodes/settled_node.ts";
 import { familySettings, type Settings, usesTunnel } from "../settings/settings.ts";
 import type { DesiredLink, DesiredState, DesiredTable, Peer, Waiting } from "./desired_state.ts";
-import { desireRoutes } from "./desire_routes.ts";
+import { clusterPodCidrs, desireRoutes, type Guarded } from "./desire_routes.ts";
 import type { HostFacts } from "./host_facts.ts";
 import { KeptMap } from "./kept_map.ts";
 
@@ -57,26 +57,34 @@ export function desire(
     )
     : [];
   if (hasTunnel) refused.push(...keyless(others), ...others.filter(isTwin).map(twin));
+  const cluster = clusterPodCidrs(settings, own);
+  refused.push(...cluster.rejected);
+  const guarded: Guarded = { ...settlement, clusterPodCidrs: cluster.prefixes };
   const link = hasTunnel ? linkOf(settings, own, facts) : undefined;
   return {
     node: own.node.name,
     interfaceName: settings.interfaceName,
     link,
     peers: prospects.flatMap(({ peer }) => peer ?? []),
-    routes: desireRoutes(settings, own, settlement),
-    table: tableOf(settings, own, settlement),
+    routes: desireRoutes(settings, own, guarded),
+    table: tableOf(settings, own, guarded),
     cniPath: settings.cniConfigPath,
-    cni: settings.isFirewallOnly || own.podCidrs.length === 0 ? undefined : {
-      mtuBytes: link?.mtuBytes ?? underlayMtu(own.addresses, facts),
-      podCidrs: [...summarise(own.podCidrs)].sort((a, b) => b.family - a.family || comparePrefixes(a, b)).map(
-        (p) => p.text,
-      ),
-    },
+    cni: cniOf(settings, own, link?.mtuBytes ?? underlayMtu(own.addresses, facts)),
     rejected: [...refused, ...settlement.rejected].sort(byNode),
     waiting: [
       ...waitingOf(settings, { own, facts }),
       ...prospects.flatMap(({ waiting }) => waiting ?? []),
     ],
+  };
+}
+
+/** IPv6 first, as the original. */
+function cniOf(settings: Settings, own: SettledNode, mtuBytes: number | undefined): DesiredState["cni"] {
+  if (settings.isFirewallOnly || own.podCidrs.length === 0) return undefined;
+  const ranges = [...summarise(own.podCidrs)].sort((a, b) => b.family - a.family || comparePrefixes(a, b));
+  return {
+    mtuBytes: settings.mtu === "auto" ? mtuBytes : settings.mtu,
+    podCidrs: ranges.map(({ text }) => text),
   };
 }
 
@@ -149,7 +157,8 @@ function linkOf(settings: Settings, own: SettledNode, facts: HostFacts): Desired
       : settings.mtu,
     privateKeyPath: settings.privateKeyPath,
     publicKey: facts.publicKey,
-    addresses: withoutNested(own.podCidrs).map((prefix) => hostPrefix(firstAddress(prefix)).text),
+    // Of each range that pods get addresses from: host-local leaves out its first one, and no other.
+    addresses: summarise(own.podCidrs).map((prefix) => hostPrefix(firstAddress(prefix)).text),
   };
 }
 
@@ -196,7 +205,11 @@ const POD_TEXTS = { 4: new KeptMap<Prefix, string>(), 6: new KeptMap<Prefix, str
 const textOf = ({ text }: Prefix) => text;
 
 /** FIREWALL_ONLY and native families have no guard: their pods' packets belong to whoever routes them. */
-function tableOf(settings: Settings, own: SettledNode, { podCidrs }: Settlement): DesiredTable {
+function tableOf(
+  settings: Settings,
+  own: SettledNode,
+  { podCidrs, clusterPodCidrs }: Guarded,
+): DesiredTable {
   const templates = ["sets", "forward"];
   const isGuarded = (family: Family) => settings.isStrict && familySettings(settings, family).isTunnelled;
   if (FAMILIES.some(isGuarded)) templates.push("guard");
@@ -208,7 +221,7 @@ function tableOf(settings: Settings, own: SettledNode, { podCidrs }: Settlement)
     }
     if (isMasqueraded) templates.push(`masquerade-v${family}`);
   }
-  const pods = withoutNested([...podCidrs.map(({ prefix }) => prefix), ...settings.clusterPodCidrs]);
+  const pods = withoutNested([...podCidrs.map(({ prefix }) => prefix), ...clusterPodCidrs]);
   const local = withoutNested(own.podCidrs);
   const ofFamily = (prefixes: readonly Prefix[], family: Family) =>
     prefixes.filter((p) => p.family === family);

@@ -52,6 +52,14 @@ Deno.test("Three dual-stack nodes: link, peers, routes, sets and CNI of the firs
   assert.deepEqual([desired.rejected, desired.waiting], [[], []]);
 });
 
+Deno.test("CLUSTER_POD_CIDRS that would cut the node off are refused, and the others guard", () => {
+  const desired = desireOf(MESH, { CLUSTER_POD_CIDRS: "10.9.0.0/16,10.244.0.0/16" });
+  assert.deepEqual(desired.table.sets["pod-cidrs-v4"], ["10.244.0.0/16"]);
+  assert.deepEqual(rejectedOf(desired), [
+    "n1: CLUSTER_POD_CIDRS 10.9.0.0/16: covers an address of this node, which would be cut off",
+  ]);
+});
+
 Deno.test("A route is one line for `ip route`, with our protocol number", () => {
   const { routes } = desireOf(MESH, { WIGGLENET_IFACE_NAME: "wg0" });
   assert.deepEqual([routes[0]?.text, routes.at(-1)?.text], [
@@ -172,10 +180,10 @@ Deno.test("Without a pod CIDR there is no CNI file, and the operator is told wha
   ]);
 });
 
-Deno.test("Pod CIDRs of this node that overlap or are neighbours give one address each and one range", () => {
+Deno.test("Pod CIDRs of this node that overlap or are neighbours give one address and one range", () => {
   const podCIDRs = ["10.244.2.0/24", "10.244.3.0/24", "10.244.3.128/25", "10.244.2.0/25"];
   const desired = desireOf([{ ...ordinaryNode(1), podCIDRs }]);
-  assert.deepEqual(desired.link?.addresses, ["10.244.2.1/32", "10.244.3.1/32"]);
+  assert.deepEqual(desired.link?.addresses, ["10.244.2.1/32"]);
   assert.deepEqual(desired.cni?.podCidrs, ["10.244.2.0/23"]);
   assert.deepEqual(desired.table.sets["local-pod-cidrs-v4"], ["10.244.2.0/24", "10.244.3.0/24"]);
 });

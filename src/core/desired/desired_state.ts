@@ -80,6 +80,16 @@ export interface Waiting {
   readonly isBlocking?: true;
 }
 
+/** What is not removed although nobody wants it. */
+export interface Spared {
+  /** By public key. */
+  readonly peers: ReadonlySet<string>;
+  /** By their texts. */
+  readonly routes: ReadonlySet<string>;
+  /** Canonical prefixes. */
+  readonly members: ReadonlySet<string>;
+}
+
 /** One desired state; `link` is undefined when no family is tunnelled, `cni` when no file may stand. */
 export interface DesiredState {
   readonly node: string;
@@ -94,8 +104,8 @@ export interface DesiredState {
   /** Where the CNI configuration stands, or must not stand. */
   readonly cniPath: string;
   readonly cni: DesiredCni | undefined;
-  /** Some Nodes are not known: what nobody wants may be wanted by one of them, and stays. */
-  readonly isPartial?: true;
+  /** Given while some Nodes are not known. */
+  readonly spared?: Spared;
   readonly rejected: readonly Rejected[];
   readonly waiting: readonly Waiting[];
 }

@@ -51,9 +51,10 @@ function structureOf(objects: readonly Json[]): string {
 /** Of a set that packets fill, only what somebody else has put there to stay: with a timeout or a comment of its own. */
 function membersOf(set: Json): Set<string> {
   const elements = (Array.isArray(set.elem) ? set.elem : []) as readonly { elem?: Json }[];
-  const stay = set.timeout === undefined
-    ? elements
-    : elements.filter(({ elem }) => elem === undefined || "timeout" in elem || "comment" in elem);
+  const stay = set.timeout === undefined ? elements : elements.filter(({ elem }) =>
+    // Kernels from 5.11 to 6.11 tell the set's own timeout of what packets put there, too.
+    elem === undefined || (elem.timeout ?? set.timeout) !== set.timeout || "comment" in elem
+  );
   return new Set(stay.map(memberText));
 }
 

@@ -29,6 +29,8 @@ Deno.test("Of what packets put into a set nothing is seen, of what somebody else
   assert.deepEqual([...sets.get("believed-v6")!], [
     '{"elem":{"val":{"concat":["fd00::1","lo"]},"timeout":432000,"expires":431999}}',
   ]);
+  const told = FILLED.replace(`"expires": 59`, `"timeout": 60, "expires": 59`);
+  assert.deepEqual(parseTable(told).sets, sets);
   assert.notEqual(parseTable(FILLED.replace(`"key": "iif"`, `"key": "oif"`)).structure, structure);
   assert.equal(parseTable(FILLED.replace(/, "elem": \[.*?\]\}\}/, "}}")).structure, structure);
 });

@@ -13,7 +13,7 @@ import { diffRoutes } from "./diff_routes.ts";
 import { type Change, type Plan, STAGE, type Step } from "./plan.ts";
 
 /**
- * What must be done so that the host has what is wanted. Nothing is removed while `desired.isPartial`.
+ * What must be done so that the host has what is wanted. What is spared is not removed.
  * @param nowSeconds seconds since 1970, to tell living WireGuard sessions from dead ones
  */
 export function diff(desired: DesiredState, observed: ObservedState, nowSeconds: number): Plan {
@@ -44,8 +44,9 @@ const asText = (text: string) => text;
 const EMPTY: ReadonlySet<string> = new Set();
 
 function diffTable(desired: DesiredState, { table: observed, reference }: ObservedState): Step[] {
-  const table = desired.isPartial && observed !== undefined
-    ? withGuarded(desired.table, observed)
+  const { spared } = desired;
+  const table = spared !== undefined && observed !== undefined
+    ? withGuarded(desired.table, observed, spared.members)
     : desired.table;
   const reason = observed === undefined
     ? "missing"
@@ -68,10 +69,15 @@ function diffTable(desired: DesiredState, { table: observed, reference }: Observ
   return deltas.length === 0 ? [] : [deltaStep(deltas)];
 }
 
-/** The table that goes on guarding what it guards, also where its rules change or a prefix takes the place of others. */
-function withGuarded(table: DesiredTable, { sets }: ObservedTable): DesiredTable {
+/** The table that goes on guarding what is spared, also where its rules change or a prefix takes the place of others. */
+function withGuarded(
+  table: DesiredTable,
+  { sets }: ObservedTable,
+  spared: ReadonlySet<string>,
+): DesiredTable {
   const union = (name: SetName) => {
-    const prefixes = [...sets.get(name) ?? [], ...table.sets[name]].map(parsePrefix);
+    const guarded = spared.intersection(sets.get(name) ?? EMPTY);
+    const prefixes = [...guarded, ...table.sets[name]].map(parsePrefix);
     return withoutNested(prefixes.filter((prefix): prefix is Prefix => !refused(prefix))).map(({ text }) =>
       text
     );

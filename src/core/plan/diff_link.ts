@@ -28,6 +28,7 @@ export function diffLink(desired: DesiredState, observed: ObservedState): Step[]
     ...createLink(link, observed),
     ...serveLink(link, observed),
     ...inOrder([...configureWireguard(link, observed), ...configureLink(link, observed)]),
+    ...configureAddresses(link, observed),
   ];
 }
 
@@ -117,41 +118,48 @@ function configureWireguard(
   return [linkStep(STAGE.configure, [change], [{ kind: "run", program: "wg", args }])];
 }
 
-function configureLink(link: DesiredLink, observed: ObservedState): Step[] {
-  const { name, mtuBytes, addresses } = link;
+function configureLink({ name, mtuBytes }: DesiredLink, observed: ObservedState): Step[] {
+  // wireguard-go sets an MTU of its own when it starts.
+  const isNew = observed.link === undefined || observed.wireguard === undefined;
+  if (!isNew && observed.link?.mtuBytes === mtuBytes && observed.link.isUp) return [];
+  const reason = isNew || observed.link === undefined
+    ? "new"
+    : `it is ${observed.link.isUp ? "up" : "down"} with mtu ${observed.link.mtuBytes}`;
+  const change: Change = { op: "~", kind: "interface", target: name, text: `mtu ${mtuBytes}, up`, reason };
+  const args = ["link", "set", "dev", name, "mtu", String(mtuBytes), "up"];
+  return [linkStep(STAGE.configure, [change], [{ kind: "run", program: "ip", args }])];
+}
+
+/** A step for each family: the kernel may have one of them switched off. */
+function configureAddresses({ name, addresses }: DesiredLink, observed: ObservedState): Step[] {
   const wanted = new Set(addresses);
   const has = observed.link?.addresses ?? new Set<string>();
   const missing = addresses.filter((address) => !has.has(address));
   const surplus = [...has].filter((address) => !wanted.has(address)).sort();
-  const lines = missing.map((address) => `address replace ${address} dev ${name}`);
-  const changes = missing.map((text): Change => ({
-    op: "+",
-    kind: "address",
-    target: name,
-    text,
-    reason: "missing",
-  }));
-  // wireguard-go sets an MTU of its own when it starts.
-  const isNew = observed.link === undefined || observed.wireguard === undefined;
-  const isAttributeWrong = isNew || observed.link?.mtuBytes !== mtuBytes || !observed.link.isUp;
-  if (isAttributeWrong) {
-    lines.push(`link set dev ${name} mtu ${mtuBytes} up`);
-    const reason = isNew || observed.link === undefined
-      ? "new"
-      : `it is ${observed.link.isUp ? "up" : "down"} with mtu ${observed.link.mtuBytes}`;
-    changes.push({ op: "~", kind: "interface", target: name, text: `mtu ${mtuBytes}, up`, reason });
-  }
-  for (const text of surplus) {
-    lines.push(`address del ${text} dev ${name}`);
-    changes.push({ op: "-", kind: "address", target: name, text, reason: "not wanted" });
-  }
-  if (changes.length === 0) return [];
-  return [
-    linkStep(STAGE.configure, changes, [{
-      kind: "run",
-      program: "ip",
-      args: ["-batch"],
-      input: lines.join("\n") + "\n",
-    }]),
-  ];
+  return ([4, 6] as const).flatMap((family): Step[] => {
+    const isOurs = (text: string) => text.includes(":") === (family === 6);
+    const [added, gone] = [missing.filter(isOurs), surplus.filter(isOurs)];
+    if (added.length + gone.length === 0) return [];
+    const change = (op: Change["op"], text: string, reason: string): Change => ({
+      op,
+      kind: "address",
+      target: name,
+      text,
+      reason,
+    });
+    const lines = [
+      ...added.map((address) => `address replace ${address} dev ${name}\n`),
+      ...gone.map((address) => `address del ${address} dev ${name}\n`),
+    ];
+    return [{
+      part: `addresses-v${family}`,
+      stage: STAGE.configure,
+      needs: ["link"],
+      changes: [
+        ...added.map((text) => change("+", text, "missing")),
+        ...gone.map((text) => change("-", text, "not wanted")),
+      ],
+      actions: [{ kind: "run", program: "ip", args: ["-batch"], input: lines.join("") }],
+    }];
+  });
 }

@@ -16,7 +16,7 @@ function linkPlan(
   difference: Partial<ObservedState>,
 ): { lines: string[]; actions: string[] } {
   const plan = diff(desired, { ...hostOf(desired), ...difference }, 1000);
-  const steps = plan.steps.filter(({ part }) => part === "link");
+  const steps = plan.steps.filter(({ part }) => part === "link" || part.startsWith("addresses"));
   return { lines: describe({ ...plan, steps, waiting: [] }), actions: actionsOf({ ...plan, steps }) };
 }
 
@@ -30,17 +30,18 @@ function actionsOf({ steps }: Plan): string[] {
 }
 
 const CONFIGURE = "3 wg set wigglenet listen-port 24601 fwmark 0 private-key /etc/wigglenet/private.key";
+const UP = "3 ip link set dev wigglenet mtu 1420 up";
 
 Deno.test("A kernel interface is made, configured and addressed", () => {
   assert.deepEqual(linkPlan(KERNEL, { link: undefined, wireguard: undefined }), {
     lines: [
       "+ interface wigglenet: wireguard (missing)",
       "~ interface wigglenet: listen port 24601, key of /etc/wigglenet/private.key (not configured)",
+      "~ interface wigglenet: mtu 1420, up (new)",
       "+ address wigglenet: 10.244.1.1/32 (missing)",
       "+ address wigglenet: fd00:10:244:1::1/128 (missing)",
-      "~ interface wigglenet: mtu 1420, up (new)",
     ],
-    actions: ["1 ip link add dev wigglenet type wireguard", CONFIGURE, "3 ip -batch"],
+    actions: ["1 ip link add dev wigglenet type wireguard", CONFIGURE, UP, "3 ip -batch", "3 ip -batch"],
   });
 });
 
@@ -50,11 +51,18 @@ Deno.test("A user-space interface is a TUN device first, which outlives the proc
       "+ interface wigglenet: tun (missing)",
       "+ process wigglenet: wireguard-go -f wigglenet (not running)",
       "~ interface wigglenet: listen port 24601, key of /etc/wigglenet/private.key (not configured)",
+      "~ interface wigglenet: mtu 1420, up (new)",
       "+ address wigglenet: 10.244.1.1/32 (missing)",
       "+ address wigglenet: fd00:10:244:1::1/128 (missing)",
-      "~ interface wigglenet: mtu 1420, up (new)",
     ],
-    actions: ["1 ip tuntap add dev wigglenet mode tun", "2 serve", CONFIGURE, "3 ip -batch"],
+    actions: [
+      "1 ip tuntap add dev wigglenet mode tun",
+      "2 serve",
+      CONFIGURE,
+      UP,
+      "3 ip -batch",
+      "3 ip -batch",
+    ],
   });
 });
 
@@ -65,7 +73,7 @@ Deno.test("A dead wireguard-go is started anew on the interface that stayed, whi
       "~ interface wigglenet: listen port 24601, key of /etc/wigglenet/private.key (not configured)",
       "~ interface wigglenet: mtu 1420, up (new)",
     ],
-    actions: ["2 serve", CONFIGURE, "3 ip -batch"],
+    actions: ["2 serve", CONFIGURE, UP],
   });
 });
 

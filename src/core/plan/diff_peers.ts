@@ -17,7 +17,7 @@ const AS_WANTED = new WeakMap<ReadonlyMap<string, ObservedPeer>, readonly Peer[]
 
 /** Steps for the peers of the interface. */
 export function diffPeers(
-  { link, peers, isPartial }: DesiredState,
+  { link, peers, spared }: DesiredState,
   observed: ObservedState,
   nowSeconds: number,
 ): Step[] {
@@ -36,7 +36,9 @@ export function diffPeers(
     } else touched.push(...touch(peer, has, nowSeconds));
   }
   if (replaced.length + touched.length === 0 && known === found.size) AS_WANTED.set(found, peers);
-  const surplus = isPartial || known === found.size ? [] : without(found.keys(), peers);
+  const surplus = known === found.size
+    ? []
+    : without(found.keys(), peers).filter((key) => !spared?.peers.has(key));
   return [
     ...replaceStep(link.name, replaced),
     ...touchStep(link.name, touched),

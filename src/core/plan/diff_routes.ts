@@ -25,7 +25,7 @@ export function diffRoutes(desired: DesiredState, observed: ObservedState): Step
     const surplus = [...unsorted].sort().reverse();
     const isCovered = coveredBy(surplus);
     const taken = new Set([...behind, ...tunnel].map(placeOf));
-    const gone = desired.isPartial ? [] : surplus.filter((text) => !taken.has(placeOf(text)));
+    const gone = surplus.filter((text) => !taken.has(placeOf(text)) && !desired.spared?.routes.has(text));
     return [
       ...routeStep(
         { family, verb: "replace", stage: STAGE.table, surplus },
@@ -115,7 +115,7 @@ function routeStep({ family, verb, stage, surplus }: RouteBatch, texts: readonly
   const args = [`-${family}`, ...(isAdded ? [] : ["-force"]), "-batch"];
   const input = texts.map((text) => `route ${verb} ${text}\n`).join("");
   return [{
-    part: "routes",
+    part: `routes-v${family}`,
     stage,
     needs: stage === STAGE.tunnel ? ["link"] : [],
     changes: texts.map(change),

@@ -95,18 +95,19 @@ const differences: readonly Difference[] = [
     what: "no address and another MTU",
     observed: { link: { ...link, addresses: new Set(["10.244.1.1/32"]), mtuBytes: 1400 } },
     lines: [
-      "+ address wigglenet: fd00:10:244:1::1/128 (missing)",
       "~ interface wigglenet: mtu 1420, up (it is up with mtu 1400)",
+      "+ address wigglenet: fd00:10:244:1::1/128 (missing)",
     ],
     commands: [
-      "ip -batch\naddress replace fd00:10:244:1::1/128 dev wigglenet\nlink set dev wigglenet mtu 1420 up\n",
+      "ip link set dev wigglenet mtu 1420 up",
+      "ip -batch\naddress replace fd00:10:244:1::1/128 dev wigglenet\n",
     ],
   },
   {
     what: "an interface that is down",
     observed: { link: { ...link, isUp: false } },
     lines: ["~ interface wigglenet: mtu 1420, up (it is down with mtu 1420)"],
-    commands: ["ip -batch\nlink set dev wigglenet mtu 1420 up\n"],
+    commands: ["ip link set dev wigglenet mtu 1420 up"],
   },
   {
     what: "another port",

@@ -1,5 +1,6 @@
 // A Plan says everything that apply does, in order, with its text: apply has no choice left.
 
+import type { Family } from "../net/address.ts";
 import type { Peer, Waiting } from "../desired/desired_state.ts";
 import type { Rejected } from "../nodes/node.ts";
 
@@ -31,8 +32,14 @@ export type Action =
   | { readonly kind: "greet"; readonly interfaceName: string; readonly publicKeys: readonly string[] }
   | { readonly kind: "writeFile"; readonly path: string; readonly text: string; readonly linkFrom: string };
 
-/** What a step is about; a failure of one blocks the steps that need it. */
-export type Part = "table" | "link" | "wireguard" | "routes" | "cni";
+/** What a step is about; a failure of one blocks the steps that need it. A host without IPv6 keeps its IPv4 mesh. */
+export type Part =
+  | "table"
+  | "link"
+  | "wireguard"
+  | `addresses-v${Family}`
+  | `routes-v${Family}`
+  | "cni";
 
 /** Order of the steps. */
 export const STAGE = {

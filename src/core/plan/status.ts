@@ -30,6 +30,7 @@ export interface Status {
       readonly path: string;
       readonly reason: string;
       readonly isUnread: boolean;
+      readonly isPending: boolean;
     }[];
   };
   readonly peers: readonly PeerStatus[];

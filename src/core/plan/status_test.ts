@@ -56,7 +56,7 @@ Deno.test("The status names every trouble, and what to do about what is waiting"
     source: {
       ...STATUS.source,
       isComplete: false,
-      problems: [{ path: "/nodes/a", reason: "line 1: x", isUnread: true }],
+      problems: [{ path: "/nodes/a", reason: "line 1: x", isUnread: true, isPending: false }],
     },
     peers: peerStatuses(DESIRED, undefined).map((peer, i) => ({ ...peer, handshakeSeconds: i * 60 })),
     applied: {

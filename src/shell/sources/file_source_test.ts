@@ -87,6 +87,7 @@ Deno.test("one missing path of two makes the source incomplete until it is there
     path: missing,
     reason: "does not exist",
     isUnread: true,
+    isPending: false,
   }]);
   Deno.renameSync(join(folderOf({ "x": manifest("n2") }), "x"), missing);
   await trial.shows("n1=a n2=a");

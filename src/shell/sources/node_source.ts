@@ -15,6 +15,8 @@ export interface SourceProblem {
   readonly reason: string;
   /** Nothing of it was ever taken in, so that nobody knows what it holds. */
   readonly isUnread: boolean;
+  /** Somebody may be writing it still: it is read again within seconds. */
+  readonly isPending: boolean;
 }
 
 /** What a source knows at one moment. */

@@ -17,6 +17,7 @@ interface Entry<T> {
   /** The last good one. */
   content: FileContent<T> | null;
   reason: string | null;
+  isPending: boolean;
 }
 
 const EVERYTHING = "";
@@ -29,7 +30,8 @@ const MANIFEST = /^[^.].*\.(?:yaml|yml|json)$/;
 
 /** A watched file or folder: `open` once, `close` at the end. `onChange` is not called before `open` returns. */
 export class WatchedPath<T> {
-  readonly #path: string;
+  /** Absolute. */
+  readonly path: string;
   readonly #options: SourceOptions<T>;
   readonly #entries = new Map<string, Entry<T>>();
   /** Files that were not there at the last look, and since when. */
@@ -49,7 +51,7 @@ export class WatchedPath<T> {
   #hasChanged = false;
 
   constructor(path: string, options: SourceOptions<T>) {
-    this.#path = resolve(path);
+    this.path = resolve(path);
     this.#options = options;
   }
 
@@ -88,9 +90,11 @@ export class WatchedPath<T> {
   problems(): SourceProblem[] {
     const problems: SourceProblem[] = [];
     const own = this.#reason ?? (this.#deafness && `cannot be watched, is polled (${this.#deafness})`);
-    if (own !== null) problems.push({ path: this.#path, reason: own, isUnread: !this.#isComplete });
-    for (const [path, { reason, content }] of this.#inOrder()) {
-      if (reason !== null) problems.push({ path, reason, isUnread: content === null });
+    if (own !== null) {
+      problems.push({ path: this.path, reason: own, isUnread: !this.#isComplete, isPending: false });
+    }
+    for (const [path, { reason, content, isPending }] of this.#inOrder()) {
+      if (reason !== null) problems.push({ path, reason, isUnread: content === null, isPending });
     }
     return problems;
   }
@@ -108,7 +112,7 @@ export class WatchedPath<T> {
 
   #hear(path: string | null, hint: Hint): void {
     if (path === null) return this.#soon(EVERYTHING);
-    const isOurs = this.#isFolder ? MANIFEST.test(path.slice(this.#folder.length + 1)) : path === this.#path;
+    const isOurs = this.#isFolder ? MANIFEST.test(path.slice(this.#folder.length + 1)) : path === this.path;
     if (isOurs) this.#soon(path, hint === "whole" ? glanceAt(path) : null);
   }
 
@@ -120,9 +124,9 @@ export class WatchedPath<T> {
   /** Finds what came and went; with `everything` also what changed. */
   #look(everything: boolean): void {
     try {
-      const info = infoOf(this.#path);
+      const info = infoOf(this.path);
       this.#isFolder = info?.isDirectory ?? false;
-      this.#folder = this.#isFolder ? this.#path : dirname(this.#path);
+      this.#folder = this.#isFolder ? this.path : dirname(this.path);
       const folder = this.#isFolder ? info : infoOf(this.#folder);
       const wasDeaf = this.#watch.keep(this.#folder, folder);
       if (this.#watch.failure !== this.#deafness) this.#hasChanged = true;
@@ -164,7 +168,7 @@ export class WatchedPath<T> {
 
   /** What a link leads to lies elsewhere, and a file that was named itself is only one: both are compared every second. */
   *#names(): Iterable<{ path: string; isLink: boolean }> {
-    if (!this.#isFolder) return yield { path: this.#path, isLink: true };
+    if (!this.#isFolder) return yield { path: this.path, isLink: true };
     for (const { name, isDirectory, isSymlink } of Deno.readDirSync(this.#folder)) {
       if (MANIFEST.test(name) && !isDirectory) yield { path: join(this.#folder, name), isLink: isSymlink };
     }
@@ -186,7 +190,8 @@ export class WatchedPath<T> {
   /** `whole` is the version in which the file was left whole; any other is read when nobody writes it any more. */
   #lookAt(path: string, whole: string | null): void {
     if (path === EVERYTHING) return this.#look(true);
-    const entry = this.#entries.get(path) ?? { stamp: "", inode: null, content: null, reason: null };
+    const entry = this.#entries.get(path) ??
+      { stamp: "", inode: null, content: null, reason: null, isPending: false };
     try {
       const link = infoOf(path, Deno.lstatSync);
       if (link?.isDirectory && !this.#isFolder) return this.#soon(EVERYTHING);
@@ -201,6 +206,7 @@ export class WatchedPath<T> {
       this.#take(path, entry, readContent({ path, info, before: entry.content }, this.#options.parse));
     } catch (error) {
       this.#missing.delete(path);
+      entry.isPending = false;
       this.#note(entry, messageOf(error));
     }
     if (!this.#entries.has(path)) this.#sorted = null;
@@ -225,11 +231,12 @@ export class WatchedPath<T> {
   }
 
   #take(path: string, entry: Entry<T>, content: FileContent<T> | Refusal | Unsettled): void {
-    if (content instanceof Refusal) return this.#note(entry, content.reason);
+    entry.isPending = content instanceof Unsettled;
     if (content instanceof Unsettled) {
       this.#agenda.plan(path, content.retryMs);
       return this.#note(entry, content.reason ?? entry.reason);
     }
+    if (content instanceof Refusal) return this.#note(entry, content.reason);
     this.#note(entry, null);
     const before = entry.content?.values ?? [];
     const { values } = content;
