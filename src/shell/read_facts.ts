@@ -51,9 +51,20 @@ export async function hasKernelWireguard(): Promise<boolean> {
   return true;
 }
 
-/** Facts that may change while the agent runs. */
-export async function readFacts(settings: Settings, fixed: FixedFacts): Promise<HostFacts> {
-  const [all, uplinks, file] = await Promise.all([links(), uplinkNames(), readPodCidrFile(settings)]);
+/**
+ * Facts that may change while the agent runs.
+ * @param last those that were read before: a file of pod CIDRs that holds none any more is being written, or lost
+ */
+export async function readFacts(settings: Settings, fixed: FixedFacts, last?: HostFacts): Promise<HostFacts> {
+  const [all, uplinks, read] = await Promise.all([links(), uplinkNames(), readPodCidrFile(settings)]);
+  const file = read.prefixes.length > 0 || last === undefined || last.podCidrFile.length === 0 ? read : {
+    prefixes: last.podCidrFile,
+    rejected: [...read.rejected, {
+      node: settings.nodeName,
+      claim: settings.podCidrSourcePath,
+      reason: "it holds no CIDR any more: its last ones are kept",
+    }],
+  };
   const interfaces = all.filter(({ ifname, mtu }) =>
     ifname !== settings.interfaceName && ifname !== "lo" && mtu !== undefined
   )

@@ -196,7 +196,9 @@ export class Reconciler {
     if (this.#nodes === undefined) return false;
     if (this.#facts === undefined || this.#areFactsStale) {
       this.#areFactsStale = false;
-      const facts = await readFacts(settings, fixed).catch((error) => this.#noteReading("facts", error));
+      const facts = await readFacts(settings, fixed, this.#facts).catch((error) =>
+        this.#noteReading("facts", error)
+      );
       if (facts !== undefined) this.#noteReading("facts", undefined);
       else if (this.#facts === undefined) return false;
       // Equal facts keep their identity: what is derived from them is kept too.
@@ -227,7 +229,7 @@ export class Reconciler {
       this.#isPartial = unread.length > 0;
       this.#sourceWaiting = unread.length === 0 ? [] : [{
         what: "removals",
-        why: `${unread.join(", ")} was never read: what nobody wants may be wanted there`,
+        why: `${unread.join(", ")} was never read: what this agent found here, and no Node wants, stays`,
         next: "mend or remove the file",
       }];
       return;

@@ -193,3 +193,25 @@ Deno.test("on a host without IPv6 the IPv4 mesh stands, and status names what is
   );
   assert.ok(Object.keys(status.applied.failing).length > 0);
 });
+
+Deno.test("a file of pod CIDRs that is emptied keeps its last ones, and status says so", async () => {
+  await using other = await Lab.create({ nodes: 2 });
+  const [node] = other.nodes;
+  const path = `${node!.folder}/pod-cidrs`;
+  await Deno.writeTextFile(path, `${node!.podCIDRs.join("\n")}\n`);
+  node!.startAgent({
+    settings: {
+      "pod-cidr-source-ipv4": "file",
+      "pod-cidr-source-ipv6": "file",
+      "pod-cidr-source-path": path,
+    },
+  });
+  await node!.conflist();
+  const before = await readState(node!);
+  await Deno.writeTextFile(path, "");
+  await node!.ip(["link add other0 type veth peer name other1"]); // the host's facts are read again
+  await until("it to say so", async () => {
+    return (await statusOf(node!)).rejected.some(({ reason }) => /its last ones are kept/.test(reason));
+  });
+  await stays(node!, before);
+});

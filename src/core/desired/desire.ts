@@ -117,11 +117,15 @@ function ownNode(settings: Settings, node: Node, facts: HostFacts): Node {
   const podCidrs = FAMILIES.flatMap((family): Claim<Prefix>[] => {
     const source = settings.isFirewallOnly ? "spec" : familySettings(settings, family).podCidrSource;
     if (source === "none") return [];
-    if (source === "spec") return node.podCidrs.filter((claim) => claim.value.family === family);
-    return facts.podCidrFile.filter((prefix) => prefix.family === family).map((value) => ({
-      value,
-      origin: "annotation",
-    }));
+    const ofFamily = (claims: readonly Claim<Prefix>[]) =>
+      claims.filter(({ value }) => value.family === family);
+    const assigned = ofFamily(node.assignedPodCidrs);
+    if (source === "spec") return assigned.length > 0 ? assigned : ofFamily(node.podCidrs);
+    // What its Node says too has the weight that it has for all other nodes.
+    const stated = new Map(ofFamily(node.podCidrs).map((claim) => [claim.value.text, claim]));
+    return facts.podCidrFile.filter((prefix) => prefix.family === family).map((value) =>
+      stated.get(value.text) ?? { value, origin: "annotation" }
+    );
   });
   const stated = new Set(node.addresses.map((claim) => claim.value.text));
   const chosen = facts.interfaces.filter(({ name }) => settings.nodeIpInterfaces.includes(name));

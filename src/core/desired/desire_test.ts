@@ -60,6 +60,13 @@ Deno.test("CLUSTER_POD_CIDRS that would cut the node off are refused, and the ot
   ]);
 });
 
+Deno.test("This node goes by its spec, whatever an old annotation says, and asks for that to be mended", () => {
+  const own = { ...ordinaryNode(1), said: { podCidrs: ["10.99.1.0/24"] } };
+  const desired = desireOf([own, ordinaryNode(2)]);
+  assert.deepEqual(desired.cni?.podCidrs, ["fd00:10:244:1::/64", "10.244.1.0/24"]);
+  assert.match(waitingOf(desired).join(), /wigglenet\/pod-cidrs of n1: .*put .*10\.244\.1\.0\/24/);
+});
+
 Deno.test("A route is one line for `ip route`, with our protocol number", () => {
   const { routes } = desireOf(MESH, { WIGGLENET_IFACE_NAME: "wg0" });
   assert.deepEqual([routes[0]?.text, routes.at(-1)?.text], [

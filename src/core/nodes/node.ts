@@ -22,8 +22,10 @@ export interface Node {
   /** `metadata.creationTimestamp` as milliseconds since 1970; Infinity when missing: newest. */
   readonly createdMs: number;
   readonly publicKey: PublicKey | undefined;
-  /** In the order of the object, without repeats. */
+  /** What the Node uses, in the order of the object, without repeats. */
   readonly podCidrs: readonly Claim<Prefix>[];
+  /** Those of `spec` alone, which the node itself goes by. */
+  readonly assignedPodCidrs: readonly Claim<Prefix>[];
   /** InternalIP, ExternalIP, then `wigglenet/node-ips`; without repeats. */
   readonly addresses: readonly Claim<Address>[];
 }

@@ -36,7 +36,7 @@ export function parseNode(json: unknown, origin: string): ParsedNode {
     name,
     createdMs: parseTimestamp(metadata.creationTimestamp),
     publicKey: reader.publicKey(),
-    podCidrs: reader.podCidrs(),
+    ...reader.podCidrs(),
     addresses: reader.addresses(),
   };
   return { node, rejected: reader.rejected };
@@ -86,17 +86,20 @@ class NodeReader {
    * `wigglenet/pod-cidrs` says which CIDRs the node uses; where it is missing or junk, `spec.podCIDRs` does.
    * A CIDR that spec holds too has the weight of spec.
    */
-  podCidrs(): Claim<Prefix>[] {
+  podCidrs(): Pick<Node, "podCidrs" | "assignedPodCidrs"> {
     const spec = fieldsOf(this.json.spec);
     const assigned = this.#list(spec.podCIDRs, SPEC);
     const single = spec.podCIDR ?? undefined;
     const items = assigned.length > 0 || single === undefined ? assigned : [single];
     const bySpec = this.#claims(items, SPEC, (item) => this.#podCidr(item));
     const listed = this.#listIn(ANNOTATION.podCidrs);
-    if (listed === undefined) return bySpec;
+    if (listed === undefined) return { podCidrs: bySpec, assignedPodCidrs: bySpec };
     const inSpec = new Set(bySpec.map((claim) => claim.value.text));
     const byAnnotation = this.#claims(listed, annotated(ANNOTATION.podCidrs), (item) => this.#podCidr(item));
-    return byAnnotation.map((claim) => inSpec.has(claim.value.text) ? { ...claim, origin: "spec" } : claim);
+    const podCidrs = byAnnotation.map((claim): Claim<Prefix> =>
+      inSpec.has(claim.value.text) ? { ...claim, origin: "spec" } : claim
+    );
+    return { podCidrs, assignedPodCidrs: bySpec };
   }
 
   addresses(): Claim<Address>[] {

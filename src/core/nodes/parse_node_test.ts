@@ -54,6 +54,7 @@ Deno.test("A Node without anything but a name is a Node that claims nothing", ()
       createdMs: Infinity,
       publicKey: undefined,
       podCidrs: [],
+      assignedPodCidrs: [],
       addresses: [],
     });
   }
