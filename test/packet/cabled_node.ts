@@ -92,7 +92,9 @@ export class CabledNode {
     await node.sysctl("1", ["net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"]);
     await node.sysctl("0", ["net.ipv4.conf.all.rp_filter", "net.ipv4.conf.default.rp_filter"]);
     await node.sysctl("0", ["net.ipv6.conf.default.accept_dad", "net.ipv6.conf.default.autoconf"]);
-    await node.sysctl("0", ["net.ipv4.icmp_ratelimit", "net.ipv6.icmp.ratelimit"]);
+    // By the mask: the limit for the whole host has no other switch. ICMPv6 has no type 127.
+    await node.sysctl("0", ["net.ipv4.icmp_ratelimit", "net.ipv6.icmp.ratelimit", "net.ipv4.icmp_ratemask"]);
+    await node.sysctl("127", ["net.ipv6.icmp.ratemask"]);
     await node.ip(cables(far.pid));
     await far.ip(LINKS.map((link) => `link set ${link} up`));
     await node.ip([...rendered.addresses, ...rendered.routes, ...ip]);
