@@ -85,7 +85,9 @@ async function suffer({ node, program, instead, harm, other, unharmed }: Failure
   } finally {
     await node.run(["umount", program]);
   }
+  // The next try may be sixteen seconds away on a machine that made the failure last.
   await until("all to be mended", async () => await readState(node) === before, {
+    deadlineMs: 20_000,
     seen: async () => `${differences(before, await readState(node))}\n${node.agent!.tail(5)}`,
   });
 }
