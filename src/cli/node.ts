@@ -1,10 +1,11 @@
 // `wigglenet node`: this host's own Node manifest, to be put into the folder of Nodes of every node.
 
 import { dump } from "js-yaml";
+import { ownNode } from "../core/desired/desire.ts";
 import type { HostFacts } from "../core/desired/host_facts.ts";
 import type { Address } from "../core/net/address.ts";
-import type { Prefix } from "../core/net/prefix.ts";
 import type { Node } from "../core/nodes/node.ts";
+import { parseNode } from "../core/nodes/parse_node.ts";
 import { nodeManifest } from "../core/render/render_manifest.ts";
 import { type Settings, usesTunnel } from "../core/settings/settings.ts";
 import { ensureKey } from "../shell/key_file.ts";
@@ -18,8 +19,11 @@ export async function nodeVerb(args: readonly string[]): Promise<number> {
   const known = await knownNode(settings);
   const publicKey = usesTunnel(settings) ? await ensureKey(settings.privateKeyPath) : undefined;
   const facts = await readFacts(settings, { publicKey, wireguard: "kernel" });
-  const podCidrs = podCidrsOf(known, facts);
-  const addresses = addressesOf(settings, known, facts);
+  const bare = parseNode({ metadata: { name: settings.nodeName } }, settings.nodeName).node!;
+  const own = ownNode(settings, known ?? bare, facts);
+  const podCidrs = own.podCidrs.map(({ value }) => value);
+  const stated = own.addresses.map(({ value }) => value);
+  const addresses = stated.length > 0 ? stated : uplinkAddresses(facts);
   const createdMs = known?.createdMs ?? secondsNow() * 1000;
   const manifest = nodeManifest({ name: settings.nodeName, createdMs, publicKey, podCidrs, addresses });
   console.log(given.has("json") ? JSON.stringify(manifest, null, 2) : dump(manifest).trimEnd());
@@ -43,22 +47,7 @@ async function knownNode(settings: Settings): Promise<Node | undefined> {
   return items.find(({ node }) => node?.name === settings.nodeName)?.node;
 }
 
-function podCidrsOf(known: Node | undefined, { podCidrFile }: HostFacts): readonly Prefix[] {
-  return podCidrFile.length > 0 ? podCidrFile : known?.podCidrs.map(({ value }) => value) ?? [];
-}
-
-/** What its Node says and NODE_IP_INTERFACES have; else those of the interfaces with a default route. */
-function addressesOf(
-  settings: Settings,
-  known: Node | undefined,
-  { interfaces }: HostFacts,
-): readonly Address[] {
-  const stated = known?.addresses.map(({ value }) => value) ?? [];
-  const chosen = interfaces.filter(({ name }) => settings.nodeIpInterfaces.includes(name));
-  const all = [...stated, ...chosen.flatMap(({ addresses }) => addresses)];
-  const uplinks = interfaces.filter(({ hasDefaultRoute }) => hasDefaultRoute);
-  const texts = new Set<string>();
-  return (all.length > 0 ? all : uplinks.flatMap(({ addresses }) => addresses)).filter(({ text }) =>
-    !texts.has(text) && texts.add(text)
-  );
+/** Where nobody says by what others reach this host: what holds a default route. */
+function uplinkAddresses({ interfaces }: HostFacts): readonly Address[] {
+  return interfaces.filter(({ hasDefaultRoute }) => hasDefaultRoute).flatMap(({ addresses }) => addresses);
 }

@@ -111,7 +111,7 @@ const STATED = new WeakMap<Node, Node>();
 const OWN = new WeakMap<Node, { node: Node; settings: Settings; facts: HostFacts }>();
 
 /** Our own Node as the settings want it: pod CIDR sources applied, addresses of NODE_IP_INTERFACES added. */
-function ownNode(settings: Settings, node: Node, facts: HostFacts): Node {
+export function ownNode(settings: Settings, node: Node, facts: HostFacts): Node {
   const known = OWN.get(node);
   if (known?.settings === settings && known.facts === facts) return known.node;
   const podCidrs = FAMILIES.flatMap((family): Claim<Prefix>[] => {
