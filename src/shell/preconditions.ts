@@ -1,17 +1,11 @@
 // What must be there before anything is touched: programs, the capability, an interface that is ours. One error names it all.
 
+import { PACKAGES } from "../core/check/check.ts";
 import type { DesiredLink } from "../core/desired/desired_state.ts";
 import { LINK_KIND } from "../core/plan/diff_link.ts";
 import { type Settings, usesTunnel } from "../core/settings/settings.ts";
 import { locate, type Program } from "./command.ts";
 import { observeNetwork } from "./observe.ts";
-
-const PACKAGE: Readonly<Record<Program, string>> = {
-  nft: "nftables",
-  wg: "wireguard-tools",
-  ip: "iproute2",
-  "wireguard-go": "wireguard-go",
-};
 
 const CAP_NET_ADMIN = 1n << 12n;
 
@@ -20,7 +14,7 @@ export async function requirePrograms(settings: Settings): Promise<void> {
   const needed: Program[] = usesTunnel(settings) ? ["nft", "ip", "wg"] : ["nft", "ip"];
   const missing = needed.filter((program) => locate(program) === undefined);
   if (missing.length > 0) {
-    const packages = missing.map((program) => PACKAGE[program]).join(" ");
+    const packages = missing.map((program) => PACKAGES[program]).join(" ");
     throw new Error(`Cannot find ${missing.join(", ")}: install ${packages} (apt-get install ${packages})`);
   }
   if (!await hasNetAdmin()) {

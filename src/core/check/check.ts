@@ -5,7 +5,7 @@ import type { Family } from "../net/address.ts";
 /** What `wigglenet check` looks at. Undefined: could not be read, which is a finding of its own where it matters. */
 export interface HostReport {
   /** First line of each program's version; undefined: not found. */
-  readonly programs: Readonly<Record<string, string | undefined>>;
+  readonly programs: Readonly<Partial<Record<keyof typeof PACKAGES, string | undefined>>>;
   /** What is there for the tunnel; undefined: no family needs one. */
   readonly tunnel: {
     readonly hasKernel: boolean;
@@ -49,12 +49,13 @@ export interface Finding {
   readonly remedy: string;
 }
 
-const PACKAGES: Readonly<Record<string, string>> = {
+/** Debian's package of each program. */
+export const PACKAGES = {
   nft: "nftables",
   wg: "wireguard-tools",
   ip: "iproute2",
   "wireguard-go": "wireguard-go",
-};
+} as const;
 const STRICT = 1;
 
 /** All findings, errors first. */
@@ -83,11 +84,11 @@ function warning(what: string, remedy: string): Finding {
 }
 
 function programFindings({ programs, hasNetAdmin }: HostReport): Finding[] {
-  const missing = Object.entries(programs).filter(([, version]) => version === undefined);
+  const missing = Object.entries(programs).filter(([, version]) => version === undefined).map(([name]) =>
+    name as keyof typeof PACKAGES
+  );
   return [
-    ...missing.map(([name]) =>
-      error(`${name} is not installed`, `apt-get install ${PACKAGES[name] ?? name}`)
-    ),
+    ...missing.map((name) => error(`${name} is not installed`, `apt-get install ${PACKAGES[name]}`)),
     ...(hasNetAdmin ? [] : [
       error("CAP_NET_ADMIN is missing", "run as root, or give the container the capability NET_ADMIN"),
     ]),

@@ -2,6 +2,7 @@
 // prefixes here: an address is one of full length. Prefixes nest or are disjoint; all steps are near-linear.
 
 import { addressOf } from "../net/address.ts";
+import { firstBehind } from "../net/first_behind.ts";
 import { comparePrefixes, contains, hostPrefix, type Prefix, prefixOf } from "../net/prefix.ts";
 import { byAge, type Claim, type Node, type Rejected } from "./node.ts";
 
@@ -61,24 +62,15 @@ export function inPrefixOrder(ofNodes: readonly Items[]): Items {
   const fresh = ofNodes.filter((list) => !last.lists.has(list)).flat();
   let order = last.order.filter((item) => !gone.has(item));
   if (fresh.length > order.length / 100) order = [...order, ...fresh].sort(byPrefix);
-  else for (const item of fresh) order.splice(placeIn(order, item), 0, item);
+  else {for (const item of fresh) {
+      order.splice(firstBehind(order, (other) => byPrefix(other, item) >= 0), 0, item);
+    }}
   last = { lists, order };
   return order;
 }
 
 function byPrefix(a: Item, b: Item): number {
   return comparePrefixes(a.prefix, b.prefix) || byRank(a, b);
-}
-
-/** Where an item belongs in a list that is in order. */
-function placeIn(order: Items, item: Item): number {
-  let [low, high] = [0, order.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (byPrefix(order[middle]!, item) < 0) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
 
 /** Claims that lost; each is named in `rejected`. `items` must be in prefix order. */

@@ -2,6 +2,7 @@
 // anew. Whatever is not as simple as that is left to settle_claims.ts, which gives the same result.
 
 import type { PublicKey } from "../net/keys.ts";
+import { firstBehind } from "../net/first_behind.ts";
 import { comparePrefixes, type Prefix } from "../net/prefix.ts";
 import { equalEnds } from "../net/equal_ends.ts";
 import { type Items, itemsOf, type OwnedPrefix } from "./contested_claims.ts";
@@ -115,15 +116,6 @@ function exchanged<T extends { readonly prefix: Prefix }>(
 }
 
 /** Where an item stands or belongs. */
-function placeIn(
-  list: readonly { readonly prefix: Prefix }[],
-  { prefix }: { readonly prefix: Prefix },
-): number {
-  let [low, high] = [0, list.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (comparePrefixes(list[middle]!.prefix, prefix) < 0) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+function placeIn<T extends { readonly prefix: Prefix }>(list: readonly T[], { prefix }: T): number {
+  return firstBehind(list, (other) => comparePrefixes(other.prefix, prefix) >= 0);
 }

@@ -2,6 +2,7 @@
 
 import type { DesiredState, Route } from "../desired/desired_state.ts";
 import { addressOf, type Family } from "../net/address.ts";
+import { firstBehind } from "../net/first_behind.ts";
 import { parsePrefix, prefixOf } from "../net/prefix.ts";
 import { refused } from "../net/refusal.ts";
 import type { ObservedState } from "../observed/observed_state.ts";
@@ -44,24 +45,13 @@ const textOf = ({ text }: Route) => text;
 
 /** The lists by family: tunnel routes, unreachable ones. The routes come in that order, IPv4 before IPv6 in each. */
 function listsOf(routes: readonly Route[]): Record<Family, readonly (readonly Route[])[]> {
-  const behind = indexOf(routes, ({ type }) => type === "unreachable");
+  const behind = firstBehind(routes, ({ type }) => type === "unreachable");
   const halves = [routes.slice(0, behind), routes.slice(behind)];
-  const splits = halves.map((half) => indexOf(half, ({ family }) => family === 6));
+  const splits = halves.map((half) => firstBehind(half, ({ family }) => family === 6));
   return {
     4: halves.map((half, i) => half.slice(0, splits[i])),
     6: halves.map((half, i) => half.slice(splits[i])),
   };
-}
-
-/** Where a list begins that holds for the rest of the items. */
-function indexOf<T>(items: readonly T[], isBehind: (item: T) => boolean): number {
-  let [low, high] = [0, items.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (isBehind(items[middle]!)) high = middle;
-    else low = middle + 1;
-  }
-  return low;
 }
 
 /**

@@ -1,5 +1,6 @@
 // The mesh as one node sees it: what pictures and texts of it are made of.
 
+import { SESSION_SECONDS } from "../observed/parse_network.ts";
 import type { PeerStatus } from "../plan/status.ts";
 import type { Rejected } from "../nodes/node.ts";
 
@@ -13,9 +14,6 @@ export interface Sketch {
   /** Seconds since 1970; undefined: nobody was asked for handshakes. */
   readonly nowSeconds: number | undefined;
 }
-
-/** WireGuard makes a new session after two minutes of traffic and drops it after three. */
-const FRESH_SECONDS = 180;
 
 /** What a handshake's age says. */
 export type Health = "fresh" | "old" | "never" | "unknown";
@@ -39,7 +37,7 @@ export const MEANINGS: Readonly<Record<Health, string>> = {
 export function healthOf({ handshakeSeconds }: PeerStatus, nowSeconds: number | undefined): Health {
   if (nowSeconds === undefined) return "unknown";
   if (handshakeSeconds === 0) return "never";
-  return nowSeconds - handshakeSeconds <= FRESH_SECONDS ? "fresh" : "old";
+  return nowSeconds - handshakeSeconds <= SESSION_SECONDS ? "fresh" : "old";
 }
 
 /** Age of the last handshake in words; empty when nobody was asked. */
