@@ -15,12 +15,14 @@ export const EMPTY_HOST: ObservedState = {
   routes: { 4: new Set(), 6: new Set() },
   table: undefined,
   reference: "",
+  fastpath: undefined,
+  fastpathReference: undefined,
   cni: { text: undefined, linkTarget: undefined },
 };
 
 /** A host in sync. */
 export function hostOf(desired: DesiredState): ObservedState {
-  const { link, table, cni } = desired;
+  const { link, table, fastpath, cni } = desired;
   const structure = renderStructure(table);
   const sets = Object.entries(table.sets).map(([name, members]) => [name, new Set(members)] as const);
   const routes = (family: 4 | 6) =>
@@ -44,6 +46,8 @@ export function hostOf(desired: DesiredState): ObservedState {
     routes: { 4: routes(4), 6: routes(6) },
     table: { hasFlags: false, structure, sets: new Map(sets) },
     reference: structure,
+    fastpath: fastpath && { hasFlags: false, structure: "", devices: new Set(fastpath.devices) },
+    fastpathReference: fastpath && "",
     cni: cni === undefined
       ? EMPTY_HOST.cni
       : { text: renderCni(cni), linkTarget: cniTarget(desired.cniPath) },

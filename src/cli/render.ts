@@ -15,13 +15,16 @@ export async function render(args: readonly string[]): Promise<number> {
   return 0;
 }
 
-function textOf({ links, addresses, routes, wireguard, nft, cni, rejected, waiting }: Rendered): string {
+function textOf(
+  { links, addresses, routes, wireguard, nft, fastpath, cni, rejected, waiting }: Rendered,
+): string {
   const sections: readonly (readonly [string, string])[] = [
     ["ip link", links.map(({ name, kind, mtu }) => `${name} ${kind} mtu ${mtu}`).join("\n")],
     ["ip address", addresses.map(({ address, dev }) => `${address} dev ${dev}`).join("\n")],
     ["ip route", routes.map(({ text }) => text).join("\n")],
     ["wg addconf", wireguard],
     ["nft -f", nft],
+    ["nft -f, the flowtable", fastpath ?? ""],
     ["CNI", cni ?? ""],
     ["rejected", rejected.map(({ node, claim, reason }) => `${node}: ${claim}: ${reason}`).join("\n")],
     ["waiting", waiting.map(({ what, why, next }) => `${what}: ${why}; ${next}`).join("\n")],

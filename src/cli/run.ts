@@ -20,7 +20,7 @@ import { requireNodes } from "./read_nodes.ts";
 import { VERSION } from "./version.ts";
 
 /** Variables of the original that would be missed in silence. */
-const NOT_YET = ["ENABLE_NETWORK_POLICY", "ENABLE_METRICS", "ENABLE_FLOWTABLE"];
+const NOT_YET = ["ENABLE_NETWORK_POLICY", "ENABLE_METRICS"];
 
 function isOn(value: string | undefined): boolean {
   return /^(1|t|true)$/i.test(value ?? "");

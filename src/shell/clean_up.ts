@@ -3,13 +3,13 @@
 import { LINK_KIND } from "../core/plan/diff_link.ts";
 import { cniTarget } from "../core/plan/diff.ts";
 import { ROUTE_PROTOCOL } from "../core/desired/desired_state.ts";
-import { REFERENCE_TABLE, TABLE } from "../core/render/render_table.ts";
+import { FASTPATH, FASTPATH_REFERENCE, REFERENCE_TABLE, TABLE } from "../core/render/render_table.ts";
 import type { Settings } from "../core/settings/settings.ts";
 import { run } from "./command.ts";
 import { readLink, removeEmptyFolder, removeFile, RUN_FOLDER, sweepLeftovers } from "./files.ts";
 import { observeNetwork } from "./observe.ts";
 import { readStatus, STATUS_SOCKET } from "./status_socket.ts";
-import { endServer, findServers } from "./wireguard_go.ts";
+import { endServer, findServers, socketOf } from "./wireguard_go.ts";
 
 /** What was there and is gone, and what could not be removed. */
 export interface Cleaned {
@@ -66,7 +66,9 @@ async function removeNetwork({ interfaceName }: Settings): Promise<string[]> {
 
 async function removeTables(): Promise<string[]> {
   const listed = await run({ program: "nft", args: ["list", "tables", "inet"] });
-  const ours = [TABLE, REFERENCE_TABLE].filter((name) => listed.split("\n").includes(`table inet ${name}`));
+  const ours = [TABLE, REFERENCE_TABLE, FASTPATH, FASTPATH_REFERENCE].filter((name) =>
+    listed.split("\n").includes(`table inet ${name}`)
+  );
   for (const name of ours) await run({ program: "nft", args: ["delete", "table", "inet", name] });
   return ours.map((name) => `table inet ${name}`);
 }
@@ -77,7 +79,7 @@ async function removeFiles(settings: Settings, isKeyPurged: boolean): Promise<st
   if (isAlone) await sweepLeftovers([cniConfigPath, privateKeyPath], 0);
   const files = [
     cniTarget(cniConfigPath),
-    `/var/run/wireguard/${interfaceName}.sock`,
+    socketOf(interfaceName),
     // Agents of other network namespaces may share our folder.
     ...(isAlone ? [STATUS_SOCKET] : []),
     ...(isKeyPurged ? [privateKeyPath] : []),

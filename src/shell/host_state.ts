@@ -7,17 +7,20 @@ import { confirm } from "../core/plan/confirm.ts";
 import type { Part, Step } from "../core/plan/plan.ts";
 import {
   observeCni,
+  observeFastpath,
+  observeFastpathReference,
   observeNetwork,
   observeReference,
   observeServers,
+  observeSuperseded,
   observeTable,
   observeWireguard,
 } from "./observe.ts";
 
 /** What can be out of date. */
-export type Stale = "table" | "network" | "wireguard" | "cni";
+export type Stale = "table" | "network" | "wireguard" | "fastpath" | "cni";
 
-const EVERYTHING: readonly Stale[] = ["table", "network", "wireguard", "cni"];
+const EVERYTHING: readonly Stale[] = ["table", "network", "wireguard", "fastpath", "cni"];
 const READ_AFTER: Readonly<Record<Part, readonly Stale[]>> = {
   table: ["table"],
   link: ["network", "wireguard"],
@@ -26,6 +29,7 @@ const READ_AFTER: Readonly<Record<Part, readonly Stale[]>> = {
   "addresses-v6": ["network"],
   "routes-v4": ["network"],
   "routes-v6": ["network"],
+  fastpath: ["fastpath"],
   cni: ["cni"],
 };
 /** What cannot be told while something is unread. */
@@ -33,6 +37,7 @@ const BLIND: Readonly<Record<Stale, readonly Part[]>> = {
   table: ["table"],
   network: ["link", "wireguard", "addresses-v4", "addresses-v6", "routes-v4", "routes-v6"],
   wireguard: ["link", "wireguard"],
+  fastpath: ["fastpath"],
   cni: ["cni"],
 };
 const MAX_PENDING_LINES = 1_000;
@@ -43,6 +48,8 @@ const NOTHING: ObservedState = {
   routes: { 4: new Set(), 6: new Set() },
   table: undefined,
   reference: undefined,
+  fastpath: undefined,
+  fastpathReference: undefined,
   cni: { text: undefined, linkTarget: undefined },
 };
 
@@ -111,9 +118,13 @@ export class HostState {
     const ifDue = <T>(part: Stale, look: () => Promise<T>) =>
       due.includes(part) ? attempt(part, look) : undefined;
     const name = desired.interfaceName;
-    const [table, reference, network, tunnel, cni] = await Promise.all([
+    const [table, reference, fastpath, fastpathReference, network, tunnel, cni] = await Promise.all([
       ifDue("table", async () => ({ table: await observeTable() })),
       held.has("table") ? undefined : attempt("table", () => observeReference(desired.table)),
+      ifDue("fastpath", async () => ({ fastpath: await observeFastpath() })),
+      held.has("fastpath") ? undefined : attempt("fastpath", async () => ({
+        fastpathReference: await observeFastpathReference(desired.fastpath),
+      })),
       ifDue("network", () => observeNetwork(name)),
       ifDue(
         "wireguard",
@@ -121,8 +132,9 @@ export class HostState {
       ),
       ifDue("cni", async () => ({ cni: await observeCni(desired.cniPath) })),
     ]);
-    this.#observed = { ...last, ...table, ...network, ...tunnel, ...cni, ...(reference && { reference }) };
-    await attempt("network", () => this.#seekRenamed(name, last));
+    const references = { ...(reference && { reference }), ...fastpathReference };
+    this.#observed = { ...last, ...table, ...fastpath, ...network, ...tunnel, ...cni, ...references };
+    await attempt("network", () => this.#lookAgain(desired, last));
     const unread = EVERYTHING.filter((part) =>
       tried.get(part) !== undefined || held.has(part) && this.#stale.has(part)
     );
@@ -130,12 +142,11 @@ export class HostState {
   }
 
   /** An interface that nobody serves may have another name now, which no event has told us; who serves it must end. */
-  async #seekRenamed(name: string, last: ObservedState): Promise<void> {
+  async #lookAgain(desired: DesiredState, last: ObservedState): Promise<void> {
     const isLost = this.#observed!.wireguard === undefined && last.wireguard !== undefined;
-    if (isLost) this.#observed = { ...this.#observed!, ...await observeNetwork(name) };
-    if (this.#observed!.link === undefined) {
-      this.#observed = { ...this.#observed!, ...await observeServers(name) };
-    }
+    const network = isLost ? await observeNetwork(desired.interfaceName) : {};
+    const read = { ...this.#observed!, ...network };
+    this.#observed = { ...read, ...await observeSuperseded(desired, read.link) };
   }
 
   /** Takes in a step that succeeded. */

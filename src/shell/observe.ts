@@ -1,31 +1,52 @@
 // Reads the host: each part by its own command, our own objects only. Decides nothing.
 
-import type { DesiredState, DesiredTable } from "../core/desired/desired_state.ts";
+import type { DesiredFastpath, DesiredState, DesiredTable } from "../core/desired/desired_state.ts";
 import type {
   ObservedCni,
+  ObservedFastpath,
   ObservedState,
   ObservedTable,
   ObservedWireguard,
 } from "../core/observed/observed_state.ts";
+import { LINK_KIND } from "../core/plan/diff_link.ts";
 import { parseLink, parseRoutes, parseWireguard } from "../core/observed/parse_network.ts";
-import { parsePieces, parseTable } from "../core/observed/parse_table.ts";
+import { parseFastpath, parsePieces, parseTable } from "../core/observed/parse_table.ts";
 import { ROUTE_PROTOCOL } from "../core/desired/desired_state.ts";
-import { REFERENCE_TABLE, renderReference, TABLE } from "../core/render/render_table.ts";
+import {
+  FASTPATH,
+  FASTPATH_REFERENCE,
+  REFERENCE_TABLE,
+  renderFastpathReference,
+  renderReference,
+  TABLE,
+} from "../core/render/render_table.ts";
 import { CommandError, run } from "./command.ts";
 import { readLink, readText, withInput } from "./files.ts";
 import { findServers } from "./wireguard_go.ts";
 
 /** Our table; undefined when there is none. */
 export async function observeTable(): Promise<ObservedTable | undefined> {
+  return await observe(TABLE, parseTable, { structure: "", sets: new Map() });
+}
+
+/** The table of the flowtable; undefined when there is none. */
+export async function observeFastpath(): Promise<ObservedFastpath | undefined> {
+  return await observe(FASTPATH, parseFastpath, { structure: "", devices: new Set() });
+}
+
+/** @param rest what a table with flags is taken for */
+async function observe<T extends { hasFlags: boolean }>(
+  table: string,
+  parse: (json: string) => T,
+  rest: Omit<T, "hasFlags">,
+): Promise<T | undefined> {
   try {
-    const json = await unlessAbsent(list("table", TABLE));
-    return json === undefined ? undefined : parseTable(json);
+    const json = await unlessAbsent(list("table", table));
+    return json === undefined ? undefined : parse(json);
   } catch (error) {
     // nft 1.0.6 frees the flags of a table before it prints them as JSON: junk, nothing at all, or a crash (2026-11-21).
-    const text = await unlessAbsent(run({ program: "nft", args: ["-t", "list", "table", "inet", TABLE] }));
-    if (text !== undefined && /^\tflags /m.test(text)) {
-      return { hasFlags: true, structure: "", sets: new Map() };
-    }
+    const text = await unlessAbsent(run({ program: "nft", args: ["-t", "list", "table", "inet", table] }));
+    if (text !== undefined && /^\tflags /m.test(text)) return { ...rest, hasFlags: true } as T;
     throw error;
   }
 }
@@ -46,26 +67,49 @@ async function unlessAbsent(output: Promise<string>): Promise<string | undefined
   }
 }
 
-let lastReference: { text: string; structure: string } | undefined;
+const references = new Map<string, { text: string; structure: string }>();
+
+/** The wanted structure as this host's nft prints it back. */
+export async function observeReference(table: DesiredTable): Promise<string> {
+  return await referenceOf(renderReference(table), REFERENCE_TABLE);
+}
 
 /**
- * The wanted structure as this host's nft prints it back: loaded as a dormant table, listed, deleted. Done once a
- * structure; a leftover of a killed agent is replaced.
+ * The same of the flowtable's table; undefined when none is wanted.
+ * @throws Error when this kernel knows no flowtables
  */
-export async function observeReference(table: DesiredTable): Promise<string> {
-  const text = renderReference(table);
-  if (lastReference?.text === text) return lastReference.structure;
-  const discard = `table inet ${REFERENCE_TABLE}\ndelete table inet ${REFERENCE_TABLE}\n`;
+export async function observeFastpathReference(
+  fastpath: DesiredFastpath | undefined,
+): Promise<string | undefined> {
+  if (fastpath === undefined) return undefined;
+  try {
+    return await referenceOf(renderFastpathReference(fastpath), FASTPATH_REFERENCE);
+  } catch (cause) {
+    const { message } = cause as Error;
+    throw new Error(
+      `no flowtable can be made (modprobe nf_flow_table_inet, or ENABLE_FLOWTABLE=false): ${message}`,
+      {
+        cause,
+      },
+    );
+  }
+}
+
+/** A structure loaded as a dormant table, listed, deleted. Done once a structure; a leftover of a killed agent is replaced. */
+async function referenceOf(text: string, name: string): Promise<string> {
+  const last = references.get(name);
+  if (last?.text === text) return last.structure;
+  const discard = `table inet ${name}\ndelete table inet ${name}\n`;
   await load(discard + text);
   // Not as a whole: that prints its flags, see above.
   const pieces = new Set([...text.matchAll(/^\t(set|chain) \S+(?= \{)/gm)].map(([piece]) => piece.trim()));
   const listings = [...pieces].map((piece) => {
-    const [kind, name] = piece.split(" ");
-    return list(kind!, REFERENCE_TABLE, name!);
+    const [kind, object] = piece.split(" ");
+    return list(kind!, name, object!);
   });
   const structure = parsePieces(await Promise.all(listings));
   await load(discard);
-  lastReference = { text, structure };
+  references.set(name, { text, structure });
   return structure;
 }
 
@@ -100,6 +144,16 @@ export async function observeWireguard(
   return { wireguard: parseWireguard(dump, last), userspacePids: [] };
 }
 
+/** Who serves an interface that is gone, or that is to become the kernel's: it must end. */
+export async function observeSuperseded(
+  { interfaceName, link }: DesiredState,
+  found: ObservedState["link"],
+): Promise<Partial<ObservedState>> {
+  if (found === undefined) return await observeServers(interfaceName);
+  const isSuperseded = link?.implementation === "kernel" && found.kind === LINK_KIND.userspace;
+  return isSuperseded ? { userspacePids: await findServers(interfaceName) } : {};
+}
+
 /** What a tunnel that nobody wants any more left running; `wg` need not be installed. */
 export async function observeServers(
   interfaceName: string,
@@ -114,21 +168,25 @@ export async function observeCni(path: string): Promise<ObservedCni> {
 
 /** Everything at once, for a command that looks once. */
 export async function observeAll(desired: DesiredState): Promise<ObservedState> {
-  const [table, reference, network, wireguard, cni] = await Promise.all([
+  const [table, reference, fastpath, fastpathReference, network, wireguard, cni] = await Promise.all([
     observeTable(),
     observeReference(desired.table),
+    observeFastpath(),
+    observeFastpathReference(desired.fastpath),
     observeNetwork(desired.interfaceName),
     desired.link === undefined
       ? observeServers(desired.interfaceName)
       : observeWireguard(desired.interfaceName, undefined),
     observeCni(desired.cniPath),
   ]);
-  const isGone = network.link === undefined;
   return {
     ...network,
-    ...(isGone ? await observeServers(desired.interfaceName) : wireguard),
+    ...wireguard,
+    ...await observeSuperseded(desired, network.link),
     table,
     reference,
+    fastpath,
+    fastpathReference,
     cni,
   };
 }

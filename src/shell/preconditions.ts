@@ -2,10 +2,11 @@
 
 import { PACKAGES } from "../core/check/check.ts";
 import type { DesiredLink } from "../core/desired/desired_state.ts";
-import { LINK_KIND } from "../core/plan/diff_link.ts";
+import { isOtherOfOurs, LINK_KIND } from "../core/plan/diff_link.ts";
 import { type Settings, usesTunnel } from "../core/settings/settings.ts";
 import { locate, type Program } from "./command.ts";
-import { observeNetwork } from "./observe.ts";
+import { readPublicKey } from "./key_file.ts";
+import { observeNetwork, observeWireguard } from "./observe.ts";
 
 const CAP_NET_ADMIN = 1n << 12n;
 
@@ -35,9 +36,13 @@ export async function requireInterface(
 ): Promise<void> {
   if (!usesTunnel(settings)) return;
   const name = settings.interfaceName;
-  const { link } = await observeNetwork(name);
+  const network = await observeNetwork(name);
+  const { link } = network;
   const kind = LINK_KIND[implementation];
-  if (link !== undefined && link.kind !== kind) {
+  const publicKey = await readPublicKey(settings.privateKeyPath);
+  const wanted = { name, implementation, publicKey };
+  const found = async () => ({ ...network, ...await observeWireguard(name, undefined) });
+  if (link !== undefined && link.kind !== kind && !isOtherOfOurs(wanted, await found())) {
     throw new Error(
       `Interface ${name} exists with kind ${link.kind}, wanted is ${kind}: ` +
         `remove it (ip link del ${name}) or choose another WIGGLENET_IFACE_NAME`,

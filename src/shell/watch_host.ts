@@ -1,6 +1,6 @@
 // What wakes the loop: monitors of the kernel, file watches, polls where there are no events, audits for all the rest.
 
-import { concernsNetwork, concernsTable } from "../core/observed/monitor_lines.ts";
+import { concernsFastpath, concernsNetwork, concernsTable } from "../core/observed/monitor_lines.ts";
 import type { ObservedState } from "../core/observed/observed_state.ts";
 import { type Settings, usesTunnel } from "../core/settings/settings.ts";
 import { follow, type Follower, type Run } from "./command.ts";
@@ -30,6 +30,7 @@ export class HostWatch {
     const { reconciler, settings } = this;
     this.#supervise({ program: "nft", args: ["monitor"] }, (line) => {
       if (concernsTable(line)) reconciler.heard("table", line);
+      else if (concernsFastpath(line)) reconciler.doubt("fastpath");
     });
     this.#supervise({ program: "ip", args: ["-o", "monitor", "link", "address", "route"] }, (line) => {
       const { routes } = reconciler.observed ?? { routes: NO_ROUTES };

@@ -39,7 +39,7 @@ export async function serve(interfaceName: string): Promise<void> {
     );
   }
   // A socket without a process makes the new one wait for a peer that never answers.
-  await removeFile(`/var/run/wireguard/${interfaceName}.sock`);
+  await removeFile(socketOf(interfaceName));
   startDetached("wireguard-go", ["-f", interfaceName]);
   const deadline = Date.now() + START_MS;
   for (;;) {
@@ -64,4 +64,11 @@ export async function endServer(pid: number, interfaceName: string): Promise<voi
   for (let tries = 0; tries < 100 && await serves(String(pid), interfaceName); tries++) {
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
+  // wg would ask it before the kernel.
+  await removeFile(socketOf(interfaceName));
+}
+
+/** Where wireguard-go answers. */
+export function socketOf(interfaceName: string): string {
+  return `/var/run/wireguard/${interfaceName}.sock`;
 }

@@ -10,3 +10,9 @@ function canMake(type: string): boolean {
   const ip = (...args: string[]) => new Deno.Command("ip", { args, stderr: "null" }).outputSync().success;
   return ip("link", "add", "dev", "probe0", "type", type) && ip("link", "del", "dev", "probe0");
 }
+
+/** True when it knows flowtables (nf_flow_table_inet): loading one is the only way to tell. */
+export const HAS_FLOWTABLE: boolean = new Deno.Command("nft", {
+  args: ["-c", "add table inet probe0; add flowtable inet probe0 f { hook ingress priority 0; }"],
+  stderr: "null",
+}).outputSync().success;

@@ -4,7 +4,7 @@
 import fc from "fast-check";
 import { desire } from "../../src/core/desired/desire.ts";
 import type { DesiredState } from "../../src/core/desired/desired_state.ts";
-import { NO_FACTS } from "../../src/core/desired/host_facts.ts";
+import { type HostInterface, NO_FACTS } from "../../src/core/desired/host_facts.ts";
 import type { ParsedNode } from "../../src/core/nodes/node.ts";
 import { parseNode } from "../../src/core/nodes/parse_node.ts";
 import type { RawSettings } from "../../src/core/settings/settings.ts";
@@ -107,7 +107,17 @@ export const environments: fc.Arbitrary<RawSettings> = fc.record({
   WIGGLENET_WG_PORT: fc.constantFrom(undefined, undefined, "61000"),
   CLUSTER_POD_CIDRS: fc.constantFrom(undefined, undefined, "10.244.0.0/16,fd00:10:244::/56", "10.244.2.0/24"),
   POD_CIDR_SOURCE_IPV4: fc.constantFrom(undefined, undefined, "none"),
+  ENABLE_FLOWTABLE: flag,
+  FLOWTABLE_DEVICES: fc.constantFrom(undefined, "eth0", "eth1,eth0", "eth1,nosuch0"),
 });
+
+/** Of no node address: the MTU is the default. */
+const INTERFACES = ["eth0", "eth1"].map((name): HostInterface => ({
+  name,
+  mtuBytes: 1500,
+  addresses: [],
+  hasDefaultRoute: false,
+}));
 
 /** Reads objects as a source does. */
 export function parseAll(objects: readonly unknown[]): ParsedNode[] {
@@ -120,7 +130,7 @@ export function wanted(
   environment: RawSettings = {},
   wireguard: "kernel" | "userspace" = "kernel",
 ): DesiredState {
-  const facts = { ...NO_FACTS, publicKey: OWN_KEY, wireguard };
+  const facts = { ...NO_FACTS, interfaces: INTERFACES, publicKey: OWN_KEY, wireguard };
   return desire(settingsOf(environment), parseAll(objects), facts)!;
 }
 

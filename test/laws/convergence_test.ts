@@ -11,10 +11,14 @@ import { DISTURBANCES } from "./disturbances.ts";
 import { converge, fromClean, inStages, NOW, stateOf } from "./model_agent.ts";
 import { ModelHost } from "./model_host.ts";
 
-for (const implementation of ["kernel", "userspace"] as const) {
+/** `either`: WIREGUARD_MODE may change from one start of the agent to the next. */
+for (const implementation of ["kernel", "userspace", "either"] as const) {
+  const states = implementation === "either"
+    ? fc.oneof(desiredStates("kernel"), desiredStates("userspace"))
+    : desiredStates(implementation);
   const hops = fc.array(
     fc.record({
-      desired: desiredStates(implementation),
+      desired: states,
       disturbances: fc.subarray(Object.keys(DISTURBANCES), { maxLength: 3 }),
       isReversed: fc.boolean(),
       /** After how many actions the agent is killed. */
@@ -29,7 +33,9 @@ for (const implementation of ["kernel", "userspace"] as const) {
         const host = new ModelHost();
         let last: ObservedState | undefined;
         for (const { desired, disturbances, isReversed, killed } of history) {
-          for (const name of disturbances) DISTURBANCES[name]!(host);
+          // It needs a restart, which forgets. Between the two of them an interface of ours is not taken from us.
+          if (implementation === "either") last = undefined;
+          else for (const name of disturbances) DISTURBANCES[name]!(host);
           const observed = host.observe(desired, last);
           if (killed === undefined) {
             last = converge(host, { desired, observed, isReversed });
@@ -51,9 +57,10 @@ for (const implementation of ["kernel", "userspace"] as const) {
   });
 
   Deno.test(`With its cache or without, the agent comes to the same end (${implementation})`, () => {
-    const states = fc.array(desiredStates(implementation), { minLength: 2, maxLength: 5 });
+    if (implementation === "either") return;
+    const several = fc.array(states, { minLength: 2, maxLength: 5 });
     fc.assert(
-      fc.property(states, fc.array(fc.boolean(), { minLength: 5, maxLength: 5 }), (all, drops) => {
+      fc.property(several, fc.array(fc.boolean(), { minLength: 5, maxLength: 5 }), (all, drops) => {
         const host = new ModelHost();
         let cache: ObservedState | undefined;
         for (const [i, desired] of all.entries()) {

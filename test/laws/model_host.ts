@@ -5,9 +5,10 @@
 import type { DesiredState } from "../../src/core/desired/desired_state.ts";
 import type { ObservedState } from "../../src/core/observed/observed_state.ts";
 import { parseLink, parseRoutes, parseWireguard } from "../../src/core/observed/parse_network.ts";
-import { parseTable } from "../../src/core/observed/parse_table.ts";
+import { parseFastpath, parseTable } from "../../src/core/observed/parse_table.ts";
 import type { Action } from "../../src/core/plan/plan.ts";
-import { renderStructure } from "../../src/core/render/render_table.ts";
+import { renderFastpath, renderStructure } from "../../src/core/render/render_table.ts";
+import { fastpathJson, loadFastpath } from "./model_fastpath.ts";
 import { ModelNetwork } from "./model_network.ts";
 import { ModelTable } from "./model_table.ts";
 import { Refused } from "./refused.ts";
@@ -16,6 +17,8 @@ import { Refused } from "./refused.ts";
 export class ModelHost {
   readonly network = new ModelNetwork();
   table: ModelTable | undefined;
+  /** What nft prints of the flowtable's table. */
+  fastpath: string | undefined;
   /** Text by path. */
   readonly files = new Map<string, string>();
   /** Target by path of a symbolic link. */
@@ -49,11 +52,16 @@ export class ModelHost {
     if (program === "ip") return this.network.ip(args, input);
     if (program === "wg") return this.network.wg(args, input);
     if (args.join(" ") !== "-f" || input === undefined) throw new Refused(`nft ${args.join(" ")}`);
-    this.table = ModelTable.load(this.table, input);
+    if (!input.includes("inet wigglenet-fastpath\n")) this.table = ModelTable.load(this.table, input);
+    else this.fastpath = loadFastpath(input, this.#links(), this.fastpath !== undefined);
+  }
+
+  #links(): Set<string> {
+    return new Set(["eth0", "eth1", ...(this.network.link === undefined ? [] : [this.network.link.name])]);
   }
 
   /** What the agent sees. `last` is what it saw before, undefined after a start. */
-  observe({ table, cniPath, link }: DesiredState, last?: ObservedState): ObservedState {
+  observe({ table, fastpath, cniPath, link }: DesiredState, last?: ObservedState): ObservedState {
     const { pids, routes } = this.network;
     // Without a tunnel `wg` is not asked.
     const wireguard = link === undefined ? undefined : this.network.wireguard;
@@ -61,11 +69,13 @@ export class ModelHost {
     return {
       link: parseLink(this.network.linkJson()),
       wireguard: wireguard && parseWireguard(wireguard.dump(), last?.wireguard),
-      // Looked for only where nobody answers.
-      userspacePids: wireguard === undefined ? pids : [],
+      // Looked for only where nobody answers, or where the kernel is to take its place.
+      userspacePids: wireguard === undefined || link?.implementation === "kernel" ? pids : [],
       routes: { 4: parseRoutes(routes[4].json(), 4), 6: parseRoutes(routes[6].json(), 6) },
       table: this.table && parseTable(this.table.json()),
       reference: parseTable(ModelTable.of(renderStructure(table)).json()).structure,
+      fastpath: this.fastpath === undefined ? undefined : parseFastpath(this.fastpath),
+      fastpathReference: fastpath && parseFastpath(fastpathJson(renderFastpath(fastpath))).structure,
       cni: { text: this.files.get(linkTarget ?? cniPath), linkTarget },
     };
   }

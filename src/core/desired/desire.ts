@@ -15,6 +15,7 @@ import { settleClaims } from "../nodes/settle_claims.ts";
 import type { SettledNode } from "../nodes/settled_node.ts";
 import { familySettings, type Settings, usesTunnel } from "../settings/settings.ts";
 import type { DesiredLink, DesiredState, DesiredTable, Peer, Waiting } from "./desired_state.ts";
+import { desireFastpath } from "./desire_fastpath.ts";
 import { clusterPodCidrs, desireRoutes, type Guarded } from "./desire_routes.ts";
 import type { HostFacts } from "./host_facts.ts";
 import { KeptMap } from "./kept_map.ts";
@@ -61,6 +62,7 @@ export function desire(
   refused.push(...cluster.rejected);
   const guarded: Guarded = { ...settlement, clusterPodCidrs: cluster.prefixes };
   const link = hasTunnel ? linkOf(settings, own, facts) : undefined;
+  const wish = desireFastpath(settings, facts);
   return {
     node: own.node.name,
     interfaceName: settings.interfaceName,
@@ -68,11 +70,13 @@ export function desire(
     peers: prospects.flatMap(({ peer }) => peer ?? []),
     routes: desireRoutes(settings, own, guarded),
     table: tableOf(settings, own, guarded),
+    fastpath: wish.fastpath,
     cniPath: settings.cniConfigPath,
     cni: cniOf(settings, own, link?.mtuBytes ?? underlayMtu(own.addresses, facts)),
     rejected: [...refused, ...settlement.rejected].sort(byNode),
     waiting: [
       ...waitingOf(settings, { own, facts }),
+      ...wish.waiting,
       ...prospects.flatMap(({ waiting }) => waiting ?? []),
     ],
   };

@@ -63,6 +63,14 @@ export interface DesiredTable {
   readonly sets: Readonly<Record<SetName, readonly string[]>>;
 }
 
+/** The flowtable, in a table of its own: what is wrong with it is wrong with nothing else. */
+export interface DesiredFastpath {
+  /** Names of interfaces that are there, sorted. */
+  readonly devices: readonly string[];
+  /** How many packets of a flow go the long way. */
+  readonly packets: number;
+}
+
 /** The CNI configuration. */
 export interface DesiredCni {
   readonly mtuBytes: number | undefined;
@@ -101,6 +109,8 @@ export interface DesiredState {
   /** Tunnel routes, then unreachable ones; each IPv4 before IPv6, by destination. */
   readonly routes: readonly Route[];
   readonly table: DesiredTable;
+  /** Undefined: none may stand. */
+  readonly fastpath: DesiredFastpath | undefined;
   /** Where the CNI configuration stands, or must not stand. */
   readonly cniPath: string;
   readonly cni: DesiredCni | undefined;

@@ -5,7 +5,7 @@ import { hostPrefix, parsePrefix } from "../net/prefix.ts";
 import { parseAddress } from "../net/address.ts";
 import { refused } from "../net/refusal.ts";
 import { ROUTE_PROTOCOL, UNREACHABLE_METRIC } from "../desired/desired_state.ts";
-import { TABLE } from "../render/render_table.ts";
+import { FASTPATH, TABLE } from "../render/render_table.ts";
 import type { ObservedState } from "./observed_state.ts";
 import { toldRouteText } from "./parse_network.ts";
 
@@ -16,6 +16,13 @@ const OURS = new RegExp(`\\binet ${TABLE}(\\s|$)`);
 /** True when a line of `nft monitor` concerns our table. */
 export function concernsTable(line: string): boolean {
   return OURS.test(line);
+}
+
+const FASTPATHS = new RegExp(`\\binet ${FASTPATH}(\\s|$)`);
+
+/** True when a line of `nft monitor` concerns the flowtable's table; of its devices nft 1.0.6 says nothing. */
+export function concernsFastpath(line: string): boolean {
+  return FASTPATHS.test(line);
 }
 
 /** True when a line about our table says what the observed state does not hold: the table must be read back. */

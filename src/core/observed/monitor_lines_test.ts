@@ -15,6 +15,8 @@ const OBSERVED: ObservedState = {
   routes: { 4: textsOf(4), 6: textsOf(6) },
   table: { hasFlags: false, structure: "", sets },
   reference: "",
+  fastpath: undefined,
+  fastpathReference: undefined,
   cni: { text: undefined, linkTarget: undefined },
 };
 const concerns = (line: string) => concernsNetwork(line, interfaceName, OBSERVED.routes);

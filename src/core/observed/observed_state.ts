@@ -50,6 +50,16 @@ export interface ObservedTable {
   readonly sets: ReadonlyMap<string, ReadonlySet<string>>;
 }
 
+/** The table of our flowtable. */
+export interface ObservedFastpath {
+  /** Dormant: it is switched off. */
+  readonly hasFlags: boolean;
+  /** Chains and rules as canonical JSON. */
+  readonly structure: string;
+  /** What the flowtable is bound to; the kernel takes an interface out that goes. */
+  readonly devices: ReadonlySet<string>;
+}
+
 /** The CNI file as a reader finds it. */
 export interface ObservedCni {
   /** Undefined: no file, or a link to nowhere. */
@@ -70,5 +80,8 @@ export interface ObservedState {
   readonly table: ObservedTable | undefined;
   /** The wanted structure as this host's nft prints it; undefined: nft refused it. */
   readonly reference: string | undefined;
+  readonly fastpath: ObservedFastpath | undefined;
+  /** As `reference`; undefined also when no flowtable is wanted. */
+  readonly fastpathReference: string | undefined;
   readonly cni: ObservedCni;
 }

@@ -3,7 +3,7 @@
 import { hostPrefix, parsePrefix } from "../net/prefix.ts";
 import { parseAddress } from "../net/address.ts";
 import { refused } from "../net/refusal.ts";
-import type { ObservedTable } from "./observed_state.ts";
+import type { ObservedFastpath, ObservedTable } from "./observed_state.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -17,8 +17,23 @@ export function parseTable(json: string): ObservedTable {
   for (const { set } of objects) {
     if (set !== undefined) sets.set(String((set as Json).name), membersOf(set as Json));
   }
-  const hasFlags = objects.some(({ table }) => (table as Json | undefined)?.flags !== undefined);
-  return { hasFlags, structure: structureOf(objects), sets };
+  return { hasFlags: hasFlags(objects), structure: structureOf(objects), sets };
+}
+
+/**
+ * Reads the JSON of the flowtable's table.
+ * @throws SyntaxError when it is not nft's JSON
+ */
+export function parseFastpath(json: string): ObservedFastpath {
+  const objects = objectsIn(json);
+  // One device is a string, several are a list, none is no field at all.
+  const devices = objects.flatMap(({ flowtable }) => (flowtable as { dev?: string | string[] })?.dev ?? []);
+  const rules = objects.filter(({ flowtable }) => flowtable === undefined);
+  return { hasFlags: hasFlags(objects), structure: structureOf(rules), devices: new Set(devices) };
+}
+
+function hasFlags(objects: readonly Json[]): boolean {
+  return objects.some(({ table }) => (table as Json | undefined)?.flags !== undefined);
 }
 
 /**

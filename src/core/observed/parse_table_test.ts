@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { parseTable } from "./parse_table.ts";
+import { parseFastpath, parsePieces, parseTable } from "./parse_table.ts";
 
 // What nft 1.0.6 printed of a table as ours, with members of all forms, and of the same text as a dormant table.
 const LISTED =
@@ -81,3 +81,25 @@ Deno.test("What is not nft's JSON is an error, not an empty table", () => {
     assert.throws(() => parseTable(text), SyntaxError, text);
   }
 });
+
+// As nft 1.0.6 prints it on Linux 6.1: one device is no list, and none is no field.
+const FLOWTABLES: readonly [dev: string, devices: string[]][] = [
+  [`, "dev": ["d0", "wg0"]`, ["d0", "wg0"]],
+  [`, "dev": "wg0"`, ["wg0"]],
+  [``, []],
+];
+
+for (const [dev, devices] of FLOWTABLES) {
+  Deno.test(`A flowtable on ${devices.join(", ") || "nothing"}; its rules are compared without it`, () => {
+    const json =
+      `{"nftables": [{"metainfo": {"version": "1.0.6"}}, {"table": {"family": "inet", "name": "f", "handle": 1}},
+      {"flowtable": {"family": "inet", "name": "fastpath", "table": "f", "handle": 2, "hook": "ingress", "prio": 0${dev}}},
+      {"chain": {"family": "inet", "table": "f", "name": "forward", "handle": 1, "prio": 5}}]}`;
+    const { hasFlags, structure, devices: found } = parseFastpath(json);
+    assert.deepEqual([...found], devices);
+    assert.equal(hasFlags, false);
+    const piece =
+      `{"nftables": [{"chain": {"family": "inet", "table": "other", "name": "forward", "handle": 9, "prio": 5}}]}`;
+    assert.equal(structure, parsePieces([piece]));
+  });
+}

@@ -6,7 +6,8 @@ import { refused } from "../net/refusal.ts";
 import type { ObservedState, ObservedTable } from "../observed/observed_state.ts";
 import { renderCni } from "../render/render_network.ts";
 import { renderDeltas, renderTable, type SetDelta } from "../render/render_table.ts";
-import { diffLink, foreignKind } from "./diff_link.ts";
+import { diffFastpath } from "./diff_fastpath.ts";
+import { diffLink, foreignKind, withoutOther } from "./diff_link.ts";
 import { diffPeers } from "./diff_peers.ts";
 import { differences } from "./differences.ts";
 import { diffRoutes } from "./diff_routes.ts";
@@ -18,12 +19,17 @@ import { type Change, type Plan, STAGE, type Step } from "./plan.ts";
  */
 export function diff(desired: DesiredState, observed: ObservedState, nowSeconds: number): Plan {
   const blocked = foreignKind(desired, observed);
+  const standing = withoutOther(desired, observed);
   const steps = [
     ...diffTable(desired, observed),
     ...(blocked === undefined
-      ? [...diffLink(desired, observed), ...diffPeers(desired, observed, nowSeconds)]
+      ? [
+        ...diffLink(desired, observed),
+        ...diffPeers(desired, standing, nowSeconds),
+        ...diffRoutes(desired, standing),
+      ]
       : []),
-    ...(blocked === undefined ? diffRoutes(desired, observed) : []),
+    ...diffFastpath(desired, observed),
     ...diffCni(desired, observed),
   ];
   return {

@@ -7,28 +7,72 @@ import { type Action, type Change, STAGE, type Step } from "./plan.ts";
 /** The kind of interface that each implementation uses, as `ip -d link` names it. */
 export const LINK_KIND = { kernel: "wireguard", userspace: "tun" } as const;
 
-/** An interface of our name that is not ours to use. */
-export function foreignKind({ link }: DesiredState, observed: ObservedState): Waiting | undefined {
+/** What an interface of ours is known by. */
+export type WantedLink = Pick<DesiredLink, "name" | "implementation" | "publicKey">;
+
+/** What tells whose an interface is. */
+export type Evidence = Pick<ObservedState, "link" | "wireguard" | "userspacePids" | "routes">;
+
+/**
+ * True for an interface of the other kind that is our own: WIREGUARD_MODE has changed. A tun device is ours when
+ * wireguard-go serves it, a kernel's interface when it has our key, each when a route of ours leads there.
+ */
+export function isOtherOfOurs(
+  { name, implementation, publicKey }: WantedLink,
+  { link, wireguard, userspacePids, routes }: Evidence,
+): boolean {
+  const other = implementation === "kernel" ? LINK_KIND.userspace : LINK_KIND.kernel;
+  if (link?.kind !== other) return false;
+  const isKernels = link.kind === LINK_KIND.kernel;
+  const isServed = wireguard !== undefined || userspacePids.length > 0;
+  const isOwn = isKernels ? publicKey !== undefined && wireguard?.publicKey === publicKey : isServed;
+  // As an agent leaves it that is killed before it has set a key.
+  const isKeyless = isKernels ? wireguard?.publicKey === "(none)" : !isServed;
+  const isBlank = isKeyless && !link.isUp;
+  return isOwn || isBlank || [...routes[4], ...routes[6]].some((text) => leadsTo(text, name));
+}
+
+function leadsTo(route: string, name: string): boolean {
+  return route.includes(` dev ${name} `);
+}
+
+/** An interface of our name that is not ours to use, or not ours to change yet. */
+export function foreignKind({ link, spared }: DesiredState, observed: ObservedState): Waiting | undefined {
   if (link === undefined || observed.link === undefined) return undefined;
   const kind = LINK_KIND[link.implementation];
   if (observed.link.kind === kind) return undefined;
-  return {
-    what: `interface ${link.name}`,
-    why: `it exists with kind ${observed.link.kind}, wanted is ${kind}`,
-    next: `remove it (ip link del ${link.name}) or choose another WIGGLENET_IFACE_NAME`,
-    isBlocking: true,
-  };
+  const what = `interface ${link.name}`;
+  const why = `it exists with kind ${observed.link.kind}, wanted is ${kind}`;
+  if (isOtherOfOurs(link, observed)) {
+    if (spared === undefined || spared.peers.size + spared.routes.size === 0) return undefined;
+    const next = "mend the file: until then it keeps the peers that may be wanted there";
+    return { what, why: `${why}, and a file was never read`, next, isBlocking: true };
+  }
+  const next = `remove it (ip link del ${link.name}) or choose another WIGGLENET_IFACE_NAME`;
+  return { what, why, next, isBlocking: true };
+}
+
+/**
+ * What is left when the other implementation's interface has gone, and its routes with it. WireGuard's state stays known:
+ * where a peer has shown itself is where it still is.
+ */
+export function withoutOther({ link }: DesiredState, observed: ObservedState): ObservedState {
+  if (link === undefined || !isOtherOfOurs(link, observed)) return observed;
+  const others = (family: 4 | 6) =>
+    new Set([...observed.routes[family]].filter((text) => !leadsTo(text, link.name)));
+  return { ...observed, link: undefined, userspacePids: [], routes: { 4: others(4), 6: others(6) } };
 }
 
 /** Steps for the interface itself. */
 export function diffLink(desired: DesiredState, observed: ObservedState): Step[] {
   const { link } = desired;
   if (link === undefined) return removeLink(desired.interfaceName, observed);
+  const standing = withoutOther(desired, observed);
   return [
     ...createLink(link, observed),
-    ...serveLink(link, observed),
-    ...inOrder([...configureWireguard(link, observed), ...configureLink(link, observed)]),
-    ...configureAddresses(link, observed),
+    ...serveLink(link, standing),
+    ...inOrder([...configureWireguard(link, standing), ...configureLink(link, standing)]),
+    ...configureAddresses(link, standing),
   ];
 }
 
@@ -70,15 +114,26 @@ function linkStep(stage: number, changes: readonly Change[], actions: readonly A
 }
 
 function createLink({ name, implementation }: DesiredLink, observed: ObservedState): Step[] {
-  if (observed.link !== undefined) return [];
   const kind = LINK_KIND[implementation];
+  const other = observed.link;
+  if (other?.kind === kind) return [];
   // An old wireguard-go takes over a second to notice that its interface is gone: end it first.
   const ends = observed.userspacePids.map((pid): Action => ({ kind: "end", pid, interfaceName: name }));
   const args = implementation === "kernel"
     ? ["link", "add", "dev", name, "type", "wireguard"]
     : ["tuntap", "add", "dev", name, "mode", "tun"];
-  const change: Change = { op: "+", kind: "interface", target: name, text: kind, reason: "missing" };
-  return [linkStep(STAGE.link, [change], [...ends, { kind: "run", program: "ip", args }])];
+  // First of all: killed behind it, the next agent finds an interface that is missing, and not one that nobody serves.
+  const removal: Action[] = other === undefined
+    ? []
+    : [{ kind: "run", program: "ip", args: ["link", "del", "dev", name] }];
+  const change: Change = {
+    op: other === undefined ? "+" : "~",
+    kind: "interface",
+    target: name,
+    text: kind,
+    reason: other === undefined ? "missing" : `it is of kind ${other.kind}`,
+  };
+  return [linkStep(STAGE.link, [change], [...removal, ...ends, { kind: "run", program: "ip", args }])];
 }
 
 function serveLink({ name, implementation }: DesiredLink, observed: ObservedState): Step[] {

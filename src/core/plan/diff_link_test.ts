@@ -140,3 +140,79 @@ Deno.test("An interface of our name that no tunnel left behind is not ours to re
   const host = { ...hostOf(FIREWALL), link: { ...hostOf(KERNEL).link!, kind: "bridge" } };
   assert.deepEqual(diff(FIREWALL, host, 1000).steps, []);
 });
+
+const OLD_PEER = { endpoint: "192.0.2.7:4000", handshakeSeconds: 990, isRoamed: true, isProven: true };
+
+/** Two nodes; the interface is of the other kind, and n2 speaks from where its Node does not say. */
+function otherKind(implementation: "kernel" | "userspace") {
+  const nodes = [1, 2].map(ordinaryNode);
+  const desired = desireOf(nodes, {}, { publicKey: keyOf(1), wireguard: implementation });
+  const has = hostOf(desired);
+  const peers = new Map([...has.wireguard!.peers].map(([key, peer]) => [key, { ...peer, ...OLD_PEER }]));
+  const kind = implementation === "kernel" ? "tun" : "wireguard";
+  const wireguard = { ...has.wireguard!, peers };
+  return { desired, has: { ...has, link: { ...has.link!, kind }, wireguard, userspacePids: [77] } };
+}
+
+for (const implementation of ["kernel", "userspace"] as const) {
+  Deno.test(`WIREGUARD_MODE has changed to ${implementation}: our interface is made anew, peers stay where they are`, () => {
+    const { desired, has } = otherKind(implementation);
+    const plan = diff(desired, has, 1000);
+    assert.deepEqual(plan.waiting.filter(({ isBlocking }) => isBlocking), []);
+    const lines = describe(plan);
+    const [from, to] = implementation === "kernel" ? ["tun", "wireguard"] : ["wireguard", "tun"];
+    assert.ok(lines.includes(`~ interface wigglenet: ${to} (it is of kind ${from})`), lines.join("\n"));
+    assert.ok(lines.some((line) => line.startsWith(`+ peer n2: ${keyOf(2)} at 192.0.2.7:4000 for `)));
+    // Its routes go with it, the unreachable ones stay and guard.
+    const routes = lines.filter((line) => line.includes(" route "));
+    assert.equal(routes.length, 2);
+    assert.ok(
+      routes.every((line) => line.startsWith("+") && line.includes("dev wigglenet")),
+      routes.join("\n"),
+    );
+    const [first, second, third] = actionsOf(plan);
+    assert.deepEqual([first, second], ["1 ip link del dev wigglenet", "1 end 77"]);
+    assert.match(third!, implementation === "kernel" ? /type wireguard$/ : /tuntap add/);
+  });
+}
+
+const NOTHING_OF_OURS = { routes: { 4: new Set<string>(), 6: new Set<string>() }, userspacePids: [] };
+const TUN = { kind: "tun", mtuBytes: 1500, isUp: true, addresses: new Set<string>() };
+const FOREIGN = { publicKey: keyOf(9), port: 1, hasMark: false, peers: new Map() };
+const owners: readonly [what: string, desired: DesiredState, has: Partial<ObservedState>, isOurs: boolean][] =
+  [
+    ["a tun device that somebody else uses", KERNEL, { link: TUN, wireguard: undefined }, false],
+    ["a tun device that is down and served by nobody", KERNEL, {
+      link: { ...TUN, isUp: false },
+      wireguard: undefined,
+    }, true],
+    ["a wireguard interface with another key", USERSPACE, {
+      link: { ...TUN, kind: "wireguard" },
+      wireguard: FOREIGN,
+    }, false],
+    ["a wireguard interface with our key", USERSPACE, {
+      link: { ...TUN, kind: "wireguard" },
+      wireguard: { ...FOREIGN, publicKey: keyOf(1) },
+    }, true],
+    ["a bridge", KERNEL, { link: { ...TUN, kind: "bridge", isUp: false }, wireguard: undefined }, false],
+  ];
+
+for (const [what, desired, has, isOurs] of owners) {
+  Deno.test(`${what} of our name is ${isOurs ? "" : "not "}ours to make anew`, () => {
+    const { steps, waiting } = diff(desired, { ...hostOf(desired), ...NOTHING_OF_OURS, ...has }, 1000);
+    assert.equal(waiting.some(({ isBlocking }) => isBlocking), !isOurs);
+    assert.equal(steps.some(({ part }) => part === "link"), isOurs);
+  });
+}
+
+Deno.test("Beside a file that was never read an interface of the other kind keeps the peers that may be wanted there", () => {
+  const { desired, has } = otherKind("kernel");
+  const spared = {
+    peers: new Set<string>([keyOf(9)]),
+    routes: new Set<string>(),
+    members: new Set<string>(),
+  };
+  const { steps, waiting } = diff({ ...desired, spared }, has, 1000);
+  assert.deepEqual(steps, []);
+  assert.match(waiting.find(({ isBlocking }) => isBlocking)!.why, /a file was never read$/);
+});

@@ -24,6 +24,8 @@ export function diffPeers(
   if (link === undefined) return [];
   const state = observed.link === undefined ? undefined : observed.wireguard;
   const found = state?.peers ?? new Map<string, ObservedPeer>();
+  // Of an interface that is made anew as another kind.
+  const remembered = observed.link === undefined ? observed.wireguard?.peers : undefined;
   const replaced: Replacement[] = [];
   const touched: Touch[] = [];
   const { start, end } = equalEnds(AS_WANTED.get(found) ?? [], peers);
@@ -31,7 +33,10 @@ export function diffPeers(
   for (const peer of peers.slice(start, peers.length - end)) {
     const has = found.get(peer.publicKey);
     if (has !== undefined) known++;
-    if (has === undefined || has.allowedIps !== peer.allowedIps) {
+    const shown = remembered?.get(peer.publicKey);
+    if (shown?.endpoint !== undefined && isRoaming(shown, nowSeconds)) {
+      replaced.push({ peer: { ...peer, endpoint: shown.endpoint }, has: undefined, keepsEndpoint: false });
+    } else if (has === undefined || has.allowedIps !== peer.allowedIps) {
       replaced.push({ peer, has, keepsEndpoint: has !== undefined && isRoaming(has, nowSeconds) });
     } else touched.push(...touch(peer, has, nowSeconds));
   }

@@ -39,6 +39,7 @@ export type Part =
   | "wireguard"
   | `addresses-v${Family}`
   | `routes-v${Family}`
+  | "fastpath"
   | "cni";
 
 /** Order of the steps. */
@@ -49,6 +50,8 @@ export const STAGE = {
   serve: 2,
   configure: 3,
   tunnel: 4,
+  /** Behind the tunnel, which it may be bound to. */
+  fastpath: 4.5,
   deletions: 5,
   /** Behind the routes of the link, which would vanish with it and then fail to be deleted. */
   linkDeletion: 6,

@@ -3,7 +3,7 @@
 import type { DesiredState, Waiting } from "../desired/desired_state.ts";
 import type { Rejected } from "../nodes/node.ts";
 import { renderCni, renderWireguard } from "./render_network.ts";
-import { renderTable } from "./render_table.ts";
+import { renderFastpath, renderTable } from "./render_table.ts";
 
 /** The desired state as the texts that nft, wg, ip and CNI read. */
 export interface Rendered {
@@ -24,6 +24,8 @@ export interface Rendered {
   readonly wireguard: string;
   /** For `nft -f`: one transaction. */
   readonly nft: string;
+  /** For `nft -f`, by itself; undefined without ENABLE_FLOWTABLE. */
+  readonly fastpath: string | undefined;
   /** The conflist; undefined when the node gets none. */
   readonly cni: string | undefined;
   readonly rejected: readonly Rejected[];
@@ -46,6 +48,7 @@ export function renderAll(desired: DesiredState): Rendered {
     })),
     wireguard: renderWireguard(desired),
     nft: renderTable(desired.table),
+    fastpath: desired.fastpath && renderFastpath(desired.fastpath),
     cni: desired.cni && renderCni(desired.cni),
     rejected,
     waiting,

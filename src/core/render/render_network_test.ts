@@ -124,12 +124,13 @@ PersistentKeepalive = off
 });
 
 Deno.test("render shows everything that the node gets, and nothing of it twice", () => {
-  const { nft, wireguard, cni, ...rest } = renderAll(
+  const { nft, wireguard, fastpath, cni, ...rest } = renderAll(
     desireOf([ordinaryNode(1), { ...ordinaryNode(2), podCIDRs: [] }]),
   );
   assert.ok(
     nft.startsWith("table inet wigglenet\n") && wireguard.startsWith("[Interface]") && cni !== undefined,
   );
+  assert.equal(fastpath, undefined);
   assert.deepEqual(rest, {
     links: [{ name: "wigglenet", kind: "wireguard", mtu: 1420, port: 24601 }],
     addresses: [

@@ -1,5 +1,6 @@
 // DesiredTable -> nft text. Structure comes from nft-templates/, members from parsed values: the two never mix.
 
+import fastpath from "../../../nft-templates/fastpath.nft" with { type: "text" };
 import filterNativeV4 from "../../../nft-templates/filter-native-v4.nft" with { type: "text" };
 import filterNativeV6 from "../../../nft-templates/filter-native-v6.nft" with { type: "text" };
 import filterTunnelV4 from "../../../nft-templates/filter-tunnel-v4.nft" with { type: "text" };
@@ -11,7 +12,12 @@ import guardV6 from "../../../nft-templates/guard-v6.nft" with { type: "text" };
 import masqueradeV4 from "../../../nft-templates/masquerade-v4.nft" with { type: "text" };
 import masqueradeV6 from "../../../nft-templates/masquerade-v6.nft" with { type: "text" };
 import sets from "../../../nft-templates/sets.nft" with { type: "text" };
-import { type DesiredTable, SET_NAMES, type SetName } from "../desired/desired_state.ts";
+import {
+  type DesiredFastpath,
+  type DesiredTable,
+  SET_NAMES,
+  type SetName,
+} from "../desired/desired_state.ts";
 
 const TEMPLATES: Readonly<Record<string, string>> = {
   "sets": sets,
@@ -29,8 +35,12 @@ const TEMPLATES: Readonly<Record<string, string>> = {
 
 /** Name of our table, in family inet. */
 export const TABLE = "wigglenet";
-/** A dormant table that exists only while the structure is compared with what this nft makes of it. */
+/** Name of the flowtable's table. */
+export const FASTPATH = "wigglenet-fastpath";
+/** Dormant tables that exist only while a structure is compared with what this nft makes of it. */
 export const REFERENCE_TABLE = "wigglenet-reference";
+/** The same of the flowtable's table. */
+export const FASTPATH_REFERENCE = "wigglenet-fastpath-reference";
 
 /** The chains, rules and empty sets of the table, without the transaction around them. */
 export function renderStructure(table: DesiredTable): string {
@@ -54,11 +64,32 @@ export function renderTable(table: DesiredTable): string {
 
 /** The same structure as a dormant table of another name. */
 export function renderReference(table: DesiredTable): string {
-  // Each block says dormant: one that does not would wake the table, which the kernel refuses within a transaction.
-  return renderStructure(table).replaceAll(
-    `table inet ${TABLE} {`,
-    `table inet ${REFERENCE_TABLE} {\n\tflags dormant;`,
+  return asReference(renderStructure(table), TABLE, REFERENCE_TABLE);
+}
+
+/** The flowtable's table, or a new one in its place, in one transaction. */
+export function renderFastpath(fastpath: DesiredFastpath): string {
+  return `table inet ${FASTPATH}\ndelete table inet ${FASTPATH}\n${fastpathStructure(fastpath)}`;
+}
+
+/** Its rules as a dormant table: a flowtable without devices sees no packet either. */
+export function renderFastpathReference(fastpath: DesiredFastpath): string {
+  const withoutDevices = fastpathStructure(fastpath).replace(
+    /^define devices .*\n| devices = \$devices;/gm,
+    "",
   );
+  return asReference(withoutDevices, FASTPATH, FASTPATH_REFERENCE);
+}
+
+function fastpathStructure({ devices, packets }: DesiredFastpath): string {
+  return `define devices = { ${devices.join(", ")} }\ndefine packets = ${packets}\n${
+    withoutDefines(fastpath)
+  }`;
+}
+
+/** Each block says dormant: one that does not would wake the table, which the kernel refuses within a transaction. */
+function asReference(structure: string, name: string, reference: string): string {
+  return structure.replaceAll(`table inet ${name} {`, `table inet ${reference} {\n\tflags dormant;`);
 }
 
 /** Members to add to and to delete from one set. */

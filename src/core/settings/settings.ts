@@ -7,71 +7,17 @@ import type { NodeName } from "../nodes/node.ts";
 import { parsePrefix, type Prefix, withoutNested } from "../net/prefix.ts";
 import { quote, Refusal, refused } from "../net/refusal.ts";
 import { unusablePodCidr } from "../net/scope.ts";
+import {
+  boolean,
+  choice,
+  integer,
+  interfaceNames,
+  isInterfaceName,
+  list,
+  path,
+  type Setting,
+} from "./grammar.ts";
 
-interface Setting<T> {
-  /** Environment variable. */
-  readonly env: string;
-  /** What the default reads as, in the variable's own grammar; undefined: required. */
-  readonly fallback: string | undefined;
-  /** What is accepted, in words. */
-  readonly accepts: string;
-  readonly meaning: string;
-  /** Undefined: not acceptable. A Refusal says why. */
-  readonly parse: (text: string) => T | Refusal | undefined;
-}
-
-const BOOLEANS = new Map([
-  ...["1", "t", "T", "TRUE", "true", "True"].map((word) => [word, true] as const),
-  ...["0", "f", "F", "FALSE", "false", "False"].map((word) => [word, false] as const),
-]);
-
-function boolean(env: string, fallback: boolean, meaning: string): Setting<boolean> {
-  return {
-    env,
-    fallback: String(fallback),
-    accepts: "true or false",
-    meaning,
-    parse: (text) => BOOLEANS.get(text),
-  };
-}
-
-interface Choice<T extends string> {
-  readonly words: readonly T[];
-  readonly fallback: T;
-  readonly meaning: string;
-}
-
-function choice<T extends string>(env: string, { words, fallback, meaning }: Choice<T>): Setting<T> {
-  return {
-    env,
-    fallback,
-    accepts: words.join(", "),
-    meaning,
-    parse: (text) => words.find((word) => word === text),
-  };
-}
-
-function path(env: string, fallback: string, meaning: string): Setting<string> {
-  return {
-    env,
-    fallback,
-    accepts: "an absolute path",
-    meaning,
-    parse: (text) => text.startsWith("/") ? text : undefined,
-  };
-}
-
-function integer(text: string, min: number, max: number): number | undefined {
-  const value = /^\d{1,6}$/.test(text) ? Number(text) : NaN;
-  return value >= min && value <= max ? value : undefined;
-}
-
-function list(text: string): string[] {
-  return text.split(",").map((item) => item.trim()).filter((item) => item !== "");
-}
-
-// The kernel's rule for interface names (dev_valid_name), without the characters that ip and nft read as patterns.
-const INTERFACE = /^(?!\.\.?$)[A-Za-z0-9_.-]{1,15}$/;
 const POD_CIDR_SOURCES = ["spec", "none", "file"] as const;
 
 /** Where this node's pod CIDRs of a family come from. */
@@ -107,7 +53,7 @@ export const SETTINGS = {
     fallback: "wigglenet",
     accepts: "an interface name of 1 to 15 letters, digits, `_`, `.`, `-`",
     meaning: "The WireGuard interface.",
-    parse: (text: string) => INTERFACE.test(text) ? text : undefined,
+    parse: (text: string) => isInterfaceName(text) ? text : undefined,
   } satisfies Setting<string>,
   port: {
     env: "WIGGLENET_WG_PORT",
@@ -160,13 +106,32 @@ export const SETTINGS = {
     fallback: "",
     accepts: "a comma-separated list of interface names",
     meaning: "Interfaces whose global unicast addresses are node addresses too.",
-    parse: (text: string) => list(text).every((name) => INTERFACE.test(name)) ? list(text) : undefined,
+    parse: interfaceNames,
   } satisfies Setting<string[]>,
   isFirewallOnly: boolean(
     "FIREWALL_ONLY",
     false,
     "No tunnel, no routes, no CNI file: filter and masquerade only.",
   ),
+  isFlowtableEnabled: boolean(
+    "ENABLE_FLOWTABLE",
+    false,
+    "Established flows take a short cut past the rules of this host, by a flowtable.",
+  ),
+  flowtableDevices: {
+    env: "FLOWTABLE_DEVICES",
+    fallback: "auto",
+    accepts: "auto, or a comma-separated list of interface names",
+    meaning: "Interfaces that flows may enter the short cut by; `auto`: all of this host, pods' included.",
+    parse: (text: string) => text === "auto" ? text : interfaceNames(text),
+  } satisfies Setting<"auto" | string[]>,
+  flowtablePackets: {
+    env: "FLOWTABLE_PACKET_THRESHOLD",
+    fallback: "128",
+    accepts: "1 to 999999 packets",
+    meaning: "So many packets of a flow, both ways together, go the long way.",
+    parse: (text: string) => integer(text, 1, 999999),
+  } satisfies Setting<number>,
   isNativeIpv4: boolean("NATIVE_ROUTING_IPV4", false, "IPv4 is not routed through the tunnel."),
   isNativeIpv6: boolean(
     "NATIVE_ROUTING_IPV6",

@@ -1,0 +1,29 @@
+// The flowtable: which interfaces flows may enter it by. What is missing is named and left out.
+
+import { isInterfaceName } from "../settings/grammar.ts";
+import { type Settings, usesTunnel } from "../settings/settings.ts";
+import type { DesiredFastpath, Waiting } from "./desired_state.ts";
+import type { HostFacts } from "./host_facts.ts";
+
+/** What is wanted, and what stands in its way. */
+export interface FastpathWish {
+  readonly fastpath: DesiredFastpath | undefined;
+  readonly waiting: readonly Waiting[];
+}
+
+/** Computes the flowtable of this host. `render` knows no interface: it takes the names as they are given. */
+export function desireFastpath(settings: Settings, { interfaces }: HostFacts): FastpathWish {
+  if (!settings.isFlowtableEnabled) return { fastpath: undefined, waiting: [] };
+  const { flowtableDevices: chosen, interfaceName } = settings;
+  const present = new Set(interfaces.map(({ name }) => name));
+  if (usesTunnel(settings)) present.add(interfaceName);
+  const names = chosen === "auto" ? [...present].filter(isInterfaceName) : chosen;
+  const devices = interfaces.length === 0 ? names : names.filter((name) => present.has(name));
+  const waiting = names.filter((name) => !devices.includes(name)).map((name): Waiting => ({
+    what: `flowtable on ${name}`,
+    why: "this host has no interface of that name: it is left out",
+    next: `ip link shows what there is; mend FLOWTABLE_DEVICES, or set it to auto`,
+  }));
+  const fastpath = { devices: [...new Set(devices)].sort(), packets: settings.flowtablePackets };
+  return { fastpath: devices.length === 0 ? undefined : fastpath, waiting };
+}

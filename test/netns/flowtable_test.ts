@@ -1,0 +1,116 @@
+// ENABLE_FLOWTABLE: long flows leave the long way, and whatever is wrong with the flowtable is wrong with nothing else.
+
+import assert from "node:assert/strict";
+import { isWithin } from "../lab/frames.ts";
+import { HAS_FLOWTABLE } from "../lab/kernel.ts";
+import type { Node, Settings } from "../lab/node.ts";
+import { until } from "../lab/until.ts";
+import { lost, Mesh } from "./mesh.ts";
+
+const SETTINGS: Settings = { "enable-flowtable": "true", "flowtable-packet-threshold": "20" };
+
+/** Devices of the flowtable as nft lists them; undefined without one. */
+async function devicesOn(node: Node): Promise<string | undefined> {
+  const { stdout } = await node.attempt(["nft", "list", "table", "inet", "wigglenet-fastpath"]);
+  return /devices = \{ (.*) \}/.exec(stdout)?.[1];
+}
+
+async function restart(node: Node, settings: Settings): Promise<void> {
+  await node.agent!.kill("SIGTERM");
+  node.startAgent({ settings });
+}
+
+Deno.test(
+  "a kernel without flowtables is named, and the mesh stands",
+  { ignore: HAS_FLOWTABLE },
+  async () => {
+    const mesh = await Mesh.create({ nodes: 2 }, SETTINGS);
+    try {
+      const line = await mesh.nodes[0]!.agent!.line("stderr", /no flowtable can be made/);
+      assert.match(line, /modprobe nf_flow_table_inet, or ENABLE_FLOWTABLE=false/);
+      const { code, stdout } = await mesh.nodes[0]!.runAgent({ verb: "status" });
+      assert.equal(code, 0);
+      assert.match(stdout, /failing: reading fastpath: no flowtable can be made/);
+    } finally {
+      await mesh.close();
+    }
+  },
+);
+
+Deno.test(
+  "flows take the flowtable, lose nothing when it goes, and leave nothing behind (kernel with flowtables)",
+  {
+    ignore: !HAS_FLOWTABLE,
+  },
+  async (t) => {
+    const mesh = await Mesh.create({ nodes: 2 }, SETTINGS);
+    const [n1] = mesh.nodes as [Node, Node];
+    const isOffloaded = async () => (await n1.run(["conntrack", "-L", "-p", "udp"])).includes("[OFFLOAD]");
+    const probe = await mesh.probe(100);
+    const seen = async () => `${await devicesOn(n1)}\n${n1.agent!.tail()}`;
+    try {
+      await t.step("auto is every interface, those of new pods too", async () => {
+        const wanted = n1.pods.length + 2;
+        await until(
+          "pod, uplink and tunnel",
+          async () => (await devicesOn(n1))?.split(", ").length === wanted,
+          {
+            seen,
+          },
+        );
+      });
+      await t.step("what has sent twenty packets is offloaded", async () => {
+        await until("an offloaded flow", isOffloaded, {
+          seen: () => n1.run(["conntrack", "-L", "-p", "udp"]),
+        });
+      });
+      await t.step("somebody deletes the flowtable: it comes back, and flows go on", async () => {
+        await n1.run(["nft", "delete", "table", "inet", "wigglenet-fastpath"]);
+        await until("it to be back", async () => await devicesOn(n1) !== undefined, { seen });
+        await until("an offloaded flow", isOffloaded, { seen });
+        await probe.flowing();
+      });
+      await t.step("a device that is missing is named and left out", async () => {
+        await restart(n1, { ...SETTINGS, "flowtable-devices": "eth0,eth7" });
+        await until("eth0 alone", async () => await devicesOn(n1) === "eth0", { seen });
+        const { stdout } = await n1.runAgent({ verb: "status" });
+        assert.match(stdout, /waiting: flowtable on eth7: this host has no interface of that name/);
+        assert.match(stdout, /: in sync$/m);
+      });
+      await t.step("switched off it is gone", async () => {
+        await restart(n1, {});
+        await until("no flowtable", async () => {
+          const listed = await n1.run(["nft", "list", "tables"]);
+          return !listed.includes("fastpath");
+        }, { seen });
+      });
+      const { there, back } = await probe.stop();
+      assert.deepEqual([lost(there), lost(back)], [0, 0], "packets were lost");
+    } finally {
+      await mesh.close();
+    }
+  },
+);
+
+Deno.test("an offloaded flow does not leave in the clear when the tunnel goes (kernel with flowtables)", {
+  ignore: !HAS_FLOWTABLE,
+}, async () => {
+  const mesh = await Mesh.create({ nodes: 2 }, SETTINGS);
+  try {
+    const [n1] = mesh.nodes as [Node, Node];
+    const probe = await mesh.probe(100);
+    await until("an offloaded flow", async () => {
+      return (await n1.run(["conntrack", "-L", "-p", "udp"])).includes("[OFFLOAD]");
+    });
+    const capture = await mesh.lab.capture();
+    await n1.agent!.kill("SIGKILL");
+    await n1.ip(["link del wigglenet"]);
+    n1.startAgent({ settings: mesh.settings });
+    await probe.flowing();
+    await probe.stop();
+    await mesh.lab.catchUp(capture);
+    assert.deepEqual((await capture.stop()).filter((packet) => isWithin(packet, mesh.lab.podCIDRs)), []);
+  } finally {
+    await mesh.close();
+  }
+});
