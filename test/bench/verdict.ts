@@ -17,8 +17,12 @@ export interface Measured {
   /** Printed behind numbers: `ms`, `×`. */
   readonly unit: string;
   readonly digits?: number;
-  /** At most; undefined: for information only. */
+  /** At most; without a bound it is for information only. */
   readonly bound?: number;
+  /** At least, for what is measured itself. */
+  readonly least?: number;
+  /** At least, for the lower end of the interval. */
+  readonly lowEnd?: number;
 }
 
 /** Collects rows; `holds` when no bound was missed. */
@@ -73,17 +77,25 @@ export class Verdict {
   }
 
   #add(measured: Measured, value: number, interval: Interval | undefined): void {
-    const { what, values, unit, digits = 0, bound } = measured;
+    const { what, values, unit, digits = 0, bound, least, lowEnd } = measured;
     const text = (number: number) => `${number.toFixed(digits)} ${unit}`;
-    const worst = interval?.high ?? value;
+    const { low, high } = interval ?? { low: value, high: value };
+    const isBounded = [bound, least, lowEnd].some((limit) => limit !== undefined);
+    const holds = high <= (bound ?? Infinity) && value >= (least ?? -Infinity) &&
+      low >= (lowEnd ?? -Infinity);
+    const lower = [least, lowEnd].flatMap((limit) => limit?.toFixed(digits) ?? []);
     this.#rows.push({
       what: values.length > 1 ? `${what} (${values.length})` : what,
       measured: text(value),
       interval: interval === undefined
         ? ""
         : `${interval.low.toFixed(digits)} to ${interval.high.toFixed(digits)}`,
-      bound: bound === undefined ? "" : text(bound),
-      verdict: bound === undefined ? "" : worst <= bound ? "ok" : "MISSED",
+      bound: [
+        ...(bound === undefined ? [] : [text(bound)]),
+        ...(lower.length === 0 ? [] : [`>= ${lower.join(", ")}`]),
+      ]
+        .join("; "),
+      verdict: !isBounded ? "" : holds ? "ok" : "MISSED",
     });
   }
 }

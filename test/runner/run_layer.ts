@@ -73,12 +73,14 @@ export function runsWithTests({ runs }: Layer, files: readonly string[]): TestRu
 
 function objectionTo(layer: Layer, { missing, standing }: Machine): string | undefined {
   if (layer.needs === "nothing") return;
-  const lacking = layer.needs === "root" ? missing : missing.filter(({ what }) => what !== TUN);
+  const lacking = layer.needs !== "namespaces" ? missing : missing.filter(({ what }) => what !== TUN);
   if (lacking.length > 0) {
     return `missing ${lacking.map(({ what, remedy }) => `${what} (${remedy})`).join("; ")}`;
   }
   if (typeof standing === "object") return standing.refused;
-  if (layer.needs === "root" && standing !== "root") return "needs root: TUN devices. Run it with sudo";
+  if (layer.needs !== "namespaces" && standing !== "root") {
+    return "needs root: TUN devices, all files. Run it with sudo";
+  }
 }
 
 interface RunEnd {
@@ -108,7 +110,7 @@ async function start(layer: Layer, argv: readonly string[]): Promise<string | un
   const [program, ...args] = argv;
   const signal = AbortSignal.timeout(layer.deadlineSeconds * 1000);
   let code;
-  if (layer.needs === "nothing") {
+  if (layer.needs === "nothing" || layer.needs === "a virtual machine") {
     const options = { args, signal, stdin: "null", stdout: "piped", env: { NO_COLOR: "1" } } as const;
     const child = new Deno.Command(program!, options).spawn();
     await printFailures(child.stdout);

@@ -1,0 +1,203 @@
+// Runs in the virtual machine: two meshes of two nodes on the same kernel, one made by agents and one by hand, both
+// standing all the time. They are measured in turns.
+
+import { isInside, runInside } from "../lab/outer.ts";
+import { Lab } from "../lab/lab.ts";
+import { manifestOf } from "../lab/manifest.ts";
+import type { Node } from "../lab/node.ts";
+import type { Pod } from "../lab/pod.ts";
+import { run } from "../lab/process.ts";
+import { until } from "../lab/until.ts";
+import { Mesh } from "../netns/mesh.ts";
+import { tell } from "./alone.ts";
+import { Verdict } from "./verdict.ts";
+
+const SECONDS = 2;
+const HTTP_PORT = 8_000;
+const STARTS = 5;
+/** Behind the runtime's own start. */
+const BOOT_TO_MESH_MS = 3_000;
+const SIDES = ["agent", "hand"] as const;
+type Side = (typeof SIDES)[number];
+
+/** wg-quick(8) does the rest. */
+async function configurationOf(node: Node, peers: readonly Node[], mtuBytes: number): Promise<string> {
+  const key = await Deno.readTextFile(`${node.folder}/private.key`);
+  const sections = peers.map((peer) => [
+    "[Peer]",
+    `PublicKey = ${peer.manifest.metadata.annotations!["wigglenet/public-key"]}`,
+    `AllowedIPs = ${[...peer.podCIDRs, `${peer.address(4)}/32`].join(", ")}`,
+    `Endpoint = ${peer.address(4)}:24601`,
+  ]);
+  const addresses = node.podCIDRs.map((cidr) => cidr.replace("::/64", "::1/128").replace(".0/24", ".1/32"));
+  const head = ["[Interface]", `PrivateKey = ${key.trim()}`, "ListenPort = 24601", `MTU = ${mtuBytes}`];
+  return [...head, `Address = ${addresses.join(", ")}`, ...sections.flat(), ""].join("\n");
+}
+
+/** What somebody would write: what is known passes, strangers do not reach pods, pods are masqueraded. */
+const RULES = `table inet hand {
+	chain forward {
+		type filter hook forward priority filter; policy accept;
+		ct state established,related accept
+		ip daddr 10.244.0.0/16 ip saddr != 10.244.0.0/16 drop
+		ip6 daddr fd00:10:244::/48 ip6 saddr != fd00:10:244::/48 drop
+	}
+	chain postrouting {
+		type nat hook postrouting priority srcnat; policy accept;
+		ip saddr 10.244.0.0/16 ip daddr != 10.244.0.0/16 masquerade
+		ip6 saddr fd00:10:244::/48 ip6 daddr != fd00:10:244::/48 masquerade
+	}
+}
+`;
+
+/** Agents make pods' network, go without a trace, and wg-quick takes their place. */
+async function byHand(mtuBytes: number): Promise<Mesh> {
+  const mesh = await Mesh.create({ nodes: 2 });
+  for (const node of mesh.nodes) {
+    await node.agent!.kill("SIGTERM");
+    const { code, stderr } = await node.runAgent({ verb: "cleanup" });
+    if (code !== 0) throw new Error(`cleanup on ${node.name}: ${stderr}`);
+  }
+  for (const node of mesh.nodes) {
+    const path = `${node.folder}/hand.conf`;
+    const peers = mesh.nodes.filter((peer) => peer !== node);
+    await Deno.writeTextFile(path, await configurationOf(node, peers, mtuBytes), { mode: 0o600 });
+    await node.run(["wg-quick", "up", path]);
+    await node.run(["nft", "-f", "-"], { stdin: RULES });
+  }
+  await mesh.reachable();
+  return mesh;
+}
+
+/** Servers on the second node's pod. */
+async function serve(mesh: Mesh): Promise<void> {
+  const [, pod] = mesh.pods as [Pod, Pod];
+  pod.start(["iperf3", "--server"]);
+  const folder = await Deno.makeTempDir({ dir: "/dev/shm" });
+  await Deno.writeTextFile(`${folder}/index.html`, "ok\n");
+  pod.start(["darkhttpd", folder, "--port", String(HTTP_PORT), "--no-keepalive", "--log", "/dev/null"]);
+  await until("the servers to listen", async () => {
+    const listening = await pod.run(["ss", "-Hltn"]);
+    return [5201, HTTP_PORT].every((port) => listening.includes(`:${port} `));
+  });
+}
+
+/** Megabits a second of one TCP connection. */
+async function throughput({ pods }: Mesh): Promise<number> {
+  const [from, to] = pods as [Pod, Pod];
+  const json = await from.run(["iperf3", "-J", "-t", String(SECONDS), "-c", to.address(4)!]);
+  return JSON.parse(json).end.sum_received.bits_per_second / 1e6;
+}
+
+/** Requests a second, each by a connection of its own. */
+async function connectionRate({ pods }: Mesh): Promise<number> {
+  const [from, to] = pods as [Pod, Pod];
+  const url = `http://${to.address(4)!}:${HTTP_PORT}/`;
+  const text = await from.run(["wrk", "-t1", "-c4", `-d${SECONDS}s`, "-H", "Connection: close", url]);
+  const errors = /Socket errors: .*|Non-2xx.*/.exec(text)?.[0];
+  if (errors !== undefined) throw new Error(`wrk: ${errors}`);
+  return Number(/Requests\/sec:\s+([\d.]+)/.exec(text)![1]);
+}
+
+type Samples = Record<Side, number[]>;
+
+async function compare(pairs: number, verdict: Verdict): Promise<void> {
+  const agent = await Mesh.create({ nodes: 2 });
+  tell("the agents' mesh stands");
+  const link = JSON.parse(await agent.nodes[0]!.run(["ip", "-j", "link", "show", "dev", "wigglenet"]));
+  const meshes = { agent, hand: await byHand(link[0].mtu) };
+  tell("the one by hand stands");
+  for (const side of SIDES) await serve(meshes[side]);
+  const kinds = { throughput, "new connections": connectionRate } as const;
+  for (const [what, measure] of Object.entries(kinds)) {
+    const samples: Samples = { agent: [], hand: [] };
+    for (const side of SIDES) await measure(meshes[side]); // warm
+    for (let i = 0; i < pairs; i++) {
+      for (const side of i % 2 === 0 ? SIDES : SIDES.toReversed()) {
+        samples[side].push(await measure(meshes[side]));
+      }
+      tell(
+        `${what}, pair ${i + 1}: ${
+          SIDES.map((side) => `${side} ${samples[side].at(-1)!.toFixed(1)}`).join(", ")
+        }`,
+      );
+    }
+    const unit = what === "throughput" ? "Mbit/s" : "/s";
+    for (const side of SIDES) {
+      verdict.median({ what: `${what}, ${side}`, values: samples[side], unit, digits: 1 });
+    }
+    const values = samples.agent.map((value, i) => value / samples.hand[i]!);
+    verdict.median({
+      what: `${what}, agent : hand`,
+      values,
+      unit: "×",
+      digits: 3,
+      least: 0.97,
+      lowEnd: 0.93,
+    });
+  }
+  await Promise.all(Object.values(meshes).map((mesh) => mesh.close()));
+}
+
+/** From the start of two agents at once to an answer through the tunnel; and what the runtime alone takes then. */
+async function bootToMesh(): Promise<{ meshMs: number; runtimeMs: number }> {
+  const lab = await Lab.create({ nodes: [1, 2].map((i) => manifestOf(i)) });
+  try {
+    const [n1] = lab.nodes as [Node, Node];
+    const idle = lab.nodes.map((node) => node.runAgent({ verb: "version" }));
+    const beforeIdle = performance.now();
+    await Promise.all(idle);
+    const runtimeMs = performance.now() - beforeIdle;
+    const start = performance.now();
+    for (const node of lab.nodes) node.startAgent();
+    await until("n1 to reach n2 through the tunnel", async () => {
+      const ping = await n1.attempt(["ping", "-n", "-c1", "-W1", "-I", "10.244.1.1", "10.244.2.1"]);
+      return ping.code === 0;
+    }, { deadlineMs: 60_000, pauseMs: 20, seen: () => n1.diagnose() });
+    return { meshMs: performance.now() - start, runtimeMs };
+  } finally {
+    await lab.close();
+  }
+}
+
+async function measure(pairs: number): Promise<number> {
+  const verdict = new Verdict();
+  const starts: Awaited<ReturnType<typeof bootToMesh>>[] = [];
+  for (let i = 0; i < STARTS; i++) {
+    starts.push(await bootToMesh());
+    tell(
+      `start ${i + 1}: runtime ${starts[i]!.runtimeMs.toFixed()} ms, mesh ${starts[i]!.meshMs.toFixed()} ms`,
+    );
+  }
+  const runtime = starts.map(({ runtimeMs }) => runtimeMs);
+  verdict.median({ what: "the runtime's own start, two at once", values: runtime, unit: "ms" });
+  const values = starts.map(({ meshMs, runtimeMs }) => meshMs - runtimeMs);
+  verdict.median({ what: "from there to mesh", values, unit: "ms", bound: BOOT_TO_MESH_MS });
+  await compare(pairs, verdict);
+  console.log(`\n${verdict.table()}`);
+  return verdict.holds ? 0 : 1;
+}
+
+if (isInside()) {
+  try {
+    Deno.exit(await measure(Number(Deno.args[0])));
+  } catch (error) {
+    console.error(error instanceof Error ? error.stack : error);
+    Deno.exit(1);
+  }
+}
+await run(["ip", "link", "set", "lo", "up"]);
+for (const module of ["wireguard", "tun"]) await run(["modprobe", module]);
+const self = new URL(import.meta.url).pathname;
+Deno.exit(
+  await runInside([
+    Deno.execPath(),
+    "run",
+    "--quiet",
+    "--no-check",
+    "--cached-only",
+    "-A",
+    self,
+    ...Deno.args,
+  ]),
+);

@@ -1,0 +1,41 @@
+// The layer netns and the demo once more, on Debian's kernel with its own WireGuard, in one boot of a virtual machine.
+// Each test in it is one here, under the same name.
+
+import assert from "node:assert/strict";
+import { parseJunit } from "../runner/junit.ts";
+import { runInMachine } from "./machine.ts";
+
+const DEADLINE_SECONDS = 2_100;
+const NETNS = new URL("../netns/", import.meta.url).pathname;
+/** Some files, by their names, between commas: for work on one of them. */
+const chosen = Deno.env.get("WIGGLENET_VM_FILES")?.split(",");
+
+const files = chosen ??
+  [...Deno.readDirSync(NETNS)].map(({ name }) => name).filter((name) => name.endsWith("_test.ts")).sort();
+const folder = await Deno.makeTempDir({ prefix: "wigglenet-vm-" });
+Deno.test.afterAll(() => Deno.remove(folder, { recursive: true }));
+
+const code = await runInMachine({
+  program: new URL("inside.ts", import.meta.url).pathname,
+  args: files,
+  folder,
+  deadlineSeconds: DEADLINE_SECONDS,
+  onLine: (line) => console.log(line),
+}).catch((error: Error) => error);
+
+Deno.test("the virtual machine comes to its end", () => assert.equal(code, 0));
+
+for (const name of files) {
+  const report = await Deno.readTextFile(`${folder}/${name}.xml`).catch(() => "");
+  const results = parseJunit(report);
+  Deno.test(`kernel: ${name} has run`, () => assert.ok(results.length > 0, "it left no report: see above"));
+  for (const { name: test, outcome } of results) {
+    Deno.test(`kernel: ${test}`, { ignore: outcome === "ignored" }, () => {
+      assert.equal(outcome, "passed", "see the machine's own output above");
+    });
+  }
+}
+
+Deno.test("kernel: the demo", async () => {
+  assert.equal(await Deno.readTextFile(`${folder}/demo`), "0");
+});
