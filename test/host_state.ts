@@ -57,6 +57,7 @@ export function hostOf(desired: DesiredState): ObservedState {
 /** What we set nothing of. */
 const QUIET: Omit<ObservedPeer, "publicKey" | "endpoint" | "allowedIps"> = {
   handshakeSeconds: 0,
+  aliveSeconds: -Infinity,
   receivedBytes: 0,
   sentBytes: 0,
   keepaliveSeconds: 0,

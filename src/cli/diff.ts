@@ -7,7 +7,7 @@ import { isInSync, type Plan } from "../core/plan/plan.ts";
 import { everythingOn } from "../core/plan/spared.ts";
 import { type Settings, usesTunnel } from "../core/settings/settings.ts";
 import { readPublicKey } from "../shell/key_file.ts";
-import { observeAll } from "../shell/observe.ts";
+import { observeAll, steadySeconds } from "../shell/observe.ts";
 import { readFacts, wireguardOf } from "../shell/read_facts.ts";
 import { parseArguments } from "./arguments.ts";
 import { readNodes } from "./read_nodes.ts";
@@ -44,5 +44,5 @@ async function planNow(settings: Settings): Promise<{ plan: Plan; isKnown: boole
   const observed = await observeAll(desired);
   const isKnown = !problems.some(({ isUnread }) => isUnread);
   const wanted = isKnown ? desired : { ...desired, spared: everythingOn(observed) };
-  return { plan: diff(wanted, observed, Date.now() / 1000), isKnown };
+  return { plan: diff(wanted, observed, steadySeconds()), isKnown };
 }

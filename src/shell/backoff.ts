@@ -1,5 +1,5 @@
 // When to try again what failed: from half a second to half a minute, doubled each time, with jitter so that the
-// nodes of a cluster do not try together.
+// nodes of a cluster do not try together. By a clock that nobody sets: else a host set back by a year waits for one.
 
 import type { Part } from "../core/plan/plan.ts";
 import type { Stale } from "./host_state.ts";
@@ -15,6 +15,7 @@ const LONGEST_MS = 30_000;
 interface Failure {
   readonly attempts: number;
   readonly error: string;
+  /** Of performance.now. */
   readonly retryAtMs: number;
 }
 
@@ -27,7 +28,7 @@ export class Backoff {
   failed(what: Trouble, error: string): number {
     const attempts = (this.#failures.get(what)?.attempts ?? 0) + 1;
     const delayMs = Math.min(LONGEST_MS, FIRST_MS * 2 ** (attempts - 1)) * (0.5 + Math.random() / 2);
-    this.#failures.set(what, { attempts, error, retryAtMs: Date.now() + delayMs });
+    this.#failures.set(what, { attempts, error, retryAtMs: performance.now() + delayMs });
     return delayMs;
   }
 
@@ -41,7 +42,7 @@ export class Backoff {
    */
   begin(): boolean {
     const lastMs = this.#nowMs;
-    this.#nowMs = Date.now();
+    this.#nowMs = performance.now();
     return [...this.#failures].some(([what, { retryAtMs }]) => retryAtMs > lastMs && !this.isHeld(what));
   }
 
@@ -78,7 +79,7 @@ export class Backoff {
   /** Milliseconds until the next retry; undefined when nothing is held. What another failure keeps from being tried waits for that. */
   nextRetryMs(): number | undefined {
     const times = this.#held().map((what) => this.#failures.get(what)!.retryAtMs);
-    return times.length === 0 ? undefined : Math.min(...times) - Date.now();
+    return times.length === 0 ? undefined : Math.min(...times) - performance.now();
   }
 
   /** True while anything has failed and was not done since. */
@@ -86,10 +87,14 @@ export class Backoff {
     return this.#failures.size > 0;
   }
 
-  /** For `status`. */
+  /** For `status`, times by the host's clock. */
   failing(): Record<string, { error: string; retryAtMs: number }> {
+    const offsetMs = Date.now() - performance.now();
     return Object.fromEntries(
-      [...this.#failures].map(([what, { error, retryAtMs }]) => [what, { error, retryAtMs }]),
+      [...this.#failures].map(([what, { error, retryAtMs }]) => [
+        what,
+        { error, retryAtMs: Math.round(retryAtMs + offsetMs) },
+      ]),
     );
   }
 }

@@ -46,7 +46,7 @@ export class Log {
 
   /** How often this event was left out since it was last written; undefined: leave it out again. */
   #repeated(key: string): number | undefined {
-    const now = Date.now();
+    const now = performance.now();
     const seen = this.#seen.get(key);
     if (seen !== undefined && now - seen.atMs < REPEAT_MS) {
       seen.leftOut++;

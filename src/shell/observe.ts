@@ -2,6 +2,7 @@
 
 import type { DesiredFastpath, DesiredState, DesiredTable } from "../core/desired/desired_state.ts";
 import type {
+  Now,
   ObservedCni,
   ObservedFastpath,
   ObservedState,
@@ -99,7 +100,9 @@ export async function observeFastpathReference(
 async function referenceOf(text: string, name: string): Promise<string> {
   const last = references.get(name);
   if (last?.text === text) return last.structure;
-  const discard = `table inet ${name}\ndelete table inet ${name}\n`;
+  // Without its flag the first line would wake a table that is there: its rules, without a member in their sets, drop
+  // packets until the transaction ends (seen for 70 ms, kernel 6.18, 2026-11-21).
+  const discard = `table inet ${name} { flags dormant; }\ndelete table inet ${name}\n`;
   await load(discard + text);
   // Not as a whole: that prints its flags, see above.
   const pieces = new Set([...text.matchAll(/^\t(set|chain) \S+(?= \{)/gm)].map(([piece]) => piece.trim()));
@@ -130,6 +133,16 @@ export async function observeNetwork(interfaceName: string): Promise<Pick<Observ
   };
 }
 
+/** The clocks of this moment. */
+function now(): Now {
+  return { wallSeconds: Date.now() / 1000, steadySeconds: steadySeconds() };
+}
+
+/** Seconds of the clock that ages are told by; setting the host's clock does not move it. */
+export function steadySeconds(): number {
+  return performance.now() / 1000;
+}
+
 /** WireGuard's peers, and who serves the interface when it is not the kernel. */
 export async function observeWireguard(
   interfaceName: string,
@@ -141,7 +154,7 @@ export async function observeWireguard(
     throw error;
   });
   if (dump === undefined) return { wireguard: undefined, userspacePids: await findServers(interfaceName) };
-  return { wireguard: parseWireguard(dump, last), userspacePids: [] };
+  return { wireguard: parseWireguard(dump, last, now()), userspacePids: [] };
 }
 
 /** Who serves an interface that is gone, or that is to become the kernel's: it must end. */

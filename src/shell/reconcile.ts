@@ -15,6 +15,7 @@ import { apply, type Outcome } from "./apply.ts";
 import { Backoff, type Trouble } from "./backoff.ts";
 import { HostState, type Stale } from "./host_state.ts";
 import type { Log } from "./log.ts";
+import { steadySeconds } from "./observe.ts";
 import { factsText, type FixedFacts, readFacts } from "./read_facts.ts";
 import type { NodeSource } from "./sources/node_source.ts";
 import { tellBlocked, tellChanges, tellDesired } from "./tell.ts";
@@ -167,7 +168,7 @@ export class Reconciler {
     const { observed, blind, tried } = await this.#host.read(this.#desired, this.#backoff.heldReadings());
     for (const [part, error] of tried) this.#noteReading(part, error);
     const spared = this.#spare(this.#desired, observed, blind.size === 0);
-    const plan = diff({ ...this.#desired, ...spared }, observed, Date.now() / 1000);
+    const plan = diff({ ...this.#desired, ...spared }, observed, steadySeconds());
     this.#plan = plan;
     tellBlocked(this.#options.log, plan);
     this.#isSettled = true;

@@ -41,13 +41,13 @@ export async function serve(interfaceName: string): Promise<void> {
   // A socket without a process makes the new one wait for a peer that never answers.
   await removeFile(socketOf(interfaceName));
   startDetached("wireguard-go", ["-f", interfaceName]);
-  const deadline = Date.now() + START_MS;
+  const deadline = performance.now() + START_MS;
   for (;;) {
     try {
       await run({ program: "wg", args: ["show", interfaceName, "listen-port"] });
       return;
     } catch (error) {
-      if (Date.now() > deadline) {
+      if (performance.now() > deadline) {
         throw new Error(`wireguard-go -f ${interfaceName} does not answer after ${START_MS} ms`, {
           cause: error,
         });

@@ -13,6 +13,9 @@ import { ModelNetwork } from "./model_network.ts";
 import { ModelTable } from "./model_table.ts";
 import { Refused } from "./refused.ts";
 
+/** The model's time stands still. */
+const CLOCKS = { wallSeconds: 1_000_000, steadySeconds: 1_000_000 };
+
 /** A host with the agent's state on it and nothing else. */
 export class ModelHost {
   readonly network = new ModelNetwork();
@@ -68,7 +71,7 @@ export class ModelHost {
     const linkTarget = this.links.get(cniPath);
     return {
       link: parseLink(this.network.linkJson()),
-      wireguard: wireguard && parseWireguard(wireguard.dump(), last?.wireguard),
+      wireguard: wireguard && parseWireguard(wireguard.dump(), last?.wireguard, CLOCKS),
       // Looked for only where nobody answers, or where the kernel is to take its place.
       userspacePids: wireguard === undefined || link?.implementation === "kernel" ? pids : [],
       routes: { 4: parseRoutes(routes[4].json(), 4), 6: parseRoutes(routes[6].json(), 6) },

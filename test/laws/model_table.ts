@@ -4,9 +4,12 @@ import { overlaps, parsePrefix, type Prefix } from "../../src/core/net/prefix.ts
 import { refused } from "../../src/core/net/refusal.ts";
 import { Refused } from "./refused.ts";
 
+const OPENS = "table inet wigglenet\n";
 const REPLACES = "table inet wigglenet\ndelete table inet wigglenet\n";
 const ADDS =
   /^add set inet wigglenet (\S+) \{ type ipv([46])_addr; flags interval; elements = \{ (.*) \}; \}$/;
+/** What empties a table of all but its sets, and the structure behind it. */
+const RULES = /^(flush table inet wigglenet\n(?:delete (?:chain|set) .*\n)*)?(define [^]*)$/;
 const DELETES = /^delete element inet wigglenet (\S+) \{ (.*) \}$/;
 
 /** Our table: its structure as text, and members by set. */
@@ -30,7 +33,10 @@ export class ModelTable {
       const structure = /^.*?(?=^add set |(?![\s\S]))/ms.exec(text.slice(REPLACES.length))![0];
       table = ModelTable.of(structure);
       rest = text.slice(REPLACES.length + structure.length);
-    }
+    } else if (text.startsWith(OPENS)) {
+      table ??= new ModelTable("", new Map());
+      rest = text.slice(OPENS.length);
+    } else if (RULES.test(text)) return ModelTable.#ruled(table, text);
     if (table === undefined) throw new Refused("No such file or directory");
     return rest.split("\n").filter((line) => line !== "").reduce(
       (next, line) => next.#statement(line),
@@ -38,9 +44,22 @@ export class ModelTable {
     );
   }
 
+  /** Other rules, and the sets that they know with the members that are there. */
+  static #ruled(table: ModelTable | undefined, text: string): ModelTable {
+    const [, flushes, structure] = RULES.exec(text)!;
+    if (table === undefined && flushes !== undefined) throw new Refused("No such file or directory");
+    if (table?.structure && flushes === undefined) throw new Refused("the model has rules already");
+    const { sets } = ModelTable.of(structure!);
+    const has = new Map([...table?.sets ?? []].filter(([name]) => !flushes?.includes(` ${name}\n`)));
+    return new ModelTable(structure!, new Map([...sets, ...has]), table?.isDormant);
+  }
+
   #statement(line: string): ModelTable {
     const [, added, family, additions] = ADDS.exec(line) ?? [];
-    if (additions !== undefined) return this.#with(added!, additions.split(", "), Number(family));
+    if (additions !== undefined) {
+      const table = this.sets.has(added!) ? this : this.withMembers(added!, []);
+      return table.#with(added!, additions.split(", "), Number(family));
+    }
     const [, from, members] = DELETES.exec(line) ?? [];
     if (members !== undefined) return this.#without(from!, members.split(", "));
     throw new Refused(`unknown statement: ${line}`);

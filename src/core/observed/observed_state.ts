@@ -1,5 +1,13 @@
 // What the host has, as far as it concerns us. Read back at start, at each audit and after anything foreign.
 
+/** The time, twice: WireGuard stamps handshakes by a clock that somebody may set while they grow old. */
+export interface Now {
+  /** Since 1970. */
+  readonly wallSeconds: number;
+  /** Of a clock that nobody sets. */
+  readonly steadySeconds: number;
+}
+
 /** A peer on the interface. */
 export interface ObservedPeer {
   readonly publicKey: string;
@@ -9,6 +17,8 @@ export interface ObservedPeer {
   readonly allowedIps: string;
   /** Seconds since 1970; 0: never. */
   readonly handshakeSeconds: number;
+  /** When that handshake was first seen, by {@link Now.steadySeconds}; -Infinity: never. */
+  readonly aliveSeconds: number;
   readonly receivedBytes: number;
   readonly sentBytes: number;
   /** 0: off. */

@@ -4,17 +4,22 @@ import type { Family } from "../net/address.ts";
 import { comparePrefixes, parsePrefix, type Prefix } from "../net/prefix.ts";
 import { refused } from "../net/refusal.ts";
 import { ROUTE_PROTOCOL } from "../desired/desired_state.ts";
-import type { ObservedLink, ObservedPeer, ObservedWireguard } from "./observed_state.ts";
+import type { Now, ObservedLink, ObservedPeer, ObservedWireguard } from "./observed_state.ts";
 
 /** A session is at most this old while both sides live (WireGuard's REJECT_AFTER_TIME). */
 export const SESSION_SECONDS = 180;
 
 /**
  * Reads `wg show NAME dump`. The private and preshared keys in it are dropped at once.
- * @param last the previous state: tells an endpoint that moved with the peer's packets from one that somebody set
+ * @param last the previous state: tells an endpoint that moved with the peer's packets from one that somebody set, and
+ * since when a handshake is known
  * @throws SyntaxError when a line has not the fields that wg prints
  */
-export function parseWireguard(dump: string, last: ObservedWireguard | undefined): ObservedWireguard {
+export function parseWireguard(
+  dump: string,
+  last: ObservedWireguard | undefined,
+  now: Now,
+): ObservedWireguard {
   const [head, ...lines] = dump.split("\n").filter((line) => line !== "");
   const [, publicKey, port, mark] = head?.split("\t") ?? [];
   if (publicKey === undefined || !/^\d+$/.test(port ?? "")) {
@@ -22,13 +27,13 @@ export function parseWireguard(dump: string, last: ObservedWireguard | undefined
   }
   const peers = new Map<string, ObservedPeer>();
   for (const line of lines) {
-    const peer = parsePeer(line.split("\t"), last);
+    const peer = parsePeer(line.split("\t"), last, now);
     peers.set(peer.publicKey, peer);
   }
   return { publicKey, port: Number(port), hasMark: mark !== "off", peers };
 }
 
-function parsePeer(fields: readonly string[], state: ObservedWireguard | undefined): ObservedPeer {
+function parsePeer(fields: readonly string[], state: ObservedWireguard | undefined, now: Now): ObservedPeer {
   const [publicKey, presharedKey, endpoint, allowed, handshake, received, sent, keepalive] = fields;
   if (publicKey === undefined || keepalive === undefined) {
     throw new SyntaxError("wg printed an incomplete peer line");
@@ -41,12 +46,20 @@ function parsePeer(fields: readonly string[], state: ObservedWireguard | undefin
     endpoint: known,
     allowedIps: allowed === last?.allowedIps ? last!.allowedIps : canonicalAllowedIps(allowed!),
     handshakeSeconds: Number(handshake),
+    aliveSeconds: aliveSince(last, Number(handshake), now),
     receivedBytes,
     sentBytes: Number(sent),
     keepaliveSeconds: keepalive === "off" ? 0 : Number(keepalive),
     hasPresharedKey: presharedKey !== "(none)",
     ...roaming(last, { endpoint: known, handshakeSeconds: Number(handshake), receivedBytes }),
   };
+}
+
+/** Of a handshake that was there at the first look its stamp alone tells; one from the future tells nothing. */
+function aliveSince(last: ObservedPeer | undefined, handshakeSeconds: number, now: Now): number {
+  if (handshakeSeconds === 0) return -Infinity;
+  if (last === undefined) return now.steadySeconds - Math.max(0, now.wallSeconds - handshakeSeconds);
+  return last.handshakeSeconds === handshakeSeconds ? last.aliveSeconds : now.steadySeconds;
 }
 
 /**
@@ -60,7 +73,7 @@ function roaming(
   if (last === undefined) return { isRoamed: true, isProven: true };
   const isHeard = now.receivedBytes > last.receivedBytes;
   if (last.endpoint !== now.endpoint) {
-    return { isRoamed: isHeard, isProven: isHeard && now.handshakeSeconds > last.handshakeSeconds };
+    return { isRoamed: isHeard, isProven: isHeard && now.handshakeSeconds !== last.handshakeSeconds };
   }
   const isProven = last.isRoamed && (last.isProven || isHeard);
   return { isRoamed: isProven, isProven };

@@ -12,6 +12,8 @@ const DUMP = `PRIVATE\t${OWN}\t24601\toff
 ${N3}\t(none)\t10.9.1.3:24601\t10.9.1.3/32,10.244.3.0/24,fd00:10:244:3::/64,fd09::3/128\t0\t0\t296\toff
 ${N2}\tPRESHARED\t[fd09::2]:24601\tfd09::2/128,10.244.2.0/24\t1763696900\t148\t296\t25
 `;
+/** Of the time that the dump was taken, which is second 54 of the clock that nobody sets. */
+const NOW = { wallSeconds: 1763696950, steadySeconds: 54 };
 const LINK =
   `[{"ifindex":4,"ifname":"wigglenet","flags":["POINTOPOINT","MULTICAST","NOARP","UP","LOWER_UP"],"mtu":1420,"qdisc":"pfifo_fast","operstate":"UP","group":"default","txqlen":500,"link_type":"none","promiscuity":0,"allmulti":0,"min_mtu":68,"max_mtu":65535,"linkinfo":{"info_kind":"tun","info_data":{"type":"tun","pi":true,"vnet_hdr":false,"multi_queue":false,"persist":true}},"num_tx_queues":1,"num_rx_queues":1,"gso_max_size":65536,"gso_max_segs":65535,"tso_max_size":65536,"tso_max_segs":65535,"gro_max_size":65536,"addr_info":[{"family":"inet","local":"10.244.1.1","prefixlen":32,"scope":"global","label":"wigglenet","valid_life_time":4294967295,"preferred_life_time":4294967295},{"family":"inet6","local":"fd00:10:244:1::1","prefixlen":128,"scope":"global","valid_life_time":4294967295,"preferred_life_time":4294967295},{"family":"inet6","local":"fe80::a052:852b:b3bf:ab2c","prefixlen":64,"scope":"link","stable-privacy":true,"valid_life_time":4294967295,"preferred_life_time":4294967295}]}]`;
 const ROUTES_4 =
@@ -20,7 +22,7 @@ const ROUTES_6 =
   `[{"dst":"fd66::/64","dev":"wigglenet","metric":5,"flags":[],"pref":"medium"},{"dst":"fd67::/64","dev":"wigglenet","metric":1024,"flags":[],"pref":"medium"},{"type":"unreachable","dst":"fd68::/64","dev":"lo","metric":1024,"flags":[],"pref":"medium"},{"dst":"fd69::1","dev":"wigglenet","metric":1024,"flags":[],"pref":"medium"},{"type":"unreachable","dst":"fd00:10:244:2::/63","dev":"lo","metric":32760,"flags":[],"pref":"medium"}]`;
 
 Deno.test("WireGuard's dump becomes peers with sorted allowed IPs, and no secret", () => {
-  const wireguard = parseWireguard(DUMP, undefined);
+  const wireguard = parseWireguard(DUMP, undefined, NOW);
   assert.deepEqual({ ...wireguard, peers: [...wireguard.peers.values()] }, {
     publicKey: OWN,
     port: 24601,
@@ -31,6 +33,7 @@ Deno.test("WireGuard's dump becomes peers with sorted allowed IPs, and no secret
         endpoint: "10.9.1.3:24601",
         allowedIps: "10.9.1.3/32,10.244.3.0/24,fd00:10:244:3::/64,fd09::3/128",
         handshakeSeconds: 0,
+        aliveSeconds: -Infinity,
         receivedBytes: 0,
         sentBytes: 296,
         keepaliveSeconds: 0,
@@ -43,6 +46,7 @@ Deno.test("WireGuard's dump becomes peers with sorted allowed IPs, and no secret
         endpoint: "[fd09::2]:24601",
         allowedIps: "10.244.2.0/24,fd09::2/128",
         handshakeSeconds: 1763696900,
+        aliveSeconds: 4,
         receivedBytes: 148,
         sentBytes: 296,
         keepaliveSeconds: 25,
@@ -56,23 +60,23 @@ Deno.test("WireGuard's dump becomes peers with sorted allowed IPs, and no secret
 });
 
 Deno.test("A new interface has no key, no port and no peers yet; one with a mark is foreign", () => {
-  assert.deepEqual(parseWireguard("(none)\t(none)\t0\toff\n", undefined), {
+  assert.deepEqual(parseWireguard("(none)\t(none)\t0\toff\n", undefined, NOW), {
     ...{ publicKey: "(none)", port: 0, hasMark: false },
     peers: new Map(),
   });
-  assert.equal(parseWireguard("(none)\t(none)\t0\t0x7\n", undefined).hasMark, true);
+  assert.equal(parseWireguard("(none)\t(none)\t0\t0x7\n", undefined, NOW).hasMark, true);
   const bare = `P\t${OWN}\t1\toff\n${N2}\t(none)\t(none)\t(none)\t0\t0\t0\toff\n`;
-  const peer = parseWireguard(bare, undefined).peers.get(N2);
+  const peer = parseWireguard(bare, undefined, NOW).peers.get(N2);
   assert.deepEqual([peer?.endpoint, peer?.allowedIps], [undefined, ""]);
 });
 
 /** What a read says of the second node's peer, when the read before said something of it. */
 function reread(before: Partial<ObservedPeer>, endpoint: string, [handshake, received]: [number, number]) {
-  const first = parseWireguard(DUMP, undefined);
+  const first = parseWireguard(DUMP, undefined, NOW);
   const peers = new Map([[N2, { ...first.peers.get(N2)!, isRoamed: false, isProven: false, ...before }]]);
   const dump = DUMP.replace("[fd09::2]:24601", endpoint)
     .replace("\t1763696900\t148\t", `\t${handshake}\t${received}\t`);
-  const { isRoamed, isProven } = parseWireguard(dump, { ...first, peers }).peers.get(N2)!;
+  const { isRoamed, isProven } = parseWireguard(dump, { ...first, peers }, NOW).peers.get(N2)!;
   return isProven ? "roamed" : isRoamed ? "perhaps roamed" : "set";
 }
 
@@ -97,9 +101,26 @@ Deno.test("An endpoint that stays is what it was", () => {
   assert.equal(reread({ isRoamed: true, isProven: true }, OURS, [OLD, 148]), "roamed");
 });
 
+/** The second that a read says a handshake was seen, when the clock of its stamps says another time than the last one. */
+function aliveAfter(stamp: number, wallSeconds: number): number {
+  const first = parseWireguard(DUMP, undefined, NOW);
+  const dump = DUMP.replace("\t1763696900\t", `\t${stamp}\t`);
+  return parseWireguard(dump, first, { wallSeconds, steadySeconds: 64 }).peers.get(N2)!.aliveSeconds;
+}
+
+Deno.test("A handshake grows old by a clock that nobody sets, whatever is done to the one of its stamps", () => {
+  const year = 31_536_000;
+  assert.equal(aliveAfter(OLD, NOW.wallSeconds + year), 4);
+  assert.equal(aliveAfter(OLD, NOW.wallSeconds - year), 4);
+  assert.equal(aliveAfter(OLD + 5 + year, NOW.wallSeconds + year), 64);
+  assert.equal(aliveAfter(OLD + 5 - year, NOW.wallSeconds - year), 64);
+  const future = DUMP.replace("\t1763696900\t", `\t${NOW.wallSeconds + year}\t`);
+  assert.equal(parseWireguard(future, undefined, NOW).peers.get(N2)!.aliveSeconds, 54);
+});
+
 Deno.test("A dump that is cut off is an error, not an interface without peers", () => {
   for (const dump of ["", "P", `P\t${OWN}`, `P\t${OWN}\tx\toff`, `${DUMP}${N3}\t(none)\t10.9.1.3:24601\n`]) {
-    assert.throws(() => parseWireguard(dump, undefined), SyntaxError);
+    assert.throws(() => parseWireguard(dump, undefined, NOW), SyntaxError);
   }
 });
 

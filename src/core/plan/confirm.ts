@@ -47,6 +47,7 @@ function changedPeers(
       endpoint: endpoint ?? last?.endpoint,
       allowedIps,
       handshakeSeconds: last?.handshakeSeconds ?? 0,
+      aliveSeconds: last?.aliveSeconds ?? -Infinity,
       receivedBytes: last?.receivedBytes ?? 0,
       sentBytes: last?.sentBytes ?? 0,
       keepaliveSeconds: 0,

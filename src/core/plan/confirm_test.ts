@@ -50,6 +50,7 @@ Deno.test("A peer that is set keeps its session's numbers, and is quiet", () => 
   const has = {
     ...N2,
     handshakeSeconds: 9,
+    aliveSeconds: 9,
     receivedBytes: 1,
     sentBytes: 2,
     keepaliveSeconds: 25,

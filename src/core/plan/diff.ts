@@ -12,12 +12,13 @@ import { diffPeers } from "./diff_peers.ts";
 import { differences } from "./differences.ts";
 import { diffRoutes } from "./diff_routes.ts";
 import { type Change, type Plan, STAGE, type Step } from "./plan.ts";
+import { replacements } from "./replace_table.ts";
 
 /**
  * What must be done so that the host has what is wanted. What is spared is not removed.
- * @param nowSeconds seconds since 1970, to tell living WireGuard sessions from dead ones
+ * @param steadySeconds of a clock that nobody sets, to tell living WireGuard sessions from dead ones
  */
-export function diff(desired: DesiredState, observed: ObservedState, nowSeconds: number): Plan {
+export function diff(desired: DesiredState, observed: ObservedState, steadySeconds: number): Plan {
   const blocked = foreignKind(desired, observed);
   const standing = withoutOther(desired, observed);
   const steps = [
@@ -25,7 +26,7 @@ export function diff(desired: DesiredState, observed: ObservedState, nowSeconds:
     ...(blocked === undefined
       ? [
         ...diffLink(desired, observed),
-        ...diffPeers(desired, standing, nowSeconds),
+        ...diffPeers(desired, standing, steadySeconds),
         ...diffRoutes(desired, standing),
       ]
       : []),
@@ -46,6 +47,8 @@ function hasForeignMembers({ sets }: ObservedTable): boolean {
   );
 }
 
+const MISSING = "missing";
+const RULES_DIFFER = "its rules differ";
 const asText = (text: string) => text;
 const EMPTY: ReadonlySet<string> = new Set();
 
@@ -55,24 +58,25 @@ function diffTable(desired: DesiredState, { table: observed, reference }: Observ
     ? withGuarded(desired.table, observed, spared.members)
     : desired.table;
   const reason = observed === undefined
-    ? "missing"
+    ? MISSING
     : observed.structure !== reference
-    ? "its rules differ"
+    ? RULES_DIFFER
     : observed.hasFlags
     ? "it is dormant"
     : hasForeignMembers(observed)
     ? "a set that packets fill has members of somebody else"
     : undefined;
-  if (observed === undefined || reason !== undefined) return [replaceTable(table, reason ?? "missing")];
   const deltas = SET_NAMES.map((name): SetDelta => {
-    const { missing, surplus } = differences([table.sets[name]], observed.sets.get(name) ?? EMPTY, asText);
+    const { missing, surplus } = differences([table.sets[name]], observed?.sets.get(name) ?? EMPTY, asText);
     return { name, added: missing, deleted: [...surplus].sort() };
   }).filter(({ added, deleted }) => added.length + deleted.length > 0);
   // A member that is no prefix cannot be deleted by its text.
-  if (deltas.some(({ deleted }) => deleted.some((text) => refused(parsePrefix(text))))) {
-    return [replaceTable(table, "a set has members that are not prefixes")];
-  }
-  return deltas.length === 0 ? [] : [deltaStep(deltas)];
+  const isOdd = deltas.some(({ deleted }) => deleted.some((text) => refused(parsePrefix(text))));
+  const why = reason ?? (isOdd ? "a set has members that are not prefixes" : undefined);
+  if (why === undefined) return deltas.length === 0 ? [] : [deltaStep(deltas)];
+  const isPlain = !isOdd && (why === MISSING || why === RULES_DIFFER);
+  const inputs = isPlain ? replacements(table, { observed, reference }, deltas) : [renderTable(table)];
+  return [replaceTable(table, inputs, why)];
 }
 
 /** The table that goes on guarding what is spared, also where its rules change or a prefix takes the place of others. */
@@ -92,7 +96,7 @@ function withGuarded(
   return { ...table, sets: { ...table.sets, ...guarded } };
 }
 
-function replaceTable(table: DesiredState["table"], reason: string): Step {
+function replaceTable(table: DesiredTable, inputs: readonly string[], reason: string): Step {
   const changes: Change[] = [{
     op: "~",
     kind: "table",
@@ -105,13 +109,12 @@ function replaceTable(table: DesiredState["table"], reason: string): Step {
       changes.push({ op: "+", kind: "element", target: name, text: table.sets[name].join(", "), reason });
     }
   }
-  const input = renderTable(table);
   return {
     part: "table",
     stage: STAGE.table,
     needs: [],
     changes,
-    actions: [{ kind: "run", program: "nft", args: ["-f"], input }],
+    actions: inputs.map((input) => ({ kind: "run", program: "nft", args: ["-f"], input })),
   };
 }
 

@@ -19,7 +19,7 @@ const AS_WANTED = new WeakMap<ReadonlyMap<string, ObservedPeer>, readonly Peer[]
 export function diffPeers(
   { link, peers, spared }: DesiredState,
   observed: ObservedState,
-  nowSeconds: number,
+  steadySeconds: number,
 ): Step[] {
   if (link === undefined) return [];
   const state = observed.link === undefined ? undefined : observed.wireguard;
@@ -34,11 +34,11 @@ export function diffPeers(
     const has = found.get(peer.publicKey);
     if (has !== undefined) known++;
     const shown = remembered?.get(peer.publicKey);
-    if (shown?.endpoint !== undefined && isRoaming(shown, nowSeconds)) {
+    if (shown?.endpoint !== undefined && isRoaming(shown, steadySeconds)) {
       replaced.push({ peer: { ...peer, endpoint: shown.endpoint }, has: undefined, keepsEndpoint: false });
     } else if (has === undefined || has.allowedIps !== peer.allowedIps) {
-      replaced.push({ peer, has, keepsEndpoint: has !== undefined && isRoaming(has, nowSeconds) });
-    } else touched.push(...touch(peer, has, nowSeconds));
+      replaced.push({ peer, has, keepsEndpoint: has !== undefined && isRoaming(has, steadySeconds) });
+    } else touched.push(...touch(peer, has, steadySeconds));
   }
   if (replaced.length + touched.length === 0 && known === found.size) AS_WANTED.set(found, peers);
   const surplus = known === found.size
@@ -58,8 +58,8 @@ function without(keys: Iterable<string>, peers: readonly Peer[]): string[] {
 }
 
 /** A session whose endpoint the peer itself has shown, and which lives: what its Node says is not where it is. */
-function isRoaming({ isRoamed, handshakeSeconds }: ObservedPeer, nowSeconds: number): boolean {
-  return isRoamed && nowSeconds - handshakeSeconds < SESSION_SECONDS;
+function isRoaming({ isRoamed, aliveSeconds }: ObservedPeer, steadySeconds: number): boolean {
+  return isRoamed && steadySeconds - aliveSeconds < SESSION_SECONDS;
 }
 
 interface Replacement {
@@ -110,9 +110,9 @@ interface Touch {
   readonly args: readonly string[];
 }
 
-function touch(peer: Peer, has: ObservedPeer, nowSeconds: number): Touch[] {
+function touch(peer: Peer, has: ObservedPeer, steadySeconds: number): Touch[] {
   const isMisplaced = peer.endpoint !== undefined && peer.endpoint !== has.endpoint &&
-    !isRoaming(has, nowSeconds);
+    !isRoaming(has, steadySeconds);
   const args: string[] = [];
   const reasons: string[] = [];
   if (isMisplaced) {

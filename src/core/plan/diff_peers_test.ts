@@ -60,14 +60,14 @@ Deno.test("A foreign preshared key goes along with other differences, at once", 
 });
 
 Deno.test("A living session keeps the endpoint that its peer has shown, also when allowed IPs change", () => {
-  const roaming = { ...N2, endpoint: "192.0.2.1:9", isRoamed: true, handshakeSeconds: NOW - 100 };
+  const roaming = { ...N2, endpoint: "192.0.2.1:9", isRoamed: true, aliveSeconds: NOW - 100 };
   assert.deepEqual(planFor(roaming).actions, []);
   assert.deepEqual(planFor({ ...roaming, allowedIps: "" }).actions, [replaceN2(""), GREET]);
 });
 
 const misplaced: readonly [what: string, peer: Partial<ObservedPeer>, reason: string][] = [
-  ["somebody set", { isRoamed: false, handshakeSeconds: NOW - 1 }, "endpoint is 192.0.2.1:9"],
-  ["a dead session showed", { isRoamed: true, handshakeSeconds: NOW - 180 }, "endpoint is 192.0.2.1:9"],
+  ["somebody set", { isRoamed: false, aliveSeconds: NOW - 1 }, "endpoint is 192.0.2.1:9"],
+  ["a dead session showed", { isRoamed: true, aliveSeconds: NOW - 180 }, "endpoint is 192.0.2.1:9"],
   ["is unknown", { endpoint: undefined }, "endpoint is unknown"],
 ];
 

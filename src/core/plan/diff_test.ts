@@ -158,8 +158,7 @@ for (const { what, observed, lines, commands } of differences) {
 }
 
 const replacements: readonly [what: string, table: ObservedState["table"], reason: string][] = [
-  ["no table", undefined, "missing"],
-  ["foreign rules", { ...table, structure: "x" }, "its rules differ"],
+  ["rules that nobody can read", { ...table, structure: "x" }, "its rules differ"],
   ["a dormant table", { ...table, hasFlags: true }, "it is dormant"],
   [
     "a range",

@@ -56,10 +56,28 @@ function withoutDefines(template: string): string {
 
 /** One transaction that replaces the table, or makes it: new set objects, all members. */
 export function renderTable(table: DesiredTable): string {
-  const members = SET_NAMES.map((name) => addElements(name, table.sets[name]));
-  return [`table inet ${TABLE}\n`, `delete table inet ${TABLE}\n`, renderStructure(table), ...members].join(
-    "",
-  );
+  return [
+    `table inet ${TABLE}\n`,
+    `delete table inet ${TABLE}\n`,
+    renderStructure(table),
+    renderMembers(table),
+  ].join("");
+}
+
+/** All members, in the table as it is: sets that are not there are made. */
+export function renderMembers(table: DesiredTable): string {
+  return renderDeltas(SET_NAMES.map((name) => ({ name, added: table.sets[name], deleted: [] })));
+}
+
+/** One transaction that gives a table that has the sets and members already its chains and rules, in place of its own. */
+export function renderRules(table: DesiredTable, chains: readonly string[], sets: readonly string[]): string {
+  const own = (chains.length > 0 || sets.length > 0) ? [`flush table inet ${TABLE}\n`] : [];
+  return [
+    ...own,
+    ...chains.map((name) => `delete chain inet ${TABLE} ${name}\n`),
+    ...sets.map((name) => `delete set inet ${TABLE} ${name}\n`),
+    renderStructure(table),
+  ].join("");
 }
 
 /** The same structure as a dormant table of another name. */

@@ -1,0 +1,62 @@
+// How a table is made or replaced: members first, rules in a transaction of their own. Kernels (6.18) show the rules of a
+// transaction some 50 microseconds before the members of its interval sets: packets of pods are dropped meanwhile, and the
+// guard lets others pass (docs/decisions/0020).
+
+import type { DesiredTable } from "../desired/desired_state.ts";
+import type { ObservedTable } from "../observed/observed_state.ts";
+import {
+  renderDeltas,
+  renderMembers,
+  renderRules,
+  renderTable,
+  type SetDelta,
+  TABLE,
+} from "../render/render_table.ts";
+
+/** What nft loads, one after the other. */
+export function replacements(
+  table: DesiredTable,
+  { observed, reference }: { observed: ObservedTable | undefined; reference: string | undefined },
+  deltas: readonly SetDelta[],
+): readonly string[] {
+  const open = `table inet ${TABLE}\n`;
+  if (observed === undefined) return [`${open}${renderMembers(table)}`, renderRules(table, [], [])];
+  const foreign = objectsOf(observed.structure);
+  const wanted = objectsOf(reference);
+  if (observed.hasFlags || foreign === undefined || wanted === undefined) return [renderTable(table)];
+  const isKept = ([name, declaration]: [string, string]) =>
+    declaration === (wanted.sets.get(name) ?? declaration);
+  if (!foreign.sets.entries().every(isKept)) return [renderTable(table)];
+  const surplus = [...foreign.sets.keys()].filter((name) => !wanted.sets.has(name));
+  return [
+    ...(deltas.length === 0 ? [] : [renderDeltas(deltas)]),
+    renderRules(table, foreign.chains, surplus),
+  ];
+}
+
+interface Objects {
+  readonly chains: readonly string[];
+  /** Declarations, as texts, by name. */
+  readonly sets: ReadonlyMap<string, string>;
+}
+
+/** Undefined: it holds something else than sets, chains and rules, or is unknown. */
+function objectsOf(structure: string | undefined): Objects | undefined {
+  const objects = listOf(structure);
+  if (!objects.every(({ set, chain, rule }) => set ?? chain ?? rule)) return undefined;
+  if (objects.length === 0) return undefined;
+  return {
+    chains: objects.flatMap(({ chain }) => chain === undefined ? [] : [chain.name]),
+    sets: new Map(objects.flatMap(({ set }) => set === undefined ? [] : [[set.name, JSON.stringify(set)]])),
+  };
+}
+
+interface Named {
+  readonly name: string;
+}
+
+function listOf(
+  structure = "[]",
+): readonly { readonly set?: Named; readonly chain?: Named; readonly rule?: unknown }[] {
+  return structure.startsWith("[") ? JSON.parse(structure) : [];
+}

@@ -1,0 +1,68 @@
+import assert from "node:assert/strict";
+import { desireOf, ordinaryNode } from "../../../test/cluster.ts";
+import { hostOf } from "../../../test/host_state.ts";
+import type { ObservedTable } from "../observed/observed_state.ts";
+import { renderRules, renderTable } from "../render/render_table.ts";
+import { diff } from "./diff.ts";
+
+const DESIRED = desireOf([1, 2].map(ordinaryNode));
+const HOST = hostOf(DESIRED);
+const SETS = [...HOST.table!.sets.keys()].map((name) => ({ set: { name, type: name.slice(-2) } }));
+const CHAINS = [{ chain: { name: "forward", hook: "forward" } }, { rule: { chain: "forward" } }];
+const REFERENCE = JSON.stringify([...SETS, ...CHAINS]);
+
+/** What nft is given when the table is this one. */
+function inputsFor(table: Partial<ObservedTable> | undefined): string[] {
+  const observed = table && { ...HOST.table!, structure: REFERENCE, ...table };
+  const [step] = diff(DESIRED, { ...HOST, table: observed, reference: REFERENCE }, 0).steps;
+  return step?.actions.map((action) => action.kind === "run" ? action.input! : action.kind) ?? [];
+}
+
+Deno.test("A table that is missing gets its members first, then its rules", () => {
+  const [members, rules, ...more] = inputsFor(undefined);
+  assert.match(members!, /^table inet wigglenet\nadd set inet wigglenet pod-cidrs-v4 \{[^]*10\.244\.2\.0/);
+  assert.doesNotMatch(members!, /chain/);
+  assert.deepEqual([rules, ...more], [renderRules(DESIRED.table, [], [])]);
+});
+
+Deno.test("Rules that differ are replaced between sets that stay, those of another build included", () => {
+  const structure = JSON.stringify([
+    { set: { name: "prefixes-v4" } },
+    ...SETS,
+    { chain: { name: "seen" } },
+    ...CHAINS,
+  ]);
+  const [rules, ...more] = inputsFor({ structure });
+  assert.deepEqual(more, []);
+  assert.ok(
+    rules!.startsWith(
+      "flush table inet wigglenet\ndelete chain inet wigglenet seen\ndelete chain inet wigglenet forward\n" +
+        "delete set inet wigglenet prefixes-v4\ndefine tunnel",
+    ),
+    rules,
+  );
+});
+
+Deno.test("Members that differ too are set right before the rules", () => {
+  const sets = new Map([...HOST.table!.sets, ["pod-cidrs-v4", new Set(["10.244.1.0/24", "10.70.0.0/16"])]]);
+  const [members, ...rules] = inputsFor({ structure: JSON.stringify(SETS), sets });
+  assert.equal(
+    members,
+    "delete element inet wigglenet pod-cidrs-v4 { 10.70.0.0/16 }\n" +
+      "add set inet wigglenet pod-cidrs-v4 { type ipv4_addr; flags interval; elements = { 10.244.2.0/24 } }\n"
+        .replace(" } }", " }; }"),
+  );
+  assert.equal(rules.length, 1);
+});
+
+const STRANGE: Readonly<Record<string, unknown[]>> = {
+  "a set of our name that is declared otherwise": [{ set: { name: "pod-cidrs-v4", type: "mark" } }],
+  "something that is no set, chain or rule": [...SETS, { map: { name: "pod-cidrs-v4" } }],
+  "nothing": [],
+};
+
+for (const [what, objects] of Object.entries(STRANGE)) {
+  Deno.test(`A table with ${what} is replaced as a whole`, () => {
+    assert.deepEqual(inputsFor({ structure: JSON.stringify(objects) }), [renderTable(DESIRED.table)]);
+  });
+}
