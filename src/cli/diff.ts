@@ -37,9 +37,12 @@ async function planNow(settings: Settings): Promise<{ plan: Plan; isKnown: boole
   const { items, problems } = await readNodes(settings);
   const isTunnelled = usesTunnel(settings);
   const fixed = {
-    publicKey: isTunnelled ? await readPublicKey(settings.privateKeyPath) : undefined,
+    readKey: async () => {
+      const publicKey = isTunnelled ? await readPublicKey(settings.privateKeyPath) : undefined;
+      return publicKey && { publicKey };
+    },
     wireguard: await wireguardOf(settings),
-  } as const;
+  };
   const desired = desire(settings, items, await readFacts(settings, fixed))!;
   const observed = await observeAll(desired);
   const isKnown = !problems.some(({ isUnread }) => isUnread);

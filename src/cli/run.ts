@@ -5,7 +5,7 @@ import { parseNode } from "../core/nodes/parse_node.ts";
 import { peerStatuses, type Status } from "../core/plan/status.ts";
 import { type Settings, usesTunnel } from "../core/settings/settings.ts";
 import { sweepLeftovers } from "../shell/files.ts";
-import { ensureKey } from "../shell/key_file.ts";
+import { ensureKey, type HostKey } from "../shell/key_file.ts";
 import { Log } from "../shell/log.ts";
 import { becomeOnlyAgent } from "../shell/only_agent.ts";
 import { requireInterface, requirePrograms } from "../shell/preconditions.ts";
@@ -41,15 +41,10 @@ export async function runAgent(args: readonly string[]): Promise<number> {
   await sweepLeftovers([settings.cniConfigPath, settings.privateKeyPath]);
   const wireguard = await wireguardOf(settings);
   await requireInterface(settings, wireguard);
-  const fixed = {
-    wireguard,
-    publicKey: usesTunnel(settings) ? await ensureKey(settings.privateKeyPath) : undefined,
-  };
-  log.info(`wigglenet ${VERSION} starts`, {
-    node: settings.nodeName,
-    wireguard: fixed.wireguard,
-    publicKey: fixed.publicKey,
-  });
+  const readKey = () => keyOf(settings, log);
+  const publicKey = (await readKey())?.publicKey;
+  const fixed = { wireguard, readKey };
+  log.info(`wigglenet ${VERSION} starts`, { node: settings.nodeName, wireguard, publicKey });
   for (const name of NOT_YET.filter((name) => isOn(Deno.env.get(name)))) {
     log.warn(`${name} is ignored: this version does not have it yet`);
   }
@@ -74,6 +69,17 @@ export async function runAgent(args: readonly string[]): Promise<number> {
   socket?.close();
   await source.close();
   return 0;
+}
+
+/** The host's key, with a line in the log where it was not in its file. */
+async function keyOf(settings: Settings, log: Log): Promise<HostKey | undefined> {
+  if (!usesTunnel(settings)) return undefined;
+  const key = await ensureKey(settings);
+  if (key.problem !== undefined || key.origin === "file") return key;
+  const fields = { path: settings.privateKeyPath, publicKey: key.publicKey };
+  if (key.origin === "chance") log.info("made a private key", fields);
+  else log.warn("the private key file was missing: wrote it anew from the interface", fields);
+  return key;
 }
 
 function statusOf(settings: Settings, source: NodeSource<ParsedNode>, reconciler: Reconciler): Status {

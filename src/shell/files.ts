@@ -68,11 +68,11 @@ export async function removeFile(path: string): Promise<boolean> {
 export async function withInput<T>(text: string, use: (path: string) => Promise<T>): Promise<T> {
   await makeFolder(RUN_FOLDER);
   const path = `${RUN_FOLDER}/input-${Deno.pid}-${written++}`;
-  await Deno.writeTextFile(path, text, { mode: 0o600 });
   try {
+    await Deno.writeTextFile(path, text, { mode: 0o600 });
     return await use(path);
   } finally {
-    await Deno.remove(path);
+    await removeFile(path); // also the half of it that a full disk took
   }
 }
 

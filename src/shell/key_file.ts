@@ -1,25 +1,67 @@
-// The private key never leaves its file but towards `wg` (by path), and towards node:crypto to learn the public key.
+// The private key stands in its file and on the interface. It goes from one to the other by `wg`, and to node:crypto to
+// learn the public key: never into an argument list, a log or an error.
 
 import { createPrivateKey, createPublicKey, generateKeyPairSync } from "node:crypto";
 import { Buffer } from "node:buffer";
 import type { PublicKey } from "../core/net/keys.ts";
+import type { Settings } from "../core/settings/settings.ts";
+import { locate, run } from "./command.ts";
 import { readText, writeAtomically } from "./files.ts";
+import { unlessAbsent } from "./observe.ts";
 
 // The DER head of an X25519 private key (RFC 8410 section 7); the 32 key bytes follow.
 const PKCS8_HEAD = Buffer.from("302e020100300506032b656e04220420", "hex");
 const KEY = /^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=\n?$/;
 
+/** This host's key. */
+export interface HostKey {
+  readonly publicKey: PublicKey;
+  /** Where it was found: the file is written from anywhere else. */
+  readonly origin: "file" | "interface" | "chance";
+  /** Why the file could not be written; the interface has the key for as long as it stands. */
+  readonly problem?: string;
+}
+
 /**
- * Public key of the private key file, which is made first when it does not exist.
- * @throws Error when the file is there but holds no key: it is never overwritten
+ * The key of the private key file. One that is missing is written anew: with the key that the interface has, by which
+ * all others know this host, else with a new one (docs/decisions/0019).
+ * @throws Error when the file is there but holds no key: it is never overwritten; when a new one cannot be written
  */
-export async function ensureKey(path: string): Promise<PublicKey> {
+export async function ensureKey(
+  { privateKeyPath: path, interfaceName }: Pick<Settings, "privateKeyPath" | "interfaceName">,
+): Promise<HostKey> {
   const existing = await readPublicKey(path);
-  if (existing !== undefined) return existing;
+  if (existing !== undefined) return { publicKey: existing, origin: "file" };
+  const standing = await readInterfaceKey(interfaceName);
+  const key = standing ?? makeKey();
+  const found = {
+    publicKey: publicKeyOf(key),
+    origin: standing === undefined ? "chance" : "interface",
+  } as const;
+  try {
+    await writeAtomically(path, key, 0o600);
+  } catch (error) {
+    // Without the name of the temporary file, which is another one each time.
+    const why = (error as Error).message.replace(/: \w+ '.*$/, "");
+    const problem = `cannot write the private key file ${path}: ${why}`;
+    if (standing === undefined) throw new Error(problem, { cause: error });
+    return { ...found, problem };
+  }
+  return found;
+}
+
+function makeKey(): string {
   const { privateKey } = generateKeyPairSync("x25519");
   const bytes = privateKey.export({ format: "der", type: "pkcs8" }).subarray(PKCS8_HEAD.length);
-  await writeAtomically(path, Buffer.from(bytes).toString("base64"), 0o600);
-  return (await readPublicKey(path))!;
+  return Buffer.from(bytes).toString("base64");
+}
+
+/** The private key of the interface; undefined when there is no interface, nobody serves it, or it has none yet. */
+async function readInterfaceKey(interfaceName: string): Promise<string | undefined> {
+  if (locate("wg") === undefined) return undefined;
+  const args = ["show", interfaceName, "private-key"];
+  const key = (await unlessAbsent(run({ program: "wg", args })))?.trim();
+  return key !== undefined && KEY.test(key) ? key : undefined;
 }
 
 /**
@@ -31,11 +73,15 @@ export async function readPublicKey(path: string): Promise<PublicKey | undefined
   if (text === undefined) return undefined;
   if (!KEY.test(text)) {
     throw new Error(
-      `Private key file ${path} holds no WireGuard key: restore it, or remove it to have a new one made`,
+      `Private key file ${path} holds no WireGuard key: restore it, or remove it to have it written anew`,
     );
   }
+  return publicKeyOf(text);
+}
+
+function publicKeyOf(privateKey: string): PublicKey {
   const key = createPrivateKey({
-    key: Buffer.concat([PKCS8_HEAD, Buffer.from(text, "base64")]),
+    key: Buffer.concat([PKCS8_HEAD, Buffer.from(privateKey, "base64")]),
     format: "der",
     type: "pkcs8",
   });

@@ -59,7 +59,8 @@ function list(kind: string, table: string, ...name: readonly string[]): Promise<
 /** What ip, nft and wg say of something that is not there; anything else is an error. */
 const ABSENT = /No such file or directory|does not exist|No such device|Unable to access interface/;
 
-async function unlessAbsent(output: Promise<string>): Promise<string | undefined> {
+/** The output of a program; undefined when it failed because what it was asked for is not there. */
+export async function unlessAbsent(output: Promise<string>): Promise<string | undefined> {
   try {
     return await output;
   } catch (error) {

@@ -1,9 +1,10 @@
-// Reads what desire must know of the host. Writes nothing but the key file, on first start, and a probe interface.
+// Reads what desire must know of the host. Writes nothing but the key file, where it is missing, and a probe interface.
 
 import { type Address, parseAddress } from "../core/net/address.ts";
 import { parseMaskedPrefix, type Prefix } from "../core/net/prefix.ts";
 import { type Refusal, refused } from "../core/net/refusal.ts";
 import { unusableAddress, unusablePodCidr } from "../core/net/scope.ts";
+import type { PublicKey } from "../core/net/keys.ts";
 import type { HostFacts, HostInterface } from "../core/desired/host_facts.ts";
 import type { Rejected } from "../core/nodes/node.ts";
 import { type Settings, usesTunnel } from "../core/settings/settings.ts";
@@ -17,8 +18,12 @@ interface LinkJson {
   readonly addr_info?: readonly { readonly local?: string }[];
 }
 
-/** What the host is, apart from what changes while it runs. */
-export type FixedFacts = Pick<HostFacts, "publicKey" | "wireguard">;
+/** What the host is, apart from what changes while it runs, and how its key is read. */
+export interface FixedFacts {
+  readonly wireguard: HostFacts["wireguard"];
+  /** Undefined: there is no key file. */
+  readonly readKey: () => Promise<{ readonly publicKey: PublicKey; readonly problem?: string } | undefined>;
+}
 
 /**
  * Which WireGuard serves this node.
@@ -53,10 +58,16 @@ export async function hasKernelWireguard(): Promise<boolean> {
 
 /**
  * Facts that may change while the agent runs.
- * @param last those that were read before: a file of pod CIDRs that holds none any more is being written, or lost
+ * @param last those that were read before: a file of pod CIDRs that holds none any more, or a key file that holds no
+ * key, is being written, or lost
  */
 export async function readFacts(settings: Settings, fixed: FixedFacts, last?: HostFacts): Promise<HostFacts> {
-  const [all, uplinks, read] = await Promise.all([links(), uplinkNames(), readPodCidrFile(settings)]);
+  const [all, uplinks, read, key] = await Promise.all([
+    links(),
+    uplinkNames(),
+    readPodCidrFile(settings),
+    readKey(settings, fixed, last),
+  ]);
   const file = read.prefixes.length > 0 || last === undefined || last.podCidrFile.length === 0 ? read : {
     prefixes: last.podCidrFile,
     rejected: [...read.rejected, {
@@ -74,7 +85,29 @@ export async function readFacts(settings: Settings, fixed: FixedFacts, last?: Ho
       addresses: (addr_info ?? []).map(({ local }) => parseAddress(local)).filter(isNodeAddress),
       hasDefaultRoute: uplinks.has(ifname!),
     }));
-  return { ...fixed, interfaces, podCidrFile: file.prefixes, rejected: file.rejected };
+  return {
+    wireguard: fixed.wireguard,
+    publicKey: key.publicKey,
+    interfaces,
+    podCidrFile: file.prefixes,
+    rejected: [...file.rejected, ...key.rejected],
+  };
+}
+
+/** What is wrong with the key file costs nothing else, and no session: the last key goes on. */
+async function readKey(
+  { nodeName: node, privateKeyPath }: Settings,
+  fixed: FixedFacts,
+  last: HostFacts | undefined,
+): Promise<Pick<HostFacts, "publicKey" | "rejected">> {
+  const reject = (reason: string): Rejected[] => [{ node, claim: privateKeyPath, reason }];
+  try {
+    const key = await fixed.readKey();
+    return { publicKey: key?.publicKey, rejected: key?.problem === undefined ? [] : reject(key.problem) };
+  } catch (error) {
+    if (last?.publicKey === undefined) throw error;
+    return { publicKey: last.publicKey, rejected: reject((error as Error).message) };
+  }
 }
 
 function isNodeAddress(address: Address | Refusal): address is Address {

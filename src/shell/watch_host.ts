@@ -7,6 +7,7 @@ import { follow, type Follower, type Run } from "./command.ts";
 import type { Log } from "./log.ts";
 import { observeCni } from "./observe.ts";
 import type { Reconciler } from "./reconcile.ts";
+import { stampOf } from "./sources/file_content.ts";
 
 const NO_ROUTES: ObservedState["routes"] = { 4: new Set(), 6: new Set() };
 const AUDIT_MS = 30_000;
@@ -16,6 +17,7 @@ const POLL_MS = 1_000;
 const PEERS_PER_POLL = 1_000;
 const FACTS_MS = 2_000;
 const CNI_MS = 250;
+const KEY_MS = 1_000;
 const LONGEST_RESTART_MS = 30_000;
 
 /** Everything that watches; close it to end all processes and timers. */
@@ -23,6 +25,7 @@ export class HostWatch {
   readonly #timers = new Map<string, ReturnType<typeof setTimeout>>();
   readonly #followers = new Map<string, Follower>();
   #isClosed = false;
+  #keyStamp: string | undefined;
 
   constructor(readonly reconciler: Reconciler, readonly settings: Settings, readonly log: Log) {}
 
@@ -49,6 +52,7 @@ export class HostWatch {
     this.#every("audit", () => AUDIT_MS * (0.9 + Math.random() / 5), () => reconciler.audit());
     this.#every("cni", () => CNI_MS, () => this.#lookAtCni());
     if (usesTunnel(settings)) {
+      this.#every("key", () => KEY_MS, () => this.#lookAtKey());
       this.#every(
         "peers",
         () => POLL_MS * Math.max(1, reconciler.peerCount / PEERS_PER_POLL),
@@ -119,5 +123,12 @@ export class HostWatch {
     const { cni } = this.reconciler.observed ?? {};
     const { text, linkTarget } = await observeCni(this.settings.cniConfigPath);
     if (text !== cni?.text || linkTarget !== cni?.linkTarget) this.reconciler.doubt("cni");
+  }
+
+  /** The key file has other content, or is gone: then it is looked at until it is back. */
+  async #lookAtKey(): Promise<void> {
+    const stamp = await Deno.stat(this.settings.privateKeyPath).then(stampOf, () => undefined);
+    if (stamp === undefined || stamp !== this.#keyStamp) this.reconciler.doubtFacts();
+    this.#keyStamp = stamp;
   }
 }

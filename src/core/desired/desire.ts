@@ -165,6 +165,7 @@ function linkOf(settings: Settings, own: SettledNode, facts: HostFacts): Desired
       : settings.mtu,
     privateKeyPath: settings.privateKeyPath,
     publicKey: facts.publicKey,
+    publishedKey: own.publicKey,
     // Of each range that pods get addresses from: host-local leaves out its first one, and no other.
     addresses: summarise(own.podCidrs).map((prefix) => hostPrefix(firstAddress(prefix)).text),
   };

@@ -23,6 +23,7 @@ Deno.test("Three dual-stack nodes: link, peers, routes, sets and CNI of the firs
     mtuBytes: 1420,
     privateKeyPath: "/etc/wigglenet/private.key",
     publicKey: undefined,
+    publishedKey: keyOf(1),
     addresses: ["10.244.1.1/32", "fd00:10:244:1::1/128"],
   });
   assert.deepEqual(

@@ -14,6 +14,8 @@ export interface DesiredLink {
   readonly privateKeyPath: string;
   /** The key that the interface must have; undefined: not known yet. */
   readonly publicKey: PublicKey | undefined;
+  /** The key that our Node says: an interface that has it keeps it, for all others know it by that. */
+  readonly publishedKey: PublicKey | undefined;
   /** `10.244.1.1/32`: the first address of each own pod CIDR. */
   readonly addresses: readonly string[];
 }

@@ -24,7 +24,7 @@ export interface HostFacts {
   readonly publicKey: PublicKey | undefined;
   /** CIDRs of POD_CIDR_SOURCE_PATH. */
   readonly podCidrFile: readonly Prefix[];
-  /** Lines of that file that are no CIDR. */
+  /** Lines of that file that are no CIDR, and what is wrong with the key file. */
   readonly rejected: readonly Rejected[];
 }
 

@@ -7,7 +7,7 @@ import type { ObservedState, ObservedTable } from "../observed/observed_state.ts
 import { renderCni } from "../render/render_network.ts";
 import { renderDeltas, renderTable, type SetDelta } from "../render/render_table.ts";
 import { diffFastpath } from "./diff_fastpath.ts";
-import { diffLink, foreignKind, withoutOther } from "./diff_link.ts";
+import { diffLink, foreignKind, keptKey, withoutOther } from "./diff_link.ts";
 import { diffPeers } from "./diff_peers.ts";
 import { differences } from "./differences.ts";
 import { diffRoutes } from "./diff_routes.ts";
@@ -35,7 +35,10 @@ export function diff(desired: DesiredState, observed: ObservedState, steadySecon
   ];
   return {
     steps: steps.sort((a, b) => a.stage - b.stage),
-    waiting: blocked === undefined ? desired.waiting : [...desired.waiting, blocked],
+    waiting: [
+      ...desired.waiting,
+      ...[blocked, keptKey(desired, observed)].filter((item) => item !== undefined),
+    ],
     rejected: desired.rejected,
   };
 }

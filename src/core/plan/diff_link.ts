@@ -63,6 +63,22 @@ export function withoutOther({ link }: DesiredState, observed: ObservedState): O
   return { ...observed, link: undefined, userspacePids: [], routes: { 4: others(4), 6: others(6) } };
 }
 
+/** True when the interface has the key that all others know it by, and the file another one. */
+function keepsKey({ publicKey, publishedKey }: DesiredLink, observed: ObservedState): boolean {
+  const has = observed.link === undefined ? undefined : observed.wireguard?.publicKey;
+  return has !== undefined && has === publishedKey && publicKey !== undefined && has !== publicKey;
+}
+
+/** A key file that was replaced before its key was published: taken up at once it would cut this node off. */
+export function keptKey({ node, link }: DesiredState, observed: ObservedState): Waiting | undefined {
+  if (link === undefined || !keepsKey(link, observed)) return undefined;
+  return {
+    what: `key of ${link.name}`,
+    why: `it has the key that Node ${node} says, ${link.privateKeyPath} holds that of ${link.publicKey}`,
+    next: `publish that one with Node ${node}: then it is taken up; or restore the file`,
+  };
+}
+
 /** Steps for the interface itself. */
 export function diffLink(desired: DesiredState, observed: ObservedState): Step[] {
   const { link } = desired;
@@ -154,11 +170,13 @@ function serveLink({ name, implementation }: DesiredLink, observed: ObservedStat
 }
 
 function configureWireguard(
-  { name, port, publicKey, privateKeyPath }: DesiredLink,
+  link: DesiredLink,
   observed: ObservedState,
 ): Step[] {
+  const { name, port, publicKey, privateKeyPath } = link;
   const has = observed.link === undefined ? undefined : observed.wireguard;
-  const isKeyWrong = publicKey !== undefined && has?.publicKey !== publicKey;
+  const isKept = keepsKey(link, observed);
+  const isKeyWrong = publicKey !== undefined && has?.publicKey !== publicKey && !isKept;
   if (has?.port === port && !isKeyWrong && !has.hasMark) return [];
   const reason = has === undefined
     ? "not configured"
@@ -167,8 +185,9 @@ function configureWireguard(
     : has.hasMark
     ? "it has a firewall mark"
     : `it listens on ${has.port}`;
-  const text = `listen port ${port}, key of ${privateKeyPath}`;
-  const args = ["set", name, "listen-port", String(port), "fwmark", "0", "private-key", privateKeyPath];
+  const text = `listen port ${port}, ${isKept ? "its own key" : `key of ${privateKeyPath}`}`;
+  const key = isKept ? [] : ["private-key", privateKeyPath];
+  const args = ["set", name, "listen-port", String(port), "fwmark", "0", ...key];
   const change: Change = { op: "~", kind: "interface", target: name, text, reason };
   return [linkStep(STAGE.configure, [change], [{ kind: "run", program: "wg", args }])];
 }

@@ -103,6 +103,29 @@ Deno.test("A wrong key is set right, and an unknown one is left alone", () => {
   assert.deepEqual(linkPlan(desireOf(ALONE), { wireguard }).lines, []);
 });
 
+Deno.test("A key that our Node still says is kept when the file has another one, whatever else is set right", () => {
+  const desired = desireOf(ALONE, {}, { publicKey: keyOf(9) });
+  const wireguard = hostOf(KERNEL).wireguard!;
+  assert.deepEqual(linkPlan(desired, { wireguard }).actions, []);
+  assert.deepEqual(linkPlan(desired, { wireguard: { ...wireguard, port: 1 } }).actions, [
+    "3 wg set wigglenet listen-port 24601 fwmark 0",
+  ]);
+  const { waiting } = diff(desired, { ...hostOf(desired), wireguard }, 1000);
+  const kept = waiting.find(({ what }) => what === "key of wigglenet")!;
+  assert.match(
+    kept.why,
+    new RegExp(`Node n1 says, /etc/wigglenet/private.key holds that of ${keyOf(9).replace("+", "\\+")}`),
+  );
+  assert.equal(kept.isBlocking, undefined);
+});
+
+Deno.test("A key file that was replaced is taken up once our Node says so, and by an interface that is made anew", () => {
+  const published = desireOf([{ ...ordinaryNode(1), key: keyOf(9) }], {}, { publicKey: keyOf(9) });
+  assert.deepEqual(linkPlan(published, { wireguard: hostOf(KERNEL).wireguard }).actions, [CONFIGURE]);
+  const unpublished = desireOf(ALONE, {}, { publicKey: keyOf(9) });
+  assert.equal(linkPlan(unpublished, { link: undefined, wireguard: undefined }).actions[1], CONFIGURE);
+});
+
 for (const [desired, kind, wanted] of [[KERNEL, "tun", "wireguard"], [USERSPACE, "bridge", "tun"]] as const) {
   Deno.test(`An interface of our name and of kind ${kind} is not touched, nor anything that needs it`, () => {
     const host = { ...EMPTY_HOST, link: { ...hostOf(KERNEL).link!, kind } };
