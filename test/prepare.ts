@@ -26,6 +26,11 @@ const CNI_PACKAGE = "containernetworking-plugins";
 const CNI_PLUGINS = ["bridge", "host-local", "loopback", "portmap", "ptp"];
 const CNI_FOLDERS = ["/usr/lib/cni", "/opt/cni/bin"];
 
+/** What tells a program of the laboratory another time; it is loaded, not run. */
+export const FAKETIME_FOLDERS = ["x86_64", "aarch64"].map((machine) =>
+  `/usr/lib/${machine}-linux-gnu/faketime`
+);
+
 /** The device that wireguard-go needs, and only it. */
 export const TUN = "/dev/net/tun";
 
@@ -75,6 +80,8 @@ async function missingPackages(): Promise<Map<string, string>> {
     if (!await onPath(program)) missing.set(program, name);
   }
   if (await cniFolder() === undefined) missing.set(`CNI plugins ${CNI_PLUGINS.join(", ")}`, CNI_PACKAGE);
+  const clocks = await Promise.all(FAKETIME_FOLDERS.map(exists));
+  if (!clocks.some(Boolean)) missing.set("libfaketime.so.1", "libfaketime");
   return missing;
 }
 

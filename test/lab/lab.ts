@@ -96,6 +96,17 @@ export class Lab {
     return node;
   }
 
+  /** Cuts the power of a node and starts it again. Its pods and programs are gone; the test starts new ones. */
+  async reboot(node: Node): Promise<Node> {
+    await node.close();
+    // The kernel gives back what was in a network some time after its last process.
+    await this.underlay.attempt(["ip", "link", "del", node.name]);
+    const anew = node.rebooted(await hold(node.name, { hasOwnMounts: true }));
+    await this.#wire(anew);
+    this.nodes.splice(this.nodes.indexOf(node), 1, anew);
+    return anew;
+  }
+
   /** Writes a Node to the folder that the agents read, in one step. JSON is YAML too. */
   async publish(manifest: Manifest): Promise<void> {
     const name = manifest.metadata.name;
@@ -171,11 +182,15 @@ export class Lab {
     const published = { ...manifest, metadata: { ...manifest.metadata, annotations } };
     const nodesFolder = this.nodesFolder;
     const node = new Node(namespace, { manifest: published, folder, nodesFolder, agentArgv });
-    await node.sysctl("1", ["net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"]);
-    await node.sysctl("0", ["net.ipv4.conf.all.rp_filter", "net.ipv4.conf.default.rp_filter"]);
-    await this.#join(node, addressesOf(manifest));
+    await this.#wire(node);
     await this.publish(published);
     return node;
+  }
+
+  async #wire(node: Node): Promise<void> {
+    await node.sysctl("1", ["net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"]);
+    await node.sysctl("0", ["net.ipv4.conf.all.rp_filter", "net.ipv4.conf.default.rp_filter"]);
+    await this.#join(node, addressesOf(node.manifest));
   }
 
   async #routeOutsider(node: Node): Promise<void> {

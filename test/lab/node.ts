@@ -1,5 +1,6 @@
 // A node of the laboratory: a machine on the underlay with its own key, CNI file and agent, and pods.
 
+import type { Status } from "../../src/core/plan/status.ts";
 import type { PortMapping } from "./cni.ts";
 import { Host, type Namespace } from "./host.ts";
 import { addressesOf, type Family, familyOf, type Manifest } from "./manifest.ts";
@@ -19,6 +20,8 @@ export interface AgentOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** More arguments, after the settings. */
   readonly args?: readonly string[];
+  /** Argument list of another agent than the node's own, without verb and settings. */
+  readonly argv?: readonly string[];
   /** Sees each line that the agent logs. */
   readonly onLine?: (line: string) => void;
 }
@@ -66,7 +69,7 @@ export class Node extends Host {
   }
 
   /** The argument list that starts the agent on this node. */
-  agentArgv({ verb = "run", settings = {}, args = [] }: AgentOptions = {}): string[] {
+  agentArgv({ verb = "run", settings = {}, args = [], argv }: AgentOptions = {}): string[] {
     const all: Settings = TAKE_NO_SETTINGS.has(verb) ? settings : {
       "node-name": this.name,
       "nodes": this.options.nodesFolder,
@@ -75,7 +78,7 @@ export class Node extends Host {
       ...settings,
     };
     return [
-      ...this.options.agentArgv,
+      ...argv ?? this.options.agentArgv,
       verb,
       ...Object.entries(all).map(([name, v]) => `--${name}=${v}`),
       ...args,
@@ -95,6 +98,40 @@ export class Node extends Host {
   /** Runs a verb of the agent to its end: status, diff, cleanup. */
   runAgent(options: AgentOptions & { readonly verb: string }): Promise<Output> {
     return this.attempt(this.agentArgv(options), { env: { NO_COLOR: "1", ...options.env } });
+  }
+
+  /** What the running agent says of itself, asked on its socket; undefined: it does not answer. */
+  async status(): Promise<Status | undefined> {
+    const path = `/proc/${this.pid}/root/run/wigglenet/agent.sock`;
+    try {
+      const connection = await Deno.connect({ transport: "unix", path });
+      return await new Response(connection.readable).json() as Status;
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Waits until the running agent says what is looked for. */
+  async says(what: string, look: (status: Status) => boolean, deadlineMs?: number): Promise<void> {
+    let last: Status | undefined;
+    await until(`${this.name}'s agent to say that ${what}`, async () => {
+      last = await this.status();
+      if (this.agent?.isRunning === false) throw new Hopeless("it has ended");
+      return last !== undefined && look(last);
+    }, {
+      ...(deadlineMs === undefined ? {} : { deadlineMs }),
+      seen: () => `${JSON.stringify(last, null, 1)}\n${this.agent?.tail()}`,
+    });
+  }
+
+  /** Waits until the running agent says that nothing is left to do. */
+  inSync(deadlineMs?: number): Promise<void> {
+    return this.says("it is in sync", ({ applied }) => applied.isInSync, deadlineMs);
+  }
+
+  /** The same machine after a boot: what it keeps on disk is there, its networks, mounts and programs are new. */
+  rebooted(namespace: Namespace): Node {
+    return new Node(namespace, this.options);
   }
 
   /** Waits for the CNI file, which an agent writes once the node may have pods; returns its text. */

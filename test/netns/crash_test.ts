@@ -2,16 +2,16 @@
 
 import assert from "node:assert/strict";
 import { HAS_KERNEL_WIREGUARD } from "../lab/kernel.ts";
-import { AGENT_ARGV, Lab } from "../lab/lab.ts";
+import { Lab } from "../lab/lab.ts";
 import { type Manifest, manifestOf } from "../lab/manifest.ts";
 import type { Node } from "../lab/node.ts";
 import { run } from "../lab/process.ts";
 import { until } from "../lab/until.ts";
+import { dyingArgv } from "./builds.ts";
 import { pidOf } from "./drift.ts";
 import { PRIVATE_KEY } from "./scenarios.ts";
 import { differences, readState } from "./state.ts";
 
-const DYING = new URL("dying_agent.ts", import.meta.url).pathname;
 const SETTINGS = { "filter-ipv4": "true", "filter-ipv6": "true" };
 const WORKERS = 3;
 /** Moments at which an agent did die. */
@@ -33,11 +33,7 @@ function withKey(manifest: Manifest, key: string): Manifest {
 }
 
 function startDying(node: Node, moment: number) {
-  const argv = node.agentArgv({ settings: SETTINGS }).map((word) =>
-    word === AGENT_ARGV.at(-1) ? DYING : word
-  );
-  argv.splice(argv.indexOf("run", argv.indexOf(DYING)), 0, String(moment));
-  return node.start(argv, { env: { NO_COLOR: "1" } });
+  return node.startAgent({ argv: dyingArgv(String(moment)), settings: SETTINGS });
 }
 
 /** The data plane and whatever else could be left lying about: files, other tables, processes. */

@@ -1,6 +1,7 @@
 // The agent, made to die by its own hand: `dying_agent.ts MOMENT run ...` is `main.ts run ...` with a kill -9 of
-// itself at that moment. Moments stand around each thing that it does to the host: before a command that changes
-// something, while it runs, before each step of putting a file in place. Each is told on stderr.
+// itself at that moment, given by its number or by how it begins. Moments stand around each thing that it does to the
+// host: before a command that changes something, while it runs, before each step of putting a file in place. Each is
+// told on stderr.
 
 import { main } from "../../main.ts";
 
@@ -9,7 +10,7 @@ let moment = 0;
 
 function pass(what: string): void {
   console.error(`moment ${moment} ${what}`);
-  if (moment++ === Number(last)) Deno.kill(Deno.pid, "SIGKILL");
+  if (String(moment++) === last || what.startsWith(last!)) Deno.kill(Deno.pid, "SIGKILL");
 }
 
 /** Looks change nothing; what is not known to be a look may. */

@@ -1,9 +1,10 @@
 // A mesh as the tests of drift and of lifecycles need it: agents run, a pod on each node, all pods reach each other.
 
 import { Lab, type LabOptions } from "../lab/lab.ts";
-import type { Node, Settings } from "../lab/node.ts";
+import type { AgentOptions, Node, Settings } from "../lab/node.ts";
 import type { Pod } from "../lab/pod.ts";
 import { Probe, type ProbeReport } from "../lab/probe.ts";
+import { Traffic } from "../lab/traffic.ts";
 import { until } from "../lab/until.ts";
 
 /** Each probe has a port of its own: one that a failed test left behind disturbs nobody. */
@@ -11,7 +12,7 @@ let port = 9000;
 
 /** A running mesh. Make it with {@link Mesh.create}. */
 export class Mesh {
-  private constructor(readonly lab: Lab, readonly settings: Settings, readonly pods: readonly Pod[]) {}
+  private constructor(readonly lab: Lab, readonly settings: Settings, readonly pods: Pod[]) {}
 
   /** Builds the nodes, starts their agents and waits until pods reach each other. */
   static async create(options: LabOptions, settings: Settings = {}): Promise<Mesh> {
@@ -63,6 +64,22 @@ export class Mesh {
         return { there: there!, back: back! };
       },
     };
+  }
+
+  /** Starts traffic from each pod to each other one, named after their nodes; it ends with the mesh. */
+  traffic(): Promise<Traffic> {
+    return Traffic.start(new Map(this.nodes.map(({ name }, i) => [name, this.pods[i]!])));
+  }
+
+  /** Starts the agent of each node, and waits until all say that they are in sync. */
+  async startAgents(options: AgentOptions = {}): Promise<void> {
+    for (const node of this.nodes) node.startAgent({ settings: this.settings, ...options });
+    await Promise.all(this.nodes.map((node) => node.inSync()));
+  }
+
+  /** Ends the agent of each node. */
+  async killAgents(signal: Deno.Signal): Promise<void> {
+    await Promise.all(this.nodes.map((node) => node.agent!.kill(signal)));
   }
 
   close(): Promise<void> {
