@@ -117,11 +117,10 @@ function removeLink(name: string, observed: ObservedState): Step[] {
     reason: "no family is tunnelled",
   };
   return [
-    linkStep(STAGE.linkDeletion, [change], [...ends, {
-      kind: "run",
-      program: "ip",
-      args: ["link", "del", "dev", name],
-    }]),
+    linkStep(STAGE.linkDeletion, [change], [
+      { kind: "run", program: "ip", args: ["link", "del", "dev", name] },
+      ...ends,
+    ]),
   ];
 }
 

@@ -154,8 +154,8 @@ Deno.test("When no family is tunnelled any more, the routes go, then the interfa
   const stageOf = (part: string) => Math.max(...stages.filter(([p]) => p === part).map(([, stage]) => stage));
   assert.ok(stageOf("routes") < stageOf("link"), "routes that vanish with the interface cannot be deleted");
   assert.deepEqual(actionsOf(plan).slice(-2).map((text) => text.slice(2)), [
-    "end 7",
     "ip link del dev wigglenet",
+    "end 7",
   ]);
 });
 
@@ -164,7 +164,13 @@ Deno.test("An interface of our name that no tunnel left behind is not ours to re
   assert.deepEqual(diff(FIREWALL, host, 1000).steps, []);
 });
 
-const OLD_PEER = { endpoint: "192.0.2.7:4000", handshakeSeconds: 990, isRoamed: true, isProven: true };
+const OLD_PEER = {
+  endpoint: "192.0.2.7:4000",
+  handshakeSeconds: 990,
+  aliveSeconds: 990,
+  isRoamed: true,
+  isProven: true,
+};
 
 /** Two nodes; the interface is of the other kind, and n2 speaks from where its Node does not say. */
 function otherKind(implementation: "kernel" | "userspace") {
