@@ -202,18 +202,15 @@ Deno.test("the key's folder is full and the key lost: it is named, a start too l
 
 /** Starts the agent with a clock of its own: that of the host, and what the file says more. */
 async function startWithClock(file: string): Promise<void> {
-  const found = FAKETIME_FOLDERS.find((folder) => {
-    try {
-      return Deno.statSync(folder).isDirectory;
-    } catch {
-      return false;
-    }
-  });
+  const libraries = FAKETIME_FOLDERS.map((folder) => `${folder}/libfaketime.so.1`);
+  const found = await Promise.all(libraries.map((path) => Deno.stat(path).then(() => [path], () => [])));
+  const [library] = found.flat();
+  assert.ok(library, "libfaketime is missing: apt-get install libfaketime");
   await n1.agent!.kill("SIGTERM");
   n1.startAgent({
     settings,
     env: {
-      LD_PRELOAD: `${found}/libfaketime.so.1`,
+      LD_PRELOAD: library,
       FAKETIME_TIMESTAMP_FILE: file,
       FAKETIME_NO_CACHE: "1",
       // Somebody who sets the clock changes neither this one nor the times of files.
@@ -232,14 +229,13 @@ Deno.test("the agent's clock jumps by a year, either way: nothing is written, no
     await startWithClock(file);
     const { applied: { steps } } = (await n1.status())!;
     const polls = (await n1.status())!;
-    for (const jump of ["+1y", "-1y", "+0"]) {
+    for (const jump of ["+1y", "-1y"]) {
       await Deno.writeTextFile(file, jump);
       // A roaming endpoint is what ages decide over: the next polls see it with the new time.
       await pollsPass(polls);
       await stays(before);
       assert.equal((await n1.status())!.applied.steps, steps, n1.agent!.tail());
     }
-    await Deno.writeTextFile(file, "-1y");
     await n1.run(["nft", "flush", "ruleset"]);
     await becomes(before);
     const years = n1.agent!.stderr.map((line) => line.slice(0, 4));

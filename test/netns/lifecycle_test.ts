@@ -139,7 +139,7 @@ for (const [what, { act, outageMs }] of Object.entries(HANDS)) {
   });
 }
 
-Deno.test("what was changed while no agent ran is mended by the next one, sessions untouched", async (t) => {
+Deno.test("what was changed while no agent ran is mended by the next one", async (t) => {
   const before = await readState(n1);
   await n1.agent!.kill("SIGKILL");
   await losesOnly(t, { victim: "n1", outageMs: 10_000 }, async () => {

@@ -17,6 +17,8 @@ const REPORT = `<?xml version="1.0" encoding="UTF-8"?>
         </testcase>
         <testcase name="has steps &gt; good" classname="./a_test.ts" time="0.000" line="1" col="44">
         </testcase>
+        <testcase name="has steps &gt; far" classname="./steps.ts" time="0.000" line="9" col="9">
+        </testcase>
         <testcase name="has steps &gt; bad" classname="./a_test.ts" time="0.001" line="1" col="78">
             <failure message="Uncaught Error: x">Error: x</failure>
         </testcase>
