@@ -20,10 +20,10 @@ export function parseJunit(xml: string): TestResult[] {
       : "passed";
     results.push({ name: unescape(name!), file: unescape(file!), outcome });
   }
-  // A step that another file makes is told as of that file.
-  const isStep = (step: TestResult) =>
-    !step.file.endsWith("_test.ts") ||
-    results.some((test) => test.file === step.file && step.name.startsWith(`${test.name} > `));
+  // A step that a helper's file makes is told as of that file; so is a test.
+  const isOf = (test: TestResult, step: TestResult) =>
+    (test.file === step.file || !step.file.endsWith("_test.ts")) && step.name.startsWith(`${test.name} > `);
+  const isStep = (step: TestResult) => results.some((test) => isOf(test, step));
   return results.filter((result) => !isStep(result));
 }
 

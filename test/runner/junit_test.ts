@@ -19,6 +19,8 @@ const REPORT = `<?xml version="1.0" encoding="UTF-8"?>
         </testcase>
         <testcase name="has steps &gt; far" classname="./steps.ts" time="0.000" line="9" col="9">
         </testcase>
+        <testcase name="of a suite" classname="./suite.ts" time="0.000" line="9" col="9">
+        </testcase>
         <testcase name="has steps &gt; bad" classname="./a_test.ts" time="0.001" line="1" col="78">
             <failure message="Uncaught Error: x">Error: x</failure>
         </testcase>
@@ -34,6 +36,7 @@ Deno.test("each test of a report is read once, with its name as written and with
     { name: "has steps", file: "./a_test.ts", outcome: "failed" },
     { name: "ignored 'one'", file: "./a_test.ts", outcome: "ignored" },
     { name: `"quoted" & <x>`, file: "./a_test.ts", outcome: "failed" },
+    { name: "of a suite", file: "./suite.ts", outcome: "passed" },
     { name: "has steps > good", file: "./b_test.ts", outcome: "passed" },
   ]);
 });
