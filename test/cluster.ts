@@ -16,8 +16,12 @@ export interface NodeWords {
   readonly key?: unknown;
   readonly podCIDRs?: unknown;
   readonly internal?: readonly unknown[];
+  readonly external?: readonly unknown[];
   /** `wigglenet/pod-cidrs` and `wigglenet/node-ips`, as values. */
   readonly said?: { readonly podCidrs?: unknown; readonly nodeIps?: unknown };
+  /** `wigglenet/endpoint` and `wigglenet/persistent-keepalive`, as they stand there. */
+  readonly endpoint?: unknown;
+  readonly keepalive?: unknown;
 }
 
 /** A valid public key, another one for each number. */
@@ -26,7 +30,10 @@ export function keyOf(number: number): PublicKey {
 }
 
 /** The core/v1 Node object. */
-export function nodeJson({ name = "n1", day, key, podCIDRs, internal, said = {} }: NodeWords): unknown {
+export function nodeJson(words: NodeWords): unknown {
+  const { name = "n1", day, key, podCIDRs, internal, external, said = {}, endpoint, keepalive } = words;
+  const addresses = (type: string, list: readonly unknown[] = []) =>
+    list.map((address) => ({ type, address }));
   return {
     apiVersion: "v1",
     kind: "Node",
@@ -39,13 +46,15 @@ export function nodeJson({ name = "n1", day, key, podCIDRs, internal, said = {} 
         ...(key === undefined ? {} : { [ANNOTATION.publicKey]: key }),
         ...(said.podCidrs === undefined ? {} : { [ANNOTATION.podCidrs]: JSON.stringify(said.podCidrs) }),
         ...(said.nodeIps === undefined ? {} : { [ANNOTATION.nodeIps]: JSON.stringify(said.nodeIps) }),
+        ...(endpoint === undefined ? {} : { [ANNOTATION.endpoint]: endpoint }),
+        ...(keepalive === undefined ? {} : { [ANNOTATION.keepalive]: keepalive }),
       },
     },
     spec: { ...(podCIDRs === undefined ? {} : { podCIDRs }) },
     status: {
-      ...(internal === undefined
+      ...(internal === undefined && external === undefined
         ? {}
-        : { addresses: internal.map((address) => ({ type: "InternalIP", address })) }),
+        : { addresses: [...addresses("InternalIP", internal), ...addresses("ExternalIP", external)] }),
     },
   };
 }

@@ -23,6 +23,7 @@ export const EMPTY_HOST: ObservedState = {
 /** A host in sync. */
 export function hostOf(desired: DesiredState): ObservedState {
   const { link, table, fastpath, cni } = desired;
+  const keepaliveSeconds = link?.keepaliveSeconds ?? 0;
   const structure = renderStructure(table);
   const sets = Object.entries(table.sets).map(([name, members]) => [name, new Set(members)] as const);
   const routes = (family: 4 | 6) =>
@@ -39,7 +40,9 @@ export function hostOf(desired: DesiredState): ObservedState {
       port: link.port,
       hasMark: false,
       peers: new Map(
-        desired.peers.map(({ node: _, ...peer }) => [peer.publicKey as string, { ...peer, ...QUIET }]),
+        desired.peers.map(({ publicKey, endpoint, allowedIps }) =>
+          [publicKey as string, { publicKey, endpoint, allowedIps, ...QUIET, keepaliveSeconds }] as const
+        ),
       ),
     },
     userspacePids: [],
@@ -64,4 +67,6 @@ const QUIET: Omit<ObservedPeer, "publicKey" | "endpoint" | "allowedIps"> = {
   hasPresharedKey: false,
   isRoamed: false,
   isProven: false,
+  silence: undefined,
+  choice: undefined,
 };

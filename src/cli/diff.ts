@@ -1,12 +1,14 @@
 // `wigglenet diff`: what `run` would change now. Reads the host; its only writes are a dormant table and a probe, gone at once.
 
 import { desire } from "../core/desired/desire.ts";
+import { namesToResolve } from "../core/desired/endpoints.ts";
 import { describe } from "../core/plan/describe.ts";
 import { diff } from "../core/plan/diff.ts";
 import { isInSync, type Plan } from "../core/plan/plan.ts";
 import { everythingOn } from "../core/plan/spared.ts";
 import { type Settings, usesTunnel } from "../core/settings/settings.ts";
 import { readPublicKey } from "../shell/key_file.ts";
+import { resolveNames } from "../shell/name_resolver.ts";
 import { observeAll, steadySeconds } from "../shell/observe.ts";
 import { readFacts, wireguardOf } from "../shell/read_facts.ts";
 import { parseArguments } from "./arguments.ts";
@@ -42,6 +44,7 @@ async function planNow(settings: Settings): Promise<{ plan: Plan; isKnown: boole
       return publicKey && { publicKey };
     },
     wireguard: await wireguardOf(settings),
+    resolved: await resolveNames(isTunnelled ? namesToResolve(items) : new Set()),
   };
   const desired = desire(settings, items, await readFacts(settings, fixed))!;
   const observed = await observeAll(desired);

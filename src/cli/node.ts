@@ -18,20 +18,16 @@ export async function nodeVerb(args: readonly string[]): Promise<number> {
   const { settings, given } = parseArguments(args, ["json"]);
   const known = await knownNode(settings);
   const readKey = async () => usesTunnel(settings) ? await ensureKey(settings) : undefined;
-  const facts = await readFacts(settings, { readKey, wireguard: "kernel" });
+  const facts = await readFacts(settings, { readKey, wireguard: "kernel", resolved: new Map() });
   const bare = parseNode({ metadata: { name: settings.nodeName } }, settings.nodeName).node!;
   const own = ownNode(settings, known ?? bare, facts);
   const podCidrs = own.podCidrs.map(({ value }) => value);
-  const stated = own.addresses.map(({ value }) => value);
-  const addresses = stated.length > 0 ? stated : uplinkAddresses(facts);
+  const addresses = own.addresses.length > 0
+    ? own.addresses
+    : uplinkAddresses(facts).map((value) => ({ value }));
   const createdMs = known?.createdMs ?? secondsNow() * 1000;
-  const manifest = nodeManifest({
-    name: settings.nodeName,
-    createdMs,
-    publicKey: facts.publicKey,
-    podCidrs,
-    addresses,
-  });
+  const { publicKey } = facts;
+  const manifest = nodeManifest({ ...own, createdMs, publicKey, podCidrs, addresses });
   console.log(given.has("json") ? JSON.stringify(manifest, null, 2) : dump(manifest).trimEnd());
   if (podCidrs.length === 0) {
     console.error("wigglenet: spec.podCIDRs is empty: give this node prefixes that no other node has");

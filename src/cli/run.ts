@@ -7,6 +7,7 @@ import { type Settings, usesTunnel } from "../core/settings/settings.ts";
 import { sweepLeftovers } from "../shell/files.ts";
 import { ensureKey, type HostKey } from "../shell/key_file.ts";
 import { Log } from "../shell/log.ts";
+import { NameResolver } from "../shell/name_resolver.ts";
 import { becomeOnlyAgent } from "../shell/only_agent.ts";
 import { requireInterface, requirePrograms } from "../shell/preconditions.ts";
 import { wireguardOf } from "../shell/read_facts.ts";
@@ -52,7 +53,8 @@ export async function runAgent(args: readonly string[]): Promise<number> {
     parse: parseNode,
     onChange: () => reconciler.sourceChanged(),
   });
-  const reconciler: Reconciler = new Reconciler({ settings, source, fixed, log });
+  const names = new NameResolver(() => reconciler.doubtFacts());
+  const reconciler: Reconciler = new Reconciler({ settings, source, fixed, names, log });
   const socket = await serveStatus(() => statusOf(settings, source, reconciler));
   if (socket === undefined) {
     log.warn(`another agent answers on ${STATUS_SOCKET}: this one's status is not served`);
@@ -66,6 +68,7 @@ export async function runAgent(args: readonly string[]): Promise<number> {
   await reconciler.run();
   log.info("stops; the data plane stays");
   watch.close();
+  names.close();
   socket?.close();
   await source.close();
   return 0;

@@ -51,16 +51,19 @@ async function applyStep(step: Step): Promise<Outcome> {
 
 const PEERS_PER_GREETING = 100;
 
+type Greeting = Extract<Action, { kind: "greet" }>;
+
 /**
- * A keepalive that is turned on sends a packet at once, and with it the handshake; the same command turns it off.
- * Not waited for: 5,000 handshakes take seconds of CPU, and nothing else depends on them.
+ * A keepalive that is turned on sends a packet at once, and with it the handshake; the same command leaves the peer with
+ * the one that it is to have. Not waited for: 5,000 handshakes take seconds of CPU, and nothing else depends on them.
  */
-async function greet(interfaceName: string, publicKeys: readonly string[]): Promise<void> {
-  for (let i = 0; i < publicKeys.length; i += PEERS_PER_GREETING) {
-    const peers = publicKeys.slice(i, i + PEERS_PER_GREETING).flatMap((key) =>
-      ["25", "off"].flatMap((keepalive) => ["peer", key, "persistent-keepalive", keepalive])
-    );
-    await run({ program: "wg", args: ["set", interfaceName, ...peers] });
+async function greet({ interfaceName, peers }: Greeting): Promise<void> {
+  for (let i = 0; i < peers.length; i += PEERS_PER_GREETING) {
+    const args = peers.slice(i, i + PEERS_PER_GREETING).flatMap(({ publicKey, keepaliveSeconds }) => {
+      const values = keepaliveSeconds === 0 ? ["25", "off"] : ["off", String(keepaliveSeconds)];
+      return values.flatMap((value) => ["peer", publicKey, "persistent-keepalive", value]);
+    });
+    await run({ program: "wg", args: ["set", interfaceName, ...args] });
   }
 }
 
@@ -80,7 +83,7 @@ async function act(action: Action): Promise<void> {
       for (const path of action.paths) await removeFile(path);
       return;
     case "greet":
-      greet(action.interfaceName, action.publicKeys).catch(() => {
+      greet(action).catch(() => {
         // The interface is gone again: whoever makes it anew greets anew.
       });
       return;

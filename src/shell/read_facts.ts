@@ -1,7 +1,7 @@
 // Reads what desire must know of the host. Writes nothing but the key file, where it is missing, and a probe interface.
 
 import { type Address, parseAddress } from "../core/net/address.ts";
-import { parseMaskedPrefix, type Prefix } from "../core/net/prefix.ts";
+import { parseMaskedPrefix, type Prefix, prefixOf } from "../core/net/prefix.ts";
 import { type Refusal, refused } from "../core/net/refusal.ts";
 import { unusableAddress, unusablePodCidr } from "../core/net/scope.ts";
 import type { PublicKey } from "../core/net/keys.ts";
@@ -15,7 +15,8 @@ interface LinkJson {
   readonly ifname?: string;
   readonly mtu?: number;
   readonly linkinfo?: { readonly info_kind?: string };
-  readonly addr_info?: readonly { readonly local?: string }[];
+  readonly flags?: readonly string[];
+  readonly addr_info?: readonly { readonly local?: string; readonly prefixlen?: number }[];
 }
 
 /** What the host is, apart from what changes while it runs, and how its key is read. */
@@ -24,6 +25,9 @@ export interface FixedFacts {
   /** Undefined: there is no key file. */
   readonly readKey: () => Promise<{ readonly publicKey: PublicKey; readonly problem?: string } | undefined>;
 }
+
+/** What is found out elsewhere. */
+export type KnownFacts = FixedFacts & Pick<HostFacts, "resolved">;
 
 /**
  * Which WireGuard serves this node.
@@ -61,12 +65,12 @@ export async function hasKernelWireguard(): Promise<boolean> {
  * @param last those that were read before: a file of pod CIDRs that holds none any more, or a key file that holds no
  * key, is being written, or lost
  */
-export async function readFacts(settings: Settings, fixed: FixedFacts, last?: HostFacts): Promise<HostFacts> {
+export async function readFacts(settings: Settings, known: KnownFacts, last?: HostFacts): Promise<HostFacts> {
   const [all, uplinks, read, key] = await Promise.all([
     links(),
     uplinkNames(),
     readPodCidrFile(settings),
-    readKey(settings, fixed, last),
+    readKey(settings, known, last),
   ]);
   const file = read.prefixes.length > 0 || last === undefined || last.podCidrFile.length === 0 ? read : {
     prefixes: last.podCidrFile,
@@ -79,14 +83,16 @@ export async function readFacts(settings: Settings, fixed: FixedFacts, last?: Ho
   const interfaces = all.filter(({ ifname, mtu }) =>
     ifname !== settings.interfaceName && ifname !== "lo" && mtu !== undefined
   )
-    .map(({ ifname, mtu, addr_info }): HostInterface => ({
-      name: ifname!,
-      mtuBytes: mtu!,
-      addresses: (addr_info ?? []).map(({ local }) => parseAddress(local)).filter(isNodeAddress),
-      hasDefaultRoute: uplinks.has(ifname!),
+    .map((link): HostInterface => ({
+      name: link.ifname!,
+      mtuBytes: link.mtu!,
+      addresses: (link.addr_info ?? []).map(({ local }) => parseAddress(local)).filter(isNodeAddress),
+      prefixes: prefixesOf(link),
+      hasDefaultRoute: uplinks.has(link.ifname!),
     }));
   return {
-    wireguard: fixed.wireguard,
+    wireguard: known.wireguard,
+    resolved: known.resolved,
     publicKey: key.publicKey,
     interfaces,
     podCidrFile: file.prefixes,
@@ -108,6 +114,14 @@ async function readKey(
     if (last?.publicKey === undefined) throw error;
     return { publicKey: last.publicKey, rejected: reject((error as Error).message) };
   }
+}
+
+function prefixesOf({ flags, addr_info = [] }: LinkJson): Prefix[] {
+  if (!flags?.includes("UP")) return [];
+  return addr_info.flatMap(({ local, prefixlen }) => {
+    const address = parseAddress(local);
+    return isNodeAddress(address) && prefixlen !== undefined ? [prefixOf(address, prefixlen)] : [];
+  });
 }
 
 function isNodeAddress(address: Address | Refusal): address is Address {
@@ -150,5 +164,8 @@ async function readPodCidrFile(settings: Settings): Promise<{ prefixes: Prefix[]
 
 /** Equal facts have equal texts. */
 export function factsText(facts: HostFacts): string {
-  return JSON.stringify(facts, (_name, value) => typeof value === "bigint" ? String(value) : value);
+  return JSON.stringify(
+    facts,
+    (_name, value) => typeof value === "bigint" ? String(value) : value instanceof Map ? [...value] : value,
+  );
 }

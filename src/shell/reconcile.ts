@@ -3,31 +3,33 @@
 
 import { desire } from "../core/desired/desire.ts";
 import type { DesiredState, Spared, Waiting } from "../core/desired/desired_state.ts";
+import { namesToResolve } from "../core/desired/endpoints.ts";
 import type { HostFacts } from "../core/desired/host_facts.ts";
 import type { ParsedNode } from "../core/nodes/node.ts";
 import type { ObservedState } from "../core/observed/observed_state.ts";
 import { describeChange } from "../core/plan/describe.ts";
 import { diff } from "../core/plan/diff.ts";
 import { isInSync, type Plan, type Step } from "../core/plan/plan.ts";
-import { everythingOn, withoutWanted } from "../core/plan/spared.ts";
+import { everythingOn, NOTHING_SPARED, withoutWanted } from "../core/plan/spared.ts";
 import type { Settings } from "../core/settings/settings.ts";
 import { apply, type Outcome } from "./apply.ts";
 import { Backoff, type Trouble } from "./backoff.ts";
 import { HostState, type Stale } from "./host_state.ts";
 import type { Log } from "./log.ts";
+import type { NameResolver } from "./name_resolver.ts";
 import { steadySeconds } from "./observe.ts";
 import { factsText, type FixedFacts, readFacts } from "./read_facts.ts";
 import type { NodeSource } from "./sources/node_source.ts";
 import { tellBlocked, tellChanges, tellDesired } from "./tell.ts";
 
 const MIN_APPLY_INTERVAL_MS = 100;
-const NOTHING_SPARED: Spared = { peers: new Set(), routes: new Set(), members: new Set() };
 
 /** What the loop needs. */
 export interface ReconcilerOptions {
   readonly settings: Settings;
   readonly source: NodeSource<ParsedNode>;
   readonly fixed: FixedFacts;
+  readonly names: NameResolver;
   readonly log: Log;
 }
 
@@ -127,8 +129,7 @@ export class Reconciler {
       if (this.#isStopped) return;
       this.#isAwake = false;
       const startMs = performance.now();
-      const hasApplied = await this.#tryPass();
-      if (hasApplied) notBeforeMs = startMs + MIN_APPLY_INTERVAL_MS;
+      if (await this.#tryPass()) notBeforeMs = startMs + MIN_APPLY_INTERVAL_MS;
     }
   }
 
@@ -136,7 +137,7 @@ export class Reconciler {
   async #awake(): Promise<void> {
     if (this.#isAwake) return;
     const retryMs = this.#backoff.nextRetryMs();
-    const timer = retryMs === undefined ? undefined : setTimeout(() => this.wake(), Math.max(0, retryMs));
+    const timer = retryMs === undefined ? 0 : setTimeout(() => this.wake(), Math.max(0, retryMs));
     await new Promise<void>((resolve) => this.#wakeUp = resolve);
     clearTimeout(timer);
   }
@@ -191,13 +192,14 @@ export class Reconciler {
 
   /** Takes in Nodes and facts; true when what is wanted has changed. */
   async #think(): Promise<boolean> {
-    const { settings, source, fixed } = this.#options;
+    const { settings, source, fixed, names } = this.#options;
     const last = { nodes: this.#nodes, facts: this.#facts };
     if (this.#hasSourceChanged || this.#nodes === undefined) this.#takeNodes(source);
     if (this.#nodes === undefined) return false;
     if (this.#facts === undefined || this.#areFactsStale) {
       this.#areFactsStale = false;
-      const facts = await readFacts(settings, fixed, this.#facts).catch((error) =>
+      const known = { ...fixed, resolved: names.answers };
+      const facts = await readFacts(settings, known, this.#facts).catch((error) =>
         this.#noteReading("facts", error)
       );
       if (facts !== undefined) this.#noteReading("facts", undefined);
@@ -219,13 +221,14 @@ export class Reconciler {
 
   /** A source that lost all Nodes, or ours, or was never complete, changes nothing. */
   #takeNodes(source: NodeSource<ParsedNode>): void {
-    const { settings, log } = this.#options;
+    const { settings, log, names } = this.#options;
     this.#hasSourceChanged = false;
     const { items, complete, problems } = source.state();
     for (const { path, reason } of problems) log.warn(`cannot take in ${path}: ${reason}`);
     const hasOwn = items.some(({ node }) => node?.name === settings.nodeName);
     if (complete && hasOwn) {
       this.#nodes = [...items];
+      names.want(namesToResolve(items));
       const unread = problems.filter(({ isUnread }) => isUnread).map(({ path }) => path);
       this.#isPartial = unread.length > 0;
       this.#sourceWaiting = unread.length === 0 ? [] : [{
@@ -254,8 +257,8 @@ export class Reconciler {
         this.#appliedSteps++;
         this.#backoff.succeeded(step.part);
         this.#host.confirmed(step);
-        tellChanges(this.#options.log, step, cause);
-        if (cause === "drift") this.#countDrift(step);
+        tellChanges(this.#options.log, step, step.cause ?? cause);
+        if ((step.cause ?? cause) === "drift") this.#countDrift(step);
         continue;
       }
       this.#host.failed(step);

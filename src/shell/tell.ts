@@ -25,8 +25,11 @@ export function tellBlocked(log: Log, { waiting }: Plan): void {
   }
 }
 
+/** Why something was changed. */
+export type Cause = "nodes" | "drift" | "session";
+
 /** What a step has changed. */
-export function tellChanges(log: Log, { changes }: Step, cause: "nodes" | "drift"): void {
+export function tellChanges(log: Log, { changes }: Step, cause: Cause): void {
   for (const change of changes.slice(0, SHOWN)) log.info(describeChange(change), { cause });
   if (changes.length > SHOWN) log.info(`and ${changes.length - SHOWN} changes like these`, { cause });
 }

@@ -19,7 +19,8 @@ interface Counts {
 
 const LOAD_DEADLINE_MS = 120_000;
 const LOOK_MS = 10;
-const FILTERS = { "filter-ipv4": "true", "filter-ipv6": "true" };
+/** Nobody of the crowd answers: with a second address of each the agent would try that too, as long as WireGuard tries. */
+const SETTINGS = { "filter-ipv4": "true", "filter-ipv6": "true", "wg-ip-family": "ipv4" };
 
 /** One node and its crowd. Make it with {@link Crowd.create}. */
 export class Crowd {
@@ -65,7 +66,7 @@ export class Crowd {
   /** Starts the agent on a path; resolves when its status says that the host is in sync. */
   async load(nodes: string): Promise<{ agent: Process; loadMs: number }> {
     const start = performance.now();
-    const agent = this.node.startAgent({ settings: { nodes, ...FILTERS } });
+    const agent = this.node.startAgent({ settings: { nodes, ...SETTINGS } });
     const options = { deadlineMs: LOAD_DEADLINE_MS, pauseMs: LOOK_MS, seen: () => agent.tail() };
     // The CNI file comes last: the agent is not asked, and not kept from its work, before it stands.
     await until("the CNI file", () => exists(this.node.conflistPath), options);

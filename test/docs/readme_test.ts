@@ -43,6 +43,7 @@ Deno.test("README tells every field of diff --json", () => {
 
 Deno.test("README tells every field of status --json", () => {
   const peer = { node: "", publicKey: "", endpoint: "", handshakeSeconds: 0, receivedBytes: 0, sentBytes: 0 };
+  const lists = { allowedIps: [], candidates: [] };
   const status: Required<Status> = {
     node: "",
     podCidrs: [],
@@ -53,7 +54,7 @@ Deno.test("README tells every field of status --json", () => {
       objects: 0,
       problems: [{ path: "", reason: "", isUnread: false, isPending: false }],
     },
-    peers: [{ ...peer, allowedIps: [] }],
+    peers: [{ ...peer, ...lists, keepaliveSeconds: 0 }],
     applied: { isInSync: true, steps: 0, lastMs: 0, failing: {} },
     rejected: [],
     waiting: [],

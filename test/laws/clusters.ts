@@ -5,6 +5,7 @@ import fc from "fast-check";
 import { desire } from "../../src/core/desired/desire.ts";
 import type { DesiredState } from "../../src/core/desired/desired_state.ts";
 import { type HostInterface, NO_FACTS } from "../../src/core/desired/host_facts.ts";
+import { type Address, parseAddress } from "../../src/core/net/address.ts";
 import type { ParsedNode } from "../../src/core/nodes/node.ts";
 import { parseNode } from "../../src/core/nodes/parse_node.ts";
 import type { RawSettings } from "../../src/core/settings/settings.ts";
@@ -26,6 +27,14 @@ const JUNK: readonly unknown[] = [
   ...["0.0.0.0/0", "10.244.1.5/24", "10.244.1.0/33", "::ffff:10.1.0.0/112", "fe80::1", "127.0.0.1", "", "\n"],
   ...["10.1.0.0/24 }; add rule inet wigglenet forward accept; {", "$(reboot)", '"', "*", null, 7, [], {}],
 ];
+
+/** Outside of all pod CIDRs: who claims one around an endpoint takes it away. */
+const ENDPOINTS = [
+  ...["192.0.2.7:7", "203.0.113.9", "[2001:db8::9]:65535", "10.9.1.2:24601"],
+  ...["gw.example.org:7", "unknown.example.org"],
+];
+const gateway = ["203.0.113.7", "2001:db8::7"].map((text) => parseAddress(text) as Address);
+const RESOLVED = new Map([["gw.example.org", { addresses: gateway, trouble: undefined }]]);
 
 /** Now and then junk among what is meant. */
 function mostly(good: readonly unknown[], maxLength: number): fc.Arbitrary<unknown[]> {
@@ -50,6 +59,8 @@ export const words: fc.Arbitrary<NodeWords> = fc.record({
   ),
   podCIDRs: maybe(mostly(PREFIXES, 3)),
   internal: maybe(mostly(ADDRESSES, 3)),
+  external: fc.option(mostly(ADDRESSES, 2), { nil: undefined, freq: 2 }),
+  endpoint: fc.option(fc.constantFrom<unknown>(...ENDPOINTS, ...JUNK), { nil: undefined, freq: 2 }),
   said: fc.record({ podCidrs: fc.option(mostly(PREFIXES, 3)), nodeIps: fc.option(mostly(ADDRESSES, 2)) }).map(
     ({ podCidrs, nodeIps }) => ({ podCidrs: podCidrs ?? undefined, nodeIps: nodeIps ?? undefined }),
   ),
@@ -69,15 +80,18 @@ export const junkObjects: fc.Arbitrary<unknown> = fc.oneof(
   }, { requiredKeys: ["metadata"] }),
 );
 
-const own: fc.Arbitrary<unknown> = fc.record({ podCIDRs: mostly(PREFIXES, 3), hasKey: fc.boolean() }).map((
-  it,
-) =>
+const own: fc.Arbitrary<unknown> = fc.record({
+  podCIDRs: mostly(PREFIXES, 3),
+  hasKey: fc.boolean(),
+  keepalive: fc.constantFrom(undefined, undefined, "0", "15", "junk"),
+}).map((it) =>
   nodeJson({
     name: "n1",
     day: 1,
     key: it.hasKey ? OWN_KEY : undefined,
     podCIDRs: it.podCIDRs,
     internal: ["10.9.1.1", "fd09::1"],
+    keepalive: it.keepalive,
   })
 );
 
@@ -116,6 +130,7 @@ const INTERFACES = ["eth0", "eth1"].map((name): HostInterface => ({
   name,
   mtuBytes: 1500,
   addresses: [],
+  prefixes: [],
   hasDefaultRoute: false,
 }));
 
@@ -130,7 +145,7 @@ export function wanted(
   environment: RawSettings = {},
   wireguard: "kernel" | "userspace" = "kernel",
 ): DesiredState {
-  const facts = { ...NO_FACTS, interfaces: INTERFACES, publicKey: OWN_KEY, wireguard };
+  const facts = { ...NO_FACTS, interfaces: INTERFACES, publicKey: OWN_KEY, wireguard, resolved: RESOLVED };
   return desire(settingsOf(environment), parseAll(objects), facts)!;
 }
 

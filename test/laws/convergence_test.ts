@@ -8,8 +8,8 @@ import type { ObservedState } from "../../src/core/observed/observed_state.ts";
 import { diff } from "../../src/core/plan/diff.ts";
 import { desiredStates } from "./clusters.ts";
 import { DISTURBANCES } from "./disturbances.ts";
-import { converge, fromClean, inStages, NOW, stateOf } from "./model_agent.ts";
-import { ModelHost } from "./model_host.ts";
+import { converge, fromClean, inStages, stateOf } from "./model_agent.ts";
+import { ModelHost, NOW } from "./model_host.ts";
 
 /** `either`: WIREGUARD_MODE may change from one start of the agent to the next. */
 for (const implementation of ["kernel", "userspace", "either"] as const) {

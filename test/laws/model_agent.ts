@@ -7,10 +7,7 @@ import { confirm } from "../../src/core/plan/confirm.ts";
 import { describe } from "../../src/core/plan/describe.ts";
 import { diff } from "../../src/core/plan/diff.ts";
 import type { Plan, Step } from "../../src/core/plan/plan.ts";
-import { ModelHost } from "./model_host.ts";
-
-/** The clock of all laws, in seconds: no session of the model host lives. */
-export const NOW = 1_000_000;
+import { ModelHost, NOW } from "./model_host.ts";
 
 /** The steps as apply takes them: those of one stage run at once, so that any order of them must do. */
 export function inStages({ steps }: Plan, isReversed: boolean): Step[] {

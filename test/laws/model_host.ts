@@ -13,8 +13,9 @@ import { ModelNetwork } from "./model_network.ts";
 import { ModelTable } from "./model_table.ts";
 import { Refused } from "./refused.ts";
 
-/** The model's time stands still. */
-const CLOCKS = { wallSeconds: 1_000_000, steadySeconds: 1_000_000 };
+/** The clock of all laws, in seconds: no session of the model host lives. */
+export const NOW = 1_000_000;
+const CLOCKS = { wallSeconds: NOW, steadySeconds: NOW };
 
 /** A host with the agent's state on it and nothing else. */
 export class ModelHost {
@@ -45,7 +46,7 @@ export class ModelHost {
         for (const path of action.paths) if (!this.files.delete(path)) this.links.delete(path);
         return;
       case "greet":
-        return this.network.greet(action.interfaceName, action.publicKeys);
+        return this.network.greet(action.interfaceName, action.peers);
       default:
         throw new Refused(`unknown: ${JSON.stringify(action satisfies never)}`);
     }

@@ -98,10 +98,14 @@ export class ModelNetwork {
     this.pids = this.pids.filter((other) => other !== pid);
   }
 
-  /** Leaves no trace, but asks for peers that are there. */
-  greet(name: string, publicKeys: readonly string[]): void {
-    const missing = publicKeys.find((key) => !this.peers.has(key));
-    if (this.#linkNamed(name) && missing !== undefined) throw new Refused(`no peer ${missing}`);
+  /** Asks for peers that are there, and leaves them with the keepalive that is said. */
+  greet(name: string, peers: readonly { publicKey: string; keepaliveSeconds: number }[]): void {
+    this.#linkNamed(name);
+    for (const { publicKey, keepaliveSeconds } of peers) {
+      const peer = this.peers.get(publicKey);
+      if (peer === undefined) throw new Refused(`no peer ${publicKey}`);
+      peer.keepalive = keepaliveSeconds === 0 ? "off" : String(keepaliveSeconds);
+    }
   }
 
   /** `wg set NAME ...` and `wg addconf NAME`. */

@@ -93,6 +93,7 @@ const GRAMMAR: Readonly<Record<string, (value: string) => void>> = {
   "ListenPort": (value) => assert.match(value, /^\d+$/),
   "PublicKey": (value) => assert.equal(parsePublicKey(value), value),
   "AllowedIPs": (value) => value.split(",").forEach((prefix) => assertCanonical(prefix)),
+  "PersistentKeepalive": (value) => assert.match(value, /^\d+$/),
   "Endpoint": (value) => assert.ok(!refused(parseEndpoint(value)), value),
 };
 

@@ -1,7 +1,6 @@
 // Settings, Nodes and host facts -> the one DesiredState. The same Nodes in any order give the same value.
 
-import { type Address, compareAddresses, type Family } from "../net/address.ts";
-import { endpointOf } from "../net/endpoint.ts";
+import type { Address, Family } from "../net/address.ts";
 import {
   comparePrefixes,
   firstAddress,
@@ -14,9 +13,11 @@ import { ANNOTATION, type Claim, type Node, type ParsedNode, type Rejected } fro
 import { settleClaims } from "../nodes/settle_claims.ts";
 import type { SettledNode } from "../nodes/settled_node.ts";
 import { familySettings, type Settings, usesTunnel } from "../settings/settings.ts";
-import type { DesiredLink, DesiredState, DesiredTable, Peer, Waiting } from "./desired_state.ts";
 import { desireFastpath } from "./desire_fastpath.ts";
+import { desirePeers } from "./desire_peers.ts";
+import type { DesiredLink, DesiredState, DesiredTable, Waiting } from "./desired_state.ts";
 import { clusterPodCidrs, desireRoutes, type Guarded } from "./desire_routes.ts";
+import { namesToResolve } from "./endpoints.ts";
 import type { HostFacts } from "./host_facts.ts";
 import { KeptMap } from "./kept_map.ts";
 
@@ -50,35 +51,33 @@ export function desire(
   const others = settlement.nodes.filter((settled) => settled !== own);
   const isTwin = ({ publicKey }: SettledNode) => publicKey !== undefined && publicKey === facts.publicKey;
   const hasTunnel = usesTunnel(settings);
-  const prospects = hasTunnel
-    ? PROSPECTS.map(
-      others.filter((settled) => !isTwin(settled)),
-      settings,
-      (settled) => prospectOf(settings, settled),
-    )
-    : [];
   if (hasTunnel) refused.push(...keyless(others), ...others.filter(isTwin).map(twin));
   const cluster = clusterPodCidrs(settings, own);
   refused.push(...cluster.rejected);
   const guarded: Guarded = { ...settlement, clusterPodCidrs: cluster.prefixes };
+  const prospects = desirePeers(settings, hasTunnel ? others.filter((settled) => !isTwin(settled)) : [], {
+    facts,
+    names: namesToResolve(parsed),
+    podCidrs: () => {
+      const owners = new Map<string, Node>(settlement.nodes.map(({ node }) => [node.name, node]));
+      const owned = settlement.podCidrs.map(({ prefix, node }) => ({ prefix, owner: owners.get(node) }));
+      return [...owned, ...cluster.prefixes.map((prefix) => ({ prefix }))];
+    },
+  });
   const link = hasTunnel ? linkOf(settings, own, facts) : undefined;
   const wish = desireFastpath(settings, facts);
   return {
     node: own.node.name,
     interfaceName: settings.interfaceName,
     link,
-    peers: prospects.flatMap(({ peer }) => peer ?? []),
+    peers: prospects.peers,
     routes: desireRoutes(settings, own, guarded),
     table: tableOf(settings, own, guarded),
     fastpath: wish.fastpath,
     cniPath: settings.cniConfigPath,
     cni: cniOf(settings, own, link?.mtuBytes ?? underlayMtu(own.addresses, facts)),
-    rejected: [...refused, ...settlement.rejected].sort(byNode),
-    waiting: [
-      ...waitingOf(settings, { own, facts }),
-      ...wish.waiting,
-      ...prospects.flatMap(({ waiting }) => waiting ?? []),
-    ],
+    rejected: [...refused, ...settlement.rejected, ...prospects.rejected].sort(byNode),
+    waiting: [...waitingOf(settings, { own, facts }), ...wish.waiting, ...prospects.waiting],
   };
 }
 
@@ -166,48 +165,10 @@ function linkOf(settings: Settings, own: SettledNode, facts: HostFacts): Desired
     privateKeyPath: settings.privateKeyPath,
     publicKey: facts.publicKey,
     publishedKey: own.publicKey,
+    keepaliveSeconds: own.node.keepaliveSeconds,
     // Of each range that pods get addresses from: host-local leaves out its first one, and no other.
     addresses: summarise(own.podCidrs).map((prefix) => hostPrefix(firstAddress(prefix)).text),
   };
-}
-
-/** A Node as a peer, and what keeps it from being one. */
-interface Prospect {
-  readonly peer?: Peer;
-  readonly waiting?: Waiting;
-}
-
-const PROSPECTS = new KeptMap<SettledNode, Prospect>();
-
-function prospectOf(settings: Settings, { node, publicKey, podCidrs, addresses }: SettledNode): Prospect {
-  if (publicKey === undefined) return {};
-  const waitingFor = (why: string): Waiting => ({
-    what: `peer ${node.name}`,
-    why,
-    next: `look at Node ${node.name}`,
-  });
-  if (podCidrs.length === 0) return { waiting: waitingFor("no pod CIDR") };
-  const endpoint = endpointAddress(settings, addresses);
-  const allowed = withoutNested([...podCidrs, ...addresses.map(hostPrefix)]);
-  const peer: Peer = {
-    node: node.name,
-    publicKey,
-    endpoint: endpoint && endpointOf(endpoint, settings.port).text,
-    allowedIps: allowed.map((prefix) => prefix.text).join(","),
-  };
-  if (endpoint !== undefined) return { peer };
-  return {
-    peer,
-    waiting: waitingFor(`no address for WG_IP_FAMILY=${settings.endpointFamily}: it must speak first`),
-  };
-}
-
-/** The first address of an allowed family, as the original: IPv4 before IPv6. */
-function endpointAddress(settings: Settings, addresses: readonly Address[]): Address | undefined {
-  const wanted = settings.endpointFamily;
-  return [...addresses].sort(compareAddresses).find(({ family }) =>
-    wanted === "dualstack" || wanted === `ipv${family}`
-  );
 }
 
 const POD_TEXTS = { 4: new KeptMap<Prefix, string>(), 6: new KeptMap<Prefix, string>() };

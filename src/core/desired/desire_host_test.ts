@@ -15,6 +15,7 @@ function nic(name: string, mtuBytes: number, addresses: readonly string[]): Host
     name,
     mtuBytes,
     addresses: addresses.map((text) => parseAddress(text) as Address),
+    prefixes: [],
     hasDefaultRoute: false,
   };
 }

@@ -24,6 +24,7 @@ Deno.test("Three dual-stack nodes: link, peers, routes, sets and CNI of the firs
     privateKeyPath: "/etc/wigglenet/private.key",
     publicKey: undefined,
     publishedKey: keyOf(1),
+    keepaliveSeconds: undefined,
     addresses: ["10.244.1.1/32", "fd00:10:244:1::1/128"],
   });
   assert.deepEqual(
@@ -32,6 +33,7 @@ Deno.test("Three dual-stack nodes: link, peers, routes, sets and CNI of the firs
       node: `n${i}`,
       publicKey: keyOf(i),
       endpoint: `10.9.1.${i}:24601`,
+      candidates: [`10.9.1.${i}:24601`, `[fd09::${i}]:24601`],
       allowedIps: `10.9.1.${i}/32,10.244.${i}.0/24,fd00:10:244:${i}::/64,fd09::${i}/128`,
     })),
   );

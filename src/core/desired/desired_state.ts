@@ -16,6 +16,8 @@ export interface DesiredLink {
   readonly publicKey: PublicKey | undefined;
   /** The key that our Node says: an interface that has it keeps it, for all others know it by that. */
   readonly publishedKey: PublicKey | undefined;
+  /** How often to send to each peer, in seconds; 0: never; undefined: where it is needed. */
+  readonly keepaliveSeconds: number | undefined;
   /** `10.244.1.1/32`: the first address of each own pod CIDR. */
   readonly addresses: readonly string[];
 }
@@ -24,8 +26,12 @@ export interface DesiredLink {
 export interface Peer {
   readonly node: string;
   readonly publicKey: PublicKey;
-  /** `10.9.1.2:24601`; undefined: the peer must speak first. */
+  /** The first of the candidates, `10.9.1.2:24601`; undefined: the peer must speak first. */
   readonly endpoint: string | undefined;
+  /** Where it may be reached, best first. */
+  readonly candidates: readonly string[];
+  /** A name is to say the best one, and nobody knows yet what it says. */
+  readonly isUnresolved?: true;
   /** Canonical prefixes, sorted, joined by commas: one string compares and prints at once. */
   readonly allowedIps: string;
 }

@@ -11,7 +11,17 @@ export interface HostInterface {
   readonly mtuBytes: number;
   /** Those that a node may have: no loopback, no link-local. */
   readonly addresses: readonly Address[];
+  /** What is reached without a router: the subnets of the addresses of an interface that is up. */
+  readonly prefixes: readonly Prefix[];
   readonly hasDefaultRoute: boolean;
+}
+
+/** What DNS says of a name. */
+export interface Resolution {
+  /** Of the last good answer, sorted. */
+  readonly addresses: readonly Address[];
+  /** Why there is no answer now: `ENOTFOUND`. */
+  readonly trouble: string | undefined;
 }
 
 /** Read by shell/read_facts.ts; `render` on a laptop has {@link NO_FACTS}. */
@@ -26,6 +36,8 @@ export interface HostFacts {
   readonly podCidrFile: readonly Prefix[];
   /** Lines of that file that are no CIDR, and what is wrong with the key file. */
   readonly rejected: readonly Rejected[];
+  /** By name; what is not there was not resolved yet. */
+  readonly resolved: ReadonlyMap<string, Resolution>;
 }
 
 /** Nothing is known of the host. */
@@ -35,4 +47,5 @@ export const NO_FACTS: HostFacts = {
   publicKey: undefined,
   podCidrFile: [],
   rejected: [],
+  resolved: new Map(),
 };

@@ -1,6 +1,7 @@
 // What the agent believes of a Kubernetes Node after parsing, before anybody asked who owns what.
 
 import type { Address } from "../net/address.ts";
+import type { Destination } from "../net/destination.ts";
 import type { PublicKey } from "../net/keys.ts";
 import type { Prefix } from "../net/prefix.ts";
 
@@ -16,6 +17,12 @@ export interface Claim<T> {
   readonly origin: Origin;
 }
 
+/** A Node's own address. */
+export interface AddressClaim extends Claim<Address> {
+  /** An ExternalIP, and nothing else: something on the way may translate it. */
+  readonly isExternal?: true;
+}
+
 /** A parsed Node: each value in it is whole, but may still be claimed by another Node as well. */
 export interface Node {
   readonly name: NodeName;
@@ -27,7 +34,11 @@ export interface Node {
   /** Those of `spec` alone, which the node itself goes by. */
   readonly assignedPodCidrs: readonly Claim<Prefix>[];
   /** InternalIP, ExternalIP, then `wigglenet/node-ips`; without repeats. */
-  readonly addresses: readonly Claim<Address>[];
+  readonly addresses: readonly AddressClaim[];
+  /** `wigglenet/endpoint`: where the others shall reach it. A wish, not a claim: it makes nothing its own. */
+  readonly endpoint: Destination | undefined;
+  /** `wigglenet/persistent-keepalive`: how often it sends to each of its peers, in seconds; 0: never by itself. */
+  readonly keepaliveSeconds: number | undefined;
 }
 
 /** A claim, or a whole Node, that is not believed. It is shown in the plan, `status` and the log. */
@@ -45,11 +56,13 @@ export interface ParsedNode {
   readonly rejected: readonly Rejected[];
 }
 
-/** The annotations of the original agent, which nodes of both kinds read and write. */
+/** Annotations. The first three are the original agent's: nodes of both kinds read and write them. */
 export const ANNOTATION = {
   publicKey: "wigglenet/public-key",
   nodeIps: "wigglenet/node-ips",
   podCidrs: "wigglenet/pod-cidrs",
+  endpoint: "wigglenet/endpoint",
+  keepalive: "wigglenet/persistent-keepalive",
 } as const;
 
 /** Order of Nodes by age, the oldest first. */

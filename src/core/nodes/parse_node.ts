@@ -2,11 +2,13 @@
 // a whole goes only without a name. Never throws, never copies unchecked text into a value.
 
 import { type Address, parseAddress } from "../net/address.ts";
+import { type Destination, parseDestination } from "../net/destination.ts";
 import { parsePublicKey, type PublicKey } from "../net/keys.ts";
 import { parsePrefix, type Prefix } from "../net/prefix.ts";
 import { quote, Refusal, refused } from "../net/refusal.ts";
 import { unusableAddress, unusablePodCidr } from "../net/scope.ts";
 import {
+  type AddressClaim,
   ANNOTATION,
   type Claim,
   type Node,
@@ -19,6 +21,9 @@ import {
 // Bounds on what one Node may cost the others: a real one has 1 to 4 prefixes and addresses.
 const MAX_CLAIMS = 64;
 const MAX_ANNOTATION_CHARACTERS = 16_384;
+// What WireGuard takes.
+const MAX_KEEPALIVE_SECONDS = 65_535;
+const SECONDS = /^(?:0|[1-9]\d{0,4})$/;
 
 /**
  * Reads a core/v1 Node.
@@ -38,6 +43,8 @@ export function parseNode(json: unknown, origin: string): ParsedNode {
     publicKey: reader.publicKey(),
     ...reader.podCidrs(),
     addresses: reader.addresses(),
+    endpoint: reader.endpoint(),
+    keepaliveSeconds: reader.keepaliveSeconds(),
   };
   return { node, rejected: reader.rejected };
 }
@@ -102,18 +109,50 @@ class NodeReader {
     return { podCidrs, assignedPodCidrs: bySpec };
   }
 
-  addresses(): Claim<Address>[] {
+  addresses(): AddressClaim[] {
     const entries = this.#list(fieldsOf(this.json.status).addresses, STATUS).map(fieldsOf);
     const ofType = (type: string) =>
       entries.filter((entry) => entry.type === type).map((entry) => entry.address);
-    const byStatus = [...ofType("InternalIP"), ...ofType("ExternalIP")];
-    const byAnnotation = this.#listIn(ANNOTATION.nodeIps) ?? [];
+    const read = (items: readonly unknown[], field: Field): AddressClaim[] =>
+      this.#claims(items, field, (item) => this.#address(item));
+    const internal = read(ofType("InternalIP"), STATUS);
+    const external = read(ofType("ExternalIP"), STATUS);
+    const annotated = read(this.#listIn(ANNOTATION.nodeIps) ?? [], NODE_IPS);
+    const own = new Set([...internal, ...annotated].map(({ value }) => value.text));
     const claims = [
-      ...this.#claims(byStatus, STATUS, (item) => this.#address(item)),
-      ...this.#claims(byAnnotation, annotated(ANNOTATION.nodeIps), (item) => this.#address(item)),
+      ...internal,
+      ...external.map((claim) => own.has(claim.value.text) ? claim : { ...claim, isExternal: true } as const),
+      ...annotated,
     ];
     const seen = new Set<string>();
     return claims.filter(({ value }) => !seen.has(value.text) && seen.add(value.text));
+  }
+
+  endpoint(): Destination | undefined {
+    const text = this.annotations[ANNOTATION.endpoint];
+    if (text === undefined) return undefined;
+    const destination = parseDestination(text);
+    const reason = refused(destination)
+      ? destination.reason
+      : typeof destination.host === "string"
+      ? undefined
+      : unusableAddress(destination.host);
+    if (!refused(destination) && reason === undefined) return destination;
+    this.reject(`${ANNOTATION.endpoint} ${quote(text)}`, reason!);
+    return undefined;
+  }
+
+  /** A number passes too: that is what YAML makes of digits without quotes. */
+  keepaliveSeconds(): number | undefined {
+    const text = this.annotations[ANNOTATION.keepalive];
+    if (text === undefined) return undefined;
+    const seconds = SECONDS.test(String(text)) ? Number(text) : NaN;
+    if (typeof text !== "object" && seconds <= MAX_KEEPALIVE_SECONDS) return seconds;
+    this.reject(
+      `${ANNOTATION.keepalive} ${quote(text)}`,
+      `it is not a number of seconds, 0 to ${MAX_KEEPALIVE_SECONDS}`,
+    );
+    return undefined;
   }
 
   /** A list of the object; what else stands there is refused. */
@@ -180,6 +219,8 @@ interface Field {
 
 const SPEC: Field = { origin: "spec", label: "spec.podCIDRs" };
 const STATUS: Field = { origin: "status", label: "status.addresses" };
+
+const NODE_IPS: Field = annotated(ANNOTATION.nodeIps);
 
 function annotated(label: string): Field {
   return { origin: "annotation", label };

@@ -169,3 +169,53 @@ Deno.test("Of endless lists the first 64 claims are read, and the Node is told",
     "n1: status.addresses: 100 entries: only the first 64 are read",
   ]);
 });
+
+const endpoints: readonly [text: unknown, parsed: string | undefined, refusal: string | undefined][] = [
+  ["203.0.113.7:7", "203.0.113.7:7", undefined],
+  ["GW.example.org", "gw.example.org", undefined],
+  ["gw:0", undefined, 'wigglenet/endpoint "gw:0": "gw:0" has a port that is not 1 to 65535'],
+  ["127.0.0.1:7", undefined, 'wigglenet/endpoint "127.0.0.1:7": 127.0.0.1 is loopback'],
+  ["[fe80::1]:7", undefined, 'wigglenet/endpoint "[fe80::1]:7": fe80::1 is link-local'],
+  [7, undefined, "wigglenet/endpoint 7: 7 is not a host and port"],
+];
+
+for (const [text, parsed, refusal] of endpoints) {
+  Deno.test(`The annotation wigglenet/endpoint ${JSON.stringify(text)} is ${parsed ?? "refused"}`, () => {
+    const read = parse({ ...WHOLE, endpoint: text });
+    assert.equal(read.node?.endpoint?.text, parsed);
+    assert.deepEqual(refusals(read), refusal === undefined ? [] : [`n1: ${refusal}`]);
+    assert.equal(read.node?.addresses.length, 1);
+  });
+}
+
+const keepalives: readonly [text: unknown, seconds: number | undefined][] = [
+  ["0", 0],
+  ["25", 25],
+  [25, 25],
+  ["65535", 65535],
+  ...["65536", "-1", "025", "25s", "off", "", " 25", "2.5", "1e1", -1, 2.5, null, true, [25], { a: 1 }].map((
+    junk,
+  ): [unknown, undefined] => [junk, undefined]),
+];
+
+for (const [text, seconds] of keepalives) {
+  Deno.test(`The annotation wigglenet/persistent-keepalive ${JSON.stringify(text)} is ${seconds ?? "refused"}`, () => {
+    const read = parse({ ...WHOLE, keepalive: text });
+    assert.equal(read.node?.keepaliveSeconds, seconds);
+    assert.equal(read.rejected.length, seconds === undefined ? 1 : 0);
+    if (seconds !== undefined) return;
+    assert.match(refusals(read)[0]!, /persistent-keepalive .*: it is not a number of seconds, 0 to 65535$/);
+  });
+}
+
+Deno.test("An address is external when an ExternalIP says so and nothing else", () => {
+  const { node } = parse({
+    ...WHOLE,
+    internal: ["10.9.1.1", "10.9.1.2"],
+    external: ["10.9.1.2", "203.0.113.1", "203.0.113.2"],
+    said: { nodeIps: ["203.0.113.2", "10.9.1.3"] },
+  });
+  assert.deepEqual(node?.addresses.map(({ value, isExternal }) => `${value.text} ${isExternal ?? false}`), [
+    ...["10.9.1.1 false", "10.9.1.2 false", "203.0.113.1 true", "203.0.113.2 false", "10.9.1.3 false"],
+  ]);
+});

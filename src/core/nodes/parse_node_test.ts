@@ -56,6 +56,8 @@ Deno.test("A Node without anything but a name is a Node that claims nothing", ()
       podCidrs: [],
       assignedPodCidrs: [],
       addresses: [],
+      endpoint: undefined,
+      keepaliveSeconds: undefined,
     });
   }
 });

@@ -56,11 +56,14 @@ function byNameThenAge(a: Node, b: Node): number {
 
 /** Tells namesakes of equal age apart by what they say, never by the file they came from. */
 function fingerprint(node: Node): string {
-  return JSON.stringify(
-    [node.publicKey, node.podCidrs, node.addresses].map((part) =>
-      Array.isArray(part) ? part.map(({ value, origin }) => [value.text, origin]) : part
-    ),
-  );
+  const { publicKey, podCidrs, addresses, endpoint, keepaliveSeconds } = node;
+  return JSON.stringify([
+    publicKey,
+    podCidrs.map(({ value, origin }) => [value.text, origin]),
+    addresses.map(({ value, origin, isExternal }) => [value.text, origin, isExternal]),
+    endpoint?.text,
+    keepaliveSeconds,
+  ]);
 }
 
 function withoutNamesakes(sorted: readonly Node[], rejected: Rejected[]): Node[] {

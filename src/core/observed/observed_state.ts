@@ -8,6 +8,23 @@ export interface Now {
   readonly steadySeconds: number;
 }
 
+/** What was sent and brought nothing back, as far as reads have shown it. */
+export interface Silence {
+  /** By {@link Now.steadySeconds}, as all times here. */
+  readonly sinceSeconds: number;
+  /** When the last of it was seen. */
+  readonly lastSeconds: number;
+}
+
+/** An endpoint that this agent has set, while it stays. */
+export interface Choice {
+  /** What was the first candidate then. */
+  readonly preferred: string;
+  readonly sinceSeconds: number;
+  /** True when the peer was heard since. */
+  readonly isAnswered: boolean;
+}
+
 /** A peer on the interface. */
 export interface ObservedPeer {
   readonly publicKey: string;
@@ -29,6 +46,10 @@ export interface ObservedPeer {
   readonly isRoamed: boolean;
   /** False while only the packets of one moment say so: then the next read decides. */
   readonly isProven: boolean;
+  /** Undefined: all was answered, or nothing sent. */
+  readonly silence: Silence | undefined;
+  /** Undefined: the endpoint is not of this agent's choice, or of an earlier life of it. */
+  readonly choice: Choice | undefined;
 }
 
 /** WireGuard's own state; never holds a private key. */

@@ -4,10 +4,8 @@ import type { Family } from "../net/address.ts";
 import { comparePrefixes, parsePrefix, type Prefix } from "../net/prefix.ts";
 import { refused } from "../net/refusal.ts";
 import { ROUTE_PROTOCOL } from "../desired/desired_state.ts";
+import { followPeer } from "./follow_peer.ts";
 import type { Now, ObservedLink, ObservedPeer, ObservedWireguard } from "./observed_state.ts";
-
-/** A session is at most this old while both sides live (WireGuard's REJECT_AFTER_TIME). */
-export const SESSION_SECONDS = 180;
 
 /**
  * Reads `wg show NAME dump`. The private and preshared keys in it are dropped at once.
@@ -39,44 +37,20 @@ function parsePeer(fields: readonly string[], state: ObservedWireguard | undefin
     throw new SyntaxError("wg printed an incomplete peer line");
   }
   const last = state?.peers.get(publicKey);
-  const receivedBytes = Number(received);
-  const known = endpoint === "(none)" ? undefined : endpoint;
+  const sight = {
+    endpoint: endpoint === "(none)" ? undefined : endpoint,
+    handshakeSeconds: Number(handshake),
+    receivedBytes: Number(received),
+    sentBytes: Number(sent),
+  };
   return {
     publicKey,
-    endpoint: known,
+    ...sight,
     allowedIps: allowed === last?.allowedIps ? last!.allowedIps : canonicalAllowedIps(allowed!),
-    handshakeSeconds: Number(handshake),
-    aliveSeconds: aliveSince(last, Number(handshake), now),
-    receivedBytes,
-    sentBytes: Number(sent),
     keepaliveSeconds: keepalive === "off" ? 0 : Number(keepalive),
     hasPresharedKey: presharedKey !== "(none)",
-    ...roaming(last, { endpoint: known, handshakeSeconds: Number(handshake), receivedBytes }),
+    ...followPeer(last, sight, now),
   };
-}
-
-/** Of a handshake that was there at the first look its stamp alone tells; one from the future tells nothing. */
-function aliveSince(last: ObservedPeer | undefined, handshakeSeconds: number, now: Now): number {
-  if (handshakeSeconds === 0) return -Infinity;
-  if (last === undefined) return now.steadySeconds - Math.max(0, now.wallSeconds - handshakeSeconds);
-  return last.handshakeSeconds === handshakeSeconds ? last.aliveSeconds : now.steadySeconds;
-}
-
-/**
- * An endpoint that moved while packets came may have moved with them, or have been set by somebody in the same second.
- * Where it stays while more packets come it is the peer's own, for each of them would have moved it; a handshake says it at once.
- */
-function roaming(
-  last: ObservedPeer | undefined,
-  now: Pick<ObservedPeer, "endpoint" | "handshakeSeconds" | "receivedBytes">,
-): Pick<ObservedPeer, "isRoamed" | "isProven"> {
-  if (last === undefined) return { isRoamed: true, isProven: true };
-  const isHeard = now.receivedBytes > last.receivedBytes;
-  if (last.endpoint !== now.endpoint) {
-    return { isRoamed: isHeard, isProven: isHeard && now.handshakeSeconds !== last.handshakeSeconds };
-  }
-  const isProven = last.isRoamed && (last.isProven || isHeard);
-  return { isRoamed: isProven, isProven };
 }
 
 function canonicalAllowedIps(text: string): string {

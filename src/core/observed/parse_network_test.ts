@@ -13,6 +13,7 @@ ${N3}\t(none)\t10.9.1.3:24601\t10.9.1.3/32,10.244.3.0/24,fd00:10:244:3::/64,fd09
 ${N2}\tPRESHARED\t[fd09::2]:24601\tfd09::2/128,10.244.2.0/24\t1763696900\t148\t296\t25
 `;
 /** Of the time that the dump was taken, which is second 54 of the clock that nobody sets. */
+/** The second node's session lives, the third's never did. */
 const NOW = { wallSeconds: 1763696950, steadySeconds: 54 };
 const LINK =
   `[{"ifindex":4,"ifname":"wigglenet","flags":["POINTOPOINT","MULTICAST","NOARP","UP","LOWER_UP"],"mtu":1420,"qdisc":"pfifo_fast","operstate":"UP","group":"default","txqlen":500,"link_type":"none","promiscuity":0,"allmulti":0,"min_mtu":68,"max_mtu":65535,"linkinfo":{"info_kind":"tun","info_data":{"type":"tun","pi":true,"vnet_hdr":false,"multi_queue":false,"persist":true}},"num_tx_queues":1,"num_rx_queues":1,"gso_max_size":65536,"gso_max_segs":65535,"tso_max_size":65536,"tso_max_segs":65535,"gro_max_size":65536,"addr_info":[{"family":"inet","local":"10.244.1.1","prefixlen":32,"scope":"global","label":"wigglenet","valid_life_time":4294967295,"preferred_life_time":4294967295},{"family":"inet6","local":"fd00:10:244:1::1","prefixlen":128,"scope":"global","valid_life_time":4294967295,"preferred_life_time":4294967295},{"family":"inet6","local":"fe80::a052:852b:b3bf:ab2c","prefixlen":64,"scope":"link","stable-privacy":true,"valid_life_time":4294967295,"preferred_life_time":4294967295}]}]`;
@@ -38,8 +39,10 @@ Deno.test("WireGuard's dump becomes peers with sorted allowed IPs, and no secret
         sentBytes: 296,
         keepaliveSeconds: 0,
         hasPresharedKey: false,
-        isRoamed: true,
-        isProven: true,
+        isRoamed: false,
+        isProven: false,
+        silence: undefined,
+        choice: undefined,
       },
       {
         publicKey: N2,
@@ -53,6 +56,8 @@ Deno.test("WireGuard's dump becomes peers with sorted allowed IPs, and no secret
         hasPresharedKey: true,
         isRoamed: true,
         isProven: true,
+        silence: undefined,
+        choice: undefined,
       },
     ],
   });
@@ -94,6 +99,13 @@ Deno.test("An endpoint that moves with a handshake is the peer's own; with a pac
   assert.equal(reread({}, THEIRS, [OLD, 240]), "perhaps roamed");
   assert.equal(reread({ endpoint: THEIRS, isRoamed: true }, THEIRS, [OLD, 240]), "roamed");
   assert.equal(reread({ endpoint: THEIRS, isRoamed: true }, THEIRS, [OLD, 148]), "set");
+});
+
+Deno.test("What lives when the agent starts is taken for roamed, and what does not is not", () => {
+  const first = (wallSeconds: number) =>
+    parseWireguard(DUMP, undefined, { ...NOW, wallSeconds }).peers.get(N2)!;
+  assert.deepEqual([first(OLD + 179).isRoamed, first(OLD + 179).isProven], [true, true]);
+  assert.deepEqual([first(OLD + 180).isRoamed, first(OLD + 180).isProven], [false, false]);
 });
 
 Deno.test("An endpoint that stays is what it was", () => {

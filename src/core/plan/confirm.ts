@@ -39,9 +39,9 @@ function changedPeers(
 ): Map<string, ObservedPeer> {
   const next = new Map(peers);
   for (const key of removed) next.delete(key);
-  for (const { publicKey, endpoint, allowedIps } of set) {
+  for (const { publicKey, endpoint, allowedIps, keepaliveSeconds, choice } of set) {
     const last = next.get(publicKey);
-    const isSame = endpoint === undefined || last?.endpoint === endpoint;
+    const stays = last !== undefined && (endpoint === undefined || last.endpoint === endpoint);
     next.set(publicKey, {
       publicKey,
       endpoint: endpoint ?? last?.endpoint,
@@ -50,10 +50,12 @@ function changedPeers(
       aliveSeconds: last?.aliveSeconds ?? -Infinity,
       receivedBytes: last?.receivedBytes ?? 0,
       sentBytes: last?.sentBytes ?? 0,
-      keepaliveSeconds: 0,
+      keepaliveSeconds,
       hasPresharedKey: false,
-      isRoamed: isSame && last?.isRoamed === true,
-      isProven: isSame && last?.isProven === true,
+      isRoamed: stays && last.isRoamed,
+      isProven: stays && last.isProven,
+      silence: stays ? last.silence : undefined,
+      choice: stays ? last.choice : choice,
     });
   }
   return next;

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { desireOf, keyOf, ordinaryNode } from "../../../test/cluster.ts";
 import { EMPTY_HOST, hostOf } from "../../../test/host_state.ts";
-import type { ObservedState } from "../observed/observed_state.ts";
+import type { Peer } from "../desired/desired_state.ts";
+import type { Choice, ObservedState, Silence } from "../observed/observed_state.ts";
 import { confirm } from "./confirm.ts";
 import { diff } from "./diff.ts";
-import type { Confirmation } from "./plan.ts";
+import type { Confirmation, ConfirmedPeer } from "./plan.ts";
 
 const TWO = desireOf([1, 2].map(ordinaryNode));
 const THREE = desireOf([1, 2, 3].map(ordinaryNode));
@@ -12,6 +13,11 @@ const HOST = hostOf(TWO);
 const N2 = HOST.wireguard!.peers.get(keyOf(2))!;
 
 const confirmed = (confirmation: Confirmation, host = HOST) => confirm(host, confirmation);
+
+const setting = ({ publicKey, allowedIps }: Peer, rest: Partial<ConfirmedPeer> = {}): ConfirmedPeer => ({
+  ...{ publicKey, allowedIps, keepaliveSeconds: 0 },
+  ...rest,
+});
 
 Deno.test("Members, routes and peers that a step adds and deletes are there and gone", () => {
   const elements = [{ name: "pod-cidrs-v4", added: ["10.7.0.0/24"], deleted: ["10.244.2.0/24"] }];
@@ -40,7 +46,7 @@ Deno.test("The state that was read stays as it was", () => {
 });
 
 Deno.test("What is not there cannot be changed: it is read back", () => {
-  const peers = { set: THREE.peers, removed: [] };
+  const peers = { set: THREE.peers.map((peer) => setting(peer)), removed: [] };
   const elements = [{ name: "pod-cidrs-v4", added: ["10.7.0.0/24"], deleted: [] }];
   const next = confirm(EMPTY_HOST, { elements, peers });
   assert.deepEqual([next.table, next.wireguard], [undefined, undefined]);
@@ -56,8 +62,8 @@ Deno.test("A peer that is set keeps its session's numbers, and is quiet", () => 
     keepaliveSeconds: 25,
     hasPresharedKey: true,
   };
-  const host = { ...HOST, wireguard: { ...HOST.wireguard!, peers: new Map([[has.publicKey, has]]) } };
-  const set = [{ ...TWO.peers[0]!, allowedIps: "10.7.0.0/24" }];
+  const host = { ...HOST, wireguard: { ...HOST.wireguard!, peers: new Map([[N2.publicKey, has]]) } };
+  const set = [setting(TWO.peers[0]!, { allowedIps: "10.7.0.0/24" })];
   assert.deepEqual(confirmed({ peers: { set, removed: [] } }, host).wireguard!.peers.get(keyOf(2)), {
     ...has,
     allowedIps: "10.7.0.0/24",
@@ -66,19 +72,23 @@ Deno.test("A peer that is set keeps its session's numbers, and is quiet", () => 
   });
 });
 
-const endpoints: readonly [what: string, set: string | undefined, endpoint: string, isRoamed: boolean][] = [
+const CHOICE: Choice = { preferred: "10.9.1.2:24601", sinceSeconds: 7, isAnswered: false };
+const SILENCE: Silence = { sinceSeconds: 1, lastSeconds: 5 };
+
+const endpoints: readonly [what: string, set: string | undefined, endpoint: string, stays: boolean][] = [
   ["none, which leaves it where the peer is", undefined, "192.0.2.1:9", true],
   ["the one that it has", "192.0.2.1:9", "192.0.2.1:9", true],
   ["another one, which is ours then", "10.9.1.2:24601", "10.9.1.2:24601", false],
 ];
 
-for (const [what, endpoint, expected, isRoamed] of endpoints) {
+for (const [what, endpoint, expected, stays] of endpoints) {
   Deno.test(`A roamed peer is set with an endpoint: ${what}`, () => {
-    const has = { ...N2, endpoint: "192.0.2.1:9", isRoamed: true, isProven: true };
-    const host = { ...HOST, wireguard: { ...HOST.wireguard!, peers: new Map([[has.publicKey, has]]) } };
-    const next = confirmed({ peers: { set: [{ ...TWO.peers[0]!, endpoint }], removed: [] } }, host);
-    const peer = next.wireguard!.peers.get(keyOf(2))!;
-    assert.deepEqual([peer.endpoint, peer.isRoamed, peer.isProven], [expected, isRoamed, isRoamed]);
+    const has = { ...N2, endpoint: "192.0.2.1:9", isRoamed: true, isProven: true, silence: SILENCE };
+    const host = { ...HOST, wireguard: { ...HOST.wireguard!, peers: new Map([[N2.publicKey, has]]) } };
+    const set = [setting(TWO.peers[0]!, endpoint === undefined ? {} : { endpoint, choice: CHOICE })];
+    const peer = confirmed({ peers: { set, removed: [] } }, host).wireguard!.peers.get(keyOf(2))!;
+    assert.deepEqual([peer.endpoint, peer.isRoamed, peer.isProven], [expected, stays, stays]);
+    assert.deepEqual([peer.silence, peer.choice], stays ? [SILENCE, undefined] : [undefined, CHOICE]);
   });
 }
 

@@ -10,6 +10,7 @@ const INTERFACES = ["eth0", "veth1", 'x";drop'].map((name): HostInterface => ({
   name,
   mtuBytes: 1500,
   addresses: [],
+  prefixes: [],
   hasDefaultRoute: false,
 }));
 

@@ -1,11 +1,11 @@
 // Peers. Whatever is added starts the handshake itself (`greet`). A session that works is never touched.
 
-import type { DesiredState, Peer } from "../desired/desired_state.ts";
+import type { DesiredLink, DesiredState, Peer } from "../desired/desired_state.ts";
 import { equalEnds } from "../net/equal_ends.ts";
 import type { ObservedPeer, ObservedState } from "../observed/observed_state.ts";
-import { SESSION_SECONDS } from "../observed/parse_network.ts";
 import { renderPeers } from "../render/render_network.ts";
-import { type Action, type Change, STAGE, type Step } from "./plan.ts";
+import { endpointFor, isFresh, keepaliveFor, NAT_KEEPALIVE_SECONDS } from "./choose_endpoint.ts";
+import { type Action, type Change, type ConfirmedPeer, STAGE, type Step } from "./plan.ts";
 
 /** An empty file removes it. */
 const NO_PRESHARED_KEY = ["preshared-key", "/dev/null"];
@@ -26,19 +26,19 @@ export function diffPeers(
   const found = state?.peers ?? new Map<string, ObservedPeer>();
   // Of an interface that is made anew as another kind.
   const remembered = observed.link === undefined ? observed.wireguard?.peers : undefined;
-  const replaced: Replacement[] = [];
+  const replaced: Wish[] = [];
   const touched: Touch[] = [];
   const { start, end } = equalEnds(AS_WANTED.get(found) ?? [], peers);
   let known = start + end;
   for (const peer of peers.slice(start, peers.length - end)) {
     const has = found.get(peer.publicKey);
     if (has !== undefined) known++;
-    const shown = remembered?.get(peer.publicKey);
-    if (shown?.endpoint !== undefined && isRoaming(shown, steadySeconds)) {
-      replaced.push({ peer: { ...peer, endpoint: shown.endpoint }, has: undefined, keepsEndpoint: false });
-    } else if (has === undefined || has.allowedIps !== peer.allowedIps) {
-      replaced.push({ peer, has, keepsEndpoint: has !== undefined && isRoaming(has, steadySeconds) });
-    } else touched.push(...touch(peer, has, steadySeconds));
+    const wish = wishFor(withShown(peer, remembered?.get(peer.publicKey), steadySeconds), has, {
+      link,
+      steadySeconds,
+    });
+    if (has === undefined || has.allowedIps !== peer.allowedIps) replaced.push(wish);
+    else touched.push(...touch(wish, has));
   }
   if (replaced.length + touched.length === 0 && known === found.size) AS_WANTED.set(found, peers);
   const surplus = known === found.size
@@ -46,7 +46,8 @@ export function diffPeers(
     : without(found.keys(), peers).filter((key) => !spared?.peers.has(key));
   return [
     ...replaceStep(link.name, replaced),
-    ...touchStep(link.name, touched),
+    ...touchStep(link.name, touched.filter(({ cause }) => cause === undefined)),
+    ...touchStep(link.name, touched.filter(({ cause }) => cause !== undefined), "session"),
     ...removeStep(link.name, surplus),
   ];
 }
@@ -57,94 +58,151 @@ function without(keys: Iterable<string>, peers: readonly Peer[]): string[] {
   return [...keys].filter((key) => !wanted.has(key)).sort();
 }
 
-/** A session whose endpoint the peer itself has shown, and which lives: what its Node says is not where it is. */
-function isRoaming({ isRoamed, aliveSeconds }: ObservedPeer, steadySeconds: number): boolean {
-  return isRoamed && steadySeconds - aliveSeconds < SESSION_SECONDS;
+/** A session whose endpoint the peer itself has shown, and which lives: there it is, whatever its Node says. */
+function withShown(peer: Peer, shown: ObservedPeer | undefined, steadySeconds: number): Peer {
+  const isShown = shown?.endpoint !== undefined && shown.isRoamed && isFresh(shown, steadySeconds);
+  return isShown ? { ...peer, endpoint: shown.endpoint } : peer;
 }
 
-interface Replacement {
+/** What a peer shall be, given what it is. */
+interface Wish {
   readonly peer: Peer;
   readonly has: ObservedPeer | undefined;
-  readonly keepsEndpoint: boolean;
+  /** Undefined: it stays where it is. */
+  readonly endpoint: string | undefined;
+  readonly keepaliveSeconds: number;
+  readonly steadySeconds: number;
 }
 
-function replaceStep(name: string, replaced: readonly Replacement[]): Step[] {
+interface Circumstances {
+  readonly link: DesiredLink;
+  readonly steadySeconds: number;
+}
+
+function wishFor(peer: Peer, has: ObservedPeer | undefined, { link, steadySeconds }: Circumstances): Wish {
+  const own = link.keepaliveSeconds;
+  if (has === undefined) {
+    return { peer, has, endpoint: peer.endpoint, keepaliveSeconds: own ?? 0, steadySeconds };
+  }
+  const endpoint = endpointFor(peer, has, steadySeconds);
+  const keepaliveSeconds = keepaliveFor(peer, has, { own, endpoint });
+  return {
+    peer,
+    has,
+    endpoint: endpoint === has.endpoint ? undefined : endpoint,
+    keepaliveSeconds,
+    steadySeconds,
+  };
+}
+
+/** What the host has once a wish is granted. */
+function confirmed({ peer, endpoint, keepaliveSeconds, steadySeconds }: Wish): ConfirmedPeer {
+  const { publicKey, allowedIps } = peer;
+  const choice = { preferred: peer.candidates[0] ?? "", sinceSeconds: steadySeconds, isAnswered: false };
+  return { publicKey, allowedIps, keepaliveSeconds, ...(endpoint === undefined ? {} : { endpoint, choice }) };
+}
+
+function replaceStep(name: string, replaced: readonly Wish[]): Step[] {
   if (replaced.length === 0) return [];
-  const changes = replaced.map(({ peer, has }): Change => {
-    const text = `${peer.publicKey} at ${
-      peer.endpoint ?? "an endpoint that it must show"
-    } for ${peer.allowedIps}`;
+  const changes = replaced.map(({ peer, has, endpoint }): Change => {
+    const place = endpoint ?? has?.endpoint ?? "an endpoint that it must show";
+    const text = `${peer.publicKey} at ${place} for ${peer.allowedIps}`;
     const reason = has === undefined ? "missing" : `allowed IPs are ${has.allowedIps || "none"}`;
     return { op: has === undefined ? "+" : "~", kind: "peer", target: peer.node, text, reason };
   });
-  const peers = replaced.map(({ peer, keepsEndpoint }) =>
-    keepsEndpoint ? { ...peer, endpoint: undefined } : peer
-  );
+  const secret = replaced.filter(({ has }) => has?.hasPresharedKey);
+  const sections = replaced.map(({ peer, endpoint, keepaliveSeconds }) => ({
+    ...peer,
+    endpoint,
+    keepaliveSeconds,
+  }));
   return [{
     part: "wireguard",
     stage: STAGE.tunnel,
     needs: ["link"],
     changes,
     actions: [
+      { kind: "run", program: "wg", args: ["addconf", name], input: renderPeers(sections) },
+      ...wgSet(name, secret.map(({ peer }) => ["peer", peer.publicKey, ...NO_PRESHARED_KEY])),
       {
-        kind: "run",
-        program: "wg",
-        args: ["addconf", name],
-        input: renderPeers(peers, "off"),
+        kind: "greet",
+        interfaceName: name,
+        peers: replaced.map(({ peer, keepaliveSeconds }) => ({
+          publicKey: peer.publicKey,
+          keepaliveSeconds,
+        })),
       },
-      ...wgSet(
-        name,
-        replaced.filter(({ has }) => has?.hasPresharedKey).map((
-          { peer },
-        ) => ["peer", peer.publicKey, ...NO_PRESHARED_KEY]),
-      ),
-      { kind: "greet", interfaceName: name, publicKeys: peers.map(({ publicKey }) => publicKey) },
     ],
-    confirms: { peers: { set: peers, removed: [] } },
+    confirms: { peers: { set: replaced.map(confirmed), removed: [] } },
   }];
 }
 
 interface Touch {
-  readonly peer: Peer;
+  readonly wish: Wish;
   readonly change: Change;
   readonly args: readonly string[];
+  readonly cause: Step["cause"];
 }
 
-function touch(peer: Peer, has: ObservedPeer, steadySeconds: number): Touch[] {
-  const isMisplaced = peer.endpoint !== undefined && peer.endpoint !== has.endpoint &&
-    !isRoaming(has, steadySeconds);
+/**
+ * Nobody is greeted who moves on to another endpoint: WireGuard starts no two handshakes within five seconds, and while
+ * it tries one starts every five seconds anyway. To greet would make it try for ever.
+ */
+function touch(wish: Wish, has: ObservedPeer): Touch[] {
+  const { peer, endpoint, keepaliveSeconds } = wish;
   const args: string[] = [];
+  const texts: string[] = [];
   const reasons: string[] = [];
-  if (isMisplaced) {
-    args.push("endpoint", peer.endpoint!);
-    reasons.push(`endpoint is ${has.endpoint ?? "unknown"}`);
+  const isSilent = has.silence !== undefined;
+  if (endpoint !== undefined) {
+    args.push("endpoint", endpoint);
+    texts.push(`endpoint ${endpoint}`);
+    reasons.push(isSilent ? `${has.endpoint} does not answer` : `endpoint is ${has.endpoint ?? "unknown"}`);
   }
-  if (has.keepaliveSeconds !== 0) {
-    args.push("persistent-keepalive", "off");
-    reasons.push(`keepalive is ${has.keepaliveSeconds} s`);
+  if (has.keepaliveSeconds !== keepaliveSeconds) {
+    args.push("persistent-keepalive", keepaliveSeconds === 0 ? "off" : String(keepaliveSeconds));
+    texts.push(keepaliveSeconds === 0 ? "no keepalive" : `a keepalive every ${keepaliveSeconds} s`);
+    reasons.push(keepaliveReason(wish, has));
   }
   if (has.hasPresharedKey) {
     args.push(...NO_PRESHARED_KEY);
+    texts.push("no preshared key");
     reasons.push("it has a preshared key");
   }
   if (args.length === 0) return [];
-  const text = isMisplaced ? `endpoint ${peer.endpoint}` : "no keepalive, no preshared key";
-  return [{
-    peer: isMisplaced ? peer : { ...peer, endpoint: has.endpoint },
-    change: { op: "~", kind: "peer", target: peer.node, text, reason: reasons.join(", ") },
-    args: ["peer", peer.publicKey, ...args],
-  }];
+  const change: Change = {
+    op: "~",
+    kind: "peer",
+    target: peer.node,
+    text: texts.join(", "),
+    reason: reasons.join(", "),
+  };
+  const cause = isSilent || isOfNat(wish, has) ? "session" : undefined;
+  return [{ wish, change, args: ["peer", peer.publicKey, ...args], cause }];
 }
 
-function touchStep(name: string, touched: readonly Touch[]): Step[] {
+/** The keepalive that comes and goes with a peer's place. */
+function isOfNat({ endpoint, keepaliveSeconds }: Wish, has: ObservedPeer): boolean {
+  const pair = [has.keepaliveSeconds, keepaliveSeconds];
+  return endpoint === undefined && pair.includes(0) && pair.includes(NAT_KEEPALIVE_SECONDS);
+}
+
+function keepaliveReason({ peer, keepaliveSeconds }: Wish, has: ObservedPeer): string {
+  const isMoved = has.endpoint !== undefined && !peer.candidates.includes(has.endpoint);
+  if (isMoved && keepaliveSeconds === NAT_KEEPALIVE_SECONDS) return `it is seen at ${has.endpoint}`;
+  return `keepalive is ${has.keepaliveSeconds === 0 ? "off" : `${has.keepaliveSeconds} s`}`;
+}
+
+function touchStep(name: string, touched: readonly Touch[], cause?: "session"): Step[] {
   if (touched.length === 0) return [];
   return [{
     part: "wireguard",
     stage: STAGE.deletions,
     needs: ["link"],
+    ...(cause === undefined ? {} : { cause }),
     changes: touched.map(({ change }) => change),
     actions: wgSet(name, touched.map(({ args }) => args)),
-    confirms: { peers: { set: touched.map(({ peer }) => peer), removed: [] } },
+    confirms: { peers: { set: touched.map(({ wish }) => confirmed(wish)), removed: [] } },
   }];
 }
 

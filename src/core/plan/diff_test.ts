@@ -34,7 +34,7 @@ function textOf(action: Action): string {
     case "serve":
       return "serve";
     case "greet":
-      return `greet ${action.publicKeys.length}`;
+      return `greet ${action.peers.length}`;
   }
 }
 

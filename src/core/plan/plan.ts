@@ -1,8 +1,9 @@
 // A Plan says everything that apply does, in order, with its text: apply has no choice left.
 
 import type { Family } from "../net/address.ts";
-import type { Peer, Waiting } from "../desired/desired_state.ts";
+import type { Waiting } from "../desired/desired_state.ts";
 import type { Rejected } from "../nodes/node.ts";
+import type { Choice } from "../observed/observed_state.ts";
 
 /** What is shown of one difference. */
 export interface Change {
@@ -29,7 +30,12 @@ export type Action =
   | { readonly kind: "end"; readonly pid: number; readonly interfaceName: string }
   | { readonly kind: "removeFiles"; readonly paths: readonly string[] }
   /** Starts a handshake with each peer, behind everything else and without waiting for it. */
-  | { readonly kind: "greet"; readonly interfaceName: string; readonly publicKeys: readonly string[] }
+  | {
+    readonly kind: "greet";
+    readonly interfaceName: string;
+    /** With the keepalive that they are left with; 0: none. */
+    readonly peers: readonly { readonly publicKey: string; readonly keepaliveSeconds: number }[];
+  }
   | { readonly kind: "writeFile"; readonly path: string; readonly text: string; readonly linkFrom: string };
 
 /** What a step is about; a failure of one blocks the steps that need it. A host without IPv6 keeps its IPv4 mesh. */
@@ -67,8 +73,20 @@ export interface Step {
   readonly needs: readonly Part[];
   readonly changes: readonly Change[];
   readonly actions: readonly Action[];
+  /** Nobody changed anything: what a peer's session shows is the reason. */
+  readonly cause?: "session";
   /** What the host has afterwards, where that is certain; without it the part is read back. */
   readonly confirms?: Confirmation;
+}
+
+/** A peer as it is after a step. */
+export interface ConfirmedPeer {
+  readonly publicKey: string;
+  readonly allowedIps: string;
+  readonly keepaliveSeconds: number;
+  /** Left out: it is where it was. */
+  readonly endpoint?: string;
+  readonly choice?: Choice;
 }
 
 /** Members, routes and peers that a step adds and deletes. */
@@ -84,7 +102,7 @@ export interface Confirmation {
     readonly deleted: readonly string[];
   };
   readonly peers?: {
-    readonly set: readonly Peer[];
+    readonly set: readonly ConfirmedPeer[];
     readonly removed: readonly string[];
   };
 }

@@ -5,6 +5,9 @@
 import type { DesiredState, Spared } from "../desired/desired_state.ts";
 import type { ObservedState } from "../observed/observed_state.ts";
 
+/** All is known: what nobody wants goes. */
+export const NOTHING_SPARED: Spared = { peers: new Set(), routes: new Set(), members: new Set() };
+
 /** All that a host has. */
 export function everythingOn({ wireguard, routes, table }: ObservedState): Spared {
   return {

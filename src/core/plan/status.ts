@@ -9,11 +9,15 @@ export interface PeerStatus {
   readonly node: string;
   readonly publicKey: string;
   readonly endpoint: string | undefined;
+  /** Where its Node says that it is, best first. */
+  readonly candidates: readonly string[];
   readonly allowedIps: readonly string[];
   /** Seconds since 1970; 0: never. */
   readonly handshakeSeconds: number;
   readonly receivedBytes: number;
   readonly sentBytes: number;
+  /** 0: off. */
+  readonly keepaliveSeconds: number;
 }
 
 /** The answer of the agent's socket, and of `status --json`. */
@@ -58,10 +62,12 @@ export function peerStatuses(
       node: peer.node,
       publicKey: peer.publicKey,
       endpoint: has?.endpoint ?? peer.endpoint,
+      candidates: peer.candidates,
       allowedIps: peer.allowedIps.split(","),
       handshakeSeconds: has?.handshakeSeconds ?? 0,
       receivedBytes: has?.receivedBytes ?? 0,
       sentBytes: has?.sentBytes ?? 0,
+      keepaliveSeconds: has?.keepaliveSeconds ?? 0,
     };
   });
   return statuses.sort((a, b) => a.node < b.node ? -1 : 1);
@@ -79,7 +85,9 @@ export function describeStatus(status: Status, nowSeconds: number): string[] {
     ...source.problems.map(({ path, reason }) => `  ! ${path}: ${reason}`),
     `${status.peers.length} peers`,
     ...status.peers.map((peer) =>
-      `  ${peer.node} ${peer.endpoint ?? "(no endpoint)"} ${handshakeText(peer, nowSeconds)}`
+      `  ${peer.node} ${peer.endpoint ?? "(no endpoint)"} ${handshakeText(peer, nowSeconds)}${
+        keepaliveText(peer)
+      }`
     ),
     ...Object.entries(applied.failing).map(([part, { error }]) => `failing: ${part}: ${error}`),
     ...status.rejected.map(({ node, claim, reason }) => `rejected: ${node}: ${claim}: ${reason}`),
@@ -92,4 +100,9 @@ function handshakeText({ handshakeSeconds }: PeerStatus, nowSeconds: number): st
   return handshakeSeconds === 0
     ? "no handshake yet"
     : `handshake ${Math.max(0, Math.round(nowSeconds - handshakeSeconds))} s ago`;
+}
+
+/** An agent of another version may not tell. */
+function keepaliveText({ keepaliveSeconds }: Partial<PeerStatus>): string {
+  return keepaliveSeconds ? `, keepalive every ${keepaliveSeconds} s` : "";
 }

@@ -13,6 +13,8 @@ function peer(i: number, handshakeSeconds = 0): PeerStatus {
     handshakeSeconds,
     receivedBytes: 0,
     sentBytes: 0,
+    candidates: [],
+    keepaliveSeconds: 0,
   };
 }
 

@@ -1,9 +1,9 @@
 // This host as a Node object, for the folders of the others.
 
-import type { Address } from "../net/address.ts";
+import type { Destination } from "../net/destination.ts";
 import type { PublicKey } from "../net/keys.ts";
 import type { Prefix } from "../net/prefix.ts";
-import { ANNOTATION } from "../nodes/node.ts";
+import { type AddressClaim, ANNOTATION } from "../nodes/node.ts";
 
 /** What a Node says to the others. */
 export interface Publication {
@@ -12,11 +12,15 @@ export interface Publication {
   readonly createdMs: number;
   readonly publicKey: PublicKey | undefined;
   readonly podCidrs: readonly Prefix[];
-  readonly addresses: readonly Address[];
+  readonly addresses: readonly Pick<AddressClaim, "value" | "isExternal">[];
+  readonly endpoint: Destination | undefined;
+  readonly keepaliveSeconds: number | undefined;
 }
 
 /** A core/v1 Node, as JSON: what `parseNode` reads back as the same. */
-export function nodeManifest({ name, createdMs, publicKey, podCidrs, addresses }: Publication): unknown {
+export function nodeManifest(publication: Publication): unknown {
+  const { name, createdMs, podCidrs, addresses } = publication;
+  const annotations = annotationsOf(publication);
   return {
     apiVersion: "v1",
     kind: "Node",
@@ -25,9 +29,22 @@ export function nodeManifest({ name, createdMs, publicKey, podCidrs, addresses }
       ...(Number.isFinite(createdMs)
         ? { creationTimestamp: new Date(createdMs).toISOString().replace(/\.000Z$/, "Z") }
         : {}),
-      ...(publicKey === undefined ? {} : { annotations: { [ANNOTATION.publicKey]: publicKey } }),
+      ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
     },
     spec: { podCIDRs: podCidrs.map(({ text }) => text) },
-    status: { addresses: addresses.map(({ text }) => ({ type: "InternalIP", address: text })) },
+    status: {
+      addresses: addresses.map(({ value, isExternal }) => ({
+        type: isExternal ? "ExternalIP" : "InternalIP",
+        address: value.text,
+      })),
+    },
+  };
+}
+
+function annotationsOf({ publicKey, endpoint, keepaliveSeconds }: Publication): Record<string, string> {
+  return {
+    ...(publicKey === undefined ? {} : { [ANNOTATION.publicKey]: publicKey }),
+    ...(endpoint === undefined ? {} : { [ANNOTATION.endpoint]: endpoint.text }),
+    ...(keepaliveSeconds === undefined ? {} : { [ANNOTATION.keepalive]: String(keepaliveSeconds) }),
   };
 }

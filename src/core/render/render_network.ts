@@ -2,16 +2,24 @@
 
 import type { DesiredCni, DesiredState, Peer } from "../desired/desired_state.ts";
 
+/** A peer as a section says it. */
+export interface PeerSection extends Pick<Peer, "node" | "publicKey" | "allowedIps"> {
+  /** Undefined: nothing is said of it, nor changed. */
+  readonly endpoint: string | undefined;
+  /** 0: off; undefined: nothing is said of it. */
+  readonly keepaliveSeconds?: number | undefined;
+}
+
 /** Peer sections for `wg addconf`, which replaces the allowed IPs of the peers that it names and leaves the rest alone. */
-export function renderPeers(peers: readonly Peer[], keepalive?: "off"): string {
-  return peers.map((peer) =>
+export function renderPeers(peers: readonly PeerSection[]): string {
+  return peers.map(({ node, publicKey, allowedIps, endpoint, keepaliveSeconds }) =>
     [
       "[Peer]",
-      `# ${peer.node}`,
-      `PublicKey = ${peer.publicKey}`,
-      `AllowedIPs = ${peer.allowedIps}`,
-      ...(peer.endpoint === undefined ? [] : [`Endpoint = ${peer.endpoint}`]),
-      ...(keepalive === undefined ? [] : [`PersistentKeepalive = ${keepalive}`]),
+      `# ${node}`,
+      `PublicKey = ${publicKey}`,
+      `AllowedIPs = ${allowedIps}`,
+      ...(endpoint === undefined ? [] : [`Endpoint = ${endpoint}`]),
+      ...(keepaliveSeconds === undefined ? [] : [`PersistentKeepalive = ${keepaliveSeconds || "off"}`]),
       "",
     ].join("\n")
   ).join("\n");
@@ -19,7 +27,10 @@ export function renderPeers(peers: readonly Peer[], keepalive?: "off"): string {
 
 /** The whole WireGuard configuration but the private key, for people and for `wg addconf`. */
 export function renderWireguard({ link, peers }: DesiredState): string {
-  return link === undefined ? "" : `[Interface]\nListenPort = ${link.port}\n\n${renderPeers(peers)}`;
+  if (link === undefined) return "";
+  const keepaliveSeconds = link.keepaliveSeconds || undefined;
+  const sections = peers.map((peer) => ({ ...peer, keepaliveSeconds }));
+  return `[Interface]\nListenPort = ${link.port}\n\n${renderPeers(sections)}`;
 }
 
 /** The conflist: the original's with `mtu`. host-local keeps its leases on a tmpfs: they end with the boot, as pods do. */

@@ -110,16 +110,23 @@ AllowedIPs = 10.244.3.0/24,fd00:10:244:3::/64
   assert.equal(renderWireguard(desireOf([ordinaryNode(1)], { FIREWALL_ONLY: "1" })), "");
 });
 
-Deno.test("A foreign keepalive is turned off where that is asked for", () => {
-  assert.equal(
-    renderPeers(TWO.peers.slice(1), "off"),
-    `[Peer]
+Deno.test("A keepalive is set or turned off where that is asked for", () => {
+  const section = (keepaliveSeconds: number) => renderPeers([{ ...TWO.peers[1]!, keepaliveSeconds }]);
+  for (const [seconds, text] of [[0, "off"], [25, "25"]] as const) {
+    assert.equal(
+      section(seconds),
+      `[Peer]
 # n3
 PublicKey = ${keyOf(3)}
 AllowedIPs = 10.244.3.0/24,fd00:10:244:3::/64
-PersistentKeepalive = off
+PersistentKeepalive = ${text}
 `,
-  );
+    );
+  }
+  const own = (keepalive: string) =>
+    renderWireguard(desireOf([{ ...ordinaryNode(1), keepalive }, ordinaryNode(2)]));
+  assert.match(own("15"), /^PersistentKeepalive = 15$/m);
+  assert.doesNotMatch(own("0"), /Keepalive/);
   assert.equal(renderPeers([]), "");
 });
 

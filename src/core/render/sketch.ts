@@ -1,6 +1,6 @@
 // The mesh as one node sees it: what pictures and texts of it are made of.
 
-import { SESSION_SECONDS } from "../observed/parse_network.ts";
+import { SESSION_SECONDS } from "../observed/follow_peer.ts";
 import type { PeerStatus } from "../plan/status.ts";
 import type { Rejected } from "../nodes/node.ts";
 

@@ -82,7 +82,7 @@ export const SETTINGS = {
   endpointFamily: choice("WG_IP_FAMILY", {
     words: ["dualstack", "ipv4", "ipv6"],
     fallback: "dualstack",
-    meaning: "Which family a peer's endpoint may be; `dualstack`: its first address.",
+    meaning: "Which family a peer's endpoint may be; `dualstack`: any, IPv4 first.",
   }),
   cniConfigPath: path("CNI_CONFIG_PATH", "/etc/cni/net.d/10-wigglenet.conflist", "The CNI configuration."),
   masqueradeIpv4: boolean("MASQUERADE_IPV4", true, "Masquerade what pods send out of the pod network, IPv4."),
