@@ -41,9 +41,12 @@ export function parseFlags(
   own: readonly string[],
 ): { readonly raw: RawSettings; readonly given: ReadonlySet<string> } {
   const options: NonNullable<ParseArgsConfig["options"]> = {};
-  for (const flag of FLAGS.keys()) options[flag] = { type: "string", multiple: true };
   for (const flag of own) options[flag] = { type: "boolean" };
-  const values = parse(args.map((arg, i) => isBareSwitch(arg, args[i + 1]) ? `${arg}=true` : arg), options);
+  for (const flag of FLAGS.keys()) options[flag] = { type: "string", multiple: true };
+  // A flag of the verb's own that is a setting's too (`check --mtu`) is the verb's when it stands alone.
+  const bare = new Set(own.filter((flag) => FLAGS.has(flag) && isAlone(args, args.indexOf(`--${flag}`))));
+  const rest = args.filter((arg) => !bare.has(arg.slice(2)));
+  const values = parse(rest.map((arg, i) => isBareSwitch(arg, rest[i + 1]) ? `${arg}=true` : arg), options);
   const raw: Record<string, string> = {};
   for (const [flag, env] of FLAGS) {
     const texts = values[flag] as string[] | undefined;
@@ -53,7 +56,11 @@ export function parseFlags(
     }
     raw[env] = texts.join(",");
   }
-  return { raw, given: new Set(own.filter((flag) => values[flag] === true)) };
+  return { raw, given: new Set(own.filter((flag) => bare.has(flag) || values[flag] === true)) };
+}
+
+function isAlone(args: readonly string[], i: number): boolean {
+  return i >= 0 && (args[i + 1] ?? "--").startsWith("--");
 }
 
 function isBareSwitch(arg: string, next: string | undefined): boolean {

@@ -1,17 +1,39 @@
 // `wigglenet check`: can this host do it, and is it well?
 
-import { findingsOf } from "../core/check/check.ts";
+import { findingsOf, type HostReport } from "../core/check/check.ts";
+import { usesTunnel } from "../core/settings/settings.ts";
 import { inspectHost } from "../shell/inspect_host.ts";
 import { parseArguments } from "./arguments.ts";
 
+const JSON_FLAG = "json";
+/** Alone; with a value it is WIGGLENET_MTU, as everywhere. */
+const MTU_FLAG = "mtu";
+const PROGRESS_MS = 5_000;
+
 /** Prints a line and a remedy for each finding, one line when there is none; 0, or 1 with an error among them. */
 export async function check(args: readonly string[]): Promise<number> {
-  const { settings, given } = parseArguments(args, ["json"]);
-  const report = await inspectHost(settings);
+  const { settings, given } = parseArguments(args, [JSON_FLAG, MTU_FLAG]);
+  const report = await inspectHost(settings, {
+    isMtuProbed: given.has(MTU_FLAG) && usesTunnel(settings),
+    onProgress: progressOnStderr(),
+  });
   const findings = findingsOf(report);
-  if (given.has("json")) console.log(JSON.stringify(findings, null, 2));
-  else if (findings.length === 0) {
-    console.log(`${settings.nodeName} is well: ${Object.values(report.programs).join(", ")}`);
-  } else for (const { level, what, remedy } of findings) console.log(`${level}: ${what}; ${remedy}`);
+  if (given.has(JSON_FLAG)) console.log(JSON.stringify(findings, null, 2));
+  else if (findings.length === 0) console.log(wellLine(settings.nodeName, report));
+  else for (const { level, what, remedy } of findings) console.log(`${level}: ${what}; ${remedy}`);
   return findings.some(({ level }) => level === "error") ? 1 : 0;
+}
+
+function wellLine(name: string, { programs, mtu }: HostReport): string {
+  const through = mtu && `; ${mtu.mtuBytes} bytes pass through the tunnels to all ${mtu.peers.length} peers`;
+  return `${name} is well: ${Object.values(programs).join(", ")}${through ?? ""}`;
+}
+
+function progressOnStderr(): (done: number, all: number) => void {
+  let nextMs = performance.now() + PROGRESS_MS;
+  return (done, all) => {
+    if (performance.now() < nextMs) return;
+    nextMs = performance.now() + PROGRESS_MS;
+    console.error(`wigglenet: ${done} of ${all} peers probed`);
+  };
 }

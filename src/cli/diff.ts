@@ -8,9 +8,10 @@ import { isInSync, type Plan } from "../core/plan/plan.ts";
 import { everythingOn } from "../core/plan/spared.ts";
 import { type Settings, usesTunnel } from "../core/settings/settings.ts";
 import { readPublicKey } from "../shell/key_file.ts";
+import { FactKeeper } from "../shell/fact_keeper.ts";
 import { resolveNames } from "../shell/name_resolver.ts";
 import { observeAll, steadySeconds } from "../shell/observe.ts";
-import { readFacts, wireguardOf } from "../shell/read_facts.ts";
+import { wireguardOf } from "../shell/read_facts.ts";
 import { parseArguments } from "./arguments.ts";
 import { readNodes } from "./read_nodes.ts";
 import { UsageError } from "./usage_error.ts";
@@ -44,11 +45,16 @@ async function planNow(settings: Settings): Promise<{ plan: Plan; isKnown: boole
       return publicKey && { publicKey };
     },
     wireguard: await wireguardOf(settings),
-    resolved: await resolveNames(isTunnelled ? namesToResolve(items) : new Set()),
   };
-  const desired = desire(settings, items, await readFacts(settings, fixed))!;
+  const resolved = await resolveNames(isTunnelled ? namesToResolve(items) : new Set());
+  const facts = await new FactKeeper(settings, fixed, () => resolved).read(items, throwIfAny);
+  const desired = desire(settings, items, facts!)!;
   const observed = await observeAll(desired);
   const isKnown = !problems.some(({ isUnread }) => isUnread);
   const wanted = isKnown ? desired : { ...desired, spared: everythingOn(observed) };
   return { plan: diff(wanted, observed, steadySeconds()), isKnown };
+}
+
+function throwIfAny(error: Error | undefined): void {
+  if (error !== undefined) throw error;
 }

@@ -4,6 +4,7 @@ import type { ParsedNode } from "../core/nodes/node.ts";
 import { parseNode } from "../core/nodes/parse_node.ts";
 import { peerStatuses, type Status } from "../core/plan/status.ts";
 import { type Settings, usesTunnel } from "../core/settings/settings.ts";
+import { FactKeeper } from "../shell/fact_keeper.ts";
 import { sweepLeftovers } from "../shell/files.ts";
 import { ensureKey, type HostKey } from "../shell/key_file.ts";
 import { Log } from "../shell/log.ts";
@@ -54,12 +55,13 @@ export async function runAgent(args: readonly string[]): Promise<number> {
     onChange: () => reconciler.sourceChanged(),
   });
   const names = new NameResolver(() => reconciler.doubtFacts());
-  const reconciler: Reconciler = new Reconciler({ settings, source, fixed, names, log });
+  const keeper = new FactKeeper(settings, fixed, () => names.answers);
+  const reconciler: Reconciler = new Reconciler({ settings, source, keeper, names, log });
   const socket = await serveStatus(() => statusOf(settings, source, reconciler));
   if (socket === undefined) {
     log.warn(`another agent answers on ${STATUS_SOCKET}: this one's status is not served`);
   }
-  const watch = new HostWatch(reconciler, settings, log);
+  const watch = new HostWatch({ reconciler, keeper, settings, log });
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     Deno.addSignalListener(signal, () => reconciler.stop());
   }
@@ -87,11 +89,13 @@ async function keyOf(settings: Settings, log: Log): Promise<HostKey | undefined>
 
 function statusOf(settings: Settings, source: NodeSource<ParsedNode>, reconciler: Reconciler): Status {
   const progress = reconciler.progress();
+  const link = progress.desired?.link;
   const { items, complete, problems } = source.state();
   return {
     node: settings.nodeName,
     version: VERSION,
     podCidrs: progress.desired?.cni?.podCidrs ?? [],
+    mtu: link && { bytes: link.mtuBytes, why: link.mtuReason },
     source: { paths: settings.nodes, isComplete: complete, objects: items.length, problems },
     peers: peerStatuses(progress.desired, progress.observed),
     applied: {

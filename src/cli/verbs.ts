@@ -39,7 +39,7 @@ const VERBS: readonly Verb[] = [
   { name: "status", meaning: "what the running agent does; without one, what the kernel has", run: status },
   {
     name: "check",
-    meaning: "can this host do it, is it well; a line and a remedy for each trouble",
+    meaning: "can this host do it, is it well; a remedy for each trouble; --mtu tries each tunnel",
     run: check,
   },
   {

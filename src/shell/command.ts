@@ -1,7 +1,7 @@
 // The only place that starts programs: argv arrays, never a shell; LC_ALL=C; a timeout; stderr kept in the error.
 
-/** Programs that the agent runs, found once in PATH and the usual folders. */
-export type Program = "nft" | "wg" | "ip" | "wireguard-go";
+/** Programs that are run, found once in PATH and the usual folders; `ping` by `check --mtu` alone. */
+export type Program = "nft" | "wg" | "ip" | "wireguard-go" | "ping";
 
 const FOLDERS = ["/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/sbin", "/usr/local/bin"];
 const paths = new Map<Program, string>();
@@ -54,8 +54,29 @@ const TIMEOUT_MS = 15_000;
  * @returns its standard output
  * @throws CommandError with the first line of its stderr
  */
-export async function run({ program, args, timeoutMs = TIMEOUT_MS }: Run): Promise<string> {
-  const shown = `${program} ${args.join(" ")}`.slice(0, 200);
+export async function run(command: Run): Promise<string> {
+  const { stdout, stderr, failure } = await attempt(command);
+  if (failure !== undefined) throw new CommandError(shownOf(command), stderr, failure);
+  return stdout;
+}
+
+/** What came of a program that ended. */
+export interface Output {
+  readonly stdout: string;
+  readonly stderr: string;
+  /** How it ended, where that is no success: `exited 1`. */
+  readonly failure: string | undefined;
+}
+
+function shownOf({ program, args }: Run): string {
+  return `${program} ${args.join(" ")}`.slice(0, 200);
+}
+
+/**
+ * Runs a program to its end, whatever it says of its success.
+ * @throws CommandError when it is not there or does not end in time
+ */
+export async function attempt({ program, args, timeoutMs = TIMEOUT_MS }: Run): Promise<Output> {
   const child = spawn(program, { args, stdin: "null", stdout: "piped", stderr: "piped" });
   let isLate = false;
   const timer = setTimeout(() => {
@@ -64,9 +85,11 @@ export async function run({ program, args, timeoutMs = TIMEOUT_MS }: Run): Promi
   }, timeoutMs);
   const output = await child.output().finally(() => clearTimeout(timer));
   const stderr = new TextDecoder().decode(output.stderr);
-  if (isLate) throw new CommandError(shown, stderr, `did not end within ${timeoutMs} ms`);
-  if (!output.success) throw new CommandError(shown, stderr, `exited ${output.signal ?? output.code}`);
-  return new TextDecoder().decode(output.stdout);
+  if (isLate) {
+    throw new CommandError(shownOf({ program, args }), stderr, `did not end within ${timeoutMs} ms`);
+  }
+  const stdout = new TextDecoder().decode(output.stdout);
+  return { stdout, stderr, failure: output.success ? undefined : `exited ${output.signal ?? output.code}` };
 }
 
 interface Streams {

@@ -1,7 +1,9 @@
 // Reads what `wigglenet check` judges. Writes nothing but the probe interface of read_facts.ts.
 
 import type { HostReport } from "../core/check/check.ts";
+import type { MtuReport } from "../core/check/mtu_probe.ts";
 import type { Family } from "../core/net/address.ts";
+import type { Status } from "../core/plan/status.ts";
 import { TABLE } from "../core/render/render_table.ts";
 import { familySettings, type Settings, usesTunnel } from "../core/settings/settings.ts";
 import { locate, type Program, run } from "./command.ts";
@@ -9,6 +11,7 @@ import { readText } from "./files.ts";
 import { observeNetwork } from "./observe.ts";
 import { hasNetAdmin } from "./preconditions.ts";
 import { hasKernelWireguard } from "./read_facts.ts";
+import { probeMtu } from "./probe_mtu.ts";
 import { readStatus } from "./status_socket.ts";
 
 const VERSION_FLAG: Readonly<Record<Program, string>> = {
@@ -16,13 +19,25 @@ const VERSION_FLAG: Readonly<Record<Program, string>> = {
   ip: "-V",
   wg: "--version",
   "wireguard-go": "--version",
+  ping: "-V",
 };
+/** Of others' programs called ping none can forbid fragments. */
+const IPUTILS = /iputils/;
+/** For as long as `check --mtu` takes peers up. */
+const PROBE_MS = 60_000;
 const CNI_FOLDERS = ["/opt/cni/bin", "/usr/lib/cni"];
 const CNI_PLUGINS = ["ptp", "host-local", "portmap"];
 const CNI_FILE = /\.(conf|conflist|json)$/;
 
+/** What is looked at beside the rest. */
+export interface Inspection {
+  readonly isMtuProbed: boolean;
+  /** Hears how many of how many peers were probed. */
+  readonly onProgress: (done: number, all: number) => void;
+}
+
 /** Looks at everything; what cannot be read is left out, and judged so. */
-export async function inspectHost(settings: Settings): Promise<HostReport> {
+export async function inspectHost(settings: Settings, inspection: Inspection): Promise<HostReport> {
   const families = ([4, 6] as const).filter((family) => isRouted(settings, family));
   const hasAdmin = await hasNetAdmin();
   const tunnel = usesTunnel(settings) ? await inspectTunnel(settings, hasAdmin) : undefined;
@@ -33,11 +48,15 @@ export async function inspectHost(settings: Settings): Promise<HostReport> {
     "ip",
     ...(tunnel === undefined ? [] : ["wg" as const]),
     ...(isUserspace ? ["wireguard-go" as const] : []),
+    ...(inspection.isMtuProbed ? ["ping" as const] : []),
   ];
+  const versions = await Promise.all(
+    needed.map(async (program) => [program, await versionOf(program)] as const),
+  );
+  const programs: HostReport["programs"] = Object.fromEntries(versions);
+  const status = await readStatus();
   return {
-    programs: Object.fromEntries(
-      await Promise.all(needed.map(async (program) => [program, await versionOf(program)] as const)),
-    ),
+    programs,
     tunnel,
     hasNetAdmin: hasAdmin,
     forwarding: {
@@ -48,8 +67,27 @@ export async function inspectHost(settings: Settings): Promise<HostReport> {
     rpFilter: tunnel === undefined ? {} : await readRpFilter(settings.interfaceName),
     dropChains: await readDropChains(),
     cni: settings.isFirewallOnly ? undefined : await inspectCni(settings.cniConfigPath),
-    agent: await askAgent(),
+    agent: status && agentOf(status),
+    mtu: programs.ping === undefined || status === undefined
+      ? undefined
+      : await inspectMtu(settings, status, inspection),
   };
+}
+
+async function inspectMtu(
+  { interfaceName }: Settings,
+  { peers }: Status,
+  { onProgress }: Inspection,
+): Promise<MtuReport | undefined> {
+  const { link } = await observeNetwork(interfaceName);
+  if (link === undefined) return undefined;
+  const { mtuBytes } = link;
+  return await probeMtu(peers, {
+    interfaceName,
+    mtuBytes,
+    limitMs: PROBE_MS,
+    onProgress: (done) => onProgress(done, peers.length),
+  });
 }
 
 function isRouted(settings: Settings, family: Family): boolean {
@@ -60,6 +98,7 @@ function isRouted(settings: Settings, family: Family): boolean {
 async function versionOf(program: Program): Promise<string | undefined> {
   if (locate(program) === undefined) return undefined;
   const text = await run({ program, args: [VERSION_FLAG[program]] }).catch((error: Error) => error.message);
+  if (program === "ping" && !IPUTILS.test(text)) return undefined;
   return text.split("\n")[0]!.trim();
 }
 
@@ -136,11 +175,10 @@ async function inspectCni(path: string): Promise<NonNullable<HostReport["cni"]>>
   };
 }
 
-async function askAgent(): Promise<HostReport["agent"]> {
-  const status = await readStatus();
-  return status && {
-    isInSync: status.applied.isInSync,
-    failing: Object.entries(status.applied.failing).map(([part, { error }]) => `${part}: ${error}`),
-    waiting: status.waiting.map(({ what, why }) => `${what}: ${why}`),
+function agentOf({ applied, waiting }: Status): HostReport["agent"] {
+  return {
+    isInSync: applied.isInSync,
+    failing: Object.entries(applied.failing).map(([part, { error }]) => `${part}: ${error}`),
+    waiting: waiting.map(({ what, why }) => `${what}: ${why}`),
   };
 }

@@ -5,7 +5,7 @@ import { parseMaskedPrefix, type Prefix, prefixOf } from "../core/net/prefix.ts"
 import { type Refusal, refused } from "../core/net/refusal.ts";
 import { unusableAddress, unusablePodCidr } from "../core/net/scope.ts";
 import type { PublicKey } from "../core/net/keys.ts";
-import type { HostFacts, HostInterface } from "../core/desired/host_facts.ts";
+import { type HostFacts, type HostInterface, NO_FACTS } from "../core/desired/host_facts.ts";
 import type { Rejected } from "../core/nodes/node.ts";
 import { type Settings, usesTunnel } from "../core/settings/settings.ts";
 import { run } from "./command.ts";
@@ -61,7 +61,7 @@ export async function hasKernelWireguard(): Promise<boolean> {
 }
 
 /**
- * Facts that may change while the agent runs.
+ * Facts that may change while the agent runs, without the paths to others, which depend on the Nodes.
  * @param last those that were read before: a file of pod CIDRs that holds none any more, or a key file that holds no
  * key, is being written, or lost
  */
@@ -93,6 +93,7 @@ export async function readFacts(settings: Settings, known: KnownFacts, last?: Ho
   return {
     wireguard: known.wireguard,
     resolved: known.resolved,
+    paths: NO_FACTS.paths,
     publicKey: key.publicKey,
     interfaces,
     podCidrFile: file.prefixes,
@@ -162,7 +163,7 @@ async function readPodCidrFile(settings: Settings): Promise<{ prefixes: Prefix[]
   return { prefixes, rejected };
 }
 
-/** Equal facts have equal texts. */
+/** Equal facts have equal texts; paths are not in them. */
 export function factsText(facts: HostFacts): string {
   return JSON.stringify(
     facts,

@@ -6,6 +6,7 @@ import type { DesiredState, Spared, Waiting } from "../core/desired/desired_stat
 import { namesToResolve } from "../core/desired/endpoints.ts";
 import type { HostFacts } from "../core/desired/host_facts.ts";
 import type { ParsedNode } from "../core/nodes/node.ts";
+import type { PathDoubt } from "../core/observed/monitor_lines.ts";
 import type { ObservedState } from "../core/observed/observed_state.ts";
 import { describeChange } from "../core/plan/describe.ts";
 import { diff } from "../core/plan/diff.ts";
@@ -14,11 +15,11 @@ import { everythingOn, NOTHING_SPARED, withoutWanted } from "../core/plan/spared
 import type { Settings } from "../core/settings/settings.ts";
 import { apply, type Outcome } from "./apply.ts";
 import { Backoff, type Trouble } from "./backoff.ts";
+import type { FactKeeper } from "./fact_keeper.ts";
 import { HostState, type Stale } from "./host_state.ts";
 import type { Log } from "./log.ts";
 import type { NameResolver } from "./name_resolver.ts";
 import { steadySeconds } from "./observe.ts";
-import { factsText, type FixedFacts, readFacts } from "./read_facts.ts";
 import type { NodeSource } from "./sources/node_source.ts";
 import { tellBlocked, tellChanges, tellDesired } from "./tell.ts";
 
@@ -28,7 +29,7 @@ const MIN_APPLY_INTERVAL_MS = 100;
 export interface ReconcilerOptions {
   readonly settings: Settings;
   readonly source: NodeSource<ParsedNode>;
-  readonly fixed: FixedFacts;
+  readonly keeper: FactKeeper;
   readonly names: NameResolver;
   readonly log: Log;
 }
@@ -55,7 +56,6 @@ export class Reconciler {
   #nodes: readonly ParsedNode[] | undefined;
   #facts: HostFacts | undefined;
   #desired: DesiredState | undefined;
-  #areFactsStale = true;
   /** Undefined: the host was not read yet. Empty once all files were. */
   #spared: Spared | undefined;
   #isPartial = false;
@@ -92,13 +92,19 @@ export class Reconciler {
 
   /** The facts of the host may have changed: its addresses, its uplinks. */
   doubtFacts(): void {
-    this.#areFactsStale = true;
+    this.#options.keeper.doubt();
     this.wake();
+  }
+
+  /** Others may be reached in another way. */
+  doubtPaths(doubts: readonly PathDoubt[]): void {
+    if (this.#options.keeper.doubtPaths(doubts)) this.wake();
   }
 
   /** Everything is read back in the next pass. */
   audit(): void {
-    this.#areFactsStale = true;
+    this.#options.keeper.doubt();
+    this.#options.keeper.doubtPaths(["all"]);
     this.doubt();
   }
 
@@ -192,23 +198,14 @@ export class Reconciler {
 
   /** Takes in Nodes and facts; true when what is wanted has changed. */
   async #think(): Promise<boolean> {
-    const { settings, source, fixed, names } = this.#options;
+    const { settings, source, keeper } = this.#options;
     const last = { nodes: this.#nodes, facts: this.#facts };
     if (this.#hasSourceChanged || this.#nodes === undefined) this.#takeNodes(source);
     if (this.#nodes === undefined) return false;
-    if (this.#facts === undefined || this.#areFactsStale) {
-      this.#areFactsStale = false;
-      const known = { ...fixed, resolved: names.answers };
-      const facts = await readFacts(settings, known, this.#facts).catch((error) =>
-        this.#noteReading("facts", error)
-      );
-      if (facts !== undefined) this.#noteReading("facts", undefined);
-      else if (this.#facts === undefined) return false;
-      // Equal facts keep their identity: what is derived from them is kept too.
-      if (facts && factsText(facts) !== (this.#facts && factsText(this.#facts))) this.#facts = facts;
-    }
+    this.#facts = await keeper.read(this.#nodes, (error) => this.#noteReading("facts", error));
+    if (this.#facts === undefined) return false;
     if (this.#nodes === last.nodes && this.#facts === last.facts) return false;
-    this.#desired = desire(settings, this.#nodes, this.#facts!);
+    this.#desired = desire(settings, this.#nodes, this.#facts);
     tellDesired(this.#options.log, this.#desired);
     return true;
   }

@@ -1,9 +1,16 @@
 // What wakes the loop: monitors of the kernel, file watches, polls where there are no events, audits for all the rest.
 
-import { concernsFastpath, concernsNetwork, concernsTable } from "../core/observed/monitor_lines.ts";
+import {
+  concernsFastpath,
+  concernsNetwork,
+  concernsTable,
+  type PathDoubt,
+  pathDoubtOf,
+} from "../core/observed/monitor_lines.ts";
 import type { ObservedState } from "../core/observed/observed_state.ts";
 import { type Settings, usesTunnel } from "../core/settings/settings.ts";
 import { follow, type Follower, type Run } from "./command.ts";
+import type { FactKeeper } from "./fact_keeper.ts";
 import type { Log } from "./log.ts";
 import { observeCni } from "./observe.ts";
 import type { Reconciler } from "./reconcile.ts";
@@ -15,38 +22,46 @@ const CANARY_MS = 2_000;
 const POLL_MS = 1_000;
 /** Up to here WireGuard is read every second; a dump of more peers takes longer, and may come more rarely. */
 const PEERS_PER_POLL = 1_000;
+const MAX_PATH_DOUBTS = 100;
 const FACTS_MS = 2_000;
 const CNI_MS = 250;
 const KEY_MS = 1_000;
 const LONGEST_RESTART_MS = 30_000;
 
+/** What is watched for. */
+export interface HostWatchOptions {
+  readonly reconciler: Reconciler;
+  readonly keeper: FactKeeper;
+  readonly settings: Settings;
+  readonly log: Log;
+}
+
 /** Everything that watches; close it to end all processes and timers. */
 export class HostWatch {
   readonly #timers = new Map<string, ReturnType<typeof setTimeout>>();
   readonly #followers = new Map<string, Follower>();
+  /** By their texts: many lines tell of the same. */
+  #pathDoubts = new Map<string, PathDoubt>();
   #isClosed = false;
   #keyStamp: string | undefined;
 
-  constructor(readonly reconciler: Reconciler, readonly settings: Settings, readonly log: Log) {}
+  constructor(private readonly options: HostWatchOptions) {}
 
   start(): void {
-    const { reconciler, settings } = this;
+    const { reconciler, settings } = this.options;
     this.#supervise({ program: "nft", args: ["monitor"] }, (line) => {
       if (concernsTable(line)) reconciler.heard("table", line);
       else if (concernsFastpath(line)) reconciler.doubt("fastpath");
     });
     this.#supervise({ program: "ip", args: ["-o", "monitor", "link", "address", "route"] }, (line) => {
       const { routes } = reconciler.observed ?? { routes: NO_ROUTES };
+      this.#heardOfPaths(line);
       if (concernsNetwork(line, settings.interfaceName, routes)) reconciler.heard("network", line);
       else if (/^(Deleted )?\d+: /.test(line)) {
-        this.#once(
-          "facts",
-          FACTS_MS,
-          () => {
-            reconciler.doubtFacts();
-            reconciler.doubt("network"); // an interface of another name may be ours, renamed
-          },
-        );
+        this.#once("facts", FACTS_MS, () => {
+          reconciler.doubtFacts();
+          reconciler.doubt("network"); // an interface of another name may be ours, renamed
+        });
       }
     });
     this.#every("audit", () => AUDIT_MS * (0.9 + Math.random() / 5), () => reconciler.audit());
@@ -59,6 +74,19 @@ export class HostWatch {
         () => reconciler.doubt("wireguard"),
       );
     }
+  }
+
+  /** A foreign route into our interface concerns us, and is a loop when it leads to an endpoint. */
+  #heardOfPaths(line: string): void {
+    const { reconciler, keeper } = this.options;
+    const doubt = pathDoubtOf(line, keeper.pathDevs);
+    if (doubt === undefined) return;
+    this.#pathDoubts.set(doubt === "all" ? doubt : doubt.text, doubt);
+    if (this.#pathDoubts.size > MAX_PATH_DOUBTS) this.#pathDoubts = new Map([["all", "all"]]);
+    this.#once("paths", FACTS_MS, () => {
+      reconciler.doubtPaths([...this.#pathDoubts.values()]);
+      this.#pathDoubts.clear();
+    });
   }
 
   close(): void {
@@ -98,12 +126,12 @@ export class HostWatch {
     }
     this.#followers.set(name, follower);
     // Whatever happened before it listened is seen by reading.
-    this.reconciler.doubt("table", "network");
+    this.options.reconciler.doubt("table", "network");
     follower.ended.then((why) => {
       if (this.#isClosed) return;
       const count = performance.now() - startMs > LONGEST_RESTART_MS ? 0 : failures + 1;
       const delayMs = Math.min(LONGEST_RESTART_MS, 500 * 2 ** count) * (0.5 + Math.random() / 2);
-      this.log.warn(`${name} ended (${why}); reading every ${CANARY_MS} ms until it runs again`);
+      this.options.log.warn(`${name} ended (${why}); reading every ${CANARY_MS} ms until it runs again`);
       this.#canary(name, performance.now() + delayMs);
       this.#once(`restart ${name}`, delayMs, () => this.#supervise(run, onLine, count));
     });
@@ -111,7 +139,7 @@ export class HostWatch {
 
   #canary(name: string, untilMs: number): void {
     if (performance.now() > untilMs) return;
-    this.reconciler.doubt("table", "network");
+    this.options.reconciler.doubt("table", "network");
     this.#once(`canary ${name}`, CANARY_MS, () => this.#canary(name, untilMs));
   }
 
@@ -120,15 +148,15 @@ export class HostWatch {
    * it, or when a link leads elsewhere.
    */
   async #lookAtCni(): Promise<void> {
-    const { cni } = this.reconciler.observed ?? {};
-    const { text, linkTarget } = await observeCni(this.settings.cniConfigPath);
-    if (text !== cni?.text || linkTarget !== cni?.linkTarget) this.reconciler.doubt("cni");
+    const { cni } = this.options.reconciler.observed ?? {};
+    const { text, linkTarget } = await observeCni(this.options.settings.cniConfigPath);
+    if (text !== cni?.text || linkTarget !== cni?.linkTarget) this.options.reconciler.doubt("cni");
   }
 
   /** The key file has other content, or is gone: then it is looked at until it is back. */
   async #lookAtKey(): Promise<void> {
-    const stamp = await Deno.stat(this.settings.privateKeyPath).then(stampOf, () => undefined);
-    if (stamp === undefined || stamp !== this.#keyStamp) this.reconciler.doubtFacts();
+    const stamp = await Deno.stat(this.options.settings.privateKeyPath).then(stampOf, () => undefined);
+    if (stamp === undefined || stamp !== this.#keyStamp) this.options.reconciler.doubtFacts();
     this.#keyStamp = stamp;
   }
 }

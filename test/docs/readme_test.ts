@@ -47,6 +47,7 @@ Deno.test("README tells every field of status --json", () => {
   const status: Required<Status> = {
     node: "",
     podCidrs: [],
+    mtu: { bytes: 0, why: "" },
     version: "",
     source: {
       paths: [],

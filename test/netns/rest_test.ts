@@ -27,7 +27,19 @@ const LOOKS: readonly RegExp[] = [
   /^nft -j list table inet wigglenet$/,
   /^ip -j .*show\b/,
   /^wg show wigglenet dump$/,
+  /^ip -j -force -batch \/run\/wigglenet\/input-/, // ways to endpoints
 ];
+
+/** One event after the other, ten a second. */
+async function inTime(events: readonly (() => Promise<unknown>)[]): Promise<void> {
+  const start = performance.now();
+  for (let i = 0; i < SECONDS * EVENTS_PER_SECOND; i++) {
+    await until("the next event's time", () => performance.now() >= start + i * 1000 / EVENTS_PER_SECOND, {
+      pauseMs: 5,
+    });
+    await events[i % events.length]!();
+  }
+}
 
 Deno.test(`ten foreign events a second for ${SECONDS} s make the agent write nothing, nor read its table again`, async () => {
   await using lab = await labWithPeer();
@@ -58,13 +70,7 @@ Deno.test(`ten foreign events a second for ${SECONDS} s make the agent write not
     () => node!.run(["nft", "delete table inet foreign"]),
     () => node!.ip(["address add 192.0.2.1/32 dev lo", "address del 192.0.2.1/32 dev lo"]),
   ];
-  const start = performance.now();
-  for (let i = 0; i < SECONDS * EVENTS_PER_SECOND; i++) {
-    await until("the next event's time", () => performance.now() >= start + i * 1000 / EVENTS_PER_SECOND, {
-      pauseMs: 5,
-    });
-    await events[i % events.length]!();
-  }
+  await inTime(events);
 
   const during = (await starts()).slice(before.length);
   const others = during.filter((argv) => !LOOKS.some((look) => look.test(argv)));
@@ -72,6 +78,10 @@ Deno.test(`ten foreign events a second for ${SECONDS} s make the agent write not
   const count = (look: RegExp) => during.filter((argv) => look.test(argv)).length;
   assert.ok(count(LOOKS[2]!) >= SECONDS - 5, `the peers were polled ${count(LOOKS[2]!)} times`);
   assert.ok(count(LOOKS[0]!) <= 1, `the table was read ${count(LOOKS[0]!)} times, an audit needs one`);
+  assert.ok(
+    count(LOOKS[3]!) <= 1,
+    `the ways were asked for ${count(LOOKS[3]!)} times, an audit does it once`,
+  );
   assert.equal(await handlesOf(), handles);
   assert.deepEqual(agent.stderr.slice(log), []);
 

@@ -1,6 +1,7 @@
 // Can this host do it, and is it well? What was seen of it -> findings, each with a remedy.
 
 import type { Family } from "../net/address.ts";
+import { mtuFindings, type MtuReport } from "./mtu_probe.ts";
 
 /** What `wigglenet check` looks at. Undefined: could not be read, which is a finding of its own where it matters. */
 export interface HostReport {
@@ -39,6 +40,8 @@ export interface HostReport {
     readonly failing: readonly string[];
     readonly waiting: readonly string[];
   } | undefined;
+  /** Undefined: nobody asked, or nothing could be tried. */
+  readonly mtu: MtuReport | undefined;
 }
 
 /** Something that is not well. */
@@ -55,6 +58,7 @@ export const PACKAGES = {
   wg: "wireguard-tools",
   ip: "iproute2",
   "wireguard-go": "wireguard-go",
+  ping: "iputils-ping",
 } as const;
 const STRICT = 1;
 
@@ -67,6 +71,7 @@ export function findingsOf(report: HostReport): Finding[] {
     ...firewallFindings(report),
     ...cniFindings(report),
     ...agentFindings(report),
+    ...(report.mtu === undefined ? [] : mtuFindings(report.mtu)),
   ];
   return [...findings.filter(isError), ...findings.filter((finding) => !isError(finding))];
 }

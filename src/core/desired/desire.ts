@@ -10,21 +10,17 @@ import {
   withoutNested,
 } from "../net/prefix.ts";
 import { ANNOTATION, type Claim, type Node, type ParsedNode, type Rejected } from "../nodes/node.ts";
-import { settleClaims } from "../nodes/settle_claims.ts";
+import { settleClaims, type Settlement } from "../nodes/settle_claims.ts";
 import type { SettledNode } from "../nodes/settled_node.ts";
 import { familySettings, type Settings, usesTunnel } from "../settings/settings.ts";
 import { desireFastpath } from "./desire_fastpath.ts";
-import { desirePeers } from "./desire_peers.ts";
+import { desirePeers, type PodCidr } from "./desire_peers.ts";
 import type { DesiredLink, DesiredState, DesiredTable, Waiting } from "./desired_state.ts";
 import { clusterPodCidrs, desireRoutes, type Guarded } from "./desire_routes.ts";
 import { namesToResolve } from "./endpoints.ts";
 import type { HostFacts } from "./host_facts.ts";
 import { KeptMap } from "./kept_map.ts";
-
-/** Outer IPv6 (40), UDP (8) and WireGuard (32) headers: right for both families. */
-export const TUNNEL_OVERHEAD_BYTES = 80;
-const DEFAULT_UNDERLAY_MTU = 1500;
-const MIN_MTU = 1280; // IPv6's least, RFC 8200 section 5
+import { type TunnelMtu, tunnelMtu, underlayMtu } from "./tunnel_mtu.ts";
 
 const FAMILIES: readonly Family[] = [4, 6];
 
@@ -50,21 +46,18 @@ export function desire(
   if (own === undefined) return undefined;
   const others = settlement.nodes.filter((settled) => settled !== own);
   const isTwin = ({ publicKey }: SettledNode) => publicKey !== undefined && publicKey === facts.publicKey;
+  const known = others.filter((settled) => !isTwin(settled));
   const hasTunnel = usesTunnel(settings);
   if (hasTunnel) refused.push(...keyless(others), ...others.filter(isTwin).map(twin));
   const cluster = clusterPodCidrs(settings, own);
-  refused.push(...cluster.rejected);
   const guarded: Guarded = { ...settlement, clusterPodCidrs: cluster.prefixes };
-  const prospects = desirePeers(settings, hasTunnel ? others.filter((settled) => !isTwin(settled)) : [], {
+  const prospects = desirePeers(settings, hasTunnel ? known : [], {
     facts,
     names: namesToResolve(parsed),
-    podCidrs: () => {
-      const owners = new Map<string, Node>(settlement.nodes.map(({ node }) => [node.name, node]));
-      const owned = settlement.podCidrs.map(({ prefix, node }) => ({ prefix, owner: owners.get(node) }));
-      return [...owned, ...cluster.prefixes.map((prefix) => ({ prefix }))];
-    },
+    podCidrs: () => withOwners(settlement, cluster.prefixes),
   });
-  const link = hasTunnel ? linkOf(settings, own, facts) : undefined;
+  const mtu = hasTunnel ? tunnelMtu(settings, { own, others: known }, facts) : undefined;
+  const link = mtu && linkOf(settings, { own, facts }, mtu);
   const wish = desireFastpath(settings, facts);
   return {
     node: own.node.name,
@@ -75,10 +68,26 @@ export function desire(
     table: tableOf(settings, own, guarded),
     fastpath: wish.fastpath,
     cniPath: settings.cniConfigPath,
-    cni: cniOf(settings, own, link?.mtuBytes ?? underlayMtu(own.addresses, facts)),
-    rejected: [...refused, ...settlement.rejected, ...prospects.rejected].sort(byNode),
-    waiting: [...waitingOf(settings, { own, facts }), ...wish.waiting, ...prospects.waiting],
+    cni: cniOf(settings, own, link?.mtuBytes ?? nativeMtu(settings, own, facts)),
+    rejected: [...refused, ...cluster.rejected, ...settlement.rejected, ...prospects.rejected].sort(byNode),
+    waiting: [
+      ...waitingOf(settings, { own, facts }),
+      ...mtu?.waiting ?? [],
+      ...wish.waiting,
+      ...prospects.waiting,
+    ],
   };
+}
+
+function nativeMtu(settings: Settings, own: SettledNode, facts: HostFacts): number | undefined {
+  return settings.mtu === "auto" ? underlayMtu(own.addresses, facts) : settings.mtu;
+}
+
+/** All pod CIDRs, with the Nodes that have them. */
+function withOwners({ nodes, podCidrs }: Settlement, clusterWide: readonly Prefix[]): PodCidr[] {
+  const owners = new Map<string, Node>(nodes.map(({ node }) => [node.name, node]));
+  const owned = podCidrs.map(({ prefix, node }) => ({ prefix, owner: owners.get(node) }));
+  return [...owned, ...clusterWide.map((prefix) => ({ prefix }))];
 }
 
 /** IPv6 first, as the original. */
@@ -86,7 +95,7 @@ function cniOf(settings: Settings, own: SettledNode, mtuBytes: number | undefine
   if (settings.isFirewallOnly || own.podCidrs.length === 0) return undefined;
   const ranges = [...summarise(own.podCidrs)].sort((a, b) => b.family - a.family || comparePrefixes(a, b));
   return {
-    mtuBytes: settings.mtu === "auto" ? mtuBytes : settings.mtu,
+    mtuBytes,
     podCidrs: ranges.map(({ text }) => text),
   };
 }
@@ -111,12 +120,15 @@ function byNode(a: Rejected, b: Rejected): number {
 
 /** The Node as its object says it, by the Node as we want it. */
 const STATED = new WeakMap<Node, Node>();
-const OWN = new WeakMap<Node, { node: Node; settings: Settings; facts: HostFacts }>();
+type OwnFacts = Pick<HostFacts, "interfaces" | "podCidrFile">;
+const OWN = new WeakMap<Node, { node: Node; settings: Settings; facts: OwnFacts }>();
 
 /** Our own Node as the settings want it: pod CIDR sources applied, addresses of NODE_IP_INTERFACES added. */
-export function ownNode(settings: Settings, node: Node, facts: HostFacts): Node {
+export function ownNode(settings: Settings, node: Node, facts: OwnFacts): Node {
   const known = OWN.get(node);
-  if (known?.settings === settings && known.facts === facts) return known.node;
+  const isSame = known?.facts.interfaces === facts.interfaces &&
+    known.facts.podCidrFile === facts.podCidrFile;
+  if (isSame && known.settings === settings) return known.node;
   const podCidrs = FAMILIES.flatMap((family): Claim<Prefix>[] => {
     const source = settings.isFirewallOnly ? "spec" : familySettings(settings, family).podCidrSource;
     if (source === "none") return [];
@@ -141,27 +153,22 @@ export function ownNode(settings: Settings, node: Node, facts: HostFacts): Node 
       ...added.map((value): Claim<Address> => ({ value, origin: "annotation" })),
     ],
   };
-  OWN.set(node, { node: own, settings, facts });
+  OWN.set(node, {
+    node: own,
+    settings,
+    facts: { interfaces: facts.interfaces, podCidrFile: facts.podCidrFile },
+  });
   STATED.set(own, node);
   return own;
 }
 
-/** Smallest MTU, in bytes, of the interfaces that hold our node addresses, else of those with a default route. */
-function underlayMtu(addresses: readonly Address[], { interfaces }: HostFacts): number | undefined {
-  const own = new Set(addresses.map(({ text }) => text));
-  const holders = interfaces.filter((candidate) => candidate.addresses.some(({ text }) => own.has(text)));
-  const carriers = holders.length > 0 ? holders : interfaces.filter(({ hasDefaultRoute }) => hasDefaultRoute);
-  return carriers.length === 0 ? undefined : Math.min(...carriers.map(({ mtuBytes }) => mtuBytes));
-}
-
-function linkOf(settings: Settings, own: SettledNode, facts: HostFacts): DesiredLink {
+function linkOf(settings: Settings, { own, facts }: Circumstances, mtu: TunnelMtu): DesiredLink {
   return {
     name: settings.interfaceName,
     implementation: facts.wireguard,
     port: settings.port,
-    mtuBytes: settings.mtu === "auto"
-      ? Math.max(MIN_MTU, (underlayMtu(own.addresses, facts) ?? DEFAULT_UNDERLAY_MTU) - TUNNEL_OVERHEAD_BYTES)
-      : settings.mtu,
+    mtuBytes: mtu.bytes,
+    mtuReason: mtu.why,
     privateKeyPath: settings.privateKeyPath,
     publicKey: facts.publicKey,
     publishedKey: own.publicKey,
@@ -180,7 +187,7 @@ function tableOf(
   own: SettledNode,
   { podCidrs, clusterPodCidrs }: Guarded,
 ): DesiredTable {
-  const templates = ["sets", "forward"];
+  const templates = usesTunnel(settings) ? ["sets", "clamp", "forward"] : ["sets", "forward"];
   const isGuarded = (family: Family) => settings.isStrict && familySettings(settings, family).isTunnelled;
   if (FAMILIES.some(isGuarded)) templates.push("guard");
   for (const family of FAMILIES) {

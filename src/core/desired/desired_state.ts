@@ -11,6 +11,8 @@ export interface DesiredLink {
   /** UDP port to listen on. */
   readonly port: number;
   readonly mtuBytes: number;
+  /** What decides the MTU, in words. */
+  readonly mtuReason: string;
   readonly privateKeyPath: string;
   /** The key that the interface must have; undefined: not known yet. */
   readonly publicKey: PublicKey | undefined;

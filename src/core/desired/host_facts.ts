@@ -24,6 +24,14 @@ export interface Resolution {
   readonly trouble: string | undefined;
 }
 
+/** How the kernel would reach an address. */
+export interface Path {
+  /** The interface; of several next hops the one that carries least. May be our own: then it is none. */
+  readonly dev: string;
+  /** What it carries in one packet, in bytes: the route's own MTU, or the interface's in the address's family. */
+  readonly mtuBytes: number;
+}
+
 /** Read by shell/read_facts.ts; `render` on a laptop has {@link NO_FACTS}. */
 export interface HostFacts {
   /** All interfaces but our own. */
@@ -38,6 +46,8 @@ export interface HostFacts {
   readonly rejected: readonly Rejected[];
   /** By name; what is not there was not resolved yet. */
   readonly resolved: ReadonlyMap<string, Resolution>;
+  /** By address, of those that are reached at all. */
+  readonly paths: ReadonlyMap<string, Path>;
 }
 
 /** Nothing is known of the host. */
@@ -48,4 +58,5 @@ export const NO_FACTS: HostFacts = {
   podCidrFile: [],
   rejected: [],
   resolved: new Map(),
+  paths: new Map(),
 };

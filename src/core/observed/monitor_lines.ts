@@ -1,7 +1,7 @@
 // Lines of `nft monitor` and `ip monitor`: do they say something that we do not know yet? Our own changes are told
 // from foreign ones by state (what the line says is so already), never by process id.
 
-import { hostPrefix, parsePrefix } from "../net/prefix.ts";
+import { hostPrefix, parsePrefix, type Prefix } from "../net/prefix.ts";
 import { parseAddress } from "../net/address.ts";
 import { refused } from "../net/refusal.ts";
 import { ROUTE_PROTOCOL, UNREACHABLE_METRIC } from "../desired/desired_state.ts";
@@ -42,6 +42,27 @@ function prefixText(member: string): string | undefined {
   if (!refused(prefix)) return prefix.text;
   const address = parseAddress(member);
   return refused(address) ? undefined : hostPrefix(address).text;
+}
+
+const OUR_ROUTE = ` proto ${ROUTE_PROTOCOL} `;
+const LINK = /^(?:Deleted )?\d+: ([^:@\s]+)/;
+const PLACE =
+  /^(?:Deleted )?(?:(unreachable|blackhole|prohibit|throw) )?(default|[0-9a-f.:]*[.:][0-9a-f.:/]*) /;
+/** To which addresses the way may have changed. */
+export type PathDoubt = Prefix | "all";
+
+/**
+ * What a line of `ip -o monitor` says of ways to others: of an interface that endpoints are reached by, of all of them; of a
+ * route, of its destination. Ours lead to no endpoint.
+ */
+export function pathDoubtOf(line: string, devs: ReadonlySet<string>): PathDoubt | undefined {
+  if (line.includes(OUR_ROUTE)) return undefined;
+  const dev = LINK.exec(line)?.[1];
+  if (dev !== undefined) return devs.has(dev) ? "all" : undefined;
+  const place = PLACE.exec(line)?.[2];
+  if (place === undefined) return undefined;
+  const prefix = place === "default" ? undefined : parsePrefix(prefixText(place));
+  return prefix === undefined || refused(prefix) ? "all" : prefix;
 }
 
 /**

@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { desireOf, ordinaryNode } from "../../../test/cluster.ts";
-import { concernsNetwork, concernsTable, surprisesNetwork, surprisesTable } from "./monitor_lines.ts";
+import {
+  concernsNetwork,
+  concernsTable,
+  pathDoubtOf,
+  surprisesNetwork,
+  surprisesTable,
+} from "./monitor_lines.ts";
 import type { ObservedState } from "./observed_state.ts";
 
 const { table, routes, interfaceName } = desireOf([1, 2, 3].map(ordinaryNode));
@@ -137,3 +143,39 @@ Deno.test("A line of ip monitor that says anything else of our interface or rout
 Deno.test("Lines of ip monitor about other interfaces and routes are not ours", () => {
   for (const line of foreignNetwork) assert.equal(concerns(line), false, line);
 });
+
+const ETH0 =
+  "3: eth0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1400 qdisc noqueue state UP group default \\    link/ether";
+const doubts: readonly [line: string, doubt: string | undefined][] = [
+  ["Deleted default via 10.9.1.254 dev eth0 ", "all"],
+  ["default via fd09::fe dev eth0 metric 1024 pref medium", "all"],
+  [ETH0, "all"],
+  [
+    "Deleted 3: eth0    inet 10.9.1.1/24 scope global eth0\\       valid_lft forever preferred_lft forever",
+    "all",
+  ],
+  ["10.1.0.0/24 via 10.9.1.9 dev va mtu 1300 ", "10.1.0.0/24"],
+  ["Deleted unreachable fd0d::/16 dev lo metric 1024 pref medium", "fd0d::/16"],
+  [
+    "10.10.0.0/16 \\\tnexthop via 10.0.0.7 dev d0 weight 1 \\\tnexthop via 10.0.0.8 dev d1 weight 1 ",
+    "10.10.0.0/16",
+  ],
+  ["10.9.1.2 dev wigglenet scope link ", "10.9.1.2/32"],
+  ["10.244.1.5 dev veth1 scope host ", "10.244.1.5/32"],
+  ["10.244.2.0/24 dev wigglenet proto 146 scope link ", undefined],
+  ["unreachable 10.244.2.0/24 proto 146 metric 32760 ", undefined],
+  ["multicast ff00::/8 dev veth1 table local proto kernel metric 256 pref medium", undefined],
+  ["local 10.244.1.1 dev veth1 table local proto kernel scope host src 10.244.1.1 ", undefined],
+  [ETH0.replace("eth0", "veth1@if2"), undefined],
+  [
+    "9: veth1    inet 10.244.1.1/32 scope global veth1\\       valid_lft forever preferred_lft forever",
+    undefined,
+  ],
+  ["", undefined],
+];
+for (const [line, doubt] of doubts) {
+  Deno.test(`After "${line.slice(0, 40)}" the way to ${doubt ?? "nobody"} may be another`, () => {
+    const doubted = pathDoubtOf(line, new Set(["eth0"]));
+    assert.equal(typeof doubted === "object" ? doubted.text : doubted, doubt);
+  });
+}

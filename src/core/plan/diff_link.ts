@@ -191,13 +191,13 @@ function configureWireguard(
   return [linkStep(STAGE.configure, [change], [{ kind: "run", program: "wg", args }])];
 }
 
-function configureLink({ name, mtuBytes }: DesiredLink, observed: ObservedState): Step[] {
+function configureLink({ name, mtuBytes, mtuReason }: DesiredLink, observed: ObservedState): Step[] {
   // wireguard-go sets an MTU of its own when it starts.
   const isNew = observed.link === undefined || observed.wireguard === undefined;
   if (!isNew && observed.link?.mtuBytes === mtuBytes && observed.link.isUp) return [];
-  const reason = isNew || observed.link === undefined
-    ? "new"
-    : `it is ${observed.link.isUp ? "up" : "down"} with mtu ${observed.link.mtuBytes}`;
+  const { isUp, mtuBytes: last } = observed.link ?? {};
+  const why = last === mtuBytes ? "" : `; ${mtuReason}`;
+  const reason = isNew ? "new" : `it is ${isUp ? "up" : "down"} with mtu ${last}${why}`;
   const change: Change = { op: "~", kind: "interface", target: name, text: `mtu ${mtuBytes}, up`, reason };
   const args = ["link", "set", "dev", name, "mtu", String(mtuBytes), "up"];
   return [linkStep(STAGE.configure, [change], [{ kind: "run", program: "ip", args }])];

@@ -95,7 +95,7 @@ const differences: readonly Difference[] = [
     what: "no address and another MTU",
     observed: { link: { ...link, addresses: new Set(["10.244.1.1/32"]), mtuBytes: 1400 } },
     lines: [
-      "~ interface wigglenet: mtu 1420, up (it is up with mtu 1400)",
+      "~ interface wigglenet: mtu 1420, up (it is up with mtu 1400; an underlay of 1500, less 80)",
       "+ address wigglenet: fd00:10:244:1::1/128 (missing)",
     ],
     commands: [

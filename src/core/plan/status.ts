@@ -26,6 +26,8 @@ export interface Status {
   readonly version: string;
   /** Those that pods of this node get their addresses from. */
   readonly podCidrs: readonly string[];
+  /** Of the tunnel, and what decides it; undefined: none is wanted. */
+  readonly mtu: { readonly bytes: number; readonly why: string } | undefined;
   readonly source: {
     readonly paths: readonly string[];
     readonly isComplete: boolean;
@@ -83,6 +85,7 @@ export function describeStatus(status: Status, nowSeconds: number): string[] {
       source.isComplete ? "" : ", not complete yet"
     }`,
     ...source.problems.map(({ path, reason }) => `  ! ${path}: ${reason}`),
+    ...(status.mtu === undefined ? [] : [`mtu ${status.mtu.bytes}: ${status.mtu.why}`]),
     `${status.peers.length} peers`,
     ...status.peers.map((peer) =>
       `  ${peer.node} ${peer.endpoint ?? "(no endpoint)"} ${handshakeText(peer, nowSeconds)}${

@@ -32,6 +32,7 @@ Deno.test("Before anything was wanted or read there are no peers, and wanted one
 const STATUS: Status = {
   node: "n1",
   podCidrs: [],
+  mtu: undefined,
   version: "0.1.0",
   source: { paths: ["/nodes"], isComplete: true, objects: 3, problems: [] },
   peers: [],

@@ -1,5 +1,6 @@
 // DesiredTable -> nft text. Structure comes from nft-templates/, members from parsed values: the two never mix.
 
+import clamp from "../../../nft-templates/clamp.nft" with { type: "text" };
 import fastpath from "../../../nft-templates/fastpath.nft" with { type: "text" };
 import filterNativeV4 from "../../../nft-templates/filter-native-v4.nft" with { type: "text" };
 import filterNativeV6 from "../../../nft-templates/filter-native-v6.nft" with { type: "text" };
@@ -21,6 +22,7 @@ import {
 
 const TEMPLATES: Readonly<Record<string, string>> = {
   "sets": sets,
+  "clamp": clamp,
   "forward": forward,
   "guard": guard,
   "guard-v4": guardV4,

@@ -75,9 +75,9 @@ export const SETTINGS = {
   mtu: {
     env: "WIGGLENET_MTU",
     fallback: "auto",
-    accepts: "auto, or 1280 to 65535 bytes",
-    meaning: "MTU of the tunnel and of new pods; `auto`: the underlay's less 80. Running pods keep theirs.",
-    parse: (text: string) => text === "auto" ? text : integer(text, 1280, 65535),
+    accepts: "auto, or 576 to 65535 bytes, with IPv6 pods from 1280",
+    meaning: "MTU of the tunnel and of new pods; `auto`: what the narrowest path to a peer leaves.",
+    parse: (text: string) => text === "auto" ? text : integer(text, 576, 65535),
   } satisfies Setting<"auto" | number>,
   endpointFamily: choice("WG_IP_FAMILY", {
     words: ["dualstack", "ipv4", "ipv6"],

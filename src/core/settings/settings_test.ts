@@ -50,7 +50,7 @@ Deno.test("All bad values are named in one go: variable, flag, value and what is
     WIGGLENET_IFACE_NAME: "wiggle net",
     WIGGLENET_WG_PORT: "0",
     WIGGLENET_PRIVKEY_PATH: "private.key",
-    WIGGLENET_MTU: "1279",
+    WIGGLENET_MTU: "575",
     FILTER_IPV4: "yes",
     CLUSTER_POD_CIDRS: "10.0.0.0/8, 10.244.1.5/16",
     POD_CIDR_SOURCE_IPV6: "file",
@@ -61,7 +61,7 @@ Deno.test("All bad values are named in one go: variable, flag, value and what is
     'WIGGLENET_IFACE_NAME (--iface-name) is "wiggle net"; accepted: an interface name of 1 to 15 letters, digits, `_`, `.`, `-`',
     'WIGGLENET_WG_PORT (--wg-port) is "0"; accepted: a port, 1 to 65535',
     'WIGGLENET_PRIVKEY_PATH (--privkey-path) is "private.key"; accepted: an absolute path',
-    'WIGGLENET_MTU (--mtu) is "1279"; accepted: auto, or 1280 to 65535 bytes',
+    'WIGGLENET_MTU (--mtu) is "575"; accepted: auto, or 576 to 65535 bytes, with IPv6 pods from 1280',
     'FILTER_IPV4 (--filter-ipv4) is "yes"; accepted: true or false',
     'CLUSTER_POD_CIDRS (--cluster-pod-cidrs) is "10.0.0.0/8, 10.244.1.5/16": "10.244.1.5/16" has host bits: the network is 10.244.0.0/16; accepted: a comma-separated list of CIDRs',
     'FIREWALL_BACKEND (--firewall-backend) is "iptables"; accepted: nftables; there is no iptables backend',
@@ -107,7 +107,7 @@ Deno.test("Booleans are those of Go's strconv.ParseBool and no others", () => {
 
 const accepted: readonly [variable: string, good: readonly string[], bad: readonly string[]][] = [
   ["WIGGLENET_WG_PORT", ["1", "65535"], ["65536", "-1", "1e3", "0x10", " 80", "80.0", "٨٠"]],
-  ["WIGGLENET_MTU", ["auto", "1280", "8920", "65535"], ["65536", "AUTO", "1420.5"]],
+  ["WIGGLENET_MTU", ["auto", "576", "1280", "8920", "65535"], ["65536", "AUTO", "1420.5"]],
   [
     "WIGGLENET_IFACE_NAME",
     ["wg0", "a", "eth0.100", "abcdefghijklmno"],

@@ -1,0 +1,76 @@
+// The facts of the host as they were last read, and which of them must be read again. Equal facts keep their identity:
+// what is derived from them is kept too.
+
+import type { HostFacts } from "../core/desired/host_facts.ts";
+import { pathAddresses } from "../core/desired/tunnel_mtu.ts";
+import type { PathDoubt } from "../core/observed/monitor_lines.ts";
+import type { ParsedNode } from "../core/nodes/node.ts";
+import { type Settings, usesTunnel } from "../core/settings/settings.ts";
+import { PathCache } from "./path_cache.ts";
+import { factsText, type FixedFacts, readFacts } from "./read_facts.ts";
+
+/** Reads facts when they are in doubt. What cannot be read stays as it was. */
+export class FactKeeper {
+  readonly #paths: PathCache;
+  #facts: HostFacts | undefined;
+  /** Those to which all paths are known. */
+  #nodes: readonly ParsedNode[] | undefined;
+  #isStale = true;
+
+  constructor(
+    readonly settings: Settings,
+    readonly fixed: FixedFacts,
+    /** What names lead to, as far as it is known. */
+    readonly resolved: () => HostFacts["resolved"],
+  ) {
+    this.#paths = new PathCache(settings.interfaceName);
+  }
+
+  /** Addresses, links or uplinks may have changed. */
+  doubt(): void {
+    this.#isStale = true;
+  }
+
+  /** Routes may have changed; true when some that are in use may have. */
+  doubtPaths(doubts: readonly PathDoubt[]): boolean {
+    if (!this.#paths.forget(doubts)) return false;
+    this.#nodes = undefined;
+    return true;
+  }
+
+  /** Interfaces by which endpoints are reached. */
+  get pathDevs(): ReadonlySet<string> {
+    return this.#paths.devs;
+  }
+
+  /**
+   * The facts, with the paths to these Nodes; undefined while they could not be read once.
+   * @param onRead hears how a reading went
+   */
+  async read(
+    nodes: readonly ParsedNode[],
+    onRead: (error: Error | undefined) => void,
+  ): Promise<HostFacts | undefined> {
+    if (!this.#isStale && this.#nodes === nodes) return this.#facts;
+    const { settings, fixed } = this;
+    try {
+      if (this.#isStale) {
+        this.#isStale = false;
+        const read = await readFacts(settings, { ...fixed, resolved: this.resolved() }, this.#facts);
+        if (this.#facts === undefined || factsText(read) !== factsText(this.#facts)) {
+          this.#facts = { ...read, paths: this.#facts?.paths ?? read.paths };
+        }
+      }
+      const facts = this.#facts!;
+      this.#nodes = nodes;
+      if (usesTunnel(settings)) {
+        const paths = await this.#paths.read(pathAddresses(settings, nodes, facts), facts.interfaces);
+        if (paths !== facts.paths) this.#facts = { ...facts, paths };
+      }
+      onRead(undefined);
+    } catch (error) {
+      onRead(error as Error);
+    }
+    return this.#facts;
+  }
+}
