@@ -30,9 +30,14 @@ const SWITCHES = new Set(
  */
 export function parseArguments(args: readonly string[], own: readonly string[]): Arguments {
   const { raw, given } = parseFlags(args, own);
-  const settings = parseSettings(Deno.env.toObject(), raw);
+  const settings = parseSettings(environment(), raw);
   if (!("nodeName" in settings)) throw new UsageError(`bad settings:\n  ${settings.join("\n  ")}`);
   return { settings, given };
+}
+
+/** By name: as shipped, nothing else of the environment may be read. */
+function environment(): RawSettings {
+  return Object.fromEntries(Object.values(SETTINGS).map(({ env }) => [env, Deno.env.get(env)]));
 }
 
 /** Flags as they are written, for a verb that does with or without settings. */

@@ -3,13 +3,14 @@
 import type { ParsedNode } from "../core/nodes/node.ts";
 import { parseNode } from "../core/nodes/parse_node.ts";
 import { peerStatuses, type Status } from "../core/plan/status.ts";
-import { type Settings, usesTunnel } from "../core/settings/settings.ts";
+import { NOT_YET, type Settings, usesTunnel } from "../core/settings/settings.ts";
 import { FactKeeper } from "../shell/fact_keeper.ts";
 import { sweepLeftovers } from "../shell/files.ts";
 import { ensureKey, type HostKey } from "../shell/key_file.ts";
 import { Log } from "../shell/log.ts";
 import { NameResolver } from "../shell/name_resolver.ts";
 import { becomeOnlyAgent } from "../shell/only_agent.ts";
+import { requirePaths } from "../shell/permissions.ts";
 import { requireInterface, requirePrograms } from "../shell/preconditions.ts";
 import { wireguardOf } from "../shell/read_facts.ts";
 import { Reconciler } from "../shell/reconcile.ts";
@@ -21,9 +22,6 @@ import { parseArguments } from "./arguments.ts";
 import { requireNodes } from "./read_nodes.ts";
 import { VERSION } from "./version.ts";
 
-/** Variables of the original that would be missed in silence. */
-const NOT_YET = ["ENABLE_NETWORK_POLICY", "ENABLE_METRICS"];
-
 function isOn(value: string | undefined): boolean {
   return /^(1|t|true)$/i.test(value ?? "");
 }
@@ -33,6 +31,7 @@ export async function runAgent(args: readonly string[]): Promise<number> {
   const { settings } = parseArguments(args, []);
   requireNodes(settings);
   const log = new Log(settings.logFormat, settings.logLevel);
+  requirePaths(settings);
   await requirePrograms(settings);
   if (!becomeOnlyAgent()) {
     throw new Error(

@@ -1,7 +1,8 @@
 // `wigglenet status`: the running agent's answer, or, without one, what the kernel has.
 
 import { describeStatus } from "../core/plan/status.ts";
-import { type Program, run } from "../shell/command.ts";
+import type { Program } from "../core/shipped/programs.ts";
+import { run } from "../shell/command.ts";
 import { readStatus, STATUS_SOCKET } from "../shell/status_socket.ts";
 import { SETTINGS } from "../core/settings/settings.ts";
 import { parseFlags } from "./arguments.ts";

@@ -1,22 +1,34 @@
 // The only place that starts programs: argv arrays, never a shell; LC_ALL=C; a timeout; stderr kept in the error.
 
-/** Programs that are run, found once in PATH and the usual folders; `ping` by `check --mtu` alone. */
-export type Program = "nft" | "wg" | "ip" | "wireguard-go" | "ping";
+import { type Program, PROGRAM_PATHS } from "../core/shipped/programs.ts";
 
 const FOLDERS = ["/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/sbin", "/usr/local/bin"];
 const paths = new Map<Program, string>();
 
-/** Absolute path of a program; undefined when the host does not have it. */
+/** Absolute path of a program; undefined when the host does not have it, or not where it may be started from. */
 export function locate(program: Program): string | undefined {
   const known = paths.get(program);
   if (known !== undefined) return known;
-  const folders = [
-    ...FOLDERS,
-    ...(Deno.env.get("PATH") ?? "").split(":").filter((folder) => folder.startsWith("/")),
-  ];
-  const path = folders.map((folder) => `${folder}/${program}`).find(isFile);
+  const path = placesOf(program).find(mayRun);
   if (path !== undefined) paths.set(program, path);
   return path;
+}
+
+/** Where a program stands that may not be started from there; undefined when it may, or is nowhere. */
+export function locateForbidden(program: Program): string | undefined {
+  return locate(program) === undefined ? placesOf(program)[0] : undefined;
+}
+
+/** Where a program stands: its usual paths first, which are those that are allowed as shipped. */
+function placesOf(program: Program): string[] {
+  const folders = [...FOLDERS, ...(Deno.env.get("PATH") ?? "").split(":")];
+  const others = folders.filter((folder) => folder.startsWith("/")).map((folder) => `${folder}/${program}`);
+  return [...PROGRAM_PATHS[program], ...others].filter(isFile);
+}
+
+/** Deno compares what is written, not where a link leads: /sbin/ip may be forbidden where /usr/sbin/ip is allowed. */
+function mayRun(path: string): boolean {
+  return Deno.permissions.querySync({ name: "run", command: path }).state === "granted";
 }
 
 function isFile(path: string): boolean {

@@ -1,5 +1,7 @@
 // The only place that writes files: a temporary file with its final mode, fsync, rename. Nobody ever reads half a file.
 
+import { run } from "./command.ts";
+
 /** Where everything of ours that must not survive a boot stands. */
 export const RUN_FOLDER = "/run/wigglenet";
 
@@ -42,12 +44,33 @@ export async function writeAtomically(path: string, text: string, mode: number):
   await Deno.rename(temporary, path);
 }
 
-/** Makes `path` a symbolic link to `target`, whatever stood there. */
+/**
+ * Makes `path` a symbolic link to `target`, whatever stood there. By a program: Deno (2.9.6) makes links only for who may
+ * write everywhere.
+ */
 export async function linkAtomically(path: string, target: string): Promise<void> {
   await makeFolderOf(path);
   const temporary = `${path}.${Deno.pid}-${written++}.temp`;
-  await Deno.symlink(target, temporary);
+  await run({ program: "ln", args: ["-s", target, temporary] });
   await Deno.rename(temporary, path);
+}
+
+/**
+ * Has `make` make something at a path of a folder that nobody else may enter, and moves it to `path` once its mode is
+ * right. (To set the process's own mask for that long, Deno wants to be allowed everything of the system.)
+ */
+export async function makePrivately<T>(path: string, make: (path: string) => T): Promise<T> {
+  await makeFolderOf(path);
+  const folder = `${path}.${Deno.pid}-${written++}.temp`;
+  await Deno.mkdir(folder, { mode: 0o700 });
+  try {
+    const made = make(`${folder}/it`);
+    await Deno.chmod(`${folder}/it`, 0o600);
+    await Deno.rename(`${folder}/it`, path);
+    return made;
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 }
 
 /** Removes a file if it is there; true when it was. */
@@ -94,7 +117,12 @@ const LEFTOVER_MS = 60_000;
  */
 export async function sweepLeftovers(paths: readonly string[], minAgeMs = LEFTOVER_MS): Promise<void> {
   const folders = new Set([RUN_FOLDER, ...paths.map((path) => path.slice(0, path.lastIndexOf("/")) || "/")]);
-  const prefixes = [`${RUN_FOLDER}/input-`, `${RUN_FOLDER}/cni-`, ...paths.map((path) => `${path}.`)];
+  const prefixes = [
+    `${RUN_FOLDER}/input-`,
+    `${RUN_FOLDER}/cni-`,
+    `${RUN_FOLDER}/agent.sock.`,
+    ...paths.map((path) => `${path}.`),
+  ];
   for (const folder of folders) {
     const entries = await Array.fromAsync(Deno.readDir(folder)).catch(() => []);
     for (const { name } of entries) {
@@ -103,7 +131,8 @@ export async function sweepLeftovers(paths: readonly string[], minAgeMs = LEFTOV
         continue;
       }
       const { mtime } = await Deno.lstat(path);
-      if (mtime !== null && Date.now() - mtime.getTime() >= minAgeMs) await removeFile(path);
+      if (mtime === null || Date.now() - mtime.getTime() < minAgeMs) continue;
+      await Deno.remove(path, { recursive: true }).catch(() => {}); // another agent was quicker
     }
   }
 }

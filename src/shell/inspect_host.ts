@@ -6,18 +6,20 @@ import type { Family } from "../core/net/address.ts";
 import type { Status } from "../core/plan/status.ts";
 import { TABLE } from "../core/render/render_table.ts";
 import { familySettings, type Settings, usesTunnel } from "../core/settings/settings.ts";
-import { locate, type Program, run } from "./command.ts";
-import { readText } from "./files.ts";
+import type { Program } from "../core/shipped/programs.ts";
+import { locate, run } from "./command.ts";
 import { observeNetwork } from "./observe.ts";
 import { hasNetAdmin } from "./preconditions.ts";
-import { hasKernelWireguard } from "./read_facts.ts";
 import { probeMtu } from "./probe_mtu.ts";
+import { hasKernelWireguard, hasTunDevice } from "./read_facts.ts";
 import { readStatus } from "./status_socket.ts";
 
 const VERSION_FLAG: Readonly<Record<Program, string>> = {
   nft: "--version",
   ip: "-V",
   wg: "--version",
+  ss: "-V",
+  ln: "--version",
   "wireguard-go": "--version",
   ping: "-V",
 };
@@ -43,9 +45,11 @@ export async function inspectHost(settings: Settings, inspection: Inspection): P
   const tunnel = usesTunnel(settings) ? await inspectTunnel(settings, hasAdmin) : undefined;
   const isUserspace = tunnel !== undefined &&
     (tunnel.mode === "userspace" || tunnel.mode === "auto" && !tunnel.hasKernel);
+  const netconf = await readNetconf();
   const needed: Program[] = [
     "nft",
     "ip",
+    "ss",
     ...(tunnel === undefined ? [] : ["wg" as const]),
     ...(isUserspace ? ["wireguard-go" as const] : []),
     ...(inspection.isMtuProbed ? ["ping" as const] : []),
@@ -59,12 +63,9 @@ export async function inspectHost(settings: Settings, inspection: Inspection): P
     programs,
     tunnel,
     hasNetAdmin: hasAdmin,
-    forwarding: {
-      4: await isSet("/proc/sys/net/ipv4/ip_forward"),
-      6: await isSet("/proc/sys/net/ipv6/conf/all/forwarding"),
-    },
+    forwarding: { 4: isForwarding(netconf, "inet"), 6: isForwarding(netconf, "inet6") },
     families,
-    rpFilter: tunnel === undefined ? {} : await readRpFilter(settings.interfaceName),
+    rpFilter: tunnel === undefined ? {} : rpFilterOf(netconf, settings.interfaceName),
     dropChains: await readDropChains(),
     cni: settings.isFirewallOnly ? undefined : await inspectCni(settings.cniConfigPath),
     agent: status && agentOf(status),
@@ -111,32 +112,54 @@ async function inspectTunnel(
   const isKernels = link?.kind === "wireguard";
   return {
     hasKernel: isKernels || hasAdmin && locate("ip") !== undefined && await hasKernelWireguard(),
-    hasTun: await Deno.stat("/dev/net/tun").then(() => true, () => false),
+    hasTun: !hasAdmin || locate("ip") === undefined || await hasTunDevice(),
     mode,
     port,
     interfaceName,
     isInterfaceUp: link !== undefined,
-    udpPorts: [...await readUdpPorts("/proc/net/udp"), ...await readUdpPorts("/proc/net/udp6")],
+    udpPorts: await readUdpPorts(),
   };
 }
 
-/** proc(5): the second field is `ADDRESS:PORT`, in hexadecimal. */
-async function readUdpPorts(path: string): Promise<number[]> {
-  const lines = (await readText(path) ?? "").split("\n").slice(1);
-  return lines.flatMap((line) => /^\s*\d+: \w+:(\w{4}) /.exec(line)?.[1] ?? []).map((hex) =>
-    parseInt(hex, 16)
+/** `ss -Hlun`: the fourth field is `ADDRESS:PORT`. */
+async function readUdpPorts(): Promise<number[]> {
+  if (locate("ss") === undefined) return [];
+  const listing = await run({ program: "ss", args: ["-Hlun"] }).catch(() => "");
+  return listing.split("\n").flatMap((line) => /:(\d+)$/.exec(line.split(/\s+/)[3] ?? "")?.[1] ?? []).map(
+    Number,
   );
 }
 
-async function isSet(path: string): Promise<boolean> {
-  return (await readText(path))?.trim() === "1";
+interface NetconfJson {
+  readonly family: string;
+  readonly interface: string;
+  readonly forwarding?: boolean;
+  readonly rp_filter?: string;
 }
 
+/** The sysctls of this network namespace, as the kernel tells them over netlink. */
+async function readNetconf(): Promise<readonly NetconfJson[]> {
+  if (locate("ip") === undefined) return [];
+  const json = await run({ program: "ip", args: ["-j", "netconf"] }).catch(() => "");
+  return JSON.parse(json || "[]") as NetconfJson[];
+}
+
+function isForwarding(netconf: readonly NetconfJson[], wanted: string): boolean {
+  return netconf.some(({ family, interface: name, forwarding }) =>
+    family === wanted && name === "all" && forwarding === true
+  );
+}
+
+const RP_FILTER = ["off", "strict", "loose"];
+
 /** The greater of `all` and the interface's own is in force; kernel's ip-sysctl documentation. */
-async function readRpFilter(interfaceName: string): Promise<Record<string, number>> {
-  const read = async (name: string) =>
-    Number(await readText(`/proc/sys/net/ipv4/conf/${name}/rp_filter`) ?? 0);
-  return { [interfaceName]: Math.max(await read("all"), await read(interfaceName)) };
+function rpFilterOf(netconf: readonly NetconfJson[], interfaceName: string): Record<string, number> {
+  const values = netconf.filter(({ family, interface: name }) =>
+    family === "inet" && (name === "all" || name === interfaceName)
+  );
+  return {
+    [interfaceName]: Math.max(0, ...values.map(({ rp_filter }) => RP_FILTER.indexOf(rp_filter ?? "off"))),
+  };
 }
 
 interface ChainJson {

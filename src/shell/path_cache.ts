@@ -77,7 +77,8 @@ async function readMtus(
   const ipv6 = new Map(ipv4);
   for (const { name, mtuBytes } of interfaces) {
     if (!used.has(name)) continue;
-    const text = await readText(`/proc/sys/net/ipv6/conf/${name}/mtu`);
+    // As shipped nothing in /proc may be read: then the interface's own counts, and what a router announced does not.
+    const text = await readText(`/proc/sys/net/ipv6/conf/${name}/mtu`).catch(() => undefined);
     if (text !== undefined) ipv6.set(name, Math.min(mtuBytes, Number(text)));
   }
   return { 4: ipv4, 6: ipv6 };

@@ -3,17 +3,20 @@
 import { PACKAGES } from "../core/check/check.ts";
 import type { DesiredLink } from "../core/desired/desired_state.ts";
 import { isOtherOfOurs, LINK_KIND } from "../core/plan/diff_link.ts";
+import type { Program } from "../core/shipped/programs.ts";
 import { type Settings, usesTunnel } from "../core/settings/settings.ts";
-import { locate, type Program } from "./command.ts";
+import { CommandError, locate, locateForbidden, run } from "./command.ts";
 import { readPublicKey } from "./key_file.ts";
 import { observeNetwork, observeWireguard } from "./observe.ts";
-
-const CAP_NET_ADMIN = 1n << 12n;
+import { mayNotRun } from "./permissions.ts";
+import { hasTunDevice } from "./read_facts.ts";
 
 /** Throws Error with the remedy when a program or the capability is missing. */
 export async function requirePrograms(settings: Settings): Promise<void> {
-  const needed: Program[] = usesTunnel(settings) ? ["nft", "ip", "wg"] : ["nft", "ip"];
+  const needed: Program[] = usesTunnel(settings) ? ["nft", "ip", "wg", "ln"] : ["nft", "ip"];
   const missing = needed.filter((program) => locate(program) === undefined);
+  const forbidden = missing.flatMap((program) => locateForbidden(program) ?? []);
+  if (forbidden.length > 0) throw mayNotRun(forbidden);
   if (missing.length > 0) {
     const packages = missing.map((program) => PACKAGES[program]).join(" ");
     throw new Error(`Cannot find ${missing.join(", ")}: install ${packages} (apt-get install ${packages})`);
@@ -23,10 +26,15 @@ export async function requirePrograms(settings: Settings): Promise<void> {
   }
 }
 
-/** True when this process may change the network. */
+/** True when this process may change the network: nft asks the kernel, which lists tables to nobody else. */
 export async function hasNetAdmin(): Promise<boolean> {
-  const effective = /^CapEff:\s*([0-9a-f]+)/m.exec(await Deno.readTextFile("/proc/self/status"))?.[1];
-  return (BigInt(`0x${effective ?? "0"}`) & CAP_NET_ADMIN) !== 0n;
+  if (locate("nft") === undefined) return true; // not known, and not the first thing to mend
+  try {
+    await run({ program: "nft", args: ["list", "tables"] });
+    return true;
+  } catch (error) {
+    return !(error instanceof CommandError && /Operation not permitted/.test(error.stderr));
+  }
 }
 
 /** Throws Error with the remedy when the interface cannot be ours, or cannot be made. */
@@ -53,9 +61,8 @@ export async function requireInterface(
     ...(locate("wireguard-go") === undefined
       ? ["the program wireguard-go (apt-get install wireguard-go)"]
       : []),
-    ...(await Deno.stat("/dev/net/tun").catch(() => undefined) === undefined
-      ? ["/dev/net/tun (modprobe tun)"]
-      : []),
+    ...(locate("ss") === undefined ? ["the program ss (apt-get install iproute2)"] : []),
+    ...(await hasTunDevice() ? [] : ["/dev/net/tun (modprobe tun)"]),
   ];
   if (absent.length > 0) {
     throw new Error(

@@ -49,10 +49,19 @@ export async function wireguardOf(settings: Settings): Promise<FixedFacts["wireg
 const PROBE = "wigglenet-probe";
 
 /** True when the kernel makes WireGuard interfaces. Only trying tells: the module may be built in, loadable, or neither. */
-export async function hasKernelWireguard(): Promise<boolean> {
+export function hasKernelWireguard(): Promise<boolean> {
+  return canMake(["link", "add", "dev", PROBE, "type", "wireguard"]);
+}
+
+/** True when /dev/net/tun makes interfaces. Deno (2.9.6) lets nobody look into /dev who may not do everything. */
+export function hasTunDevice(): Promise<boolean> {
+  return canMake(["tuntap", "add", "dev", PROBE, "mode", "tun"]);
+}
+
+async function canMake(args: readonly string[]): Promise<boolean> {
   await run({ program: "ip", args: ["link", "del", "dev", PROBE] }).catch(() => {});
   try {
-    await run({ program: "ip", args: ["link", "add", "dev", PROBE, "type", "wireguard"] });
+    await run({ program: "ip", args });
   } catch {
     return false;
   }

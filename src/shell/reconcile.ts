@@ -10,7 +10,7 @@ import type { PathDoubt } from "../core/observed/monitor_lines.ts";
 import type { ObservedState } from "../core/observed/observed_state.ts";
 import { describeChange } from "../core/plan/describe.ts";
 import { diff } from "../core/plan/diff.ts";
-import { isInSync, type Plan, type Step } from "../core/plan/plan.ts";
+import { isInSync, type Step } from "../core/plan/plan.ts";
 import { everythingOn, NOTHING_SPARED, withoutWanted } from "../core/plan/spared.ts";
 import type { Settings } from "../core/settings/settings.ts";
 import { apply, type Outcome } from "./apply.ts";
@@ -62,7 +62,8 @@ export class Reconciler {
   #isSettled = false;
   #hasSourceChanged = false;
   #sourceWaiting: readonly Waiting[] = [];
-  #plan: Plan | undefined;
+  /** Of the last plan. Not the plan itself: that of a first load holds megabytes of text. */
+  #planned: { readonly waiting: readonly Waiting[]; readonly isInSync: boolean } | undefined;
   #appliedSteps = 0;
   #lastApplyMs: number | undefined;
   #wakeUp: () => void = () => {};
@@ -176,7 +177,7 @@ export class Reconciler {
     for (const [part, error] of tried) this.#noteReading(part, error);
     const spared = this.#spare(this.#desired, observed, blind.size === 0);
     const plan = diff({ ...this.#desired, ...spared }, observed, steadySeconds());
-    this.#plan = plan;
+    this.#planned = { waiting: plan.waiting, isInSync: isInSync(plan) };
     tellBlocked(this.#options.log, plan);
     this.#isSettled = true;
     this.#backoff.keepOnly(new Set(plan.steps.map(({ part }) => part)));
@@ -282,8 +283,8 @@ export class Reconciler {
     return {
       desired: this.#desired,
       observed: this.#host.observed,
-      waiting: [...this.#sourceWaiting, ...this.#plan?.waiting ?? []],
-      isInSync: this.#plan !== undefined && isInSync(this.#plan) && !this.#backoff.isFailing,
+      waiting: [...this.#sourceWaiting, ...this.#planned?.waiting ?? []],
+      isInSync: this.#planned?.isInSync === true && !this.#backoff.isFailing,
       appliedSteps: this.#appliedSteps,
       lastApplyMs: this.#lastApplyMs,
       drift: this.#drift,

@@ -1,7 +1,7 @@
 // The agent's status on a unix socket that root alone may open: connect, read one JSON document, done.
 
 import type { Status } from "../core/plan/status.ts";
-import { makeFolder, removeFile, RUN_FOLDER } from "./files.ts";
+import { makePrivately, RUN_FOLDER } from "./files.ts";
 
 /** Where the running agent answers. */
 export const STATUS_SOCKET = `${RUN_FOLDER}/agent.sock`;
@@ -12,15 +12,7 @@ export const STATUS_SOCKET = `${RUN_FOLDER}/agent.sock`;
  */
 export async function serveStatus(status: () => Status): Promise<{ close(): void } | undefined> {
   if (await readStatus() !== undefined) return undefined;
-  await makeFolder(RUN_FOLDER);
-  await removeFile(STATUS_SOCKET);
-  const umask = Deno.umask(0o177);
-  let listener: Deno.UnixListener;
-  try {
-    listener = Deno.listen({ transport: "unix", path: STATUS_SOCKET });
-  } finally {
-    Deno.umask(umask);
-  }
+  const listener = await makePrivately(STATUS_SOCKET, (path) => Deno.listen({ transport: "unix", path }));
   answerAll(listener, status);
   return { close: () => listener.close() };
 }

@@ -1,29 +1,28 @@
 // WireGuard in user space. The process belongs to nobody: the agent starts it when nobody serves the interface,
 // adopts it when somebody does, and ends it only when its interface is gone.
+// It is known by its socket, and ends with it: Deno gives /proc and signals only to who may do everything.
 
 import { locate, run, startDetached } from "./command.ts";
 import { removeFile } from "./files.ts";
 
-/** Process ids of the wireguard-go that serves an interface of this network namespace. */
+/** Where wireguard-go listens for `wg`. */
+export function socketOf(interfaceName: string): string {
+  return `/var/run/wireguard/${interfaceName}.sock`;
+}
+
+/**
+ * Process ids of the wireguard-go that serves an interface of this network namespace: the kernel lists its sockets to
+ * `ss`. 0 stands for one that a namespace of processes hides.
+ */
 export async function findServers(interfaceName: string): Promise<number[]> {
-  const namespace = await namespaceOf("self");
-  const pids: number[] = [];
-  for await (const entry of Deno.readDir("/proc")) {
-    if (!/^\d+$/.test(entry.name)) continue;
-    if (await serves(entry.name, interfaceName) && await namespaceOf(entry.name) === namespace) {
-      pids.push(Number(entry.name));
-    }
-  }
-  return pids.sort((a, b) => a - b);
-}
-
-async function namespaceOf(pid: string): Promise<string | undefined> {
-  return await Deno.readLink(`/proc/${pid}/ns/net`).catch(() => undefined);
-}
-
-async function serves(pid: string, interfaceName: string): Promise<boolean> {
-  const argv = (await Deno.readTextFile(`/proc/${pid}/cmdline`).catch(() => "")).split("\0");
-  return /(^|\/)wireguard-go$/.test(argv[0] ?? "") && argv.includes(interfaceName);
+  if (locate("ss") === undefined) return []; // without it no wireguard-go is started here
+  const filter = ["src", `*/wireguard/${interfaceName}.sock`];
+  const listing = await run({ program: "ss", args: ["-xlpH", ...filter] });
+  const pids = listing.split("\n").filter((line) => line !== "").flatMap((line) => {
+    const found = [...line.matchAll(/\bpid=(\d+)/g)].map(([, pid]) => Number(pid));
+    return found.length === 0 ? [0] : found;
+  });
+  return [...new Set(pids)].sort((a, b) => a - b);
 }
 
 const START_MS = 5_000;
@@ -57,18 +56,22 @@ export async function serve(interfaceName: string): Promise<void> {
   }
 }
 
-/** Ends a server at once and waits until it is gone. */
+const END_MS = 2_000;
+
+/**
+ * Ends a server and waits until it is gone: wireguard-go ends when its socket is removed, in 40 ms with 5,000 peers
+ * (0.0.20220316, 2026-11-21).
+ * @throws Error when it does not within two seconds: it is stopped, or hangs
+ */
 export async function endServer(pid: number, interfaceName: string): Promise<void> {
-  if (!await serves(String(pid), interfaceName)) return;
-  Deno.kill(pid, "SIGKILL");
-  for (let tries = 0; tries < 100 && await serves(String(pid), interfaceName); tries++) {
+  await removeFile(socketOf(interfaceName));
+  const deadline = Date.now() + END_MS;
+  while ((await findServers(interfaceName)).includes(pid)) {
+    if (Date.now() > deadline) {
+      throw new Error(
+        `wireguard-go of ${interfaceName}, process ${pid}, does not end: end it by hand (kill -9 ${pid})`,
+      );
+    }
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
-  // wg would ask it before the kernel.
-  await removeFile(socketOf(interfaceName));
-}
-
-/** Where wireguard-go answers. */
-export function socketOf(interfaceName: string): string {
-  return `/var/run/wireguard/${interfaceName}.sock`;
 }

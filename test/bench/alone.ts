@@ -1,7 +1,7 @@
 // A benchmark's way into the laboratory's namespace and out again: what it needs is installed before, its exit
 // code says whether the bounds held, and nothing of it stays.
 
-import { AGENT_ARGV } from "../lab/lab.ts";
+import { SOURCE } from "../lab/agent.ts";
 import { isInside, runInside } from "../lab/outer.ts";
 import { run } from "../lab/process.ts";
 import { prepareOrExit } from "../prepare.ts";
@@ -31,7 +31,7 @@ async function outside({ url, arrange }: Benchmark): Promise<number> {
     console.error(`The benchmark needs root and may not have it here${why}. Run it with sudo.`);
     return 1;
   }
-  for (const entry of [AGENT_ARGV.at(-1)!, url]) {
+  for (const entry of [SOURCE.argv.at(-1)!, url]) {
     await run([Deno.execPath(), "install", "--quiet", "--entrypoint", entry]); // no way out from inside
   }
   const undo = await arrange?.();

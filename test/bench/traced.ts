@@ -18,6 +18,7 @@ const READING: Readonly<Record<string, RegExp>> = {
   nft: / (?:list|monitor) ?/,
   ip: / (?:show|monitor)(?: |$)/,
   wg: / (?:show|pubkey)(?: |$)/,
+  ss: / /,
 };
 
 /** Reads the lines of `strace -f -e trace=execve,sendto,sendmsg`. A program that is not known counts as one that writes. */

@@ -3,7 +3,8 @@
 
 import { load } from "js-yaml";
 import { parseArgs } from "node:util";
-import { AGENT_ARGV, Lab } from "../lab/lab.ts";
+import { SOURCE } from "../lab/agent.ts";
+import { Lab } from "../lab/lab.ts";
 import type { Manifest } from "../lab/manifest.ts";
 import type { Node } from "../lab/node.ts";
 import { isInside, outsidePid, runInside } from "../lab/outer.ts";
@@ -34,7 +35,7 @@ async function outside(): Promise<number> {
     );
     return 1;
   }
-  const main = AGENT_ARGV.at(-1)!;
+  const main = SOURCE.argv.at(-1)!;
   await run([Deno.execPath(), "install", "--quiet", "--entrypoint", main, import.meta.url]); // no way out from inside
   const argv = [Deno.execPath(), "run", "--quiet", "--cached-only", "-A", import.meta.url, ...Deno.args];
   return await runInside(argv);

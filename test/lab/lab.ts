@@ -4,6 +4,7 @@
 //   n2 ──┼── .254 / ::fe is everybody's default route and goes nowhere: what leaks arrives there
 //   n3 ──┘   outsider: .200 / ::c8, routes pod prefixes to their nodes, takes no part in the mesh
 
+import { AGENT, type Agent, layOut, requireBuilt } from "./agent.ts";
 import { Capture } from "./capture.ts";
 import { hold, Host } from "./host.ts";
 import { addressesOf, type Families, type Family, familyOf, type Manifest, manifestOf } from "./manifest.ts";
@@ -19,8 +20,8 @@ export interface LabOptions {
   readonly families?: Families;
   /** MTU of the underlay in bytes, default 1500. */
   readonly mtuBytes?: number;
-  /** Argument list of the agent; default: main.ts of this repository by this deno. */
-  readonly agentArgv?: readonly string[];
+  /** Default: that of the whole run. */
+  readonly agent?: Agent;
 }
 
 // A mount point that every Linux has and nobody keeps a checkout in.
@@ -28,10 +29,9 @@ const MEMORY = "/dev/shm";
 const ROUTER: Record<Family, string> = { 4: "10.9.1.254", 6: "fd09::fe" };
 const OUTSIDER: Record<Family, string> = { 4: "10.9.1.200", 6: "fd09::c8" };
 const LENGTH: Record<Family, number> = { 4: 24, 6: 64 };
-const MAIN = new URL("../../main.ts", import.meta.url).pathname;
 
-/** The agent of this repository; nothing is downloaded in a namespace without a way out. */
-export const AGENT_ARGV: readonly string[] = [Deno.execPath(), "run", "--quiet", "--cached-only", "-A", MAIN];
+/** The argument list of this run's agent, without verb and settings. */
+export const AGENT_ARGV: readonly string[] = AGENT.argv;
 
 /** A laboratory. Make it with {@link Lab.create}; `await using` closes it. */
 export class Lab {
@@ -49,6 +49,7 @@ export class Lab {
   /** Builds everything; agents and pods are started by the test. */
   static async create(options: LabOptions): Promise<Lab> {
     assertInside();
+    await requireBuilt(options.agent ?? AGENT);
     await mountMemory();
     startReaping();
     const folder = await Deno.makeTempDir({ dir: MEMORY, prefix: "lab-" });
@@ -174,14 +175,16 @@ export class Lab {
     const namespace = await hold(name, { hasOwnMounts: true });
     const folder = `${this.folder}/${name}`;
     await Deno.mkdir(`${folder}/cni`, { recursive: true });
-    const agentArgv = this.options.agentArgv ?? AGENT_ARGV;
+    const agent = this.options.agent ?? AGENT;
     const key = (await run(["wg", "genkey"])).trim();
     await Deno.writeTextFile(`${folder}/private.key`, key, { mode: 0o600 });
     const publicKey = (await run(["wg", "pubkey"], { stdin: key })).trim();
     const annotations = { ...manifest.metadata.annotations, "wigglenet/public-key": publicKey };
     const published = { ...manifest, metadata: { ...manifest.metadata, annotations } };
     const nodesFolder = this.nodesFolder;
-    const node = new Node(namespace, { manifest: published, folder, nodesFolder, agentArgv });
+    const layout = { folder, labFolder: this.folder, nodesFolder };
+    if (agent.isShipped) await layOut(layout, namespace.enter);
+    const node = new Node(namespace, { ...layout, manifest: published, agent });
     await this.#wire(node);
     await this.publish(published);
     return node;

@@ -1,6 +1,7 @@
 // A node of the laboratory: a machine on the underlay with its own key, CNI file and agent, and pods.
 
 import type { Status } from "../../src/core/plan/status.ts";
+import { type Agent, type Layout, usualPaths } from "./agent.ts";
 import type { PortMapping } from "./cni.ts";
 import { Host, type Namespace } from "./host.ts";
 import { addressesOf, type Family, familyOf, type Manifest } from "./manifest.ts";
@@ -26,15 +27,10 @@ export interface AgentOptions {
   readonly onLine?: (line: string) => void;
 }
 
-/** Where a node keeps what is its own, and which agent it runs. */
-export interface NodeOptions {
+/** Where a node's files stand, and which agent it runs. */
+export interface NodeOptions extends Layout {
   readonly manifest: Manifest;
-  /** Holds `private.key`, `cni/` and what a test puts there. */
-  readonly folder: string;
-  /** Folder of Node manifests that the agent reads. */
-  readonly nodesFolder: string;
-  /** Argument list of the agent without verb and settings. */
-  readonly agentArgv: readonly string[];
+  readonly agent: Agent;
 }
 
 const TAKE_NO_SETTINGS: ReadonlySet<string> = new Set(["graph", "status", "version"]);
@@ -77,11 +73,12 @@ export class Node extends Host {
       "cni-config-path": this.conflistPath,
       ...settings,
     };
+    const { agent } = this.options;
+    const given = [...Object.entries(all).map(([name, v]) => `--${name}=${v}`), ...args];
     return [
-      ...argv ?? this.options.agentArgv,
+      ...argv ?? agent.argv,
       verb,
-      ...Object.entries(all).map(([name, v]) => `--${name}=${v}`),
-      ...args,
+      ...agent.isShipped ? given.map((arg) => usualPaths(this.options, arg)) : given,
     ];
   }
 

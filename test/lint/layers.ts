@@ -10,7 +10,8 @@ const MAY_IMPORT: Record<Part, readonly Part[]> = {
   shell: ["core", "shell", "templates"],
   cli: ["core", "shell", "cli", "templates", "other"],
   main: ["core", "shell", "cli", "other"],
-  test: ["core", "shell", "cli", "main", "test", "templates", "other"],
+  deploy: ["core", "deploy"],
+  test: ["core", "shell", "cli", "main", "deploy", "test", "templates", "other"],
   templates: [],
   other: ["other"],
 };

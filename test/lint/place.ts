@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
 /** The part of the repository that a file belongs to; "other" is everything without rules of its own. */
-export type Part = "core" | "shell" | "cli" | "main" | "test" | "templates" | "other";
+export type Part = "core" | "shell" | "cli" | "main" | "deploy" | "test" | "templates" | "other";
 
 /** A file's place. */
 export interface Place {
@@ -29,6 +29,7 @@ export function placeOf(filename: string): Place {
 function partOf(path: string): Part {
   if (path === "main.ts") return "main";
   if (path.startsWith("test/")) return "test";
+  if (path.startsWith("deploy/")) return "deploy";
   if (path.startsWith("nft-templates/")) return "templates";
   const layer = /^src\/(core|shell|cli)\//.exec(path)?.[1];
   return layer === undefined ? "other" : layer as Part;

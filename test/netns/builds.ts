@@ -1,6 +1,6 @@
 // Agents that differ from the one of this repository.
 
-import { AGENT_ARGV } from "../lab/lab.ts";
+import { SOURCE } from "../lab/agent.ts";
 import { run } from "../lab/process.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
@@ -8,7 +8,7 @@ const DYING = new URL("dying_agent.ts", import.meta.url).pathname;
 
 /** Argument list of an agent that kills itself at a moment of dying_agent.ts: its number, or how it begins. */
 export function dyingArgv(moment: string): string[] {
-  return [...AGENT_ARGV.slice(0, -1), DYING, moment];
+  return [...SOURCE.argv.slice(0, -1), DYING, moment];
 }
 
 /** What the next release may do to the table: sets of other names, a chain more, a rule more in front of all others. */
@@ -31,5 +31,5 @@ export async function otherBuildArgv(folder: string): Promise<string[]> {
   const parts = ["main.ts", "deno.json", "deno.lock", "src", "nft-templates"].map((part) => `${ROOT}${part}`);
   await run(["cp", "-r", ...parts, folder]);
   await change(folder);
-  return [...AGENT_ARGV.slice(0, -1), `${folder}/main.ts`];
+  return [...SOURCE.argv.slice(0, -1), `${folder}/main.ts`];
 }

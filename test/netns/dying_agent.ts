@@ -18,7 +18,7 @@ function isLook(program: string, args: readonly string[]): boolean {
   const words = args.join(" ");
   if (program.endsWith("/nft")) return /^(monitor|(-\w )*list )/.test(words);
   if (program.endsWith("/ip")) return /\b(show|monitor)\b/.test(words);
-  return program.endsWith("/wg") && words.startsWith("show ");
+  return program.endsWith("/ss") || program.endsWith("/wg") && words.startsWith("show ");
 }
 
 class DyingCommand extends Deno.Command {
@@ -40,7 +40,7 @@ class DyingCommand extends Deno.Command {
 }
 
 Object.defineProperty(Deno, "Command", { value: DyingCommand });
-for (const name of ["open", "rename", "symlink"] as const) {
+for (const name of ["open", "rename"] as const) {
   const real = Deno[name] as (...args: unknown[]) => Promise<unknown>;
   const dying = (...args: unknown[]) => {
     pass(`before ${name} ${args[0]}`);

@@ -99,7 +99,7 @@ Deno.test("a half-written manifest keeps its last content and is named; whole, i
   const text = `${JSON.stringify(manifest, null, 2)}\n`;
   await Deno.writeTextFile(path, text.slice(0, text.length / 2));
   const problem = await until("n1 to name the file", async () => {
-    return (await statusOf(n1)).source.problems.find((problem) => problem.path === path);
+    return (await statusOf(n1)).source.problems.find((problem) => problem.path.endsWith("/nodes/n2.yaml"));
   }, { seen: () => n1.agent!.tail() });
   assert.match(problem.reason, /line \d+/);
   await stays(n1, before);

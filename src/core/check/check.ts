@@ -57,6 +57,8 @@ export const PACKAGES = {
   nft: "nftables",
   wg: "wireguard-tools",
   ip: "iproute2",
+  ss: "iproute2",
+  ln: "coreutils",
   "wireguard-go": "wireguard-go",
   ping: "iputils-ping",
 } as const;

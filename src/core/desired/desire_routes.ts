@@ -62,8 +62,8 @@ const KEPT = { tunnel: keptRoutes(), unreachable: keptRoutes() };
 
 function routesTo(prefixes: readonly Prefix[], type: Route["type"], { interfaceName }: Settings): Route[] {
   const rest = type === "tunnel"
-    ? `dev ${interfaceName} proto ${ROUTE_PROTOCOL}`
-    : `proto ${ROUTE_PROTOCOL} metric ${UNREACHABLE_METRIC}`;
+    ? ` dev ${interfaceName} proto ${ROUTE_PROTOCOL}`
+    : ` proto ${ROUTE_PROTOCOL} metric ${UNREACHABLE_METRIC}`;
   const start = type === "tunnel" ? "" : "unreachable ";
   const all = summarise(prefixes);
   return ([4, 6] as const).flatMap((family) =>
@@ -71,7 +71,7 @@ function routesTo(prefixes: readonly Prefix[], type: Route["type"], { interfaceN
       family,
       destination: text,
       type,
-      text: `${start}${text} ${rest}`,
+      text: [start, text, rest].join(""), // in one piece, where `+` would keep the pieces as well
     }))
   );
 }

@@ -3,6 +3,7 @@
 // Node may say ("010.1.1.1", "0x7f.1", "::ffff:10.0.0.1", "fe80::1%eth0").
 
 import ipaddr from "ipaddr.js";
+import { ownText } from "./own_text.ts";
 import { quote, Refusal } from "./refusal.ts";
 
 /** IP version. */
@@ -38,7 +39,9 @@ export function parseAddress(text: unknown): Address | Refusal {
 
 function read(text: string): Address | undefined {
   try { // ipaddr.js throws at what it cannot read; to ask its isValid first costs a second parse
-    if (IPV4.test(text)) return { family: 4, value: numberOf(ipaddr.IPv4.parse(text).octets, 8n), text };
+    if (IPV4.test(text)) {
+      return { family: 4, value: numberOf(ipaddr.IPv4.parse(text).octets, 8n), text: ownText(text) };
+    }
     if (IPV6.test(text)) {
       const { parts } = ipaddr.IPv6.parse(text);
       return { family: 6, value: numberOf(parts, 16n), text: ipv6Text(parts) };

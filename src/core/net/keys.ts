@@ -1,5 +1,6 @@
 // WireGuard keys. Only public keys live in the core; a private key never leaves its file (shell/key_file.ts).
 
+import { ownText } from "./own_text.ts";
 import { quote, Refusal } from "./refusal.ts";
 
 /** Canonical base64 of the 32 bytes of a Curve25519 public key. */
@@ -15,5 +16,5 @@ export function parsePublicKey(text: unknown): PublicKey | Refusal {
     return new Refusal(`${quote(text)} is not a WireGuard public key (base64 of 32 bytes)`);
   }
   if (text === ZERO) return new Refusal("the public key is all zeros");
-  return text as PublicKey;
+  return ownText(text as PublicKey);
 }

@@ -56,7 +56,7 @@ export function prefixOf(address: Address, length: number): Prefix {
   const value = (address.value >> shift) << shift;
   const network = value === address.value ? address : addressOf(address.family, value);
   const end = value + SIZES[widthOf(address.family) - length]!;
-  return { family: address.family, value, end, length, text: `${network.text}/${length}` };
+  return { family: address.family, value, end, length, text: [network.text, length].join("/") };
 }
 
 /** The prefix that holds one address only. */

@@ -18,7 +18,8 @@ export interface Item {
   readonly claim: Claim<unknown>;
   readonly kind: "address" | "podCidr";
   readonly prefix: Prefix;
-  readonly owned: OwnedPrefix;
+  /** Of a pod CIDR only. */
+  readonly owned: OwnedPrefix | undefined;
   /** Lower wins; see {@link byRank}. */
   readonly tier: number;
 }
@@ -26,13 +27,14 @@ export interface Item {
 /** A Node's claims; the same list as long as nothing about them changes. */
 export type Items = readonly Item[];
 
-const ITEMS = new WeakMap<Node, readonly [Items, Items]>();
+const ITEMS = { keyed: new WeakMap<Node, Items>(), keyless: new WeakMap<Node, Items>() };
 
 /** A Node's claims as items. Kept per Node, for a Node is never changed and most events change one of thousands. */
 export function itemsOf(node: Node, keyless: boolean): Items {
-  let known = ITEMS.get(node);
-  if (known === undefined) ITEMS.set(node, known = [makeItems(node, 0), makeItems(node, 2)]);
-  return known[keyless ? 1 : 0];
+  const known = keyless ? ITEMS.keyless : ITEMS.keyed;
+  let items = known.get(node);
+  if (items === undefined) known.set(node, items = makeItems(node, keyless ? 2 : 0));
+  return items;
 }
 
 function makeItems(node: Node, penalty: number): Items {
@@ -41,7 +43,7 @@ function makeItems(node: Node, penalty: number): Items {
     claim,
     kind,
     prefix,
-    owned: { prefix, node: node.name },
+    owned: kind === "podCidr" ? { prefix, node: node.name } : undefined,
     tier: penalty + (claim.origin === "annotation" ? 1 : 0),
   });
   return [

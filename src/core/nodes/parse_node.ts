@@ -4,6 +4,7 @@
 import { type Address, parseAddress } from "../net/address.ts";
 import { type Destination, parseDestination } from "../net/destination.ts";
 import { parsePublicKey, type PublicKey } from "../net/keys.ts";
+import { ownText } from "../net/own_text.ts";
 import { parsePrefix, type Prefix } from "../net/prefix.ts";
 import { quote, Refusal, refused } from "../net/refusal.ts";
 import { unusableAddress, unusablePodCidr } from "../net/scope.ts";
@@ -57,7 +58,7 @@ export function parseNodeName(name: unknown): NodeName | Refusal {
   if (typeof name !== "string" || name.length > 253 || !NODE_NAME.test(name)) {
     return new Refusal(`${quote(name)} is not a node name (a DNS-1123 subdomain)`);
   }
-  return name as NodeName;
+  return ownText(name as NodeName);
 }
 
 // RFC 3339. Date.parse reads much more, and what has no zone in the zone of the host: nodes would not agree.
@@ -125,7 +126,7 @@ class NodeReader {
       ...annotated,
     ];
     const seen = new Set<string>();
-    return claims.filter(({ value }) => !seen.has(value.text) && seen.add(value.text));
+    return claims.filter(({ value }) => !seen.has(value.text) && seen.add(value.text)).slice(); // no room to grow
   }
 
   endpoint(): Destination | undefined {

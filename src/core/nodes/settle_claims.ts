@@ -37,9 +37,7 @@ export function settleAll(parsed: readonly Node[], keysNeeded: boolean): Settlem
   const lost = settleItems(items, rejected);
   const settlement = {
     nodes: nodes.map((node) => settledNode(node, keys.get(node), lost)),
-    podCidrs: items.filter(({ kind, claim }) => kind === "podCidr" && !lost.has(claim)).map(({ owned }) =>
-      owned
-    ),
+    podCidrs: items.flatMap(({ owned, claim }) => owned === undefined || lost.has(claim) ? [] : owned),
     rejected,
   };
   remember(nodes, items, settlement);

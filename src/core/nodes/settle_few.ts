@@ -90,7 +90,7 @@ function withFreshKeys(
 }
 
 function podCidrsOf(items: Items): OwnedPrefix[] {
-  return items.filter(({ kind }) => kind === "podCidr").map(({ owned }) => owned);
+  return items.flatMap(({ owned }) => owned ?? []);
 }
 
 /** A sorted list of disjoint prefixes without some and with others; undefined when these are not disjoint. */

@@ -1,6 +1,7 @@
 // Output of `wg show NAME dump` and `ip -j` -> ObservedState parts.
 
 import type { Family } from "../net/address.ts";
+import { ownText } from "../net/own_text.ts";
 import { comparePrefixes, parsePrefix, type Prefix } from "../net/prefix.ts";
 import { refused } from "../net/refusal.ts";
 import { ROUTE_PROTOCOL } from "../desired/desired_state.ts";
@@ -37,20 +38,27 @@ function parsePeer(fields: readonly string[], state: ObservedWireguard | undefin
     throw new SyntaxError("wg printed an incomplete peer line");
   }
   const last = state?.peers.get(publicKey);
+  const known = endpoint === "(none)" ? undefined : endpoint;
   const sight = {
-    endpoint: endpoint === "(none)" ? undefined : endpoint,
+    endpoint: known === last?.endpoint ? last?.endpoint : known && ownText(known),
     handshakeSeconds: Number(handshake),
     receivedBytes: Number(received),
     sentBytes: Number(sent),
   };
-  return {
-    publicKey,
+  const peer: ObservedPeer = {
+    publicKey: last?.publicKey ?? ownText(publicKey),
     ...sight,
     allowedIps: allowed === last?.allowedIps ? last!.allowedIps : canonicalAllowedIps(allowed!),
     keepaliveSeconds: keepalive === "off" ? 0 : Number(keepalive),
     hasPresharedKey: presharedKey !== "(none)",
     ...followPeer(last, sight, now),
   };
+  return last !== undefined && isSame(last, peer) ? last : peer;
+}
+
+/** What is at rest keeps its value: thousands that are made anew every few seconds are all the collector's work. */
+function isSame(a: ObservedPeer, b: ObservedPeer): boolean {
+  return (Object.keys(b) as (keyof ObservedPeer)[]).every((key) => a[key] === b[key]);
 }
 
 function canonicalAllowedIps(text: string): string {
@@ -105,16 +113,15 @@ export function toldRouteText(route: ToldRoute, family: Family): string {
   const { type, dst, tos, dev, gateway, prefsrc, metric } = route;
   const isUnicast = type === undefined || type === "unicast";
   const implied = isUnicast ? (family === 4 ? 0 : 1024) : 0;
-  return [
-    isUnicast ? [] : [type],
-    [dst.includes("/") || dst === "default" ? dst : `${dst}/${family === 4 ? 32 : 128}`],
-    tos === undefined ? [] : ["tos", tos],
-    gateway === undefined ? [] : ["via", gateway],
-    isUnicast && dev !== undefined ? ["dev", dev] : [],
-    ["proto", ROUTE_PROTOCOL],
-    prefsrc === undefined ? [] : ["src", prefsrc],
-    metric === undefined || metric === implied ? [] : ["metric", metric],
-  ].flat().join(" ");
+  const words: (string | number)[] = isUnicast ? [] : [type];
+  words.push(dst.includes("/") || dst === "default" ? dst : `${dst}/${family === 4 ? 32 : 128}`);
+  if (tos !== undefined) words.push("tos", tos);
+  if (gateway !== undefined) words.push("via", gateway);
+  if (isUnicast && dev !== undefined) words.push("dev", dev);
+  words.push("proto", ROUTE_PROTOCOL);
+  if (prefsrc !== undefined) words.push("src", prefsrc);
+  if (metric !== undefined && metric !== implied) words.push("metric", metric);
+  return words.join(" ");
 }
 
 /** `ip -j` prints nothing at all, or a list with empty objects, when it has nothing to list. */

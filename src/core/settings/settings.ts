@@ -183,6 +183,9 @@ function parsePrefixes(text: string): Prefix[] | Refusal {
   return withoutNested(prefixes);
 }
 
+/** Variables of the original that this version does not have yet, and that would be missed in silence. */
+export const NOT_YET: readonly string[] = ["ENABLE_NETWORK_POLICY", "ENABLE_METRICS"];
+
 /** The flag of a variable: kebab case, without the WIGGLENET_ prefix. */
 export function flagOf(env: string): string {
   return `--${env.replace(/^WIGGLENET_/, "").toLowerCase().replaceAll("_", "-")}`;

@@ -6,10 +6,11 @@ import { type Piece, readPiece, splitDocuments } from "../../core/nodes/document
 import { Refusal, refused } from "../../core/net/refusal.ts";
 import type { SourceOptions } from "./node_source.ts";
 
-/** What a file gave: its values in order, and the same by the digest of the text they were read from. */
+/** What a file gave: its values in order, and the same by piece, with the digest of the text that each was read from. */
 export interface FileContent<T> {
   readonly values: readonly T[];
-  readonly pieces: ReadonlyMap<string, readonly T[]>;
+  readonly pieces: readonly (readonly T[])[];
+  readonly digests: readonly string[];
 }
 
 /** The file is being written: when to look again, and the reason where there is something to tell. */
@@ -70,18 +71,24 @@ function readPieces<T>(
   file: { text: string; pieces: readonly Piece[]; before: FileContent<T> | null },
   parse: (json: unknown) => T,
 ): FileContent<T> | Refusal {
-  const values: T[] = [];
-  const pieces = new Map<string, readonly T[]>();
+  const { text, before } = file;
+  const known = new Map(before?.digests.map((digest, i) => [digest, before.pieces[i]!]));
+  const pieces: (readonly T[])[] = [];
+  const digests: string[] = [];
   for (const piece of file.pieces) {
-    const digest = createHash("sha256").update(file.text.slice(piece.start, piece.end)).digest("base64");
-    let found = pieces.get(digest) ?? file.before?.pieces.get(digest);
+    const digest = createHash("sha256").update(text.slice(piece.start, piece.end)).digest("base64");
+    let found = known.get(digest);
     if (found === undefined) {
-      const nodes = readPiece(file.text, piece);
+      const nodes = readPiece(text, piece);
       if (refused(nodes)) return nodes;
-      found = nodes.map(parse);
+      known.set(digest, found = nodes.map(parse));
     }
-    pieces.set(digest, found);
-    for (const value of found) values.push(value);
+    pieces.push(found);
+    digests.push(digest);
   }
-  return { values, pieces };
+  const [first] = pieces;
+  if (first !== undefined && pieces.length === 1) {
+    return { values: first, pieces: [first], digests: [digests[0]!] };
+  }
+  return { values: pieces.flat(), pieces, digests };
 }

@@ -1,0 +1,38 @@
+// How the program is started as shipped: what the runtime may do, and how it uses memory. The launcher of `deno task
+// bundle`, `deno task compile`, the tests and the benchmark of memory take it from here, and README shows it.
+
+import { NOT_YET, SETTINGS } from "../settings/settings.ts";
+import { PROGRAM_PATHS } from "./programs.ts";
+
+/** The only folders that may be written, as shipped: key, CNI configuration, our own, wireguard-go's sockets. */
+export const WRITABLE: readonly string[] = [
+  "/etc/wigglenet",
+  "/etc/cni/net.d",
+  "/run/wigglenet",
+  "/var/run/wireguard",
+];
+
+/** The only variables that may be read. */
+const ENVIRONMENT: readonly string[] = [...Object.values(SETTINGS).map(({ env }) => env), ...NOT_YET, "PATH"];
+
+/**
+ * Memory before speed, but no limit that a larger cluster would die of (docs/decisions/0016): the heap is collected
+ * before it grows, and what is young has one megabyte.
+ */
+export const V8_FLAGS: readonly string[] = ["--memory-saver-mode", "--max-semi-space-size=1"];
+
+/**
+ * Flags of `deno run` and of `deno compile`. Everything may be read, for manifests may stand anywhere; all sockets may
+ * be used, for the one by which there is one agent in a network has no name that a flag could hold.
+ */
+export function shippedFlags(): string[] {
+  return [
+    "--no-prompt",
+    `--v8-flags=${V8_FLAGS.join(",")}`,
+    "--allow-read",
+    `--allow-write=${WRITABLE.join(",")}`,
+    "--allow-net",
+    `--allow-env=${ENVIRONMENT.join(",")}`,
+    `--allow-run=${Object.values(PROGRAM_PATHS).flat().join(",")}`,
+  ];
+}

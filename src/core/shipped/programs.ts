@@ -1,0 +1,19 @@
+// The programs that the agent starts, and where from: as shipped it may start these paths and no others.
+
+/** A program that the agent starts. */
+export type Program = "nft" | "wg" | "ip" | "ss" | "ln" | "wireguard-go" | "ping";
+
+/**
+ * The exact paths that are allowed as shipped, of Debian, Fedora and Alpine, with and without a merged /usr. The first
+ * that is there is taken. Deno compares them as they are written, so a second name of the same file has its own line.
+ */
+export const PROGRAM_PATHS: Readonly<Record<Program, readonly string[]>> = {
+  nft: ["/usr/sbin/nft", "/usr/bin/nft", "/sbin/nft"],
+  wg: ["/usr/bin/wg"],
+  ip: ["/usr/sbin/ip", "/usr/bin/ip", "/sbin/ip", "/bin/ip"],
+  ss: ["/usr/sbin/ss", "/usr/bin/ss", "/sbin/ss", "/bin/ss"],
+  ln: ["/usr/bin/ln", "/bin/ln"],
+  "wireguard-go": ["/usr/bin/wireguard-go"],
+  // `check --mtu` alone.
+  ping: ["/usr/bin/ping", "/bin/ping"],
+};

@@ -1,0 +1,72 @@
+// What this process may do, asked before anything is touched. Who started it with less than a setting needs is told
+// which setting, which path and which flag; the program itself never asks for more.
+
+import { SETTINGS, type Settings, usesTunnel } from "../core/settings/settings.ts";
+import { RUN_FOLDER } from "./files.ts";
+
+/** Something that is needed and not permitted. */
+interface Trouble {
+  readonly what: string;
+  /** Flag of Deno that permits it; undefined: none does, short of all. */
+  readonly flag?: string;
+}
+
+/** Throws Error that names every path of the settings which is out of reach. */
+export function requirePaths(settings: Settings): void {
+  const { privateKeyPath, cniConfigPath, nodes, podCidrSourcePath } = SETTINGS;
+  const written: readonly (readonly [string, string])[] = [
+    ...(usesTunnel(settings) ? [[privateKeyPath.env, settings.privateKeyPath] as const] : []),
+    ...(settings.isFirewallOnly ? [] : [[cniConfigPath.env, settings.cniConfigPath] as const]),
+  ];
+  const troubles = [
+    ...(mayWrite(RUN_FOLDER) ? [] : [unwritable(`${RUN_FOLDER} is needed`, RUN_FOLDER)]),
+    ...written.flatMap(([env, path]) => {
+      const folder = path.slice(0, path.lastIndexOf("/")) || "/";
+      return mayWrite(folder) ? [] : [unwritable(`${env} is ${path}`, folder)];
+    }),
+    ...settings.nodes.flatMap((path) => mayRead(path) ? [] : [unreadable(nodes.env, path)]),
+    ...(mayRead(settings.podCidrSourcePath)
+      ? []
+      : [unreadable(podCidrSourcePath.env, settings.podCidrSourcePath)]),
+  ];
+  if (troubles.length > 0) throw notPermitted(troubles);
+}
+
+function unwritable(why: string, folder: string): Trouble {
+  return { what: `${why}, and ${folder} may not be written`, flag: `--allow-write=${folder}` };
+}
+
+function unreadable(env: string, path: string): Trouble {
+  return { what: `${env} is ${path}: nothing in /dev, /proc or /sys may be read` };
+}
+
+/** What to say of programs that stand where they may not be started from. */
+export function mayNotRun(paths: readonly string[]): Error {
+  return notPermitted(
+    paths.map((path) => ({ what: `${path} may not be started`, flag: `--allow-run=${path}` })),
+  );
+}
+
+function notPermitted(troubles: readonly Trouble[]): Error {
+  const flags = troubles.flatMap(({ flag }) => flag ?? []);
+  const next = flags.length === 0
+    ? "choose another path"
+    : `take the usual path, or start the bundle, not the binary, with WIGGLENET_DENO_FLAGS="${
+      flags.join(" ")
+    }"`;
+  return new Error(`Not permitted: ${troubles.map(({ what }) => what).join("; ")}; ${next}`);
+}
+
+function mayWrite(path: string): boolean {
+  return Deno.permissions.querySync({ name: "write", path }).state === "granted";
+}
+
+/** By trying, for what Deno guards apart may be where a link leads, and asking does not tell. */
+function mayRead(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch (error) {
+    return !(error instanceof Deno.errors.NotCapable);
+  }
+}
