@@ -38,7 +38,8 @@ export async function until<T>(
       isHopeless = error instanceof Hopeless;
     }
     if (isHopeless) break;
-    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    // A slow machine must not spend itself on looking.
+    await new Promise((resolve) => setTimeout(resolve, pauseMs * PATIENCE));
   } while (performance.now() < end);
   const world = seen === undefined ? "" : `\n${await seen()}`;
   throw new Error(

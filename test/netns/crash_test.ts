@@ -7,7 +7,7 @@ import { Lab } from "../lab/lab.ts";
 import { type Manifest, manifestOf } from "../lab/manifest.ts";
 import type { Node } from "../lab/node.ts";
 import { run } from "../lab/process.ts";
-import { until } from "../lab/until.ts";
+import { PATIENCE, until } from "../lab/until.ts";
 import { dyingArgv } from "./builds.ts";
 import { pidOf } from "./drift.ts";
 import { PRIVATE_KEY } from "./scenarios.ts";
@@ -15,6 +15,9 @@ import { differences, readState } from "./state.ts";
 
 const SETTINGS = { "filter-ipv4": "true", "filter-ipv6": "true" };
 const WORKERS = 3;
+/** Emulated, every fifth moment, from another one each time: all of them are tried where the machine is real. */
+const STRIDE = PATIENCE > 1 ? 5 : 1;
+const FIRST = Math.floor(Math.random() * STRIDE);
 /** Moments at which an agent did die. */
 const reached = new Set<number>();
 const publicKey = (await run(["wg", "pubkey"], { stdin: PRIVATE_KEY })).trim();
@@ -99,10 +102,13 @@ async function trouble(moment: number, wanted: string): Promise<string | undefin
   }
 }
 
-Deno.test("killed at any moment of its first load, the next agent ends where an undisturbed one does", async () => {
+const which = STRIDE === 1 ? "any moment" : `every fifth moment from the ${FIRST}th`;
+
+Deno.test(`killed at ${which} of its first load, the next agent ends where an undisturbed one does`, async () => {
   const { wanted, moments } = await cleanRun();
   assert.ok(moments.length > 20, moments.join("\n"));
-  const left = moments.map((_, moment) => moment);
+  const tried = moments.map((_, moment) => moment).filter((moment) => moment % STRIDE === FIRST);
+  const left = [...tried];
   const troubles: string[] = [];
   await Promise.all(Array.from({ length: WORKERS }, async () => {
     for (let moment = left.shift(); moment !== undefined; moment = left.shift()) {
@@ -110,8 +116,8 @@ Deno.test("killed at any moment of its first load, the next agent ends where an 
       if (found !== undefined) troubles.push(found);
     }
   }));
-  const missed = moments.filter((_, moment) => !reached.has(moment));
-  assert.ok(missed.length < moments.length / 5, `never reached:\n${missed.join("\n")}`);
+  const missed = tried.filter((moment) => !reached.has(moment)).map((moment) => moments[moment]);
+  assert.ok(missed.length <= tried.length / 5, `never reached:\n${missed.join("\n")}`);
   assert.ok(
     troubles.length === 0,
     `${troubles.length} of ${moments.length} moments:\n${troubles.join("\n\n")}`,

@@ -28,6 +28,11 @@ Deno.test(
     try {
       const line = await mesh.nodes[0]!.agent!.line("stderr", /no flowtable can be made/);
       assert.match(line, /modprobe nf_flow_table_inet, or ENABLE_FLOWTABLE=false/);
+      assert.match(
+        line,
+        /Could not process rule: No such file or directory/,
+        "the kernel refuses it, not nft's grammar",
+      );
       const { code, stdout } = await mesh.nodes[0]!.runAgent({ verb: "status" });
       assert.equal(code, 0);
       assert.match(stdout, /failing: reading fastpath: no flowtable can be made/);

@@ -12,6 +12,8 @@ const chosen = Deno.env.get("WIGGLENET_VM_FILES")?.split(",");
 
 const files = chosen ??
   [...Deno.readDirSync(NETNS)].map(({ name }) => name).filter((name) => name.endsWith("_test.ts")).sort();
+// The process's own, for what a test module prints is shown when its tests run.
+const progress = Deno.openSync("/proc/self/fd/2", { append: true });
 const folder = await Deno.makeTempDir({ prefix: "wigglenet-vm-" });
 Deno.test.afterAll(() => Deno.remove(folder, { recursive: true }));
 
@@ -20,7 +22,7 @@ const code = await runInMachine({
   args: files,
   folder,
   deadlineSeconds: DEADLINE_SECONDS,
-  onLine: (line) => console.log(line),
+  onLine: (line) => progress.writeSync(new TextEncoder().encode(`${line}\n`)),
 }).catch((error: Error) => error);
 
 Deno.test("the virtual machine comes to its end", () => assert.equal(code, 0));

@@ -95,14 +95,14 @@ export function renderFastpath(fastpath: DesiredFastpath): string {
 /** Its rules as a dormant table: a flowtable without devices sees no packet either. */
 export function renderFastpathReference(fastpath: DesiredFastpath): string {
   const withoutDevices = fastpathStructure(fastpath).replace(
-    /^define devices .*\n| devices = \$devices;/gm,
+    /^define bound_to .*\n| devices = \$bound_to;/gm,
     "",
   );
   return asReference(withoutDevices, FASTPATH, FASTPATH_REFERENCE);
 }
 
 function fastpathStructure({ devices, packets }: DesiredFastpath): string {
-  return `define devices = { ${devices.join(", ")} }\ndefine packets = ${packets}\n${
+  return `define bound_to = { ${devices.join(", ")} }\ndefine packets = ${packets}\n${
     withoutDefines(fastpath)
   }`;
 }
