@@ -1,7 +1,7 @@
 // `deno task bundle`: dist/wigglenet.js, the program and its templates in one file for the stock runtime; dist/wigglenet,
 // which starts it as shipped; dist/cache, which the runtime reads instead of analysing and compiling the file anew.
 
-import { shippedFlags } from "../src/core/shipped/flags.ts";
+import { ALLOCATOR, shippedFlags } from "../src/core/shipped/flags.ts";
 
 /** Where everything that is built goes. */
 export const DIST = new URL("../dist/", import.meta.url).pathname;
@@ -38,7 +38,9 @@ function launcher(): string {
 # DENO: the runtime, if it is not the deno in PATH. WIGGLENET_DENO_FLAGS: more permissions, for paths of your own.
 # The cache belongs to this folder's path: after a move run \`wigglenet version\` once while it may be written.
 here=$(dirname "$(readlink -f "$0")")
-DENO_DIR=$here/cache DENO_NO_UPDATE_CHECK=1 exec "\${DENO:-deno}" run \\
+export DENO_DIR="$here/cache" DENO_NO_UPDATE_CHECK=1
+export ${Object.entries(ALLOCATOR).map(([name, value]) => `${name}=${value}`).join(" ")}
+exec "\${DENO:-deno}" run \\
 ${flags.map((flag) => `  ${flag} \\\n`).join("")}  \${WIGGLENET_DENO_FLAGS-} \\
   "$here/wigglenet.js" "$@"
 `;

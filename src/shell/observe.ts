@@ -10,6 +10,7 @@ import type {
   ObservedWireguard,
 } from "../core/observed/observed_state.ts";
 import { LINK_KIND } from "../core/plan/diff_link.ts";
+import type { Family } from "../core/net/address.ts";
 import { parseLink, parseRoutes, parseWireguard } from "../core/observed/parse_network.ts";
 import { parseFastpath, parsePieces, parseTable } from "../core/observed/parse_table.ts";
 import { ROUTE_PROTOCOL } from "../core/desired/desired_state.ts";
@@ -123,14 +124,12 @@ async function load(text: string): Promise<void> {
 
 /** Our interface and routes. */
 export async function observeNetwork(interfaceName: string): Promise<Pick<ObservedState, "link" | "routes">> {
-  const [link, ipv4, ipv6] = await Promise.all([
-    unlessAbsent(run({ program: "ip", args: ["-j", "-d", "address", "show", "dev", interfaceName] })),
-    run({ program: "ip", args: ["-j", "-4", "route", "show", "proto", `${ROUTE_PROTOCOL}`] }),
-    run({ program: "ip", args: ["-j", "-6", "route", "show", "proto", `${ROUTE_PROTOCOL}`] }),
-  ]);
+  const link = await unlessAbsent(
+    run({ program: "ip", args: ["-j", "-d", "address", "show", "dev", interfaceName] }),
+  );
   return {
     link: link === undefined ? undefined : parseLink(link),
-    routes: { 4: parseRoutes(ipv4, 4), 6: parseRoutes(ipv6, 6) },
+    routes: { 4: await observeRoutes(4), 6: await observeRoutes(6) },
   };
 }
 
@@ -142,6 +141,12 @@ function now(): Now {
 /** Seconds of the clock that ages are told by; setting the host's clock does not move it. */
 export function steadySeconds(): number {
   return performance.now() / 1000;
+}
+
+/** One family after the other: 10,000 routes are 8 MB while they are read. */
+async function observeRoutes(family: Family): Promise<Set<string>> {
+  const args = ["-j", `-${family}`, "route", "show", "proto", `${ROUTE_PROTOCOL}`];
+  return parseRoutes(await run({ program: "ip", args }), family);
 }
 
 /** WireGuard's peers, and who serves the interface when it is not the kernel. */

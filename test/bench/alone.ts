@@ -1,6 +1,7 @@
 // A benchmark's way into the laboratory's namespace and out again: what it needs is installed before, its exit
 // code says whether the bounds held, and nothing of it stays.
 
+import { bundle } from "../../deploy/bundle.ts";
 import { SOURCE } from "../lab/agent.ts";
 import { isInside, runInside } from "../lab/outer.ts";
 import { run } from "../lab/process.ts";
@@ -34,6 +35,7 @@ async function outside({ url, arrange }: Benchmark): Promise<number> {
   for (const entry of [SOURCE.argv.at(-1)!, url]) {
     await run([Deno.execPath(), "install", "--quiet", "--entrypoint", entry]); // no way out from inside
   }
+  await bundle();
   const undo = await arrange?.();
   try {
     return await runInside([Deno.execPath(), "run", "--quiet", "--cached-only", "-A", url, ...Deno.args]);

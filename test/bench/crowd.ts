@@ -1,6 +1,7 @@
 // A node of the laboratory whose cluster is a crowd: its agent reads thousands of Nodes that exist as text only.
 // Their addresses lead to a router that drops what it gets, as the way to a host that is down does.
 
+import type { Agent } from "../lab/agent.ts";
 import { Lab } from "../lab/lab.ts";
 import type { Node } from "../lab/node.ts";
 import type { Process } from "../lab/process.ts";
@@ -26,8 +27,9 @@ const SETTINGS = { "filter-ipv4": "true", "filter-ipv6": "true", "wg-ip-family":
 export class Crowd {
   private constructor(readonly lab: Lab, readonly node: Node) {}
 
-  static async create(): Promise<Crowd> {
-    const lab = await Lab.create({ nodes: 1 });
+  /** `agent` runs its node; default: that of the whole run. */
+  static async create(agent?: Agent): Promise<Crowd> {
+    const lab = await Lab.create(agent === undefined ? { nodes: 1 } : { nodes: 1, agent });
     return new Crowd(lab, lab.nodes[0]!);
   }
 

@@ -8,6 +8,7 @@ import type { Change } from "../../src/core/plan/plan.ts";
 import type { Status } from "../../src/core/plan/status.ts";
 import { renderAll } from "../../src/core/render/render_all.ts";
 import { ROUTE_PROTOCOL } from "../../src/core/desired/desired_state.ts";
+import { shippedFlags } from "../../src/core/shipped/flags.ts";
 import { REFERENCE_TABLE, TABLE } from "../../src/core/render/render_table.ts";
 import { desireOf, ordinaryNode } from "../cluster.ts";
 
@@ -62,6 +63,16 @@ Deno.test("README tells every field of status --json", () => {
     drift: {},
   };
   assertTold(status, item("`status --json`"));
+});
+
+Deno.test("README shows the flags as shipped", () => {
+  const block = /<!-- flags -->\n+```\n([\s\S]*?)```/.exec(readme)?.[1] ?? "";
+  const told = block.trim().replaceAll(/\n {2}/g, "").split("\n").map((flag) => flag.replaceAll(" ", ""));
+  const wanted = shippedFlags().map((flag) =>
+    flag.startsWith("--allow-env=") ? "--allow-env=thevariablesbelow,andPATH" : flag
+  );
+  assert.deepEqual(told, wanted);
+  assert.ok(shippedFlags().some((flag) => flag.startsWith("--allow-env=") && flag.endsWith(",PATH")));
 });
 
 Deno.test("README tells the names that other agents may rely on", () => {

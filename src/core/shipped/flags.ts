@@ -17,9 +17,22 @@ const ENVIRONMENT: readonly string[] = [...Object.values(SETTINGS).map(({ env })
 
 /**
  * Memory before speed, but no limit that a larger cluster would die of (docs/decisions/0016): the heap is collected
- * before it grows, and what is young has one megabyte.
+ * before it grows by a tenth, what is young has one megabyte, and no code is compiled that takes long to compile.
  */
-export const V8_FLAGS: readonly string[] = ["--memory-saver-mode", "--max-semi-space-size=1"];
+export const V8_FLAGS: readonly string[] = [
+  "--memory-saver-mode",
+  "--initial-heap-size=24",
+  "--heap-growing-percent=10",
+  "--max-semi-space-size=1",
+  "--no-turbofan",
+];
+
+/** Variables that glibc's allocator reads: what programs print, megabytes at a time, is given back at once. */
+export const ALLOCATOR: Readonly<Record<string, string>> = {
+  MALLOC_ARENA_MAX: "2",
+  MALLOC_MMAP_THRESHOLD_: "131072",
+  MALLOC_TRIM_THRESHOLD_: "131072",
+};
 
 /**
  * Flags of `deno run` and of `deno compile`. Everything may be read, for manifests may stand anywhere; all sockets may
