@@ -44,6 +44,11 @@ export interface BulkOptions {
   readonly datagramBytes?: number;
 }
 
+/** Sends to a machine that serves until it is ended, or all of it is back. */
+export function startBulk(host: Host, { address, bytes }: BulkOptions): Process {
+  return host.start(argvOf("fetch", address, `${PORT}`, `${bytes}`, "0"));
+}
+
 /** Sends to a machine that serves, and waits for all of it to come back; throws when it stalls. */
 export async function fetchBulk(
   host: Host,

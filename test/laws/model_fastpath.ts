@@ -3,7 +3,7 @@
 import { Refused } from "./refused.ts";
 
 const TABLE = "table inet wigglenet-fastpath\n";
-const DEVICES = /^define bound_to = \{ (.+) \}$/m;
+const DEVICES = / devices = \{ (.+?) \};/;
 
 /** What `nft -f` makes of a text about that table; undefined: it is deleted. */
 export function loadFastpath(text: string, links: ReadonlySet<string>, isThere: boolean): string | undefined {

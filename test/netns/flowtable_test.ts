@@ -1,9 +1,12 @@
 // ENABLE_FLOWTABLE: long flows leave the long way, and whatever is wrong with the flowtable is wrong with nothing else.
 
 import assert from "node:assert/strict";
+import { serveBulk, startBulk } from "../lab/bulk.ts";
 import { isWithin } from "../lab/frames.ts";
 import { HAS_FLOWTABLE } from "../lab/kernel.ts";
 import type { Node, Settings } from "../lab/node.ts";
+import type { Pod } from "../lab/pod.ts";
+import type { Process } from "../lab/process.ts";
 import { until } from "../lab/until.ts";
 import { lost, Mesh } from "./mesh.ts";
 
@@ -13,6 +16,17 @@ const SETTINGS: Settings = { "enable-flowtable": "true", "flowtable-packet-thres
 async function devicesOn(node: Node): Promise<string | undefined> {
   const { stdout } = await node.attempt(["nft", "list", "table", "inet", "wigglenet-fastpath"]);
   return /devices = \{ (.*) \}/.exec(stdout)?.[1];
+}
+
+/** A TCP connection between the pods that does not end by itself: what goes one way only is never offloaded. */
+async function longFlow({ pods }: Mesh): Promise<Process> {
+  const [from, to] = pods as [Pod, Pod];
+  await serveBulk(to);
+  return startBulk(from, { address: to.address(4)!, bytes: 1e12 });
+}
+
+async function isOffloaded(node: Node): Promise<boolean> {
+  return (await node.run(["conntrack", "-L", "-p", "tcp"])).includes("[OFFLOAD]");
 }
 
 async function restart(node: Node, settings: Settings): Promise<void> {
@@ -50,8 +64,8 @@ Deno.test(
   async (t) => {
     const mesh = await Mesh.create({ nodes: 2 }, SETTINGS);
     const [n1] = mesh.nodes as [Node, Node];
-    const isOffloaded = async () => (await n1.run(["conntrack", "-L", "-p", "udp"])).includes("[OFFLOAD]");
     const probe = await mesh.probe(100);
+    const flow = await longFlow(mesh);
     const seen = async () => `${await devicesOn(n1)}\n${n1.agent!.tail()}`;
     try {
       await t.step("auto is every interface, those of new pods too", async () => {
@@ -65,15 +79,17 @@ Deno.test(
         );
       });
       await t.step("what has sent twenty packets is offloaded", async () => {
-        await until("an offloaded flow", isOffloaded, {
-          seen: () => n1.run(["conntrack", "-L", "-p", "udp"]),
+        await until("an offloaded flow", () => isOffloaded(n1), {
+          seen: async () =>
+            `${await n1.run(["conntrack", "-L"])}
+${flow.tail()}`,
         });
       });
       await t.step("somebody deletes the flowtable: it comes back, and flows go on", async () => {
         await n1.run(["nft", "delete", "table", "inet", "wigglenet-fastpath"]);
         await until("it to be back", async () => await devicesOn(n1) !== undefined, { seen });
-        await until("an offloaded flow", isOffloaded, { seen });
-        await probe.flowing();
+        await until("an offloaded flow", () => isOffloaded(n1), { seen });
+        assert.ok(flow.isRunning, flow.tail());
       });
       await t.step("a device that is missing is named and left out", async () => {
         await restart(n1, { ...SETTINGS, "flowtable-devices": "eth0,eth7" });
@@ -104,9 +120,8 @@ Deno.test("an offloaded flow does not leave in the clear when the tunnel goes (k
   try {
     const [n1] = mesh.nodes as [Node, Node];
     const probe = await mesh.probe(100);
-    await until("an offloaded flow", async () => {
-      return (await n1.run(["conntrack", "-L", "-p", "udp"])).includes("[OFFLOAD]");
-    });
+    const flow = await longFlow(mesh);
+    await until("an offloaded flow", () => isOffloaded(n1), { seen: () => flow.tail() });
     const capture = await mesh.lab.capture();
     await n1.agent!.kill("SIGKILL");
     await n1.ip(["link del wigglenet"]);

@@ -79,10 +79,9 @@ Deno.test("It is replaced in a transaction of its own, behind the tunnel where i
     action.input,
     `table inet wigglenet-fastpath
 delete table inet wigglenet-fastpath
-define bound_to = { wigglenet }
 define packets = 128
 table inet wigglenet-fastpath {
-	flowtable fastpath { hook ingress priority filter; devices = $bound_to; }
+	flowtable fastpath { hook ingress priority filter; devices = { wigglenet }; }
 	chain forward {
 		type filter hook forward priority filter + 5; policy accept;
 		ct state established ct packets > $packets flow add @fastpath

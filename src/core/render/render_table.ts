@@ -94,17 +94,14 @@ export function renderFastpath(fastpath: DesiredFastpath): string {
 
 /** Its rules as a dormant table: a flowtable without devices sees no packet either. */
 export function renderFastpathReference(fastpath: DesiredFastpath): string {
-  const withoutDevices = fastpathStructure(fastpath).replace(
-    /^define bound_to .*\n| devices = \$bound_to;/gm,
-    "",
-  );
+  const withoutDevices = fastpathStructure(fastpath).replace(/ devices = \{.*?\};/, "");
   return asReference(withoutDevices, FASTPATH, FASTPATH_REFERENCE);
 }
 
+/** Devices are no data of Nodes. They stand as they are: nft 1.0.6 crashes on a variable that holds only one. */
 function fastpathStructure({ devices, packets }: DesiredFastpath): string {
-  return `define bound_to = { ${devices.join(", ")} }\ndefine packets = ${packets}\n${
-    withoutDefines(fastpath)
-  }`;
+  const rules = withoutDefines(fastpath).replace("devices = { lo }", `devices = { ${devices.join(", ")} }`);
+  return `define packets = ${packets}\n${rules}`;
 }
 
 /** Each block says dormant: one that does not would wake the table, which the kernel refuses within a transaction. */
