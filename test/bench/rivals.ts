@@ -75,7 +75,10 @@ async function serve(mesh: Mesh): Promise<void> {
   pod.start(["iperf3", "--server"]);
   const folder = await Deno.makeTempDir({ dir: "/dev/shm" });
   await Deno.writeTextFile(`${folder}/index.html`, "ok\n");
-  pod.start(["darkhttpd", folder, "--port", String(HTTP_PORT), "--no-keepalive", "--log", "/dev/null"]);
+  const lighttpd =
+    `server.document-root = "${folder}"\nserver.port = ${HTTP_PORT}\nindex-file.names = ("index.html")\n`;
+  await Deno.writeTextFile(`${folder}/lighttpd.conf`, lighttpd);
+  pod.start(["lighttpd", "-D", "-f", `${folder}/lighttpd.conf`]);
   await until("the servers to listen", async () => {
     const listening = await pod.run(["ss", "-Hltn"]);
     return [5201, HTTP_PORT].every((port) => listening.includes(`:${port} `));
@@ -186,6 +189,8 @@ if (isInside()) {
     Deno.exit(1);
   }
 }
+Deno.env.set("WIGGLENET_LAB_PATIENCE", "8");
+Deno.env.set("WIGGLENET_AGENT", "bundle");
 await run(["ip", "link", "set", "lo", "up"]);
 for (const module of ["wireguard", "tun"]) await run(["modprobe", module]);
 const self = new URL(import.meta.url).pathname;

@@ -2,12 +2,14 @@
 // Debian's kernel with its own WireGuard, in one virtual machine; and how long it takes from start to mesh there.
 
 import { parseArgs } from "node:util";
+import { bundle } from "../../deploy/bundle.ts";
 import { runInMachine } from "../vm/machine.ts";
 
-const PACKAGES = ["iperf3", "wrk", "darkhttpd"];
+const PACKAGES = ["iperf3", "wrk", "lighttpd"];
 const DEADLINE_SECONDS = 3_600;
 
 const { values } = parseArgs({ options: { pairs: { type: "string", default: "20" } } });
+await bundle(); // what is shipped is measured
 const code = await runInMachine({
   program: new URL("rivals.ts", import.meta.url).pathname,
   args: [values.pairs],
