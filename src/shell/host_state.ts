@@ -16,6 +16,7 @@ import {
   observeTable,
   observeWireguard,
 } from "./observe.ts";
+import { relieve } from "./relieve.ts";
 
 /** What can be out of date. */
 export type Stale = "table" | "network" | "wireguard" | "fastpath" | "cni";
@@ -127,7 +128,9 @@ export class HostState {
     const fastpathReference = held.has("fastpath") ? undefined : await attempt("fastpath", async () => ({
       fastpathReference: await observeFastpathReference(desired.fastpath),
     }));
+    relieve();
     const network = await ifDue("network", () => observeNetwork(name));
+    relieve();
     const tunnel = await ifDue(
       "wireguard",
       () => desired.link === undefined ? observeServers(name) : observeWireguard(name, last.wireguard),

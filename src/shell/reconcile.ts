@@ -20,6 +20,7 @@ import { HostState, type Stale } from "./host_state.ts";
 import type { Log } from "./log.ts";
 import type { NameResolver } from "./name_resolver.ts";
 import { steadySeconds } from "./observe.ts";
+import { relieve } from "./relieve.ts";
 import type { NodeSource } from "./sources/node_source.ts";
 import { tellBlocked, tellChanges, tellDesired } from "./tell.ts";
 
@@ -137,6 +138,7 @@ export class Reconciler {
       this.#isAwake = false;
       const startMs = performance.now();
       if (await this.#tryPass()) notBeforeMs = startMs + MIN_APPLY_INTERVAL_MS;
+      relieve();
     }
   }
 

@@ -58,7 +58,10 @@ function parsePeer(fields: readonly string[], state: ObservedWireguard | undefin
 
 /** What is at rest keeps its value: thousands that are made anew every few seconds are all the collector's work. */
 function isSame(a: ObservedPeer, b: ObservedPeer): boolean {
-  return (Object.keys(b) as (keyof ObservedPeer)[]).every((key) => a[key] === b[key]);
+  return a.publicKey === b.publicKey && a.endpoint === b.endpoint && a.allowedIps === b.allowedIps &&
+    a.handshakeSeconds === b.handshakeSeconds && a.receivedBytes === b.receivedBytes &&
+    a.sentBytes === b.sentBytes && a.keepaliveSeconds === b.keepaliveSeconds &&
+    a.hasPresharedKey === b.hasPresharedKey && a.isRoamed === b.isRoamed && a.isProven === b.isProven;
 }
 
 function canonicalAllowedIps(text: string): string {

@@ -25,6 +25,7 @@ export const V8_FLAGS: readonly string[] = [
   "--heap-growing-percent=10",
   "--max-semi-space-size=1",
   "--no-turbofan",
+  "--expose-gc",
 ];
 
 /** Variables that glibc's allocator reads: what programs print, megabytes at a time, is given back at once. */
