@@ -3,7 +3,7 @@
 
 import { attempt, type Output, Process, run, type RunOptions, type SpawnOptions } from "./process.ts";
 import { pids } from "./reaper.ts";
-import { until, within } from "./until.ts";
+import { PATIENCE, until, within } from "./until.ts";
 
 /** Namespaces that a sleeping process holds open. */
 export interface Namespace {
@@ -88,7 +88,18 @@ export class Host {
 
   /** Pings an address; no answer is no error. */
   async ping(address: string, { count = 1, timeoutMs = 2_000 } = {}): Promise<Pings> {
-    const argv = ["ping", "-n", "-q", "-c", `${count}`, "-i", "0.02", "-W", `${timeoutMs / 1000}`, address];
+    const argv = [
+      "ping",
+      "-n",
+      "-q",
+      "-c",
+      `${count}`,
+      "-i",
+      "0.02",
+      "-W",
+      `${timeoutMs * PATIENCE / 1000}`,
+      address,
+    ];
     const { stdout, stderr } = await this.attempt(argv);
     const received = /(\d+) received/.exec(stdout)?.[1];
     const average = /^rtt [^=]*= [\d.]+\/([\d.]+)/m.exec(stdout)?.[1];
