@@ -187,7 +187,8 @@ Deno.test("the key's folder is full and the key lost: it is named, a start too l
     rejected.some(({ claim, reason }) => claim === keyPath && /[Nn]o space left/.test(reason));
   await losesOnly(t, {}, async () => {
     await n1.run(["mount", "-t", "tmpfs", "-o", "nr_inodes=3", "tmpfs", n1.folder]);
-    await n1.run(["mkdir", `${n1.folder}/cni`]); // the agent takes what is left for its link
+    await n1.run(["mkdir", `${n1.folder}/cni`]);
+    await n1.run(["touch", `${n1.folder}/full`]); // what is left, before the agent takes it for its key or its link
     await n1.says("the key cannot be written", isNamed);
     await restart();
     await n1.says("the key cannot be written", isNamed);
