@@ -108,7 +108,7 @@ function inOrder(steps: readonly Step[]): Step[] {
 function removeLink(name: string, observed: ObservedState): Step[] {
   const kinds: readonly string[] = Object.values(LINK_KIND);
   if (observed.link === undefined || !kinds.includes(observed.link.kind)) return [];
-  const ends = observed.userspacePids.map((pid): Action => ({ kind: "end", pid, interfaceName: name }));
+  const ends = endServers(name, observed);
   const change: Change = {
     op: "-",
     kind: "interface",
@@ -118,10 +118,18 @@ function removeLink(name: string, observed: ObservedState): Step[] {
   };
   return [
     linkStep(STAGE.linkDeletion, [change], [
-      { kind: "run", program: "ip", args: ["link", "del", "dev", name] },
+      deleteLink(name),
       ...ends,
     ]),
   ];
+}
+
+function deleteLink(name: string): Action {
+  return { kind: "run", program: "ip", args: ["link", "del", "dev", name] };
+}
+
+function endServers(interfaceName: string, { userspacePids }: ObservedState): Action[] {
+  return userspacePids.map((pid) => ({ kind: "end", pid, interfaceName }));
 }
 
 function linkStep(stage: number, changes: readonly Change[], actions: readonly Action[]): Step {
@@ -133,14 +141,12 @@ function createLink({ name, implementation }: DesiredLink, observed: ObservedSta
   const other = observed.link;
   if (other?.kind === kind) return [];
   // An old wireguard-go takes over a second to notice that its interface is gone: end it first.
-  const ends = observed.userspacePids.map((pid): Action => ({ kind: "end", pid, interfaceName: name }));
+  const ends = endServers(name, observed);
   const args = implementation === "kernel"
     ? ["link", "add", "dev", name, "type", "wireguard"]
     : ["tuntap", "add", "dev", name, "mode", "tun"];
   // First of all: killed behind it, the next agent finds an interface that is missing, and not one that nobody serves.
-  const removal: Action[] = other === undefined
-    ? []
-    : [{ kind: "run", program: "ip", args: ["link", "del", "dev", name] }];
+  const removal = other === undefined ? [] : [deleteLink(name)];
   const change: Change = {
     op: other === undefined ? "+" : "~",
     kind: "interface",
@@ -155,9 +161,7 @@ function serveLink({ name, implementation }: DesiredLink, observed: ObservedStat
   if (implementation === "kernel" || (observed.wireguard !== undefined && observed.link !== undefined)) {
     return [];
   }
-  const ends = observed.link === undefined
-    ? []
-    : observed.userspacePids.map((pid): Action => ({ kind: "end", pid, interfaceName: name }));
+  const ends = observed.link === undefined ? [] : endServers(name, observed);
   const change: Change = {
     op: "+",
     kind: "process",
