@@ -6,7 +6,8 @@ import { type HostFacts, NO_FACTS } from "../src/core/desired/host_facts.ts";
 import type { PublicKey } from "../src/core/net/keys.ts";
 import { ANNOTATION } from "../src/core/nodes/node.ts";
 import { parseNode } from "../src/core/nodes/parse_node.ts";
-import { parseSettings, type RawSettings, type Settings } from "../src/core/settings/settings.ts";
+import { parseSettings, type RawSettings } from "../src/core/settings/parse_settings.ts";
+import type { Settings } from "../src/core/settings/settings.ts";
 
 /** What a test says of a Node; what it leaves out is missing in the object. */
 export interface NodeWords {

@@ -1,13 +1,8 @@
 // Flags -> Settings. Every setting is a flag; verbs add their own.
 
 import { parseArgs, type ParseArgsConfig } from "node:util";
-import {
-  flagOf,
-  parseSettings,
-  type RawSettings,
-  SETTINGS,
-  type Settings,
-} from "../core/settings/settings.ts";
+import { parseSettings, type RawSettings } from "../core/settings/parse_settings.ts";
+import { flagOf, SETTINGS, type Settings } from "../core/settings/settings.ts";
 import { nearest } from "./nearest.ts";
 import { UsageError } from "./usage_error.ts";
 

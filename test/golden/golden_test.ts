@@ -11,7 +11,7 @@ import { parseNode } from "../../src/core/nodes/parse_node.ts";
 import { describe } from "../../src/core/plan/describe.ts";
 import { diff } from "../../src/core/plan/diff.ts";
 import { renderAll } from "../../src/core/render/render_all.ts";
-import type { RawSettings } from "../../src/core/settings/settings.ts";
+import type { RawSettings } from "../../src/core/settings/parse_settings.ts";
 import { settingsOf } from "../cluster.ts";
 import { EMPTY_HOST } from "../host_state.ts";
 

@@ -8,7 +8,7 @@ import { type HostInterface, NO_FACTS } from "../../src/core/desired/host_facts.
 import { type Address, parseAddress } from "../../src/core/net/address.ts";
 import type { ParsedNode } from "../../src/core/nodes/node.ts";
 import { parseNode } from "../../src/core/nodes/parse_node.ts";
-import type { RawSettings } from "../../src/core/settings/settings.ts";
+import type { RawSettings } from "../../src/core/settings/parse_settings.ts";
 import { keyOf, nodeJson, type NodeWords, settingsOf } from "../cluster.ts";
 
 /** The key that n1's key file holds. */

@@ -1,11 +1,10 @@
 // Every setting once: variable, flag, default, meaning, grammar. README's table is generated from it.
-// A bad value never falls back to the default: all bad ones are named together and nothing starts.
 
 import type { Family } from "../net/address.ts";
 import { parseNodeName } from "../nodes/parse_node.ts";
 import type { NodeName } from "../nodes/node.ts";
 import { parsePrefix, type Prefix, withoutNested } from "../net/prefix.ts";
-import { quote, Refusal, refused } from "../net/refusal.ts";
+import { Refusal, refused } from "../net/refusal.ts";
 import { unusablePodCidr } from "../net/scope.ts";
 import {
   boolean,
@@ -189,45 +188,6 @@ export const NOT_YET: readonly string[] = ["ENABLE_NETWORK_POLICY", "ENABLE_METR
 /** The flag of a variable: kebab case, without the WIGGLENET_ prefix. */
 export function flagOf(env: string): string {
   return `--${env.replace(/^WIGGLENET_/, "").toLowerCase().replaceAll("_", "-")}`;
-}
-
-/** Values by variable name: what the user wrote, from the environment or a flag. */
-export type RawSettings = Readonly<Record<string, string | undefined>>;
-
-/**
- * Reads all settings. Flags win over the environment.
- * @returns the settings, or one line for each bad one: variable, value and what is accepted
- */
-export function parseSettings(environment: RawSettings, flags: RawSettings): Settings | readonly string[] {
-  const problems: string[] = [];
-  const settings: Record<string, unknown> = {};
-  for (const [name, setting] of Object.entries<Setting<unknown>>(SETTINGS)) {
-    const text = flags[setting.env] ?? (environment[setting.env] || setting.fallback);
-    const value = text === undefined ? undefined : setting.parse(text);
-    if (value === undefined || refused(value)) problems.push(problemText(setting, { text, value }));
-    else settings[name] = value;
-  }
-  const all = settings as unknown as Settings;
-  problems.push(...contradictions(all));
-  return problems.length > 0 ? problems : all;
-}
-
-function problemText(
-  setting: Setting<unknown>,
-  { text, value }: { text: string | undefined; value: unknown },
-): string {
-  const name = `${setting.env} (${flagOf(setting.env)})`;
-  if (text === undefined) return `${name} is not set: give ${setting.accepts}`;
-  const why = refused(value) ? `: ${value.reason}` : "";
-  return `${name} is ${quote(text)}${why}; accepted: ${setting.accepts}`;
-}
-
-function contradictions(settings: Settings): readonly string[] {
-  const usesFile = settings.podCidrSourceIpv4 === "file" || settings.podCidrSourceIpv6 === "file";
-  if (!usesFile || settings.podCidrSourcePath !== "") return [];
-  return [
-    "POD_CIDR_SOURCE_PATH (--pod-cidr-source-path) is not set: a pod CIDR source is `file`, give its path",
-  ];
 }
 
 /** What the settings say of one family. */

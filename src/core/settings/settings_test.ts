@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { settingsOf } from "../../../test/cluster.ts";
-import { familySettings, flagOf, parseSettings, SETTINGS, type Settings, usesTunnel } from "./settings.ts";
+import { parseSettings } from "./parse_settings.ts";
+import { familySettings, flagOf, SETTINGS, type Settings, usesTunnel } from "./settings.ts";
 
 function problems(
   environment: Record<string, string>,
