@@ -1,7 +1,7 @@
 // The Nodes of a command that looks once.
 
 import type { ParsedNode } from "../core/nodes/node.ts";
-import { parseNode } from "../core/nodes/parse_node.ts";
+import { nodeParser } from "../core/nodes/node_parser.ts";
 import type { Settings } from "../core/settings/settings.ts";
 import { FileSource } from "../shell/sources/file_source.ts";
 import type { SourceState } from "../shell/sources/node_source.ts";
@@ -25,7 +25,7 @@ export async function readNodes(
   { isOwnNeeded = true } = {},
 ): Promise<SourceState<ParsedNode>> {
   requireNodes(settings);
-  const source = new FileSource(settings.nodes, { parse: parseNode, onChange: () => {} });
+  const source = new FileSource(settings.nodes, { parse: nodeParser(settings), onChange: () => {} });
   try {
     await source.start();
     const end = performance.now() + SETTLING_MS;

@@ -1,7 +1,7 @@
 // `wigglenet run`: the agent. Everything that can be refused is refused before anything is touched.
 
 import type { ParsedNode } from "../core/nodes/node.ts";
-import { parseNode } from "../core/nodes/parse_node.ts";
+import { nodeParser } from "../core/nodes/node_parser.ts";
 import { peerStatuses, type Status } from "../core/plan/status.ts";
 import { NOT_YET, type Settings, usesTunnel } from "../core/settings/settings.ts";
 import { FactKeeper } from "../shell/fact_keeper.ts";
@@ -12,6 +12,7 @@ import { NameResolver } from "../shell/name_resolver.ts";
 import { becomeOnlyAgent } from "../shell/only_agent.ts";
 import { requirePaths } from "../shell/permissions.ts";
 import { requireInterface, requirePrograms } from "../shell/preconditions.ts";
+import { PodCidrExpression } from "../shell/pod_cidr_expression.ts";
 import { wireguardOf } from "../shell/read_facts.ts";
 import { Reconciler } from "../shell/reconcile.ts";
 import { FileSource } from "../shell/sources/file_source.ts";
@@ -26,6 +27,12 @@ function isOn(value: string | undefined): boolean {
   return /^(1|t|true)$/i.test(value ?? "");
 }
 
+function warnOfIgnored(log: Log): void {
+  for (const name of NOT_YET.filter((name) => isOn(Deno.env.get(name)))) {
+    log.warn(`${name} is ignored: this version does not have it yet`);
+  }
+}
+
 /** Runs until SIGTERM or SIGINT; 0 then, 1 when it cannot start. The data plane stays. */
 export async function runAgent(args: readonly string[]): Promise<number> {
   const { settings } = parseArguments(args, []);
@@ -33,6 +40,8 @@ export async function runAgent(args: readonly string[]): Promise<number> {
   const log = new Log(settings.logFormat, settings.logLevel);
   requirePaths(settings);
   await requirePrograms(settings);
+  const expression = await PodCidrExpression.load(settings);
+  await expression?.requireGood();
   if (!becomeOnlyAgent()) {
     throw new Error(
       "another agent runs in this network namespace: stop it first " +
@@ -44,13 +53,11 @@ export async function runAgent(args: readonly string[]): Promise<number> {
   await requireInterface(settings, wireguard);
   const readKey = () => keyOf(settings, log);
   const publicKey = (await readKey())?.publicKey;
-  const fixed = { wireguard, readKey };
+  const fixed = { wireguard, readKey, expression };
   log.info(`wigglenet ${VERSION} starts`, { node: settings.nodeName, wireguard, publicKey });
-  for (const name of NOT_YET.filter((name) => isOn(Deno.env.get(name)))) {
-    log.warn(`${name} is ignored: this version does not have it yet`);
-  }
+  warnOfIgnored(log);
   const source = new FileSource(settings.nodes, {
-    parse: parseNode,
+    parse: nodeParser(settings),
     onChange: () => reconciler.sourceChanged(),
   });
   const names = new NameResolver(() => reconciler.doubtFacts());
@@ -66,13 +73,16 @@ export async function runAgent(args: readonly string[]): Promise<number> {
   }
   await source.start();
   watch.start();
-  await reconciler.run();
-  log.info("stops; the data plane stays");
-  watch.close();
-  names.close();
-  socket?.close();
-  await source.close();
-  return 0;
+  try {
+    await reconciler.run();
+    log.info("stops; the data plane stays");
+    return 0;
+  } finally {
+    watch.close();
+    names.close();
+    socket?.close();
+    await source.close();
+  }
 }
 
 /** The host's key, with a line in the log where it was not in its file. */
