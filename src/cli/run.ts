@@ -17,6 +17,7 @@ import { Reconciler } from "../shell/reconcile.ts";
 import { FileSource } from "../shell/sources/file_source.ts";
 import type { NodeSource } from "../shell/sources/node_source.ts";
 import { serveStatus, STATUS_SOCKET } from "../shell/status_socket.ts";
+import { Telemetry } from "../shell/telemetry.ts";
 import { HostWatch } from "../shell/watch_host.ts";
 import { parseArguments } from "./arguments.ts";
 import { requireNodes } from "./read_nodes.ts";
@@ -33,12 +34,7 @@ export async function runAgent(args: readonly string[]): Promise<number> {
   const log = new Log(settings.logFormat, settings.logLevel);
   requirePaths(settings);
   await requirePrograms(settings);
-  if (!becomeOnlyAgent()) {
-    throw new Error(
-      "another agent runs in this network namespace: stop it first " +
-        "(wigglenet status shows it; ss -xlp who holds @wigglenet-agent)",
-    );
-  }
+  requireOnlyAgent();
   await sweepLeftovers([settings.cniConfigPath, settings.privateKeyPath]);
   const wireguard = await wireguardOf(settings);
   await requireInterface(settings, wireguard);
@@ -55,8 +51,11 @@ export async function runAgent(args: readonly string[]): Promise<number> {
   });
   const names = new NameResolver(() => reconciler.doubtFacts());
   const keeper = new FactKeeper(settings, fixed, () => names.answers);
-  const reconciler: Reconciler = new Reconciler({ settings, source, keeper, names, log });
-  const socket = await serveStatus(() => statusOf(settings, source, reconciler));
+  const progress = () => reconciler.progress();
+  const telemetry = new Telemetry({ settings, version: VERSION, log, source, progress });
+  const parts = { settings, source, keeper, names, log, onlooker: telemetry };
+  const reconciler: Reconciler = new Reconciler(parts);
+  const socket = await serveStatus(() => statusOf({ settings, source, reconciler, telemetry }));
   if (socket === undefined) {
     log.warn(`another agent answers on ${STATUS_SOCKET}: this one's status is not served`);
   }
@@ -64,6 +63,7 @@ export async function runAgent(args: readonly string[]): Promise<number> {
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     Deno.addSignalListener(signal, () => reconciler.stop());
   }
+  await telemetry.start();
   await source.start();
   watch.start();
   await reconciler.run();
@@ -71,8 +71,17 @@ export async function runAgent(args: readonly string[]): Promise<number> {
   watch.close();
   names.close();
   socket?.close();
+  telemetry.close();
   await source.close();
   return 0;
+}
+
+function requireOnlyAgent(): void {
+  if (becomeOnlyAgent()) return;
+  throw new Error(
+    "another agent runs in this network namespace: stop it first " +
+      "(wigglenet status shows it; ss -xlp who holds @wigglenet-agent)",
+  );
 }
 
 /** The host's key, with a line in the log where it was not in its file. */
@@ -86,7 +95,14 @@ async function keyOf(settings: Settings, log: Log): Promise<HostKey | undefined>
   return key;
 }
 
-function statusOf(settings: Settings, source: NodeSource<ParsedNode>, reconciler: Reconciler): Status {
+interface Parts {
+  readonly settings: Settings;
+  readonly source: NodeSource<ParsedNode>;
+  readonly reconciler: Reconciler;
+  readonly telemetry: Telemetry;
+}
+
+function statusOf({ settings, source, reconciler, telemetry }: Parts): Status {
   const progress = reconciler.progress();
   const link = progress.desired?.link;
   const { items, complete, problems } = source.state();
@@ -104,7 +120,7 @@ function statusOf(settings: Settings, source: NodeSource<ParsedNode>, reconciler
       failing: progress.failing,
     },
     rejected: progress.desired?.rejected ?? items.flatMap(({ rejected }) => rejected),
-    waiting: progress.waiting,
+    waiting: [...progress.waiting, ...telemetry.waiting],
     drift: progress.drift,
   };
 }

@@ -26,6 +26,8 @@ export interface SourceState<T> {
   /** Everything that was asked for has been read at least once. Until then a missing item says nothing. */
   readonly complete: boolean;
   readonly problems: readonly SourceProblem[];
+  /** When somebody at the other end was last heard, by performance.now; left out where there is nobody to hear. */
+  readonly heardAtMs?: number;
 }
 
 /** A watched set of Node objects. */
