@@ -1,8 +1,8 @@
 // `wigglenet run`: the agent. Everything that can be refused is refused before anything is touched.
 
 import type { ParsedNode } from "../core/nodes/node.ts";
-import { parseNode } from "../core/nodes/parse_node.ts";
 import { peerStatuses, type Status } from "../core/plan/status.ts";
+import { parserFor } from "../core/publish/annotations.ts";
 import { NOT_YET, type Settings, usesTunnel } from "../core/settings/settings.ts";
 import { FactKeeper } from "../shell/fact_keeper.ts";
 import { sweepLeftovers } from "../shell/files.ts";
@@ -12,10 +12,11 @@ import { NameResolver } from "../shell/name_resolver.ts";
 import { becomeOnlyAgent } from "../shell/only_agent.ts";
 import { requirePaths } from "../shell/permissions.ts";
 import { requireInterface, requirePrograms } from "../shell/preconditions.ts";
+import { Publisher } from "../shell/publish.ts";
 import { wireguardOf } from "../shell/read_facts.ts";
-import { Reconciler } from "../shell/reconcile.ts";
-import { FileSource } from "../shell/sources/file_source.ts";
+import { Reconciler, type ReconcilerOptions } from "../shell/reconcile.ts";
 import type { NodeSource } from "../shell/sources/node_source.ts";
+import { openSource } from "../shell/sources/open_source.ts";
 import { serveStatus, STATUS_SOCKET } from "../shell/status_socket.ts";
 import { Telemetry } from "../shell/telemetry.ts";
 import { HostWatch } from "../shell/watch_host.ts";
@@ -40,22 +41,24 @@ export async function runAgent(args: readonly string[]): Promise<number> {
   await requireInterface(settings, wireguard);
   const readKey = () => keyOf(settings, log);
   const publicKey = (await readKey())?.publicKey;
-  const fixed = { wireguard, readKey };
   log.info(`wigglenet ${VERSION} starts`, { node: settings.nodeName, wireguard, publicKey });
   for (const name of NOT_YET.filter((name) => isOn(Deno.env.get(name)))) {
     log.warn(`${name} is ignored: this version does not have it yet`);
   }
-  const source = new FileSource(settings.nodes, {
-    parse: parseNode,
+  const { source, api } = await openSource(settings, {
+    parse: parserFor(settings.nodeName),
     onChange: () => reconciler.sourceChanged(),
   });
+  const fixed = { wireguard, readKey, isPublished: api !== undefined };
+  const publisher = api && new Publisher({ settings, api, log });
   const names = new NameResolver(() => reconciler.doubtFacts());
   const keeper = new FactKeeper(settings, fixed, () => names.answers);
+  const publish: ReconcilerOptions["publish"] = (nodes, facts) => publisher?.consider(nodes, facts);
   const progress = () => reconciler.progress();
-  const telemetry = new Telemetry({ settings, version: VERSION, log, source, progress });
-  const parts = { settings, source, keeper, names, log, onlooker: telemetry };
+  const telemetry = new Telemetry({ settings, version: VERSION, log, source, api, progress });
+  const parts = { settings, source, keeper, names, log, publish, onlooker: telemetry };
   const reconciler: Reconciler = new Reconciler(parts);
-  const socket = await serveStatus(() => statusOf({ settings, source, reconciler, telemetry }));
+  const socket = await serveStatus(() => statusOf(settings, { source, reconciler, publisher, telemetry }));
   if (socket === undefined) {
     log.warn(`another agent answers on ${STATUS_SOCKET}: this one's status is not served`);
   }
@@ -70,6 +73,7 @@ export async function runAgent(args: readonly string[]): Promise<number> {
   log.info("stops; the data plane stays");
   watch.close();
   names.close();
+  publisher?.close();
   socket?.close();
   telemetry.close();
   await source.close();
@@ -96,13 +100,13 @@ async function keyOf(settings: Settings, log: Log): Promise<HostKey | undefined>
 }
 
 interface Parts {
-  readonly settings: Settings;
   readonly source: NodeSource<ParsedNode>;
   readonly reconciler: Reconciler;
+  readonly publisher: Publisher | undefined;
   readonly telemetry: Telemetry;
 }
 
-function statusOf({ settings, source, reconciler, telemetry }: Parts): Status {
+function statusOf(settings: Settings, { source, reconciler, publisher, telemetry }: Parts): Status {
   const progress = reconciler.progress();
   const link = progress.desired?.link;
   const { items, complete, problems } = source.state();
@@ -111,7 +115,13 @@ function statusOf({ settings, source, reconciler, telemetry }: Parts): Status {
     version: VERSION,
     podCidrs: progress.desired?.cni?.podCidrs ?? [],
     mtu: link && { bytes: link.mtuBytes, why: link.mtuReason },
-    source: { paths: settings.nodes, isComplete: complete, objects: items.length, problems },
+    source: {
+      paths: source.places,
+      isComplete: complete,
+      objects: items.length,
+      problems,
+      heardMs: source.liveness?.().heardMs,
+    },
     peers: peerStatuses(progress.desired, progress.observed),
     applied: {
       isInSync: progress.isInSync,
@@ -120,7 +130,7 @@ function statusOf({ settings, source, reconciler, telemetry }: Parts): Status {
       failing: progress.failing,
     },
     rejected: progress.desired?.rejected ?? items.flatMap(({ rejected }) => rejected),
-    waiting: [...progress.waiting, ...telemetry.waiting],
+    waiting: [...progress.waiting, ...publisher?.waiting() ?? [], ...telemetry.waiting],
     drift: progress.drift,
   };
 }

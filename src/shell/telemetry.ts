@@ -8,12 +8,14 @@ import { nodesByKey, peerSeries } from "../core/metrics/peer_series.ts";
 import type { ParsedNode } from "../core/nodes/node.ts";
 import { type Settings, usesMetricsTls } from "../core/settings/settings.ts";
 import type { Outcome } from "./apply.ts";
+import { EventWriter } from "./events/event_writer.ts";
 import type { Log } from "./log.ts";
 import type { Answer } from "./metrics/http_listener.ts";
 import type { KeptServer } from "./metrics/kept_server.ts";
 import type { MetricsRegistry } from "./metrics/registry.ts";
 import type { Onlooker, Progress } from "./progress.ts";
 import { relieve } from "./relieve.ts";
+import type { ApiClient } from "./sources/kubernetes/api_client.ts";
 import type { NodeSource } from "./sources/node_source.ts";
 
 /** What there is to tell of. */
@@ -22,9 +24,13 @@ export interface TelemetryOptions {
   readonly version: string;
   readonly log: Log;
   readonly source: NodeSource<ParsedNode>;
+  /** Where Events are written; undefined: the source is none that takes any. */
+  readonly api: ApiClient | undefined;
   readonly progress: () => Progress;
 }
 
+/** Where the manifests put the agent; a kubeconfig need not say any. */
+const USUAL_NAMESPACE = "kube-system";
 const TEXT = "text/plain; charset=utf-8";
 
 /** Counts, answers probes, serves metrics where they are asked for. */
@@ -32,12 +38,23 @@ export class Telemetry implements Onlooker {
   readonly #options: TelemetryOptions;
   #servers: readonly KeptServer[] = [];
   #registry: MetricsRegistry | undefined;
+  readonly #events: EventWriter | undefined;
   #isReady = false;
   #passedAtMs = performance.now();
   #turn: Promise<void> = Promise.resolve();
 
   constructor(options: TelemetryOptions) {
     this.#options = options;
+    const { api, settings, source, log, progress } = options;
+    this.#events = api && new EventWriter({
+      client: api,
+      namespace: api.credentials.namespace ?? USUAL_NAMESPACE,
+      own: settings.nodeName,
+      rejected: () => progress().desired?.rejected ?? [],
+      names: () => source.state().items.flatMap(({ node }) => node?.name ?? []),
+      onWritten: (reason) => this.#registry?.count("wigglenet_events_written_total", { reason }),
+      log,
+    });
   }
 
   /** What keeps it from serving. */
@@ -83,6 +100,7 @@ export class Telemetry implements Onlooker {
 
   passed(): void {
     this.#passedAtMs = performance.now();
+    this.#events?.passed();
     if (this.#isReady) return;
     this.#isReady = this.#options.progress().isInSync;
   }
@@ -143,8 +161,9 @@ export class Telemetry implements Onlooker {
 
   #moment(): Moment {
     const { settings, version, source, progress } = this.#options;
-    const { items, complete, problems, heardAtMs } = source.state();
+    const { items, complete, problems } = source.state();
     const now = progress();
+    const heardMs = source.liveness?.().heardMs;
     const { user, system } = process.cpuUsage();
     return {
       ...now,
@@ -159,7 +178,7 @@ export class Telemetry implements Onlooker {
         objects: items.length,
         isComplete: complete,
         problems: problems.length,
-        ageSeconds: heardAtMs === undefined ? undefined : (performance.now() - heardAtMs) / 1000,
+        ageSeconds: heardMs === undefined ? undefined : Math.max(0, (Date.now() - heardMs) / 1000),
       },
       process: {
         memoryBytes: Deno.memoryUsage().rss,
