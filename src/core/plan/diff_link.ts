@@ -86,7 +86,8 @@ export function awaitedServer({ link }: DesiredState, observed: ObservedState): 
   return {
     what: `interface ${link.name}`,
     why: "this kernel has no WireGuard, and no wireguard-go serves it (WIREGUARD_GO=awaited)",
-    next: `run wireguard-go -f ${link.name}: in a cluster apply deploy/kubernetes/userspace and label the node ` +
+    next:
+      `run wireguard-go -f ${link.name}: in a cluster apply deploy/kubernetes/userspace and label the node ` +
       "wigglenet/wireguard=userspace",
     isBlocking: true,
   };
@@ -171,7 +172,10 @@ function createLink({ name, implementation }: DesiredLink, observed: ObservedSta
 }
 
 function serveLink({ name, implementation, server }: DesiredLink, observed: ObservedState): Step[] {
-  if (implementation === "kernel" || server === "awaited" || (observed.wireguard !== undefined && observed.link !== undefined)) {
+  if (
+    implementation === "kernel" || server === "awaited" ||
+    (observed.wireguard !== undefined && observed.link !== undefined)
+  ) {
     return [];
   }
   const ends = observed.link === undefined ? [] : endServers(name, observed);
