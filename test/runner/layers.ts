@@ -32,7 +32,7 @@ const RUNS: Readonly<Record<string, { runs: readonly TestRun[]; needs?: Need; lo
         folders: ["src/core", "test/bench", "test/docs", "test/lab", "test/lint", "test/runner"],
         flags: ["--parallel"],
       },
-      { folders: ["src/shell", "src/cli"], flags: ["--parallel", "-P=shell"] },
+      { folders: ["src/shell", "src/cli", "test/deploy"], flags: ["--parallel", "-P=shell"] },
     ],
   },
   golden: { runs: [{ folders: ["test/golden"], flags: ["--parallel", "-P=golden"] }] },
