@@ -55,7 +55,8 @@ export class ControlPlane implements AsyncDisposable {
   #server: Process | undefined;
 
   private constructor(
-    private readonly host: Host,
+    /** Its machine. */
+    readonly host: Host,
     /** Keys, certificates, data, audit log. */
     readonly folder: string,
     private readonly flags: readonly string[],
