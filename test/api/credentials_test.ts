@@ -72,14 +72,21 @@ for (const [what, makeToken] of Object.entries(WRONG_TOKENS)) {
   });
 }
 
-Deno.test("a CA that did not sign the API server's certificate is named; the right one is taken up", async () => {
-  const folder = `${cluster.lab.folder}/foreign`;
-  await makeAuthority(folder);
-  const ca = await Deno.readTextFile(`${folder}/ca.crt`);
-  const token = await account.podToken("n1");
-  await startsWrongly(() => account.mount(n1, token, ca), /not signed by the CA/);
-  await recovers();
-});
+const FOREIGN_CAS = {
+  "has another name": "/CN=foreign",
+  "has the same name and another key": "/CN=laboratory",
+};
+
+for (const [what, subject] of Object.entries(FOREIGN_CAS)) {
+  Deno.test(`a CA that did not sign the API server's certificate and ${what} is named; the right one is taken up`, async () => {
+    const folder = `${cluster.lab.folder}/foreign`;
+    await makeAuthority(folder, subject);
+    const ca = await Deno.readTextFile(`${folder}/ca.crt`);
+    const token = await account.podToken("n1");
+    await startsWrongly(() => account.mount(n1, token, ca), /not signed by the CA/);
+    await recovers();
+  });
+}
 
 Deno.test("no token at all: the file and the setting that mounts it are named", async () => {
   const clear = async () => {
