@@ -2,6 +2,8 @@
 // alone, for the day when somebody permits the account more than its role does.
 
 import assert from "node:assert/strict";
+import recipes from "../../docs/pod-networks.md" with { type: "text" };
+import { snippetsIn } from "../docs/snippets.ts";
 import { VARIANTS } from "../deploy/manifests.ts";
 import { AgentAccount, NODES } from "../lab/kubernetes/agent_account.ts";
 import type { Request } from "../lab/kubernetes/api_client.ts";
@@ -9,6 +11,7 @@ import { ControlPlane } from "../lab/kubernetes/control_plane.ts";
 import { kubeletNode } from "../lab/kubernetes/kubelet_node.ts";
 import { Lab } from "../lab/lab.ts";
 import { manifestOf } from "../lab/manifest.ts";
+import { run } from "../lab/process.ts";
 import { until } from "../lab/until.ts";
 
 const FOLDER = new URL("../../deploy/kubernetes/", import.meta.url).pathname;
@@ -30,6 +33,25 @@ for (const variant of VARIANTS) {
     assert.deepEqual([code, stderr], [0, ""]);
     assert.match(stdout, /^daemonset.apps\/wigglenet serverside-applied \(server dry run\)$/m);
     assert.match(stdout, /^validatingadmissionpolicybinding\S+\/wigglenet-own-annotations /m);
+  });
+}
+
+const OVERLAYS = [...snippetsIn({ path: "docs/pod-networks.md", text: recipes })]
+  .filter(([name]) => name.startsWith("overlay-"));
+
+for (const [name, text] of OVERLAYS) {
+  Deno.test(`the API server takes docs/pod-networks.md's ${name}, beside a checkout called wigglenet`, async () => {
+    const folder = `${lab.folder}/${name}`;
+    await Deno.mkdir(`${folder}/wigglenet/deploy`, { recursive: true });
+    await run(["cp", "-r", FOLDER, `${folder}/wigglenet/deploy/kubernetes`]);
+    await Deno.writeTextFile(`${folder}/kustomization.yaml`, text);
+    const built = JSON.parse(
+      await plane.mustKubectl(["apply", "--dry-run=server", "-o", "json", "-k", folder]),
+    );
+    const daemonSet = built.items.find(({ kind }: { kind: string }) => kind === "DaemonSet");
+    const { env } = daemonSet.spec.template.spec.containers[0];
+    assert.equal(env.filter(({ name }: { name: string }) => name === "FILTER_IPV6").length, 1);
+    assert.equal(env.find(({ name }: { name: string }) => name === "FILTER_IPV6").value, "true");
   });
 }
 
