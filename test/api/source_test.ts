@@ -23,6 +23,7 @@ await run(["ip", "link", "set", "lo", "up"]);
 
 const access = {
   caCerts: [await plane.file("ca.crt")],
+  headers: {},
   pair: { cert: await plane.file("admin.crt"), key: await plane.file("admin.key") },
 };
 
@@ -33,7 +34,12 @@ async function makeHarness(): Promise<Harness> {
   return {
     open: (options) => {
       const server = `https://${DOOR.address}:${DOOR.port}`;
-      const credentials = { server, identity: "the administrator", read: () => Promise.resolve(access) };
+      const credentials = {
+        server,
+        identity: "the administrator",
+        namespace: undefined,
+        read: () => Promise.resolve(access),
+      };
       return new KubernetesSource(new ApiClient(credentials, ANSWER_MS), { ...options, pick: pickItem });
     },
     put: async (node) => {
