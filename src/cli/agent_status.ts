@@ -6,6 +6,7 @@ import type { Settings } from "../core/settings/settings.ts";
 import type { Publisher } from "../shell/publish.ts";
 import type { Reconciler } from "../shell/reconcile.ts";
 import type { NodeSource } from "../shell/sources/node_source.ts";
+import type { Telemetry } from "../shell/telemetry.ts";
 import { VERSION } from "./version.ts";
 
 /** The parts that know. */
@@ -14,10 +15,11 @@ export interface Parts {
   readonly source: NodeSource<ParsedNode>;
   readonly reconciler: Reconciler;
   readonly publisher: Publisher | undefined;
+  readonly telemetry: Telemetry;
 }
 
 /** The status of this moment. */
-export function statusOf({ settings, source, reconciler, publisher }: Parts): Status {
+export function statusOf({ settings, source, reconciler, publisher, telemetry }: Parts): Status {
   const progress = reconciler.progress();
   const link = progress.desired?.link;
   const { items, complete, problems } = source.state();
@@ -41,7 +43,7 @@ export function statusOf({ settings, source, reconciler, publisher }: Parts): St
       failing: progress.failing,
     },
     rejected: progress.desired?.rejected ?? items.flatMap(({ rejected }) => rejected),
-    waiting: [...progress.waiting, ...publisher?.waiting() ?? []],
+    waiting: [...progress.waiting, ...publisher?.waiting() ?? [], ...telemetry.waiting],
     drift: progress.drift,
   };
 }

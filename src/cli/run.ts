@@ -16,6 +16,7 @@ import { type FixedFacts, wireguardOf } from "../shell/read_facts.ts";
 import { Reconciler, type ReconcilerOptions } from "../shell/reconcile.ts";
 import { openSource } from "../shell/sources/open_source.ts";
 import { serveStatus, STATUS_SOCKET } from "../shell/status_socket.ts";
+import { Telemetry } from "../shell/telemetry.ts";
 import { HostWatch } from "../shell/watch_host.ts";
 import { statusOf } from "./agent_status.ts";
 import { parseArguments } from "./arguments.ts";
@@ -51,8 +52,11 @@ export async function runAgent(args: readonly string[]): Promise<number> {
   const names = new NameResolver(() => reconciler.doubtFacts());
   const keeper = new FactKeeper(settings, fixed, () => names.answers);
   const publish: ReconcilerOptions["publish"] = (nodes, facts) => publisher?.consider(nodes, facts);
-  const reconciler: Reconciler = new Reconciler({ settings, source, keeper, names, log, publish });
-  const socket = await serveStatus(() => statusOf({ settings, source, reconciler, publisher }));
+  const progress = () => reconciler.progress();
+  const telemetry = new Telemetry({ settings, version: VERSION, log, source, api, progress });
+  const parts = { settings, source, keeper, names, log, publish, onlooker: telemetry };
+  const reconciler: Reconciler = new Reconciler(parts);
+  const socket = await serveStatus(() => statusOf({ settings, source, reconciler, publisher, telemetry }));
   if (socket === undefined) {
     log.warn(`another agent answers on ${STATUS_SOCKET}: this one's status is not served`);
   }
@@ -60,6 +64,7 @@ export async function runAgent(args: readonly string[]): Promise<number> {
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     Deno.addSignalListener(signal, () => reconciler.stop());
   }
+  await telemetry.start();
   await source.start();
   watch.start();
   try {
@@ -70,6 +75,7 @@ export async function runAgent(args: readonly string[]): Promise<number> {
     watch.close();
     names.close();
     publisher?.close();
+    telemetry.close();
     socket?.close();
     await source.close();
   }

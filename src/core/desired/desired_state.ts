@@ -8,6 +8,8 @@ import type { Rejected } from "../nodes/node.ts";
 export interface DesiredLink {
   readonly name: string;
   readonly implementation: "kernel" | "userspace";
+  /** Who runs wireguard-go, in user space: this agent, or somebody who is waited for. */
+  readonly server: "started" | "awaited";
   /** UDP port to listen on. */
   readonly port: number;
   readonly mtuBytes: number;
@@ -40,6 +42,8 @@ export interface Peer {
 
 /** Our route protocol number: what `ip route show proto 146` lists is ours, and `cleanup` finds it. */
 export const ROUTE_PROTOCOL = 146;
+/** The number that the original leaves its routes with, and `ip route add` where nobody says one. */
+export const UNNAMED_PROTOCOL = "boot";
 /** Of unreachable routes: behind every other route of the prefix. */
 export const UNREACHABLE_METRIC = 32760;
 

@@ -1,6 +1,11 @@
 // The interface of the tunnel: there, of the right kind, served, with our key and port, addressed and up.
 
-import type { DesiredLink, DesiredState, Waiting } from "../desired/desired_state.ts";
+import {
+  type DesiredLink,
+  type DesiredState,
+  ROUTE_PROTOCOL,
+  type Waiting,
+} from "../desired/desired_state.ts";
 import type { ObservedState } from "../observed/observed_state.ts";
 import { type Action, type Change, STAGE, type Step } from "./plan.ts";
 
@@ -29,8 +34,11 @@ export function isOtherOfOurs(
   // As an agent leaves it that is killed before it has set a key.
   const isKeyless = isKernels ? wireguard?.publicKey === "(none)" : !isServed;
   const isBlank = isKeyless && !link.isUp;
-  return isOwn || isBlank || [...routes[4], ...routes[6]].some((text) => leadsTo(text, name));
+  return isOwn || isBlank ||
+    [...routes[4], ...routes[6]].some((text) => leadsTo(text, name) && text.includes(OURS));
 }
+
+const OURS = ` proto ${ROUTE_PROTOCOL}`;
 
 function leadsTo(route: string, name: string): boolean {
   return route.includes(` dev ${name} `);
@@ -76,6 +84,20 @@ export function keptKey({ node, link }: DesiredState, observed: ObservedState): 
     what: `key of ${link.name}`,
     why: `it has the key that Node ${node} says, ${link.privateKeyPath} holds that of ${link.publicKey}`,
     next: `publish that one with Node ${node}: then it is taken up; or restore the file`,
+  };
+}
+
+/** WIREGUARD_GO=awaited, and nobody serves the interface yet: it is made, and goes no further. */
+export function awaitedServer({ link }: DesiredState, observed: ObservedState): Waiting | undefined {
+  if (link?.implementation !== "userspace" || link.server !== "awaited") return undefined;
+  if (observed.link !== undefined && observed.wireguard !== undefined) return undefined;
+  return {
+    what: `interface ${link.name}`,
+    why: "this kernel has no WireGuard, and no wireguard-go serves it (WIREGUARD_GO=awaited)",
+    next:
+      `run wireguard-go -f ${link.name}: in a cluster apply deploy/kubernetes/userspace and label the node ` +
+      "wigglenet/wireguard=userspace",
+    isBlocking: true,
   };
 }
 
@@ -157,8 +179,11 @@ function createLink({ name, implementation }: DesiredLink, observed: ObservedSta
   return [linkStep(STAGE.link, [change], [...removal, ...ends, { kind: "run", program: "ip", args }])];
 }
 
-function serveLink({ name, implementation }: DesiredLink, observed: ObservedState): Step[] {
-  if (implementation === "kernel" || (observed.wireguard !== undefined && observed.link !== undefined)) {
+function serveLink({ name, implementation, server }: DesiredLink, observed: ObservedState): Step[] {
+  if (
+    implementation === "kernel" || server === "awaited" ||
+    (observed.wireguard !== undefined && observed.link !== undefined)
+  ) {
     return [];
   }
   const ends = observed.link === undefined ? [] : endServers(name, observed);
