@@ -2,21 +2,18 @@
 // changes. What it gives is decided in core/expression.
 
 import { compileExpression, type Expression } from "../core/expression/expression.ts";
-import { type Interfaces, interfacesText } from "../core/expression/interfaces.ts";
+import type { Interfaces } from "../core/expression/interfaces.ts";
+import { seenText } from "../core/expression/seen.ts";
 import type { CelLibrary } from "../core/expression/cel_library.ts";
 import type { Prefix } from "../core/net/prefix.ts";
 import { Refusal, refused } from "../core/net/refusal.ts";
 import type { NodeMetadata } from "../core/nodes/node.ts";
-import { expressionFamilies, SETTINGS, type Settings } from "../core/settings/settings.ts";
+import { expressionFamilies, MAX_EXPRESSION, SETTINGS, type Settings } from "../core/settings/settings.ts";
 import { readText } from "./files.ts";
 import { readInterfaces } from "./read_facts.ts";
 
 /** The agent cannot start with this. Nothing was changed, and to try again is up to who started it. */
 export class CannotStart extends Error {}
-
-function sawText(interfaces: Interfaces): string {
-  return `the interfaces that it saw: ${interfacesText(interfaces)}`;
-}
 
 /** What the last reading gave. */
 interface Given {
@@ -25,6 +22,7 @@ interface Given {
   readonly trouble: string | undefined;
 }
 
+const MAX_BYTES = 4 * MAX_EXPRESSION;
 const OF_NODE = /\bnode\b/;
 
 /** The expression of the settings. */
@@ -51,7 +49,8 @@ export class PodCidrExpression {
     const read = await loaded.#follow();
     const refusal = refused(read) ? read : loaded.#expression;
     if (refused(refusal)) {
-      throw loaded.#cannotStart(refusal.reason, await readInterfaces(settings).catch(() => new Map()));
+      const interfaces = await readInterfaces(settings).catch(() => new Map());
+      throw new CannotStart(`${loaded.name}: ${refusal.reason}; ${seenText({ interfaces })}`);
     }
     return loaded;
   }
@@ -61,13 +60,13 @@ export class PodCidrExpression {
    * @throws CannotStart when it gives no pod CIDRs
    */
   async requireGood(): Promise<void> {
-    if (OF_NODE.test(this.#text ?? "")) return;
+    if (this.#isOfNode) return;
     const node = { name: this.#settings.nodeName, labels: {}, annotations: {} };
     await this.read({ interfaces: await readInterfaces(this.#settings), node }, []);
   }
 
-  #cannotStart(reason: string, interfaces: Interfaces): CannotStart {
-    return new CannotStart(`${this.name}: ${reason}; ${sawText(interfaces)}`);
+  get #isOfNode(): boolean {
+    return OF_NODE.test(this.#text ?? "");
   }
 
   /** Where it stands, for messages. */
@@ -94,8 +93,9 @@ export class PodCidrExpression {
     if (!refused(result)) {
       return { prefixes: result, trouble: reason && `${reason}; the expression before stays in force` };
     }
-    if (last.length === 0) throw this.#cannotStart(reason!, interfaces);
-    return { prefixes: last, trouble: `${reason}; its last CIDRs are kept; ${sawText(interfaces)}` };
+    const seen = seenText({ interfaces, ...(this.#isOfNode ? { node } : {}) });
+    if (last.length === 0) throw new CannotStart(`${this.name}: ${reason}; ${seen}`);
+    return { prefixes: last, trouble: `${reason}; its last CIDRs are kept; ${seen}` };
   }
 
   /** Takes in the text; a Refusal when that is worse than what is there, which stays then. */
@@ -114,9 +114,14 @@ export class PodCidrExpression {
     const { podCidrExpressionPath: path, podCidrExpression } = this.#settings;
     if (path === "") return podCidrExpression;
     try {
+      if ((await Deno.stat(path)).size > MAX_BYTES) {
+        return new Refusal(`the file is larger than ${MAX_BYTES} bytes`);
+      }
       return await readText(path) ?? new Refusal("the file does not exist");
     } catch (error) {
-      return new Refusal((error as Error).message);
+      return new Refusal(
+        error instanceof Deno.errors.NotFound ? "the file does not exist" : (error as Error).message,
+      );
     }
   }
 }

@@ -5,7 +5,8 @@ import * as cel from "@marcbachmann/cel-js";
 import readme from "../../README.md" with { type: "text" };
 import type { CelLibrary } from "../../src/core/expression/cel_library.ts";
 import { compileExpression } from "../../src/core/expression/expression.ts";
-import { interfacesOf, interfacesText } from "../../src/core/expression/interfaces.ts";
+import { interfacesOf } from "../../src/core/expression/interfaces.ts";
+import { seenText } from "../../src/core/expression/seen.ts";
 import type { Family } from "../../src/core/net/address.ts";
 import { type Refusal, refused } from "../../src/core/net/refusal.ts";
 import type { Prefix } from "../../src/core/net/prefix.ts";
@@ -43,8 +44,6 @@ for (const [, text, gives] of EXAMPLES) {
 Deno.test("README shows the message of an expression that fails", () => {
   const given = evaluate(`interfaces["eth1"][0]`, [6]);
   assert.ok(refused(given));
-  const message = `wigglenet: POD_CIDR_EXPRESSION: ${given.reason}; the interfaces that it saw: ${
-    interfacesText(INTERFACES)
-  }`;
+  const message = `wigglenet: POD_CIDR_EXPRESSION: ${given.reason}; ${seenText({ interfaces: INTERFACES })}`;
   assert.ok(readme.includes(`\n${message}\n`), message);
 });

@@ -97,9 +97,17 @@ function refusalOf(text: string, error: unknown): Refusal {
   const { summary, message, range } = error as CelError;
   const words = REWORDED.reduce(
     (what, [pattern, better]) => what.replace(pattern, better),
-    (summary ?? message).replaceAll(/\s+/g, " "),
+    summary ?? message,
   );
-  return new Refusal(placeOf(text, range) + words);
+  return new Refusal(placeOf(text, range) + onOneLine(words));
+}
+
+/** Printable ASCII, as all that is quoted. */
+function onOneLine(text: string): string {
+  return text.trim().replaceAll(/\s+/g, " ").replaceAll(
+    /[^ -~]/g,
+    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }
 
 const REWORDED: readonly (readonly [RegExp, string])[] = [
@@ -128,7 +136,7 @@ const NEAR_CHARACTERS = 64;
 function placeOf(text: string, range: CelError["range"]): string {
   if (range === undefined) return "";
   const before = text.slice(0, range.start).split("\n");
-  const piece = text.slice(range.start, range.end).trim().replaceAll(/\s+/g, " ").replaceAll(/[^ -~]/g, "?");
+  const piece = onOneLine(text.slice(range.start, range.end));
   const cut = piece.length > NEAR_CHARACTERS ? `${piece.slice(0, NEAR_CHARACTERS)}...` : piece;
   const near = piece === "" ? "" : ` at \`${cut}\``;
   return `line ${before.length}, column ${before.at(-1)!.length + 1}${near}: `;

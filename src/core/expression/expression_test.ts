@@ -47,6 +47,10 @@ const GIVEN: Readonly<Record<string, string>> = {
   'cidr("2001:db8::1/64").masked()': "2001:db8::/64",
   [V6]: "2001:db8:abcd:1234::/64",
   'interfaces["eth0"][1].subnet(80, "zone" in node.labels ? 1 : 0)': "2001:db8:abcd:1234::/80",
+  'interfaces["eth0"]\n  .filter(p, p.ip().family() == 6 && p.prefixLength() == 64)[0]\n  .subnet(80, 1)\n':
+    "2001:db8:abcd:1234:1::/80",
+  'interfaces["eth0"].filter(p, p.prefixLength() == 64)[0].subnet(\n  80,\n  node.labels["topology.kubernetes.io/zone"] == "eu-central" ? 1 : 2\n)':
+    "2001:db8:abcd:1234:1::/80",
   // Ours.
   'cidr(node.annotations["example.com/prefix"]).subnet(24, int(node.labels.index))': "10.9.7.0/24",
   '[cidr("10.1.0.0/24"), cidr("10.1.0.9/24")]': "10.1.0.0/24",
@@ -60,6 +64,14 @@ const GIVEN: Readonly<Record<string, string>> = {
 for (const [text, prefixes] of Object.entries(GIVEN)) {
   Deno.test(`${text} gives ${prefixes}`, () => assert.equal(given(text), prefixes));
 }
+
+Deno.test("the original's documented expression for both families gives both", () => {
+  const text = `[
+    interfaces["eth0"].filter(p, p.ip().family() == 6 && p.prefixLength() == 64)[0].subnet(80, 1),
+    interfaces["eth0"].filter(p, p.ip().family() == 4 && p.prefixLength() == 24)[0].subnet(26, 0)
+  ]`;
+  assert.equal(given(text, [4, 6]), "2001:db8:abcd:1234:1::/80, 10.0.0.0/26");
+});
 
 Deno.test("a list of both families gives both, and one family alone where the other has another source", () => {
   const text = `[${V6}.subnet(80, 1), interfaces["eth0"].filter(p, p.ip().family() == 4)[0].subnet(28, 0)]`;
@@ -91,6 +103,8 @@ const REFUSED: Readonly<Record<string, string>> = {
     'line 1, column 1 at `interfaces["eth0"] .filter(p, p.prefixLength() == 48)[0]`: no item 0 in an empty list',
   'cidr("10.0.0.0/24")\n  .subnet(65, 2)':
     'line 1, column 1 at `cidr("10.0.0.0/24") .subnet(65, 2)`: 10.0.0.0/24 has no subnets of length 65: it must be 24 to 32',
+  'cidr("é")': 'line 1, column 1 at `cidr("\\u00e9")`: "\\u00e9" is not a CIDR: no prefix length',
+  "cidr(ä)": "line 1, column 6 at `\\u00e4`: Unexpected character: \\u00e4",
   'interfaces["eth0"][2]':
     'line 1, column 1 at `interfaces["eth0"][2]`: no item 2 in a list of 2, which counts from 0',
   'interfaces["eth0"][-1]':

@@ -28,20 +28,3 @@ export function interfacesOf(links: readonly LinkAddresses[], ownName: string): 
   });
   return new Map(found.sort(([a], [b]) => a < b ? -1 : 1));
 }
-
-const MAX_SHOWN = 16;
-
-/** One line for a message. Interfaces with single addresses only come last: a node has one of those for each pod. */
-export function interfacesText(interfaces: Interfaces): string {
-  if (interfaces.size === 0) return "none with a global unicast address";
-  const entries = [...interfaces];
-  const isSingle = ([, prefixes]: [string, readonly CidrValue[]]) =>
-    prefixes.every(({ length, address }) => length === (address.family === 4 ? 32 : 128));
-  const ordered = [...entries.filter((entry) => !isSingle(entry)), ...entries.filter(isSingle)];
-  const shown = ordered.slice(0, MAX_SHOWN).map(([name, prefixes]) => {
-    const more = prefixes.length > MAX_SHOWN ? ` and ${prefixes.length - MAX_SHOWN} more` : "";
-    return `${name} (${prefixes.slice(0, MAX_SHOWN).map(({ text }) => text).join(", ")}${more})`;
-  });
-  const more = ordered.length > MAX_SHOWN ? `, and ${ordered.length - MAX_SHOWN} more` : "";
-  return shown.join(", ") + more;
-}

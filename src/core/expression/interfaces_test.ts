@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { interfacesOf, interfacesText } from "./interfaces.ts";
+import { interfacesOf } from "./interfaces.ts";
 
 /** Each interface with its prefixes, as texts. */
 function textsOf(links: Parameters<typeof interfacesOf>[0]): Record<string, string[]> {
@@ -40,15 +40,4 @@ Deno.test("loopback and link-local addresses, interfaces without others and the 
     {},
   ];
   assert.deepEqual(textsOf(links), { eth0: ["192.0.2.1/24"], lo: ["2001:db8::1/128"] });
-});
-
-Deno.test("a message names interfaces with single addresses last, and no more than sixteen", () => {
-  const pods = Array.from({ length: 30 }, (_, i) => ({
-    ifname: `a${i}`,
-    addr_info: [{ local: "10.244.1.1", prefixlen: 32 }],
-  }));
-  const eth0 = { ifname: "eth0", addr_info: [{ local: "192.0.2.1", prefixlen: 24 }] };
-  const text = interfacesText(interfacesOf([...pods, eth0], "wigglenet"));
-  assert.match(text, /^eth0 \(192\.0\.2\.1\/24\), a0 \(10\.244\.1\.1\/32\), .*, and 15 more$/);
-  assert.equal(interfacesText(new Map()), "none with a global unicast address");
 });

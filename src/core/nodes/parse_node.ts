@@ -53,12 +53,14 @@ export function parseNode(json: unknown, origin: string, described?: NodeName): 
   return { node: { ...node, metadata: metadataOf(name, metadata) }, rejected: reader.rejected };
 }
 
+/** A number or a boolean passes as its text: that is what YAML makes of some without quotes. */
 function metadataOf(name: NodeName, metadata: Fields): NodeMetadata {
+  const isText = (value: unknown) => ["string", "number", "boolean"].includes(typeof value);
   const texts = (fields: Fields) =>
     Object.fromEntries(
-      Object.entries(fields).flatMap(([key, value]) =>
-        typeof value === "string" ? [[ownText(key), ownText(value)]] : []
-      ),
+      Object.entries(fields).filter(([, value]) => isText(value)).map((
+        [key, value],
+      ) => [ownText(key), ownText(String(value))]),
     );
   return {
     name,

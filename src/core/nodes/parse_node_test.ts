@@ -151,13 +151,13 @@ Deno.test("Labels and annotations are kept of the one Node that is described, as
   const json = {
     metadata: {
       name: "n1",
-      labels: { zone: "a", count: 1, none: null },
+      labels: { zone: "a", index: 7, none: null, odd: {} },
       annotations: { "example.com/x": "y" },
     },
   };
   assert.deepEqual(parseNode(json, SOURCE, "n1" as NodeName).node?.metadata, {
     name: "n1",
-    labels: { zone: "a" },
+    labels: { zone: "a", index: "7" },
     annotations: { "example.com/x": "y" },
   });
   assert.equal("metadata" in parseNode(json, SOURCE, "n2" as NodeName).node!, false);

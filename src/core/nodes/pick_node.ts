@@ -17,7 +17,7 @@ export function pickNode(json: unknown, described?: NodeName): Fields {
   const { podCIDR, podCIDRs } = fieldsOf(spec);
   const { addresses } = fieldsOf(status);
   return {
-    metadata: name === described
+    metadata: described !== undefined && name === described
       ? { name, creationTimestamp, labels, annotations }
       : { name, creationTimestamp, annotations: ours(fieldsOf(annotations)) },
     spec: { podCIDR, podCIDRs },
