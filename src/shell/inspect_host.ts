@@ -8,7 +8,7 @@ import { TABLE } from "../core/render/render_table.ts";
 import { familySettings, type Settings, usesTunnel } from "../core/settings/settings.ts";
 import type { Program } from "../core/shipped/programs.ts";
 import { locate, run } from "./command.ts";
-import { observeNetwork } from "./observe.ts";
+import { observeLink } from "./observe.ts";
 import { hasNetAdmin } from "./preconditions.ts";
 import { probeMtu } from "./probe_mtu.ts";
 import { hasKernelWireguard, hasTunDevice } from "./read_facts.ts";
@@ -80,7 +80,7 @@ async function inspectMtu(
   { peers }: Status,
   { onProgress }: Inspection,
 ): Promise<MtuReport | undefined> {
-  const { link } = await observeNetwork(interfaceName);
+  const link = await observeLink(interfaceName);
   if (link === undefined) return undefined;
   const { mtuBytes } = link;
   return await probeMtu(peers, {
@@ -108,7 +108,7 @@ async function inspectTunnel(
   hasAdmin: boolean,
 ): Promise<NonNullable<HostReport["tunnel"]>> {
   const { interfaceName, port, wireguardMode: mode } = settings;
-  const { link } = locate("ip") === undefined ? { link: undefined } : await observeNetwork(interfaceName);
+  const link = locate("ip") === undefined ? undefined : await observeLink(interfaceName);
   const isKernels = link?.kind === "wireguard";
   return {
     hasKernel: isKernels || hasAdmin && locate("ip") !== undefined && await hasKernelWireguard(),

@@ -8,7 +8,7 @@ import type { PublicKey } from "../core/net/keys.ts";
 import { type HostFacts, type HostInterface, NO_FACTS } from "../core/desired/host_facts.ts";
 import type { Rejected } from "../core/nodes/node.ts";
 import { type Settings, usesTunnel } from "../core/settings/settings.ts";
-import { run } from "./command.ts";
+import { attempt, run } from "./command.ts";
 import { readText } from "./files.ts";
 
 interface LinkJson {
@@ -20,7 +20,7 @@ interface LinkJson {
 }
 
 /** What the host is, apart from what changes while it runs, and how its key is read. */
-export interface FixedFacts {
+export interface FixedFacts extends Pick<HostFacts, "isPublished"> {
   readonly wireguard: HostFacts["wireguard"];
   /** Undefined: there is no key file. */
   readonly readKey: () => Promise<{ readonly publicKey: PublicKey; readonly problem?: string } | undefined>;
@@ -59,14 +59,12 @@ export function hasTunDevice(): Promise<boolean> {
 }
 
 async function canMake(args: readonly string[]): Promise<boolean> {
-  await run({ program: "ip", args: ["link", "del", "dev", PROBE] }).catch(() => {});
-  try {
-    await run({ program: "ip", args });
-  } catch {
-    return false;
-  }
-  await run({ program: "ip", args: ["link", "del", "dev", PROBE] });
-  return true;
+  const succeeds = async (args: readonly string[]) =>
+    (await attempt({ program: "ip", args })).failure === undefined;
+  const isMade = await succeeds(args);
+  const wasThere = await succeeds(["link", "del", "dev", PROBE]);
+  // What a killed agent left was in the way, and is not any more.
+  return isMade || (wasThere && await canMake(args));
 }
 
 /**
@@ -100,6 +98,7 @@ export async function readFacts(settings: Settings, known: KnownFacts, last?: Ho
       hasDefaultRoute: uplinks.has(link.ifname!),
     }));
   return {
+    ...(known.isPublished && { isPublished: true }),
     wireguard: known.wireguard,
     resolved: known.resolved,
     paths: NO_FACTS.paths,
