@@ -18,6 +18,7 @@ import { Reconciler, type ReconcilerOptions } from "../shell/reconcile.ts";
 import type { NodeSource } from "../shell/sources/node_source.ts";
 import { openSource } from "../shell/sources/open_source.ts";
 import { serveStatus, STATUS_SOCKET } from "../shell/status_socket.ts";
+import { Telemetry } from "../shell/telemetry.ts";
 import { HostWatch } from "../shell/watch_host.ts";
 import { parseArguments } from "./arguments.ts";
 import { requireNodes } from "./read_nodes.ts";
@@ -34,12 +35,7 @@ export async function runAgent(args: readonly string[]): Promise<number> {
   const log = new Log(settings.logFormat, settings.logLevel);
   requirePaths(settings);
   await requirePrograms(settings);
-  if (!becomeOnlyAgent()) {
-    throw new Error(
-      "another agent runs in this network namespace: stop it first " +
-        "(wigglenet status shows it; ss -xlp who holds @wigglenet-agent)",
-    );
-  }
+  requireOnlyAgent();
   await sweepLeftovers([settings.cniConfigPath, settings.privateKeyPath]);
   const wireguard = await wireguardOf(settings);
   await requireInterface(settings, wireguard);
@@ -58,8 +54,11 @@ export async function runAgent(args: readonly string[]): Promise<number> {
   const names = new NameResolver(() => reconciler.doubtFacts());
   const keeper = new FactKeeper(settings, fixed, () => names.answers);
   const publish: ReconcilerOptions["publish"] = (nodes, facts) => publisher?.consider(nodes, facts);
-  const reconciler: Reconciler = new Reconciler({ settings, source, keeper, names, log, publish });
-  const socket = await serveStatus(() => statusOf(settings, { source, reconciler, publisher }));
+  const progress = () => reconciler.progress();
+  const telemetry = new Telemetry({ settings, version: VERSION, log, source, api, progress });
+  const parts = { settings, source, keeper, names, log, publish, onlooker: telemetry };
+  const reconciler: Reconciler = new Reconciler(parts);
+  const socket = await serveStatus(() => statusOf(settings, { source, reconciler, publisher, telemetry }));
   if (socket === undefined) {
     log.warn(`another agent answers on ${STATUS_SOCKET}: this one's status is not served`);
   }
@@ -67,6 +66,7 @@ export async function runAgent(args: readonly string[]): Promise<number> {
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     Deno.addSignalListener(signal, () => reconciler.stop());
   }
+  await telemetry.start();
   await source.start();
   watch.start();
   await reconciler.run();
@@ -75,8 +75,17 @@ export async function runAgent(args: readonly string[]): Promise<number> {
   names.close();
   publisher?.close();
   socket?.close();
+  telemetry.close();
   await source.close();
   return 0;
+}
+
+function requireOnlyAgent(): void {
+  if (becomeOnlyAgent()) return;
+  throw new Error(
+    "another agent runs in this network namespace: stop it first " +
+      "(wigglenet status shows it; ss -xlp who holds @wigglenet-agent)",
+  );
 }
 
 /** The host's key, with a line in the log where it was not in its file. */
@@ -94,9 +103,10 @@ interface Parts {
   readonly source: NodeSource<ParsedNode>;
   readonly reconciler: Reconciler;
   readonly publisher: Publisher | undefined;
+  readonly telemetry: Telemetry;
 }
 
-function statusOf(settings: Settings, { source, reconciler, publisher }: Parts): Status {
+function statusOf(settings: Settings, { source, reconciler, publisher, telemetry }: Parts): Status {
   const progress = reconciler.progress();
   const link = progress.desired?.link;
   const { items, complete, problems } = source.state();
@@ -120,7 +130,7 @@ function statusOf(settings: Settings, { source, reconciler, publisher }: Parts):
       failing: progress.failing,
     },
     rejected: progress.desired?.rejected ?? items.flatMap(({ rejected }) => rejected),
-    waiting: [...progress.waiting, ...publisher?.waiting() ?? []],
+    waiting: [...progress.waiting, ...publisher?.waiting() ?? [], ...telemetry.waiting],
     drift: progress.drift,
   };
 }

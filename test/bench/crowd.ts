@@ -65,10 +65,13 @@ export class Crowd {
     return path;
   }
 
-  /** Starts the agent on a path; resolves when its status says that the host is in sync. */
-  async load(nodes: string): Promise<{ agent: Process; loadMs: number }> {
+  /** Starts the agent on a path, with more settings; resolves when its status says that the host is in sync. */
+  async load(
+    nodes: string,
+    more: Readonly<Record<string, string>> = {},
+  ): Promise<{ agent: Process; loadMs: number }> {
     const start = performance.now();
-    const agent = this.node.startAgent({ settings: { nodes, ...SETTINGS } });
+    const agent = this.node.startAgent({ settings: { nodes, ...SETTINGS, ...more } });
     const options = { deadlineMs: LOAD_DEADLINE_MS, pauseMs: LOOK_MS, seen: () => agent.tail() };
     // The CNI file comes last: the agent is not asked, and not kept from its work, before it stands.
     await until("the CNI file", () => exists(this.node.conflistPath), options);

@@ -18,7 +18,7 @@ export interface ApiLimits {
 /** A client of a server that asks for no credentials. */
 export function clientOf(server: string, { answerMs = 10_000, read }: ApiLimits = {}): ApiClient {
   return new ApiClient(
-    { server, identity: "the test", read: read ?? (() => Promise.resolve(ACCESS)) },
+    { server, identity: "the test", namespace: undefined, read: read ?? (() => Promise.resolve(ACCESS)) },
     answerMs,
   );
 }

@@ -34,7 +34,7 @@ export function desire(
   facts: HostFacts,
 ): DesiredState | undefined {
   const nodes: Node[] = [];
-  const refused: Rejected[] = [...facts.rejected];
+  const refused: Rejected[] = facts.rejected.map(ofHost);
   for (const { node, rejected } of parsed) {
     if (node !== undefined) {
       nodes.push(node.name === settings.nodeName ? ownNode(settings, node, facts) : node);
@@ -105,12 +105,18 @@ function keyless(others: readonly SettledNode[]): Rejected[] {
     node: node.name,
     claim: "Node",
     reason: `no usable ${ANNOTATION.publicKey}: it is no peer, and its pod CIDRs are guarded`,
+    kind: "keyless",
   }));
 }
 
 /** WireGuard drops a peer with the interface's own key without a word: it would be missing for ever. */
 function twin({ node, publicKey }: SettledNode): Rejected {
-  return { node: node.name, claim: `public key ${publicKey}`, reason: "it is the key of this host" };
+  const reason = "it is the key of this host";
+  return { node: node.name, claim: `public key ${publicKey}`, reason, kind: "own-key" };
+}
+
+function ofHost(rejected: Rejected): Rejected {
+  return { ...rejected, kind: "host" };
 }
 
 function byNode(a: Rejected, b: Rejected): number {

@@ -41,6 +41,23 @@ export interface Node {
   readonly keepaliveSeconds: number | undefined;
 }
 
+/** Why a claim is refused, in one of a few words: the text for people is the reason. */
+export type RejectedKind =
+  /** It cannot be read, or nobody may have it. */
+  | "malformed"
+  /** It is another Node's, or overlaps what is. */
+  | "conflict"
+  /** An older object has the same name. */
+  | "namesake"
+  /** A Node without a key is no peer. */
+  | "keyless"
+  /** It shows this host's key. */
+  | "own-key"
+  /** Nobody can be where it says that the Node is. */
+  | "endpoint"
+  /** What a file or a setting of this host says. */
+  | "host";
+
 /** A claim, or a whole Node, that is not believed. It is shown in the plan, `status` and the log. */
 export interface Rejected {
   /** Name of the Node, or where the object came from when it has none. */
@@ -48,6 +65,8 @@ export interface Rejected {
   /** What was claimed: `pod CIDR "10.0.0.0/33"`, `Node`. */
   readonly claim: string;
   readonly reason: string;
+  /** Left out: `malformed`. */
+  readonly kind?: RejectedKind;
 }
 
 /** The texts of a Node's annotations, by key. */

@@ -37,6 +37,40 @@ function problemText(
 }
 
 function contradictions(settings: Settings): readonly string[] {
+  return [...podCidrFile(settings), ...metricsTls(settings), ...oneAddress(settings)];
+}
+
+/** TLS that is half asked for is refused: without it everybody could read what is served. */
+function metricsTls(settings: Settings): readonly string[] {
+  const { isMetricsEnabled, metricsCertFile, metricsKeyFile, metricsClientCaFile } = settings;
+  if (!isMetricsEnabled) return [];
+  const missing = (env: string, because: string) => `${env} (${flagOf(env)}) is not set: ${because} needs it`;
+  return [
+    ...(metricsCertFile === "" && metricsKeyFile !== ""
+      ? [missing("METRICS_TLS_CERT_FILE", "METRICS_TLS_KEY_FILE")]
+      : []),
+    ...(metricsKeyFile === "" && metricsCertFile !== ""
+      ? [missing("METRICS_TLS_KEY_FILE", "METRICS_TLS_CERT_FILE")]
+      : []),
+    ...(metricsClientCaFile !== "" && metricsCertFile === "" && metricsKeyFile === ""
+      ? [missing("METRICS_TLS_CERT_FILE", "METRICS_TLS_CLIENT_CA_FILE")]
+      : []),
+  ];
+}
+
+/** Two servers cannot listen on one address. */
+function oneAddress({ isMetricsEnabled, metricsAddress, healthAddress }: Settings): readonly string[] {
+  // Each may be missing here: then it has a problem of its own.
+  if (!isMetricsEnabled || !healthAddress || metricsAddress?.port !== healthAddress.port) return [];
+  const { host } = healthAddress;
+  if (host !== undefined && metricsAddress.host !== undefined && host !== metricsAddress.host) return [];
+  return [
+    `HEALTH_BIND_ADDR (--health-bind-addr) is ${healthAddress.text}, and METRICS_BIND_ADDR ${metricsAddress.text}: give ` +
+    "it another port, or leave it out, for both are served beside the metrics",
+  ];
+}
+
+function podCidrFile(settings: Settings): readonly string[] {
   const usesFile = settings.podCidrSourceIpv4 === "file" || settings.podCidrSourceIpv6 === "file";
   if (!usesFile || settings.podCidrSourcePath !== "") return [];
   return [

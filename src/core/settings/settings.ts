@@ -3,6 +3,7 @@
 import type { Family } from "../net/address.ts";
 import { parseNodeName } from "../nodes/parse_node.ts";
 import type { NodeName } from "../nodes/node.ts";
+import { type BindAddress, parseBindAddress } from "../net/bind_address.ts";
 import { parsePrefix, type Prefix, withoutNested } from "../net/prefix.ts";
 import { Refusal, refused } from "../net/refusal.ts";
 import { unusablePodCidr } from "../net/scope.ts";
@@ -13,6 +14,7 @@ import {
   interfaceNames,
   isInterfaceName,
   list,
+  optionalPath,
   path,
   type Setting,
 } from "./grammar.ts";
@@ -165,6 +167,30 @@ export const SETTINGS = {
     meaning: "Kept for manifests of the original.",
     parse: (text: string) => text === "nftables" ? text : undefined,
   } satisfies Setting<string>,
+  isMetricsEnabled: boolean("ENABLE_METRICS", false, "Serves `/metrics`, `/healthz` and `/readyz`."),
+  metricsAddress: {
+    env: "METRICS_BIND_ADDR",
+    fallback: ":9091",
+    accepts: "`:9091`, `127.0.0.1:9091`, `[::1]:9091`",
+    meaning: "Where they are served; without an address: on all of this host.",
+    parse: parseBindAddress,
+  } satisfies Setting<BindAddress>,
+  metricsCertFile: optionalPath(
+    "METRICS_TLS_CERT_FILE",
+    "The server's certificate and chain, PEM: they are served by TLS alone then. Read anew when it changes.",
+  ),
+  metricsKeyFile: optionalPath("METRICS_TLS_KEY_FILE", "The private key to it."),
+  metricsClientCaFile: optionalPath(
+    "METRICS_TLS_CLIENT_CA_FILE",
+    "Certificates, PEM: only clients that have one from these authorities are served.",
+  ),
+  healthAddress: {
+    env: "HEALTH_BIND_ADDR",
+    fallback: "",
+    accepts: "`127.0.0.1:9092` and the like, or nothing",
+    meaning: "Serves `/healthz` and `/readyz` alone, by plain HTTP, with or without metrics.",
+    parse: (text: string) => text === "" ? text : parseBindAddress(text),
+  } satisfies Setting<BindAddress | "">,
   logFormat: choice("LOG_FORMAT", {
     words: ["text", "json"],
     fallback: "text",
@@ -195,7 +221,7 @@ function parsePrefixes(text: string): Prefix[] | Refusal {
 }
 
 /** Variables of the original that this version does not have yet, and that would be missed in silence. */
-export const NOT_YET: readonly string[] = ["ENABLE_NETWORK_POLICY", "ENABLE_METRICS"];
+export const NOT_YET: readonly string[] = ["ENABLE_NETWORK_POLICY"];
 
 /** The flag of a variable: kebab case, without the WIGGLENET_ prefix. */
 export function flagOf(env: string): string {
@@ -225,4 +251,9 @@ export function familySettings(settings: Settings, family: Family): FamilySettin
 /** True when at least one family goes through the tunnel: WireGuard is used, and peers need keys. */
 export function usesTunnel(settings: Settings): boolean {
   return familySettings(settings, 4).isTunnelled || familySettings(settings, 6).isTunnelled;
+}
+
+/** True when metrics are served by TLS. */
+export function usesMetricsTls({ metricsCertFile }: Settings): boolean {
+  return metricsCertFile !== "";
 }

@@ -42,6 +42,12 @@ Deno.test("The defaults are the original's, and STRICT is on", () => {
     podCidrSourceIpv6: "spec",
     podCidrSourcePath: "",
     firewallBackend: "nftables",
+    isMetricsEnabled: false,
+    metricsAddress: { host: undefined, port: 9091, text: ":9091" },
+    metricsCertFile: "",
+    metricsKeyFile: "",
+    metricsClientCaFile: "",
+    healthAddress: "",
     logFormat: "text",
     logLevel: "info",
   });
@@ -126,6 +132,13 @@ const accepted: readonly [variable: string, good: readonly string[], bad: readon
   ["NODE_IP_INTERFACES", ["eth0", "eth0, eth1", ","], ["eth0;", "eth0 eth1"]],
   ["CLUSTER_POD_CIDRS", ["10.244.0.0/16,fd00::/48"], ["0.0.0.0/0", "::/0", "127.0.0.0/8", "10.0.0.1", "x"]],
   ["FIREWALL_BACKEND", ["nftables"], ["iptables", "nft"]],
+  ["METRICS_BIND_ADDR", [":9091", "127.0.0.1:9091", "[::1]:9091", "localhost:80"], [
+    "9091",
+    ":http",
+    "::1:9091",
+  ]],
+  ["HEALTH_BIND_ADDR", ["127.0.0.1:9092"], ["127.0.0.1", "/run/health.sock"]],
+  ["METRICS_TLS_CERT_FILE", ["/etc/tls/tls.crt"], ["tls.crt"]],
 ];
 
 for (const [variable, good, bad] of accepted) {
@@ -146,6 +159,32 @@ Deno.test("The source `file` needs a path, and the path alone is no mistake", ()
   assert.equal(problems({ POD_CIDR_SOURCE_IPV4: "file" }).length, 1);
   settingsOf({ POD_CIDR_SOURCE_IPV4: "file", POD_CIDR_SOURCE_PATH: "/run/cidrs" });
   settingsOf({ POD_CIDR_SOURCE_PATH: "/run/cidrs" });
+});
+
+Deno.test("TLS that is half asked for is refused, for who asks for it must not be served without", () => {
+  const [cert, key, ca] = [{ METRICS_TLS_CERT_FILE: "/c" }, { METRICS_TLS_KEY_FILE: "/k" }, {
+    METRICS_TLS_CLIENT_CA_FILE: "/a",
+  }];
+  const on = { ENABLE_METRICS: "1" };
+  settingsOf({ ...on, ...cert, ...key });
+  settingsOf({ ...on, ...cert, ...key, ...ca });
+  settingsOf({ ...cert });
+  assert.deepEqual(problems({ ...on, ...cert }), [
+    "METRICS_TLS_KEY_FILE (--metrics-tls-key-file) is not set: METRICS_TLS_CERT_FILE needs it",
+  ]);
+  assert.match(problems({ ...on, ...key })[0]!, /^METRICS_TLS_CERT_FILE .* METRICS_TLS_KEY_FILE needs it$/);
+  assert.match(
+    problems({ ...on, ...ca })[0]!,
+    /^METRICS_TLS_CERT_FILE .* METRICS_TLS_CLIENT_CA_FILE needs it$/,
+  );
+});
+
+Deno.test("Metrics and health alone need two addresses, unless there are no metrics", () => {
+  const health = { HEALTH_BIND_ADDR: "127.0.0.1:9091" };
+  settingsOf(health);
+  settingsOf({ ...health, ENABLE_METRICS: "1", METRICS_BIND_ADDR: "[::1]:9091" });
+  assert.match(problems({ ...health, ENABLE_METRICS: "1" })[0]!, /^HEALTH_BIND_ADDR .* give it another port/);
+  assert.equal(problems({ ...health, ENABLE_METRICS: "1", METRICS_BIND_ADDR: "x" }).length, 1);
 });
 
 Deno.test("A flag is its variable in kebab case without the prefix, and no two are alike", () => {

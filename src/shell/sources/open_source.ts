@@ -47,5 +47,5 @@ export async function openApi(settings: Settings): Promise<ApiClient> {
   }
   const pod = clusterEnvironment();
   if (pod === undefined) throw new Error(missingSource(settings)!);
-  return new ApiClient(inClusterCredentials(pod), ANSWER_MS);
+  return new ApiClient(await inClusterCredentials(pod), ANSWER_MS);
 }

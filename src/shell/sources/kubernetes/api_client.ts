@@ -37,7 +37,27 @@ export interface Ask extends Pick<ApiRequest, "verb" | "what"> {
   readonly controller: AbortController;
 }
 
-const MERGE_PATCH = "application/merge-patch+json";
+/** A request of any kind with a short answer. */
+export interface Call {
+  readonly method: "GET" | "POST" | "PUT" | "PATCH";
+  /** Path and query. */
+  readonly path: string;
+  /** Sent as JSON; with PATCH as a merge patch. */
+  readonly body?: unknown;
+}
+
+/** What was answered to a {@link Call}, whatever the status. */
+export interface Reply {
+  readonly status: number;
+  /** JSON; undefined where it is none. */
+  readonly body: unknown;
+}
+
+interface Sent extends Pick<Call, "method" | "path"> {
+  readonly text: string | undefined;
+}
+
+const SHORT_LIMITS = { maxBytes: 4 << 20, onPart: () => {} };
 const REASON_LIMITS = { maxBytes: 64 << 10, onPart: () => {} };
 
 /** Asks one API. */
@@ -55,24 +75,40 @@ export class ApiClient {
    * @throws ApiError
    */
   async ask(ask: Ask): Promise<Response> {
-    let response = await this.#send(ask, false);
-    if (response.status === 401) {
-      await response.body?.cancel();
-      response = await this.#send(ask, true); // the token may just have been replaced
+    const { path, controller, patch } = ask;
+    const method = patch === undefined ? "GET" : "PATCH";
+    try {
+      const response = await this.#sendTwice({ method, path, text: patch }, controller);
+      if (response.ok) return response;
+      const message = reasonIn(await readBody(response, REASON_LIMITS).catch(() => ""));
+      const { status } = response;
+      const text = describeAnswer(this.#named(ask), { status, message });
+      throw new ApiError(text, { status, askedMs: retryAfterMs(response.headers.get("retry-after")) });
+    } catch (error) {
+      throw this.failure(ask, error);
     }
-    if (response.ok) return response;
-    const message = reasonIn(await readBody(response, REASON_LIMITS).catch(() => ""));
-    const { status } = response;
-    const text = describeAnswer(this.#request(ask), { status, message });
-    throw new ApiError(text, { status, askedMs: retryAfterMs(response.headers.get("retry-after")) });
+  }
+
+  /** A request of any kind with a short answer, whatever its status. Throws Error when there is none in time. */
+  async request({ method, path, body }: Call): Promise<Reply> {
+    const controller = new AbortController();
+    const text = body === undefined ? undefined : JSON.stringify(body);
+    const timer = setTimeout(() => controller.abort(new Silence("no answer in time")), 2 * this.answerMs);
+    try {
+      const response = await this.#sendTwice({ method, path, text }, controller);
+      return { status: response.status, body: jsonOf(await readBody(response, SHORT_LIMITS)) };
+    } catch (error) {
+      this.renew();
+      throw new Error(`${method} ${path}: ${messageOf(error)}`, { cause: error });
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   /** What a failed request says. */
   failure(ask: Pick<Ask, "verb" | "what">, error: unknown): ApiError {
     if (error instanceof ApiError) return error;
-    const cause = (error as Error).cause;
-    const message = cause instanceof Error ? cause.message : (error as Error).message;
-    return new ApiError(describeFailure(this.#request(ask), message), { cause: error });
+    return new ApiError(describeFailure(this.#named(ask), messageOf(error)), { cause: error });
   }
 
   /** Gives up all connections: the next request makes a new one. What is under way is left alone. */
@@ -81,29 +117,36 @@ export class ApiClient {
     this.#http = undefined;
   }
 
-  async #send(ask: Ask, wasRefused: boolean): Promise<Response> {
-    const { controller, patch } = ask;
+  /** Once more where the token is refused: it may just have been replaced. */
+  async #sendTwice(sent: Sent, controller: AbortController): Promise<Response> {
     const late = new Silence(`no answer within ${this.answerMs / 1000} s`);
     const timer = setTimeout(() => controller.abort(late), this.answerMs);
     try {
-      const access = await this.credentials.read(wasRefused);
-      return await fetch(this.server + ask.path, {
-        client: this.#client(access),
-        signal: controller.signal,
-        redirect: "manual",
-        headers: {
-          accept: "application/json",
-          "user-agent": "wigglenet",
-          ...access.headers,
-          ...(patch === undefined ? {} : { "content-type": MERGE_PATCH }),
-        },
-        ...(patch === undefined ? {} : { method: "PATCH", body: patch }),
-      });
-    } catch (error) {
-      throw this.failure(ask, error);
+      const response = await this.#send(sent, controller.signal, false);
+      if (response.status !== 401) return response;
+      await response.body?.cancel();
+      return await this.#send(sent, controller.signal, true);
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  async #send({ method, path, text }: Sent, signal: AbortSignal, wasRefused: boolean): Promise<Response> {
+    const access = await this.credentials.read(wasRefused);
+    const type = method === "PATCH" ? "application/merge-patch+json" : "application/json";
+    return await fetch(this.server + path, {
+      method,
+      client: this.#client(access),
+      signal,
+      redirect: "manual",
+      headers: {
+        accept: "application/json",
+        "user-agent": "wigglenet",
+        ...access.headers,
+        ...(text === undefined ? {} : { "content-type": type }),
+      },
+      ...(text === undefined ? {} : { body: text }),
+    });
   }
 
   #client(access: Access): Deno.HttpClient {
@@ -116,7 +159,21 @@ export class ApiClient {
     return client;
   }
 
-  #request({ verb, what }: Pick<Ask, "verb" | "what">): ApiRequest {
+  #named({ verb, what }: Pick<Ask, "verb" | "what">): ApiRequest {
     return { identity: this.credentials.identity, verb, what };
+  }
+}
+
+/** Deno's fetch says "fetch failed", and why in its cause. */
+function messageOf(error: unknown): string {
+  const { message, cause } = error as Error;
+  return error instanceof TypeError && cause instanceof Error ? cause.message : message;
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
   }
 }

@@ -17,6 +17,8 @@ export interface Credentials {
   readonly server: string;
   /** What an operator calls them: `the service account token /var/run/...`. */
   readonly identity: string;
+  /** The namespace that they stand in; undefined: nobody says. */
+  readonly namespace: string | undefined;
   /**
    * The present access, the same object until it changes.
    * @param wasRefused the last one was answered by 401: read everything anew

@@ -22,14 +22,15 @@ export function clusterEnvironment(): ClusterEnvironment | undefined {
 }
 
 /** Credentials of the pod that this process runs in. */
-export function inClusterCredentials(
+export async function inClusterCredentials(
   { host, port }: ClusterEnvironment,
   folder: string = SERVICE_ACCOUNT_FOLDER,
-): Credentials {
+): Promise<Credentials> {
   let last: { access: Access; atMs: number } | undefined;
   return {
     server: `https://${host.includes(":") ? `[${host}]` : host}:${port}`,
     identity: `the service account token ${folder}/token`,
+    namespace: (await readText(`${folder}/namespace`))?.trim() || undefined,
     read: async (wasRefused) => {
       const nowMs = performance.now();
       if (last !== undefined && !wasRefused && nowMs - last.atMs < FRESH_MS) return last.access;

@@ -25,6 +25,7 @@ export async function kubeconfigCredentials(paths: readonly string[]): Promise<C
   return {
     server,
     identity: `user ${user} of ${named}`,
+    namespace: config.getContextObject(config.currentContext)?.namespace,
     read: async (wasRefused) => {
       const nowMs = performance.now();
       if (!wasRefused && nowMs - last.atMs < FRESH_MS) return last.access;
