@@ -84,8 +84,9 @@ export class Cluster implements AsyncDisposable {
   async #policyHolds(): Promise<void> {
     await this.admin.create(NODES, { apiVersion: "v1", kind: "Node", metadata: { name: "probe" } });
     using agent = await this.plane.clientWith(await this.account.nodeToken("probe"));
+    let tries = 0;
     await until(`the policy ${POLICY} to hold`, async () => {
-      const patch = { metadata: { labels: { attack: "yes" } } };
+      const patch = { metadata: { labels: { tries: `${tries++}` } } };
       const options = { method: "PATCH", body: patch, type: "application/merge-patch+json" };
       return (await agent.ask(`${NODES}/probe`, options)).status >= 400;
     });
