@@ -6,6 +6,7 @@ import { ACCOUNT, NAMESPACE, NODES } from "../lab/kubernetes/agent_account.ts";
 import type { AuditEvent } from "../lab/kubernetes/control_plane.ts";
 import { Cluster } from "../lab/kubernetes/cluster.ts";
 import type { Node } from "../lab/node.ts";
+import { until } from "../lab/until.ts";
 
 const RBAC = "/apis/rbac.authorization.k8s.io/v1";
 const cluster = await Cluster.create({ nodes: 3 });
@@ -108,6 +109,16 @@ async function live(): Promise<void> {
   await cluster.admin.patch(`${NODES}/n2`, {
     metadata: { annotations: { "wigglenet/node-ips": "not JSON" } },
   });
+  // Nor has this one an agent that could tell: another's does, by the Lease, and renews it for the second refusal.
+  const annotations = { "wigglenet/node-ips": "not JSON", "wigglenet/pod-cidrs": "not JSON" };
+  const metadata = { name: "agentless", annotations };
+  await cluster.admin.create(NODES, { apiVersion: "v1", kind: "Node", metadata });
+  await until("the Lease to be renewed", async () => {
+    return (await cluster.plane.auditEvents()).some(({ verb, objectRef }) =>
+      verb === "update" && objectRef?.resource === "leases"
+    );
+  }, { deadlineMs: 180_000, pauseMs: 1_000 });
+  await cluster.admin.remove(`${NODES}/agentless`);
   await cluster.admin.remove(`${NODES}/n3`);
   await cluster.knows(n1, [n2], 30_000);
   await cluster.knows(n2, [n1], 30_000);

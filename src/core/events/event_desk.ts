@@ -45,7 +45,7 @@ const PACE_MS = 60_000;
 /** A cluster in which each Node loses something is told of by a hundred writers a second, not by 5,000. */
 const OWN_TURN_MS = 10;
 /** Who has an agent of ours has told it itself by then. */
-const GRACE_MS = 120_000;
+const GRACE_MS = 60_000;
 /** So 5,000 nodes are one that asks for the Lease every two seconds. */
 const LEASE_TURN_MS = 2_000;
 /** Whoever holds the Lease has told it by now. */
