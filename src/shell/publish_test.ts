@@ -4,8 +4,8 @@ import { until } from "../../test/lab/until.ts";
 import { clientOf } from "../../test/sources/api_source.ts";
 import { FakeApi, refusal } from "../../test/sources/fake_api.ts";
 import { NO_FACTS } from "../core/desired/host_facts.ts";
-import { pickNode } from "../core/nodes/pick_node.ts";
-import { nodeParser } from "../core/nodes/node_parser.ts";
+import { nodeParser, nodePicker } from "../core/nodes/node_parser.ts";
+
 import { Log } from "./log.ts";
 import { Publisher } from "./publish.ts";
 import { KubernetesSource } from "./sources/kubernetes/kubernetes_source.ts";
@@ -26,7 +26,7 @@ class Scene implements AsyncDisposable {
   });
   readonly source = new KubernetesSource(this.client, {
     parse: nodeParser(settingsOf()),
-    pick: pickNode,
+    pick: nodePicker(settingsOf()),
     onChange: () => this.consider(),
   });
 
