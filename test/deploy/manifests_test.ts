@@ -148,9 +148,9 @@ Deno.test("Kubelet asks for health where the agent answers, and nobody else can"
 });
 
 Deno.test("The agent's account may do this and nothing else", () => {
-  const rules = file("base/rbac.yaml").manifests.filter(({ kind }) =>
-    kind.endsWith("Role")
-  ) as unknown as readonly {
+  const files = [file("base/rbac.yaml"), file("base/events-rbac.yaml")];
+  const all = files.flatMap(({ manifests }) => manifests);
+  const rules = all.filter(({ kind }) => kind.endsWith("Role")) as unknown as readonly {
     readonly metadata: { readonly namespace?: string };
     readonly rules: readonly unknown[];
   }[];
