@@ -3,15 +3,17 @@
 import type { HostReport } from "../core/check/check.ts";
 import type { MtuReport } from "../core/check/mtu_probe.ts";
 import type { Family } from "../core/net/address.ts";
+import type { NodeMetadata } from "../core/nodes/node.ts";
 import type { Status } from "../core/plan/status.ts";
 import { TABLE } from "../core/render/render_table.ts";
 import { familySettings, type Settings, usesTunnel } from "../core/settings/settings.ts";
 import type { Program } from "../core/shipped/programs.ts";
 import { locate, run } from "./command.ts";
-import { observeNetwork } from "./observe.ts";
+import { observeLink } from "./observe.ts";
 import { hasNetAdmin } from "./preconditions.ts";
 import { probeMtu } from "./probe_mtu.ts";
-import { hasKernelWireguard, hasTunDevice } from "./read_facts.ts";
+import { PodCidrExpression } from "./pod_cidr_expression.ts";
+import { hasKernelWireguard, hasTunDevice, readInterfaces } from "./read_facts.ts";
 import { readStatus } from "./status_socket.ts";
 
 const VERSION_FLAG: Readonly<Record<Program, string>> = {
@@ -33,6 +35,8 @@ const CNI_FILE = /\.(conf|conflist|json)$/;
 
 /** What is looked at beside the rest. */
 export interface Inspection {
+  /** Of our own Node, for an expression. */
+  readonly metadata: NodeMetadata;
   readonly isMtuProbed: boolean;
   /** Hears how many of how many peers were probed. */
   readonly onProgress: (done: number, all: number) => void;
@@ -69,10 +73,23 @@ export async function inspectHost(settings: Settings, inspection: Inspection): P
     dropChains: await readDropChains(),
     cni: settings.isFirewallOnly ? undefined : await inspectCni(settings.cniConfigPath),
     agent: status && agentOf(status),
+    expression: await expressionTrouble(settings, inspection.metadata),
     mtu: programs.ping === undefined || status === undefined
       ? undefined
       : await inspectMtu(settings, status, inspection),
   };
+}
+
+/** Why the expression gives no pod CIDRs now; undefined: it does, or there is none. */
+async function expressionTrouble(settings: Settings, node: NodeMetadata): Promise<string | undefined> {
+  try {
+    const expression = await PodCidrExpression.load(settings);
+    if (expression === undefined) return undefined;
+    const { trouble } = await expression.read({ interfaces: await readInterfaces(settings), node }, []);
+    return trouble;
+  } catch (error) {
+    return (error as Error).message;
+  }
 }
 
 async function inspectMtu(
@@ -80,7 +97,7 @@ async function inspectMtu(
   { peers }: Status,
   { onProgress }: Inspection,
 ): Promise<MtuReport | undefined> {
-  const { link } = await observeNetwork(interfaceName);
+  const link = await observeLink(interfaceName);
   if (link === undefined) return undefined;
   const { mtuBytes } = link;
   return await probeMtu(peers, {
@@ -108,7 +125,7 @@ async function inspectTunnel(
   hasAdmin: boolean,
 ): Promise<NonNullable<HostReport["tunnel"]>> {
   const { interfaceName, port, wireguardMode: mode } = settings;
-  const { link } = locate("ip") === undefined ? { link: undefined } : await observeNetwork(interfaceName);
+  const link = locate("ip") === undefined ? undefined : await observeLink(interfaceName);
   const isKernels = link?.kind === "wireguard";
   return {
     hasKernel: isKernels || hasAdmin && locate("ip") !== undefined && await hasKernelWireguard(),

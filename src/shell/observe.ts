@@ -122,16 +122,19 @@ async function load(text: string): Promise<void> {
   await withInput(text, (path) => run({ program: "nft", args: ["-f", path] }));
 }
 
-/** Our interface and routes. */
-export async function observeNetwork(interfaceName: string): Promise<Pick<ObservedState, "link" | "routes">> {
+/** Our interface; undefined when there is none. */
+export async function observeLink(interfaceName: string): Promise<ObservedState["link"]> {
   const link = await unlessAbsent(
     run({ program: "ip", args: ["-j", "-d", "address", "show", "dev", interfaceName] }),
   );
+  return link === undefined ? undefined : parseLink(link);
+}
+
+/** Our interface and routes. */
+export async function observeNetwork(interfaceName: string): Promise<Pick<ObservedState, "link" | "routes">> {
+  const link = await observeLink(interfaceName);
   const dev = link === undefined ? undefined : interfaceName;
-  return {
-    link: link === undefined ? undefined : parseLink(link),
-    routes: { 4: await observeRoutes(4, dev), 6: await observeRoutes(6, dev) },
-  };
+  return { link, routes: { 4: await observeRoutes(4, dev), 6: await observeRoutes(6, dev) } };
 }
 
 /** The clocks of this moment. */

@@ -7,7 +7,7 @@ import type { Program } from "../core/shipped/programs.ts";
 import { type Settings, usesTunnel } from "../core/settings/settings.ts";
 import { CommandError, locate, locateForbidden, run } from "./command.ts";
 import { readPublicKey } from "./key_file.ts";
-import { observeNetwork, observeWireguard } from "./observe.ts";
+import { observeLink, observeNetwork, observeWireguard } from "./observe.ts";
 import { mayNotRun } from "./permissions.ts";
 import { hasTunDevice } from "./read_facts.ts";
 
@@ -44,12 +44,11 @@ export async function requireInterface(
 ): Promise<void> {
   if (!usesTunnel(settings)) return;
   const name = settings.interfaceName;
-  const network = await observeNetwork(name);
-  const { link } = network;
+  const link = await observeLink(name);
   const kind = LINK_KIND[implementation];
   const publicKey = await readPublicKey(settings.privateKeyPath);
   const wanted = { name, implementation, publicKey };
-  const found = async () => ({ ...network, ...await observeWireguard(name, undefined) });
+  const found = async () => ({ ...await observeNetwork(name), ...await observeWireguard(name, undefined) });
   if (link !== undefined && link.kind !== kind && !isOtherOfOurs(wanted, await found())) {
     throw new Error(
       `Interface ${name} exists with kind ${link.kind}, wanted is ${kind}: ` +

@@ -20,7 +20,9 @@ import { HostState, type Stale } from "./host_state.ts";
 import type { Log } from "./log.ts";
 import type { NameResolver } from "./name_resolver.ts";
 import { steadySeconds } from "./observe.ts";
+import { CannotStart } from "./pod_cidr_expression.ts";
 import { relieve } from "./relieve.ts";
+import { sleep } from "./sleep.ts";
 import type { NodeSource } from "./sources/node_source.ts";
 import { tellBlocked, tellChanges, tellDesired } from "./tell.ts";
 
@@ -128,7 +130,7 @@ export class Reconciler {
     this.wake();
   }
 
-  /** Runs until stopped. */
+  /** Runs until stopped. Throws CannotStart before anything was changed. */
   async run(): Promise<void> {
     let notBeforeMs = 0;
     while (!this.#isStopped) {
@@ -152,6 +154,7 @@ export class Reconciler {
   }
 
   #failed(what: Trouble, error: unknown, text = `cannot go on with ${what}`): false {
+    if (error instanceof CannotStart) throw error;
     const message = error instanceof Error ? error.message : String(error);
     const retryMs = this.#backoff.failed(what, message);
     this.#options.log.error(`${text}: ${message}`, { retryInMs: Math.round(retryMs) });
@@ -293,8 +296,4 @@ export class Reconciler {
       failing: this.#backoff.failing(),
     };
   }
-}
-
-function sleep(ms: number): Promise<void> {
-  return ms <= 0 ? Promise.resolve() : new Promise((resolve) => setTimeout(resolve, ms));
 }

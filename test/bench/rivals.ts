@@ -26,7 +26,8 @@ async function configurationOf(node: Node, peers: readonly Node[], mtuBytes: num
   const sections = peers.map((peer) => [
     "[Peer]",
     `PublicKey = ${peer.manifest.metadata.annotations!["wigglenet/public-key"]}`,
-    `AllowedIPs = ${[...peer.podCIDRs, `${peer.address(4)}/32`].join(", ")}`,
+    // Pods alone: wg-quick makes a route of each, and one to the endpoint would lead into the tunnel.
+    `AllowedIPs = ${peer.podCIDRs.join(", ")}`,
     `Endpoint = ${peer.address(4)}:24601`,
   ]);
   const addresses = node.podCIDRs.map((cidr) => cidr.replace("::/64", "::1/128").replace(".0/24", ".1/32"));

@@ -40,6 +40,8 @@ export interface HostReport {
     readonly failing: readonly string[];
     readonly waiting: readonly string[];
   } | undefined;
+  /** Why the expression gives no pod CIDRs here; undefined: it does, or there is none. */
+  readonly expression: string | undefined;
   /** Undefined: nobody asked, or nothing could be tried. */
   readonly mtu: MtuReport | undefined;
 }
@@ -72,6 +74,7 @@ export function findingsOf(report: HostReport): Finding[] {
     ...kernelFindings(report),
     ...firewallFindings(report),
     ...cniFindings(report),
+    ...expressionFindings(report),
     ...agentFindings(report),
     ...(report.mtu === undefined ? [] : mtuFindings(report.mtu)),
   ];
@@ -172,6 +175,13 @@ function cniFindings({ cni }: HostReport): Finding[] {
         "apt-get install containernetworking-plugins, or put them into /opt/cni/bin",
       ),
     ]),
+  ];
+}
+
+function expressionFindings({ expression }: HostReport): Finding[] {
+  if (expression === undefined) return [];
+  return [
+    error(expression, "without a pod CIDR the agent does not start; wigglenet node shows what is given"),
   ];
 }
 

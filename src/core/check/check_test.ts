@@ -19,6 +19,7 @@ const HEALTHY: HostReport = {
   dropChains: [],
   cni: { path: "/etc/cni/net.d/10-wigglenet.conflist", others: ["99-loopback.conf"], missingPlugins: [] },
   agent: { isInSync: true, failing: [], waiting: [] },
+  expression: undefined,
   mtu: undefined,
 };
 const tunnel = HEALTHY.tunnel!;

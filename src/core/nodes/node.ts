@@ -39,6 +39,15 @@ export interface Node {
   readonly endpoint: Destination | undefined;
   /** `wigglenet/persistent-keepalive`: how often it sends to each of its peers, in seconds; 0: never by itself. */
   readonly keepaliveSeconds: number | undefined;
+  /** Of this host's own Node only, and only where an expression may ask for it: thousands of others would be heavy. */
+  readonly metadata?: NodeMetadata;
+}
+
+/** What an expression sees of a Node. */
+export interface NodeMetadata {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
 }
 
 /** A claim, or a whole Node, that is not believed. It is shown in the plan, `status` and the log. */

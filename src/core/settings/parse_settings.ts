@@ -3,7 +3,7 @@
 
 import { quote, refused } from "../net/refusal.ts";
 import type { Setting } from "./grammar.ts";
-import { flagOf, SETTINGS, type Settings } from "./settings.ts";
+import { flagOf, type PodCidrSource, SETTINGS, type Settings } from "./settings.ts";
 
 /** Values by variable name: what the user wrote, from the environment or a flag. */
 export type RawSettings = Readonly<Record<string, string | undefined>>;
@@ -37,9 +37,19 @@ function problemText(
 }
 
 function contradictions(settings: Settings): readonly string[] {
-  const usesFile = settings.podCidrSourceIpv4 === "file" || settings.podCidrSourceIpv6 === "file";
-  if (!usesFile || settings.podCidrSourcePath !== "") return [];
-  return [
-    "POD_CIDR_SOURCE_PATH (--pod-cidr-source-path) is not set: a pod CIDR source is `file`, give its path",
-  ];
+  const uses = (source: PodCidrSource) =>
+    settings.podCidrSourceIpv4 === source || settings.podCidrSourceIpv6 === source;
+  const problems: string[] = [];
+  if (uses("file") && settings.podCidrSourcePath === "") {
+    problems.push(
+      "POD_CIDR_SOURCE_PATH (--pod-cidr-source-path) is not set: a pod CIDR source is `file`, give its path",
+    );
+  }
+  if (uses("expression") && settings.podCidrExpression === "" && settings.podCidrExpressionPath === "") {
+    problems.push(
+      "POD_CIDR_EXPRESSION (--pod-cidr-expression) is not set: a pod CIDR source is `expression`, give it, " +
+        "or its file in POD_CIDR_EXPRESSION_PATH",
+    );
+  }
+  return problems;
 }

@@ -17,7 +17,10 @@ import {
   type Setting,
 } from "./grammar.ts";
 
-const POD_CIDR_SOURCES = ["spec", "none", "file"] as const;
+/** The most characters of an expression. */
+export const MAX_EXPRESSION = 16_384;
+
+const POD_CIDR_SOURCES = ["spec", "none", "file", "expression"] as const;
 
 /** Where this node's pod CIDRs of a family come from. */
 export type PodCidrSource = (typeof POD_CIDR_SOURCES)[number];
@@ -27,7 +30,7 @@ function podCidrSource(env: string): Setting<PodCidrSource> {
     words: POD_CIDR_SOURCES,
     fallback: "spec",
     meaning:
-      "Where this node's pod CIDRs of the family come from: `spec.podCIDRs` of its Node, nowhere, or a file.",
+      "Where this node's pod CIDRs of the family come from: `spec.podCIDRs` of its Node, nowhere, a file, or an expression.",
   });
 }
 
@@ -158,6 +161,21 @@ export const SETTINGS = {
     meaning: "The file of the `file` source: one CIDR a line.",
     parse: (text: string) => text === "" || text.startsWith("/") ? text : undefined,
   } satisfies Setting<string>,
+  podCidrExpression: {
+    env: "POD_CIDR_EXPRESSION",
+    fallback: "",
+    accepts: `a CEL expression of at most ${MAX_EXPRESSION} characters`,
+    meaning:
+      "The expression of the `expression` source, see [pod CIDRs by expression](#pod-cidrs-by-expression).",
+    parse: (text: string) => text.length > MAX_EXPRESSION ? undefined : text,
+  } satisfies Setting<string>,
+  podCidrExpressionPath: {
+    env: "POD_CIDR_EXPRESSION_PATH",
+    fallback: "",
+    accepts: "an absolute path",
+    meaning: "The file that holds the expression; it wins over `POD_CIDR_EXPRESSION`.",
+    parse: (text: string) => text === "" || text.startsWith("/") ? text : undefined,
+  } satisfies Setting<string>,
   firewallBackend: {
     env: "FIREWALL_BACKEND",
     fallback: "nftables",
@@ -220,6 +238,14 @@ export function familySettings(settings: Settings, family: Family): FamilySettin
     isTunnelled: !settings.isFirewallOnly && !(isIpv4 ? settings.isNativeIpv4 : settings.isNativeIpv6),
     podCidrSource: isIpv4 ? settings.podCidrSourceIpv4 : settings.podCidrSourceIpv6,
   };
+}
+
+/** Families whose pod CIDRs an expression gives. */
+export function expressionFamilies(settings: Settings): readonly Family[] {
+  if (settings.isFirewallOnly) return [];
+  return ([4, 6] as const).filter((family) =>
+    familySettings(settings, family).podCidrSource === "expression"
+  );
 }
 
 /** True when at least one family goes through the tunnel: WireGuard is used, and peers need keys. */

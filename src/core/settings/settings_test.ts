@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import { settingsOf } from "../../../test/cluster.ts";
 import { parseSettings } from "./parse_settings.ts";
-import { familySettings, flagOf, SETTINGS, type Settings, usesTunnel } from "./settings.ts";
+import {
+  expressionFamilies,
+  familySettings,
+  flagOf,
+  SETTINGS,
+  type Settings,
+  usesTunnel,
+} from "./settings.ts";
 
 function problems(
   environment: Record<string, string>,
@@ -41,6 +48,8 @@ Deno.test("The defaults are the original's, and STRICT is on", () => {
     podCidrSourceIpv4: "spec",
     podCidrSourceIpv6: "spec",
     podCidrSourcePath: "",
+    podCidrExpression: "",
+    podCidrExpressionPath: "",
     firewallBackend: "nftables",
     logFormat: "text",
     logLevel: "info",
@@ -146,6 +155,24 @@ Deno.test("The source `file` needs a path, and the path alone is no mistake", ()
   assert.equal(problems({ POD_CIDR_SOURCE_IPV4: "file" }).length, 1);
   settingsOf({ POD_CIDR_SOURCE_IPV4: "file", POD_CIDR_SOURCE_PATH: "/run/cidrs" });
   settingsOf({ POD_CIDR_SOURCE_PATH: "/run/cidrs" });
+});
+
+Deno.test("The source `expression` needs an expression or its file, and those alone are no mistake", () => {
+  assert.deepEqual(problems({ POD_CIDR_SOURCE_IPV6: "expression" }), [
+    "POD_CIDR_EXPRESSION (--pod-cidr-expression) is not set: a pod CIDR source is `expression`, give it, or its file in POD_CIDR_EXPRESSION_PATH",
+  ]);
+  const families = (environment: Record<string, string>) => expressionFamilies(settingsOf(environment));
+  const inline = { POD_CIDR_EXPRESSION: 'cidr("10.0.0.0/24")' };
+  assert.deepEqual(families(inline), []);
+  assert.deepEqual(families({ ...inline, POD_CIDR_SOURCE_IPV6: "expression" }), [6]);
+  const byFile = { POD_CIDR_EXPRESSION_PATH: "/run/pod-cidr.cel", POD_CIDR_SOURCE_IPV4: "expression" };
+  assert.deepEqual(families(byFile), [4]);
+  assert.deepEqual(families({ ...byFile, FIREWALL_ONLY: "true" }), []);
+});
+
+Deno.test("An expression has at most 16384 characters", () => {
+  const [problem] = problems({ POD_CIDR_EXPRESSION: " ".repeat(16_385) });
+  assert.match(problem!, /accepted: a CEL expression of at most 16384 characters$/);
 });
 
 Deno.test("A flag is its variable in kebab case without the prefix, and no two are alike", () => {
