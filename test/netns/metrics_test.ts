@@ -108,6 +108,11 @@ Deno.test("a port that is taken is named, costs nothing else, and is served once
   const [node] = lab.nodes as [Node];
   const thief = node.start(["openssl", "s_server", "-accept", "127.0.0.1:9091", "-nocert", "-quiet"]);
   await until("the port to be taken", async () => (await node.run(["ss", "-Hltn"])).includes(":9091"));
+  const check = await node.runAgent({ verb: "check", settings: METRICS_ON });
+  assert.match(
+    check.stdout,
+    /^warning: TCP port 9091 is somebody else's: METRICS_BIND_ADDR=127\.0\.0\.1:9091/m,
+  );
   const agent = node.startAgent({ settings: METRICS_ON });
   await node.inSync();
   const told = () => agent.stderr.find((line) => / error /.test(line)) ?? "";

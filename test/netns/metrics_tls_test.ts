@@ -209,6 +209,11 @@ Deno.test("certificates that are not there yet cost the data plane nothing, and 
   await using _lab = tls.lab;
   const { node, made, ca, used } = tls;
   await Deno.remove(used.cert);
+  const check = await node.runAgent({ verb: "check", settings: settingsOf(tls) });
+  assert.match(
+    check.stdout,
+    /^warning: metrics cannot be served: \S+used\.crt cannot be read: it is not there/m,
+  );
   const agent = node.startAgent({ settings: settingsOf(tls) });
   await node.inSync();
   assert.ok(

@@ -34,6 +34,13 @@ export interface HostReport {
     /** Plugins that are in none of the usual folders. */
     readonly missingPlugins: readonly string[];
   } | undefined;
+  /** What would keep metrics or probes from being served; looked at while no agent runs, which says it itself. */
+  readonly serving: {
+    /** `METRICS_BIND_ADDR :9091` of each address whose port is somebody else's. */
+    readonly taken: readonly { readonly env: string; readonly text: string; readonly port: number }[];
+    /** What is wrong with certificate, key and authorities; undefined: nothing, or TLS is not asked for. */
+    readonly tlsProblem: string | undefined;
+  };
   /** The running agent's own words; undefined: none answers. */
   readonly agent: {
     readonly isInSync: boolean;
@@ -75,6 +82,7 @@ export function findingsOf(report: HostReport): Finding[] {
     ...firewallFindings(report),
     ...cniFindings(report),
     ...expressionFindings(report),
+    ...servingFindings(report),
     ...agentFindings(report),
     ...(report.mtu === undefined ? [] : mtuFindings(report.mtu)),
   ];
@@ -182,6 +190,21 @@ function expressionFindings({ expression }: HostReport): Finding[] {
   if (expression === undefined) return [];
   return [
     error(expression, "without a pod CIDR the agent does not start; wigglenet node shows what is given"),
+  ];
+}
+
+/** Only warnings: the data plane does without. */
+function servingFindings({ serving: { taken, tlsProblem } }: HostReport): Finding[] {
+  return [
+    ...taken.map(({ env, text, port }) =>
+      warning(
+        `TCP port ${port} is somebody else's: ${env}=${text} cannot be served`,
+        `ss -ltnp sport = :${port} shows who; end it, or choose another ${env}`,
+      )
+    ),
+    ...(tlsProblem === undefined
+      ? []
+      : [warning(`metrics cannot be served: ${tlsProblem}`, "mend the files that METRICS_TLS_* name")]),
   ];
 }
 
