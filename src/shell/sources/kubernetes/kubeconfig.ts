@@ -1,7 +1,11 @@
 // Credentials of a kubeconfig, read by @kubernetes/client-node: certificates, tokens, files of tokens, exec plugins.
 // Nothing else of that package is used. It is loaded when it is needed, for it costs tens of megabytes.
 
+import { dirname, resolve } from "node:path";
 import process from "node:process";
+import { load as loadYaml } from "js-yaml";
+import { tokenFiles } from "../../../core/kubernetes/token_files.ts";
+import { readText } from "../../files.ts";
 import type { KubeConfig } from "./client_node.ts";
 import type { Access, Credentials } from "./credentials.ts";
 
@@ -9,8 +13,14 @@ const FRESH_MS = 60_000;
 
 type Package = typeof import("./client_node.ts");
 
-interface Loaded {
+interface Read {
   readonly config: KubeConfig;
+  /** Where the token of a user stands, which the package does not know of. */
+  readonly tokenFiles: ReadonlyMap<string, string>;
+}
+
+interface Loaded {
+  readonly read: Read;
   readonly access: Access;
   readonly atMs: number;
 }
@@ -22,23 +32,24 @@ interface Loaded {
 export async function kubeconfigCredentials(paths: readonly string[]): Promise<Credentials> {
   const named = paths.join(":");
   const load = loaderOf(await importQuietly(), paths);
-  const config = load();
+  const first = load();
+  const { config } = first;
   const server = serverOf(config, named);
   const user = config.getCurrentUser()?.name ?? "nobody";
-  let last: Loaded = { config, access: await accessOf(config), atMs: performance.now() };
+  let last: Loaded = { read: first, access: await accessOf(first), atMs: performance.now() };
   return {
     server,
     identity: `user ${user} of ${named}`,
     namespace: config.getContextObject(config.currentContext)?.namespace,
-    read: async (wasRefused) => {
+    read: async (doubt) => {
       const nowMs = performance.now();
-      if (!wasRefused && nowMs - last.atMs < FRESH_MS) return last.access;
+      if (doubt === undefined && nowMs - last.atMs < FRESH_MS) return last.access;
       // A plugin has its own idea of when its answer is old, and is only asked anew by the instance that asked before.
       const isPlugin = config.getCurrentUser()?.exec !== undefined;
-      const next = isPlugin && !wasRefused ? last.config : load();
+      const next = isPlugin && doubt !== "refused" ? last.read : load();
       const access = await accessOf(next);
       const isSame = JSON.stringify(access) === JSON.stringify(last.access);
-      last = { config: next, access: isSame ? last.access : access, atMs: nowMs };
+      last = { read: next, access: isSame ? last.access : access, atMs: nowMs };
       return last.access;
     },
   };
@@ -53,12 +64,16 @@ async function importQuietly(): Promise<Package> {
   return await import("./client_node.ts");
 }
 
-function loaderOf({ KubeConfig }: Package, paths: readonly string[]): () => KubeConfig {
+function loaderOf({ KubeConfig }: Package, paths: readonly string[]): () => Read {
   return () => {
+    const files = new Map<string, string>();
     const [first, ...rest] = paths.map((path) => {
       const config = new KubeConfig();
       try {
-        config.loadFromFile(path);
+        const text = Deno.readTextFileSync(path);
+        config.loadFromString(text);
+        config.makePathsAbsolute(dirname(path));
+        for (const [user, file] of tokenFiles(loadYaml(text))) files.set(user, resolve(dirname(path), file));
       } catch (error) {
         const why = (error as Error).message.split("\n")[0];
         throw new Error(`Cannot read kubeconfig ${path}: ${why}`, { cause: error });
@@ -66,7 +81,7 @@ function loaderOf({ KubeConfig }: Package, paths: readonly string[]): () => Kube
       return config;
     });
     for (const config of rest) first!.mergeConfig(config, true);
-    return first!;
+    return { config: first!, tokenFiles: files };
   };
 }
 
@@ -101,7 +116,8 @@ interface NodeOptions {
   headers?: Record<string, string>;
 }
 
-async function accessOf(config: KubeConfig): Promise<Access> {
+async function accessOf({ config, tokenFiles }: Read): Promise<Access> {
+  const tokenFile = tokenFiles.get(config.getCurrentUser()?.name ?? "");
   const options: NodeOptions = {};
   try {
     await config.applyToHTTPSOptions(options as Parameters<KubeConfig["applyToHTTPSOptions"]>[0]);
@@ -115,9 +131,19 @@ async function accessOf(config: KubeConfig): Promise<Access> {
   return {
     caCerts: ca === undefined ? [] : [String(ca)],
     ...(cert === undefined || key === undefined ? {} : { pair: { cert: String(cert), key: String(key) } }),
-    headers: { ...(auth === undefined ? {} : { Authorization: `Basic ${btoa(auth)}` }), ...headers },
+    headers: {
+      ...(auth === undefined ? {} : { Authorization: `Basic ${btoa(auth)}` }),
+      ...headers,
+      ...(tokenFile === undefined ? {} : { Authorization: `Bearer ${await tokenIn(tokenFile)}` }),
+    },
     ...(proxyUrl === undefined ? {} : { proxyUrl }),
   };
+}
+
+async function tokenIn(path: string): Promise<string> {
+  const token = (await readText(path))?.trim();
+  if (token) return token;
+  throw new Error(`The kubeconfig's tokenFile ${path} ${token === "" ? "is empty" : "does not exist"}`);
 }
 
 function remedyOf({ message }: Error): string {
