@@ -40,10 +40,9 @@ function storm(seconds: number, bytes: number): Fault {
       const passed = (performance.now() - start) / 1000;
       const isRound = sent % parts.length === 0;
       if (passed > seconds && isRound) {
+        ending = controller;
         console.log(`storm of ${bytes} bytes: ${sent} events in ${passed.toFixed(1)} s`);
-        // What is silent from now on is given up by the agent, which then finds the usual watch.
-        api.fault = () => undefined;
-        return new Promise<void>(() => {});
+        return new Promise<void>(() => {}); // until the next deed
       }
       // As many as a server would write at once.
       for (let size = 0; size < PART_BYTES && (size === 0 || sent % parts.length !== 0); sent++) {
@@ -87,11 +86,16 @@ const DEEDS: Readonly<Record<string, (...args: number[]) => Fault>> = {
   },
 };
 
+/** A watch that has nothing more to say. */
+let ending: ReadableStreamDefaultController<Uint8Array> | undefined;
+
 console.log("serving");
 const lines = Deno.stdin.readable.pipeThrough(new TextDecoderStream());
 for await (const line of lines) {
   const [deed, ...args] = line.trim().split(" ") as [string, ...string[]];
   api.fault = DEEDS[deed]!(...args.map(Number));
   api.endWatches();
+  ending?.close();
+  ending = undefined;
   console.log(`now ${deed}`);
 }
