@@ -13,6 +13,8 @@ export interface Machine {
   readonly standing: Standing;
   /** Why there is no Kubernetes control plane to test with; undefined where there is, or nobody asked. */
   readonly withoutControlPlane?: string | undefined;
+  /** Why no container image could be built; undefined where it was, or nobody asked. */
+  readonly withoutImage?: string | undefined;
 }
 
 /** How a layer is run. */
@@ -73,7 +75,8 @@ export function runsWithTests({ runs }: Layer, files: readonly string[]): TestRu
   })).filter((run) => run.folders.length > 0);
 }
 
-function objectionTo(layer: Layer, { missing, standing, withoutControlPlane }: Machine): string | undefined {
+function objectionTo(layer: Layer, machine: Machine): string | undefined {
+  const { missing, standing } = machine;
   if (layer.needs === "nothing") return;
   const lacking = layer.needs !== "namespaces" ? missing : missing.filter(({ what }) => what !== TUN);
   if (lacking.length > 0) {
@@ -83,7 +86,8 @@ function objectionTo(layer: Layer, { missing, standing, withoutControlPlane }: M
   if (layer.needs !== "namespaces" && standing !== "root") {
     return "needs root: TUN devices, all files. Run it with sudo";
   }
-  if (layer.needs === "a control plane") return withoutControlPlane;
+  if (layer.needs === "a control plane") return machine.withoutControlPlane;
+  if (layer.needs === "an image") return machine.withoutImage;
 }
 
 interface RunEnd {
