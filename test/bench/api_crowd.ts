@@ -73,7 +73,8 @@ export class ApiCrowd implements AsyncDisposable {
     await inParallel(
       Array.from({ length: perSecond * Math.ceil(durationMs / 1000) }, (_, i) => i),
       async (i) => {
-        await new Promise((resolve) => setTimeout(resolve, start + i * 1000 / perSecond - performance.now()));
+        const waitMs = start + i * 1000 / perSecond - performance.now();
+        if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
         if (isOver()) return;
         const time = new Date().toISOString();
         const conditions = [{ type: "Ready", lastHeartbeatTime: time, message: `alive for the ${i}th time` }];
