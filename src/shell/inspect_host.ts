@@ -8,8 +8,8 @@ import type { Status } from "../core/plan/status.ts";
 import { TABLE } from "../core/render/render_table.ts";
 import {
   familySettings,
+  type GivenSettings,
   SETTINGS,
-  type Settings,
   usesMetricsTls,
   usesTunnel,
 } from "../core/settings/settings.ts";
@@ -29,6 +29,7 @@ const VERSION_FLAG: Readonly<Record<Program, string>> = {
   wg: "--version",
   ss: "-V",
   ln: "--version",
+  cat: "--version",
   "wireguard-go": "--version",
   ping: "-V",
 };
@@ -41,7 +42,7 @@ const CNI_PLUGINS = ["ptp", "host-local", "portmap"];
 const CNI_FILE = /\.(conf|conflist|json)$/;
 
 /** What is looked at beside the rest. */
-export interface Inspection {
+export interface Inspection extends Pick<HostReport, "naming"> {
   /** Of our own Node, for an expression. */
   readonly metadata: NodeMetadata;
   readonly isMtuProbed: boolean;
@@ -50,7 +51,7 @@ export interface Inspection {
 }
 
 /** Looks at everything; what cannot be read is left out, and judged so. */
-export async function inspectHost(settings: Settings, inspection: Inspection): Promise<HostReport> {
+export async function inspectHost(settings: GivenSettings, inspection: Inspection): Promise<HostReport> {
   const families = ([4, 6] as const).filter((family) => isRouted(settings, family));
   const hasAdmin = await hasNetAdmin();
   const tunnel = usesTunnel(settings) ? await inspectTunnel(settings, hasAdmin) : undefined;
@@ -74,6 +75,7 @@ export async function inspectHost(settings: Settings, inspection: Inspection): P
     programs,
     tunnel,
     hasNetAdmin: hasAdmin,
+    naming: inspection.naming,
     forwarding: { 4: isForwarding(netconf, "inet"), 6: isForwarding(netconf, "inet6") },
     families,
     rpFilter: tunnel === undefined ? {} : rpFilterOf(netconf, settings.interfaceName),
@@ -89,7 +91,7 @@ export async function inspectHost(settings: Settings, inspection: Inspection): P
 }
 
 /** Why the expression gives no pod CIDRs now; undefined: it does, or there is none. */
-async function expressionTrouble(settings: Settings, node: NodeMetadata): Promise<string | undefined> {
+async function expressionTrouble(settings: GivenSettings, node: NodeMetadata): Promise<string | undefined> {
   try {
     const expression = await PodCidrExpression.load(settings);
     if (expression === undefined) return undefined;
@@ -101,7 +103,7 @@ async function expressionTrouble(settings: Settings, node: NodeMetadata): Promis
 }
 
 async function inspectMtu(
-  { interfaceName }: Settings,
+  { interfaceName }: GivenSettings,
   { peers }: Status,
   { onProgress }: Inspection,
 ): Promise<MtuReport | undefined> {
@@ -116,7 +118,7 @@ async function inspectMtu(
   });
 }
 
-function isRouted(settings: Settings, family: Family): boolean {
+function isRouted(settings: GivenSettings, family: Family): boolean {
   return !settings.isFirewallOnly && familySettings(settings, family).podCidrSource !== "none";
 }
 
@@ -129,7 +131,7 @@ async function versionOf(program: Program): Promise<string | undefined> {
 }
 
 async function inspectTunnel(
-  settings: Settings,
+  settings: GivenSettings,
   hasAdmin: boolean,
 ): Promise<NonNullable<HostReport["tunnel"]>> {
   const { interfaceName, port, wireguardMode: mode } = settings;
@@ -158,7 +160,7 @@ async function readPorts(protocol: "udp" | "tcp"): Promise<number[]> {
 }
 
 /** By port alone: who holds another address of it is asked to move all the same, which is a warning. */
-async function inspectServing(settings: Settings): Promise<HostReport["serving"]> {
+async function inspectServing(settings: GivenSettings): Promise<HostReport["serving"]> {
   const { isMetricsEnabled, metricsAddress, healthAddress } = settings;
   const addresses = [
     ...(isMetricsEnabled ? [{ env: SETTINGS.metricsAddress.env, ...metricsAddress }] : []),

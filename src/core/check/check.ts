@@ -19,6 +19,8 @@ export interface HostReport {
     readonly udpPorts: readonly number[];
   } | undefined;
   readonly hasNetAdmin: boolean;
+  /** Why nobody knows which Node this host is; undefined: it is known. */
+  readonly naming: string | undefined;
   /** By family; undefined: the kernel has it not. */
   readonly forwarding: Readonly<Partial<Record<Family, boolean>>>;
   readonly families: readonly Family[];
@@ -68,6 +70,7 @@ export const PACKAGES = {
   ip: "iproute2",
   ss: "iproute2",
   ln: "coreutils",
+  cat: "coreutils",
   "wireguard-go": "wireguard-go",
   ping: "iputils-ping",
 } as const;
@@ -82,6 +85,7 @@ export function findingsOf(report: HostReport): Finding[] {
     ...firewallFindings(report),
     ...cniFindings(report),
     ...expressionFindings(report),
+    ...namingFindings(report),
     ...servingFindings(report),
     ...agentFindings(report),
     ...(report.mtu === undefined ? [] : mtuFindings(report.mtu)),
@@ -191,6 +195,11 @@ function expressionFindings({ expression }: HostReport): Finding[] {
   return [
     error(expression, "without a pod CIDR the agent does not start; wigglenet node shows what is given"),
   ];
+}
+
+/** An agent waits until it is known, or does not start. */
+function namingFindings({ naming }: HostReport): Finding[] {
+  return naming === undefined ? [] : [error("nobody knows which Node this host is", naming)];
 }
 
 /** Only warnings: the data plane does without. */
