@@ -1,6 +1,7 @@
 // Reads what `wigglenet check` judges. Writes nothing but the probe interface of read_facts.ts.
 
 import type { HostReport } from "../core/check/check.ts";
+import { isForwardingWait } from "../core/desired/forwarding.ts";
 import type { MtuReport } from "../core/check/mtu_probe.ts";
 import type { Family } from "../core/net/address.ts";
 import type { NodeMetadata } from "../core/nodes/node.ts";
@@ -21,6 +22,7 @@ import { hasNetAdmin } from "./preconditions.ts";
 import { probeMtu } from "./probe_mtu.ts";
 import { PodCidrExpression } from "./pod_cidr_expression.ts";
 import { hasKernelWireguard, hasTunDevice, readInterfaces } from "./read_facts.ts";
+import { readNetconf } from "./read_netconf.ts";
 import { readStatus } from "./status_socket.ts";
 
 const VERSION_FLAG: Readonly<Record<Program, string>> = {
@@ -76,9 +78,11 @@ export async function inspectHost(settings: GivenSettings, inspection: Inspectio
     tunnel,
     hasNetAdmin: hasAdmin,
     naming: inspection.naming,
-    forwarding: { 4: isForwarding(netconf, "inet"), 6: isForwarding(netconf, "inet6") },
+    forwarding: netconf.forwarding,
     families,
-    rpFilter: tunnel === undefined ? {} : rpFilterOf(netconf, settings.interfaceName),
+    rpFilter: tunnel === undefined
+      ? {}
+      : { [settings.interfaceName]: netconf.rpFilterOf(settings.interfaceName) },
     dropChains: await readDropChains(),
     cni: settings.isFirewallOnly ? undefined : await inspectCni(settings.cniConfigPath),
     serving: status === undefined ? await inspectServing(settings) : { taken: [], tlsProblem: undefined },
@@ -174,38 +178,6 @@ async function inspectServing(settings: GivenSettings): Promise<HostReport["serv
   return { taken: addresses.filter(({ port }) => ports.includes(port)), tlsProblem };
 }
 
-interface NetconfJson {
-  readonly family: string;
-  readonly interface: string;
-  readonly forwarding?: boolean;
-  readonly rp_filter?: string;
-}
-
-/** The sysctls of this network namespace, as the kernel tells them over netlink. */
-async function readNetconf(): Promise<readonly NetconfJson[]> {
-  if (locate("ip") === undefined) return [];
-  const json = await run({ program: "ip", args: ["-j", "netconf"] }).catch(() => "");
-  return JSON.parse(json || "[]") as NetconfJson[];
-}
-
-function isForwarding(netconf: readonly NetconfJson[], wanted: string): boolean {
-  return netconf.some(({ family, interface: name, forwarding }) =>
-    family === wanted && name === "all" && forwarding === true
-  );
-}
-
-const RP_FILTER = ["off", "strict", "loose"];
-
-/** The greater of `all` and the interface's own is in force; kernel's ip-sysctl documentation. */
-function rpFilterOf(netconf: readonly NetconfJson[], interfaceName: string): Record<string, number> {
-  const values = netconf.filter(({ family, interface: name }) =>
-    family === "inet" && (name === "all" || name === interfaceName)
-  );
-  return {
-    [interfaceName]: Math.max(0, ...values.map(({ rp_filter }) => RP_FILTER.indexOf(rp_filter ?? "off"))),
-  };
-}
-
 interface ChainJson {
   readonly family: string;
   readonly table: string;
@@ -246,6 +218,6 @@ function agentOf({ applied, waiting }: Status): HostReport["agent"] {
   return {
     isInSync: applied.isInSync,
     failing: Object.entries(applied.failing).map(([part, { error }]) => `${part}: ${error}`),
-    waiting: waiting.map(({ what, why }) => `${what}: ${why}`),
+    waiting: waiting.filter(({ what }) => !isForwardingWait(what)).map(({ what, why }) => `${what}: ${why}`),
   };
 }

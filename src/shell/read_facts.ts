@@ -12,6 +12,7 @@ import { type GivenSettings, type Settings, usesTunnel } from "../core/settings/
 import { attempt, run } from "./command.ts";
 import { readText } from "./files.ts";
 import type { PodCidrExpression } from "./pod_cidr_expression.ts";
+import { readNetconf } from "./read_netconf.ts";
 
 interface LinkJson extends LinkAddresses {
   readonly mtu?: number;
@@ -79,9 +80,10 @@ async function canMake(args: readonly string[]): Promise<boolean> {
  * @throws CannotStart when an expression gives no pod CIDRs, and gave none before
  */
 export async function readFacts(settings: Settings, known: KnownFacts, last?: HostFacts): Promise<HostFacts> {
-  const [all, uplinks, read, key] = await Promise.all([
+  const [all, uplinks, { forwarding }, read, key] = await Promise.all([
     links(),
     uplinkNames(),
+    readNetconf(),
     readPodCidrFile(settings),
     readKey(settings, known, last),
   ]);
@@ -108,6 +110,7 @@ export async function readFacts(settings: Settings, known: KnownFacts, last?: Ho
     ...(known.isPublished && { isPublished: true }),
     wireguard: known.wireguard,
     resolved: known.resolved,
+    unforwarded: ([4, 6] as const).filter((family) => forwarding[family] === false),
     paths: NO_FACTS.paths,
     publicKey: key.publicKey,
     interfaces,

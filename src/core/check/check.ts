@@ -1,5 +1,6 @@
 // Can this host do it, and is it well? What was seen of it -> findings, each with a remedy.
 
+import { forwardingRemedy } from "../desired/forwarding.ts";
 import type { Family } from "../net/address.ts";
 import { mtuFindings, type MtuReport } from "./mtu_probe.ts";
 
@@ -146,12 +147,9 @@ function tunnelFindings({ tunnel }: HostReport): Finding[] {
 
 function kernelFindings({ families, forwarding, rpFilter }: HostReport): Finding[] {
   const off = families.filter((family) => forwarding[family] !== true);
-  const key: Record<Family, string> = { 4: "net.ipv4.ip_forward", 6: "net.ipv6.conf.all.forwarding" };
   const strict = Object.entries(rpFilter).filter(([, value]) => value === STRICT).map(([name]) => name);
   return [
-    ...off.map((family) =>
-      error(`IPv${family} is not forwarded`, `sysctl -w ${key[family]}=1, and a file in /etc/sysctl.d`)
-    ),
+    ...off.map((family) => error(`IPv${family} is not forwarded`, forwardingRemedy(family))),
     ...strict.map((name) =>
       warning(
         `rp_filter is strict on ${name}: what a node sends through the tunnel may be dropped`,

@@ -74,7 +74,12 @@ const sick: readonly (readonly [report: Partial<HostReport>, level: string, what
       /^IPv6 is not forwarded/,
       /net\.ipv6\.conf\.all\.forwarding=1/,
     ],
-    [{ forwarding: { 6: true } }, "error", /^IPv4 is not forwarded/, /net\.ipv4\.ip_forward=1/],
+    [
+      { forwarding: { 6: true } },
+      "error",
+      /^IPv4 is not forwarded$/,
+      /^on the host, not in a pod: sysctl -w net\.ipv4\.ip_forward=1, and a file/,
+    ],
     [{ rpFilter: { wigglenet: 1 } }, "warning", /rp_filter is strict on wigglenet/, /wigglenet\.rp_filter=2/],
     [
       { dropChains: ["ip filter FORWARD"] },
