@@ -13,6 +13,8 @@ export interface Machine {
   readonly standing: Standing;
   /** Why there is no Kubernetes control plane to test with; undefined where there is, or nobody asked. */
   readonly withoutControlPlane?: string | undefined;
+  /** Why no container image could be built; undefined where it was, or nobody asked. */
+  readonly withoutImage?: string | undefined;
 }
 
 /** How a layer is run. */
@@ -46,19 +48,22 @@ export async function runLayer(layer: Layer, options: LayerOptions): Promise<Lay
     return { ...result, broken, notRun: `could not run: ${objection}` };
   }
   const started = performance.now();
-  const ended: RunEnd[] = [];
+  const ended: Promise<RunEnd>[] = [];
   for (const run of runs) {
     console.log(`\n=== ${layer.name}: ${run.folders.join(" ")}`);
-    ended.push(await runTests(layer, run, options.filter));
+    const end = runTests(layer, run, options.filter);
+    ended.push(end);
+    if (!run.isBeside) await end;
   }
-  const tests = ended.flatMap((end) => end.tests);
+  const ends = await Promise.all(ended);
+  const tests = ends.flatMap((end) => end.tests);
   const names = (outcome: TestResult["outcome"]) =>
     tests.filter((test) => test.outcome === outcome).map((test) => test.name);
   return {
     ...result,
     passed: names("passed").length,
     failed: names("failed"),
-    broken: ended.flatMap(({ broken }) => broken ?? []),
+    broken: ends.flatMap(({ broken }) => broken ?? []),
     // Deno reports what a filter leaves out as ignored.
     ignored: options.filter === undefined ? names("ignored") : [],
     seconds: (performance.now() - started) / 1000,
@@ -73,7 +78,8 @@ export function runsWithTests({ runs }: Layer, files: readonly string[]): TestRu
   })).filter((run) => run.folders.length > 0);
 }
 
-function objectionTo(layer: Layer, { missing, standing, withoutControlPlane }: Machine): string | undefined {
+function objectionTo(layer: Layer, machine: Machine): string | undefined {
+  const { missing, standing } = machine;
   if (layer.needs === "nothing") return;
   const lacking = layer.needs !== "namespaces" ? missing : missing.filter(({ what }) => what !== TUN);
   if (lacking.length > 0) {
@@ -83,7 +89,8 @@ function objectionTo(layer: Layer, { missing, standing, withoutControlPlane }: M
   if (layer.needs !== "namespaces" && standing !== "root") {
     return "needs root: TUN devices, all files. Run it with sudo";
   }
-  if (layer.needs === "a control plane") return withoutControlPlane;
+  if (layer.needs === "a control plane") return machine.withoutControlPlane;
+  if (layer.needs === "an image") return machine.withoutImage;
 }
 
 interface RunEnd {
@@ -99,7 +106,8 @@ async function runTests(layer: Layer, run: TestRun, filter?: string): Promise<Ru
     const flags = ["--quiet", "--no-prompt", `--junit-path=${report}`, ...run.flags];
     if (layer.name === "golden" && Deno.env.has("UPDATE_GOLDEN")) flags.push("--allow-write=test/golden");
     if (filter !== undefined) flags.push(`--filter=${filter}`);
-    const end = await start(layer, [Deno.execPath(), "test", ...flags, ...run.folders]);
+    const argv = [Deno.execPath(), "test", ...flags, ...run.folders];
+    const end = await start(layer, argv, run.isBeside ?? false);
     const tests = parseJunit(await Deno.readTextFile(report).catch(() => ""));
     if (end === undefined || tests.some((test) => test.outcome === "failed")) return { tests };
     return { tests, broken: `${run.folders.join(" ")}: ${end}` };
@@ -109,7 +117,7 @@ async function runTests(layer: Layer, run: TestRun, filter?: string): Promise<Ru
 }
 
 /** Runs a command to its end; undefined when it ended well, otherwise how it ended. */
-async function start(layer: Layer, argv: readonly string[]): Promise<string | undefined> {
+async function start(layer: Layer, argv: readonly string[], isHeld: boolean): Promise<string | undefined> {
   const [program, ...args] = argv;
   const signal = AbortSignal.timeout(layer.deadlineSeconds * 1000);
   let code;
@@ -118,7 +126,7 @@ async function start(layer: Layer, argv: readonly string[]): Promise<string | un
     const child = new Deno.Command(program!, options).spawn();
     await printFailures(child.stdout);
     code = (await child.status).code;
-  } else code = await runInside(argv, signal);
+  } else code = await runInside(argv, { signal, isHeld });
   if (signal.aborted) return `not done after ${layer.deadlineSeconds} s`;
   return code === 0 ? undefined : `ended with code ${code}, and not by a failed test`;
 }
