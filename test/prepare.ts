@@ -9,9 +9,11 @@ export interface Missing {
 
 const PACKAGE_OF: Readonly<Record<string, string>> = {
   conntrack: "conntrack",
+  curl: "curl",
   ip: "iproute2",
   mount: "mount",
   nft: "nftables",
+  openssl: "openssl",
   ping: "iputils-ping",
   setpriv: "util-linux",
   strace: "strace",

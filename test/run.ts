@@ -4,6 +4,7 @@
 import { parseArgs } from "node:util";
 import { bundle } from "../deploy/bundle.ts";
 import { compile, HOST } from "../deploy/compile.ts";
+import { prepareKubernetes } from "./lab/kubernetes/binaries.ts";
 import { prepare } from "./prepare.ts";
 import { type Layer, LAYERS } from "./runner/layers.ts";
 import { anyFailed, describeResults, failuresIn, type LayerResult } from "./runner/report.ts";
@@ -18,8 +19,8 @@ async function main(): Promise<void> {
   const layers = positionals.map(layerNamed);
   const files = [...await testsIn("src"), ...await testsIn("test")];
   refuseHomeless(files);
-  const needy = layers.some((layer) => layer.needs !== "nothing" && runsWithTests(layer, files).length > 0);
-  const machine = needy ? await machineHere() : undefined;
+  const needy = layers.filter((layer) => layer.needs !== "nothing" && runsWithTests(layer, files).length > 0);
+  const machine = needy.length > 0 ? await machineHere(needy) : undefined;
   const results: LayerResult[] = [];
   for (const layer of layers) {
     const options = { files, filter: values.filter, machine };
@@ -37,13 +38,15 @@ async function main(): Promise<void> {
 }
 
 /** Gets the machine ready: inside the namespaces of a layer there is no way out to fetch anything. */
-async function machineHere(): Promise<Machine> {
+async function machineHere(layers: readonly Layer[]): Promise<Machine> {
   const { success } = await new Deno.Command(Deno.execPath(), { args: ["ci", "--quiet"] }).spawn().status;
   if (!success) Deno.exit(1);
   const missing = await prepare();
   await bundle(); // what is shipped is tested, and built where esbuild can be fetched
   if (Deno.env.has("DENORT_BIN")) Deno.env.set("WIGGLENET_BINARY", await compile(HOST));
-  return { missing, standing: await standingHere() };
+  const isPlaneWanted = layers.some(({ needs }) => needs === "a control plane");
+  const withoutControlPlane = isPlaneWanted ? await prepareKubernetes() : undefined;
+  return { missing, standing: await standingHere(), withoutControlPlane };
 }
 
 /** The layer once more, its nodes run by another agent. */

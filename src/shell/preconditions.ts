@@ -56,8 +56,9 @@ export async function requireInterface(
     );
   }
   if (implementation === "kernel") return;
+  const isAwaited = settings.wireguardGo === "awaited";
   const absent = [
-    ...(locate("wireguard-go") === undefined
+    ...(!isAwaited && locate("wireguard-go") === undefined
       ? ["the program wireguard-go (apt-get install wireguard-go)"]
       : []),
     ...(locate("ss") === undefined ? ["the program ss (apt-get install iproute2)"] : []),
@@ -65,7 +66,8 @@ export async function requireInterface(
   ];
   if (absent.length > 0) {
     throw new Error(
-      `This kernel has no WireGuard, and what stands in for it is missing: ${absent.join(", ")}`,
+      `This kernel has no WireGuard, and what stands in for it is missing: ${absent.join(", ")}` +
+        (isAwaited ? "; in a cluster: deploy/kubernetes/userspace has it" : ""),
     );
   }
 }

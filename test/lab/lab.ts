@@ -37,6 +37,7 @@ export const AGENT_ARGV: readonly string[] = AGENT.argv;
 export class Lab {
   readonly nodes: Node[] = [];
   outsider!: Host;
+  readonly #guests: Host[] = [];
 
   private constructor(
     private readonly options: LabOptions,
@@ -97,6 +98,14 @@ export class Lab {
     return node;
   }
 
+  /** A machine more on the underlay that is no node, with these addresses; it ends with the laboratory. */
+  async addHost(name: string, addresses: readonly string[]): Promise<Host> {
+    const host = new Host(await hold(name));
+    this.#guests.push(host);
+    await this.#join(host, addresses);
+    return host;
+  }
+
   /** Cuts the power of a node and starts it again. Its pods and programs are gone; the test starts new ones. */
   async reboot(node: Node): Promise<Node> {
     await node.close();
@@ -137,7 +146,8 @@ export class Lab {
 
   /** Ends all programs of this laboratory and removes its files. */
   async close(): Promise<void> {
-    await Promise.all([...this.nodes, this.outsider, this.underlay].map((host) => host.close()));
+    const hosts = [...this.nodes, ...this.#guests, this.outsider, this.underlay];
+    await Promise.all(hosts.map((host) => host.close()));
     await Deno.remove(this.folder, { recursive: true });
     stopReaping();
   }

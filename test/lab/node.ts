@@ -9,8 +9,8 @@ import { Pod } from "./pod.ts";
 import type { Output, Process } from "./process.ts";
 import { Hopeless, until } from "./until.ts";
 
-/** Settings as flags without their dashes: `{ "filter-ipv4": "true" }`. */
-export type Settings = Readonly<Record<string, string>>;
+/** Settings as flags without their dashes: `{ "filter-ipv4": "true" }`; undefined takes one away that the node has. */
+export type Settings = Readonly<Record<string, string | undefined>>;
 
 /** How the agent is started. */
 export interface AgentOptions {
@@ -74,7 +74,8 @@ export class Node extends Host {
       ...settings,
     };
     const { agent } = this.options;
-    const given = [...Object.entries(all).map(([name, v]) => `--${name}=${v}`), ...args];
+    const flags = Object.entries(all).flatMap(([name, v]) => v === undefined ? [] : [`--${name}=${v}`]);
+    const given = [...flags, ...args];
     return [
       ...argv ?? agent.argv,
       verb,

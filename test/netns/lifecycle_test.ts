@@ -11,7 +11,7 @@ import { until, within } from "../lab/until.ts";
 import { dyingArgv, otherBuildArgv } from "./builds.ts";
 import { losing } from "./losses.ts";
 import { Mesh } from "./mesh.ts";
-import { differences, readState } from "./state.ts";
+import { differences, identityOf, readState } from "./state.ts";
 
 const mesh = await Mesh.create({ nodes: 3 }, { "filter-ipv4": "true", "filter-ipv6": "true" });
 const { lab, settings } = mesh;
@@ -19,17 +19,6 @@ const [n1, n2] = mesh.nodes as [Node, Node, Node];
 const traffic = await mesh.traffic();
 const losesOnly = losing(traffic);
 Deno.test.afterAll(() => mesh.close());
-
-/** What changes whenever something is written, though it be the same: handles and indices. */
-async function identityOf(node: Node): Promise<string> {
-  const commands = [
-    ["nft", "-a", "-s", "list", "table", "inet", "wigglenet"],
-    ["ip", "link", "show", "dev", "wigglenet"],
-    ["stat", "-L", "-c", "%i %Y %Z", node.conflistPath],
-    ["stat", "-c", "%i %Y %Z", node.conflistPath],
-  ];
-  return (await Promise.all(commands.map((argv) => node.run(argv)))).join("---\n") + await readState(node);
-}
 
 function statesOf(nodes: readonly Node[]): Promise<string[]> {
   return Promise.all(nodes.map((node) => readState(node)));

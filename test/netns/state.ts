@@ -24,6 +24,17 @@ export async function readState(node: Node, parts: readonly Part[] = PARTS): Pro
   return JSON.stringify(Object.fromEntries(parts.map((part, i) => [part, values[i] ?? null])), null, 1);
 }
 
+/** That and what changes whenever something is written, though it be the same: handles and indices. */
+export async function identityOf(node: Node): Promise<string> {
+  const commands = [
+    ["nft", "-a", "-s", "list", "table", "inet", "wigglenet"],
+    ["ip", "link", "show", "dev", "wigglenet"],
+    ["stat", "-L", "-c", "%i %Y %Z", node.conflistPath],
+    ["stat", "-c", "%i %Y %Z", node.conflistPath],
+  ];
+  return (await Promise.all(commands.map((argv) => node.run(argv)))).join("---\n") + await readState(node);
+}
+
 /** Lines of `wanted` that `seen` has not, and the other way round: what to print when two states differ. */
 export function differences(wanted: string, seen: string): string {
   const [a, b] = [wanted.split("\n"), seen.split("\n")];

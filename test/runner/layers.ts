@@ -8,10 +8,10 @@ export interface TestRun {
 }
 
 /**
- * What a layer needs of the machine: nothing, namespaces of its own (a user namespace will do), real root, or what it
- * takes to boot a virtual one, which is its own namespace.
+ * What a layer needs of the machine: nothing, namespaces of its own (a user namespace will do), real root, that and the
+ * programs of a Kubernetes control plane, or what it takes to boot a virtual machine, which is its own namespace.
  */
-export type Need = "nothing" | "namespaces" | "root" | "a virtual machine";
+export type Need = "nothing" | "namespaces" | "root" | "a control plane" | "a virtual machine";
 
 /** A layer of tests. */
 export interface Layer {
@@ -32,14 +32,14 @@ const RUNS: Readonly<Record<string, { runs: readonly TestRun[]; needs?: Need; lo
         folders: ["src/core", "test/bench", "test/docs", "test/lab", "test/lint", "test/runner"],
         flags: ["--parallel"],
       },
-      { folders: ["src/shell", "src/cli"], flags: ["--parallel", "-P=shell"] },
+      { folders: ["src/shell", "src/cli", "test/deploy"], flags: ["--parallel", "-P=shell"] },
     ],
   },
   golden: { runs: [{ folders: ["test/golden"], flags: ["--parallel", "-P=golden"] }] },
   laws: { runs: [{ folders: ["test/laws"], flags: ["--parallel"] }] },
   packet: { runs: [{ folders: ["test/packet"], flags: ["-A"] }], needs: "namespaces" },
   netns: { runs: [{ folders: ["test/netns"], flags: ["-A"] }], needs: "root" },
-  api: { runs: [{ folders: ["test/api"], flags: ["-A"] }], needs: "root", long: true },
+  api: { runs: [{ folders: ["test/api"], flags: ["-A"] }], needs: "a control plane", long: true },
   vm: { runs: [{ folders: ["test/vm"], flags: ["-A"] }], needs: "a virtual machine", long: true },
   e2e: { runs: [{ folders: ["test/e2e"], flags: ["-A"] }], needs: "root", long: true },
 };

@@ -11,6 +11,8 @@ import type { Standing } from "./standing.ts";
 export interface Machine {
   readonly missing: readonly Missing[];
   readonly standing: Standing;
+  /** Why there is no Kubernetes control plane to test with; undefined where there is, or nobody asked. */
+  readonly withoutControlPlane?: string | undefined;
 }
 
 /** How a layer is run. */
@@ -71,7 +73,7 @@ export function runsWithTests({ runs }: Layer, files: readonly string[]): TestRu
   })).filter((run) => run.folders.length > 0);
 }
 
-function objectionTo(layer: Layer, { missing, standing }: Machine): string | undefined {
+function objectionTo(layer: Layer, { missing, standing, withoutControlPlane }: Machine): string | undefined {
   if (layer.needs === "nothing") return;
   const lacking = layer.needs !== "namespaces" ? missing : missing.filter(({ what }) => what !== TUN);
   if (lacking.length > 0) {
@@ -81,6 +83,7 @@ function objectionTo(layer: Layer, { missing, standing }: Machine): string | und
   if (layer.needs !== "namespaces" && standing !== "root") {
     return "needs root: TUN devices, all files. Run it with sudo";
   }
+  if (layer.needs === "a control plane") return withoutControlPlane;
 }
 
 interface RunEnd {

@@ -166,6 +166,7 @@ function linkOf(settings: Settings, { own, facts }: Circumstances, mtu: TunnelMt
   return {
     name: settings.interfaceName,
     implementation: facts.wireguard,
+    server: settings.wireguardGo,
     port: settings.port,
     mtuBytes: mtu.bytes,
     mtuReason: mtu.why,

@@ -19,6 +19,7 @@ Deno.test("Three dual-stack nodes: link, peers, routes, sets and CNI of the firs
   assert.deepEqual(desired.link, {
     name: "wigglenet",
     implementation: "kernel",
+    server: "started",
     port: 24601,
     mtuBytes: 1420,
     mtuReason: "an underlay of 1500, less 80",

@@ -8,6 +8,8 @@ import type { Rejected } from "../nodes/node.ts";
 export interface DesiredLink {
   readonly name: string;
   readonly implementation: "kernel" | "userspace";
+  /** Who runs wireguard-go, in user space: this agent, or somebody who is waited for. */
+  readonly server: "started" | "awaited";
   /** UDP port to listen on. */
   readonly port: number;
   readonly mtuBytes: number;

@@ -7,7 +7,7 @@ import type { ObservedState, ObservedTable } from "../observed/observed_state.ts
 import { renderCni } from "../render/render_network.ts";
 import { renderDeltas, renderTable, type SetDelta } from "../render/render_table.ts";
 import { diffFastpath } from "./diff_fastpath.ts";
-import { diffLink, foreignKind, keptKey, withoutOther } from "./diff_link.ts";
+import { awaitedServer, diffLink, foreignKind, keptKey, withoutOther } from "./diff_link.ts";
 import { diffPeers } from "./diff_peers.ts";
 import { differences } from "./differences.ts";
 import { diffRoutes } from "./diff_routes.ts";
@@ -21,7 +21,8 @@ import { replacements } from "./replace_table.ts";
 export function diff(desired: DesiredState, observed: ObservedState, steadySeconds: number): Plan {
   const blocked = foreignKind(desired, observed);
   const standing = withoutOther(desired, observed);
-  const steps = [
+  const awaited = blocked === undefined ? awaitedServer(desired, standing) : undefined;
+  const all = [
     ...diffTable(desired, observed),
     ...(blocked === undefined
       ? [
@@ -33,11 +34,12 @@ export function diff(desired: DesiredState, observed: ObservedState, steadySecon
     ...diffFastpath(desired, observed),
     ...diffCni(desired, observed),
   ];
+  const steps = awaited === undefined ? all : all.filter(({ needs }) => !needs.includes("link"));
   return {
     steps: steps.sort((a, b) => a.stage - b.stage),
     waiting: [
       ...desired.waiting,
-      ...[blocked, keptKey(desired, observed)].filter((item) => item !== undefined),
+      ...[blocked, awaited, keptKey(desired, observed)].filter((item) => item !== undefined),
     ],
     rejected: desired.rejected,
   };

@@ -79,6 +79,20 @@ export function keptKey({ node, link }: DesiredState, observed: ObservedState): 
   };
 }
 
+/** WIREGUARD_GO=awaited, and nobody serves the interface yet: it is made, and goes no further. */
+export function awaitedServer({ link }: DesiredState, observed: ObservedState): Waiting | undefined {
+  if (link?.implementation !== "userspace" || link.server !== "awaited") return undefined;
+  if (observed.link !== undefined && observed.wireguard !== undefined) return undefined;
+  return {
+    what: `interface ${link.name}`,
+    why: "this kernel has no WireGuard, and no wireguard-go serves it (WIREGUARD_GO=awaited)",
+    next:
+      `run wireguard-go -f ${link.name}: in a cluster apply deploy/kubernetes/userspace and label the node ` +
+      "wigglenet/wireguard=userspace",
+    isBlocking: true,
+  };
+}
+
 /** Steps for the interface itself. */
 export function diffLink(desired: DesiredState, observed: ObservedState): Step[] {
   const { link } = desired;
@@ -157,8 +171,11 @@ function createLink({ name, implementation }: DesiredLink, observed: ObservedSta
   return [linkStep(STAGE.link, [change], [...removal, ...ends, { kind: "run", program: "ip", args }])];
 }
 
-function serveLink({ name, implementation }: DesiredLink, observed: ObservedState): Step[] {
-  if (implementation === "kernel" || (observed.wireguard !== undefined && observed.link !== undefined)) {
+function serveLink({ name, implementation, server }: DesiredLink, observed: ObservedState): Step[] {
+  if (
+    implementation === "kernel" || server === "awaited" ||
+    (observed.wireguard !== undefined && observed.link !== undefined)
+  ) {
     return [];
   }
   const ends = observed.link === undefined ? [] : endServers(name, observed);

@@ -245,3 +245,36 @@ Deno.test("Beside a file that was never read an interface of the other kind keep
   assert.deepEqual(steps, []);
   assert.match(waiting.find(({ isBlocking }) => isBlocking)!.why, /a file was never read$/);
 });
+
+const AWAITED = desireOf([1, 2].map(ordinaryNode), { WIREGUARD_GO: "awaited" }, {
+  publicKey: keyOf(1),
+  wireguard: "userspace",
+});
+
+Deno.test("A wireguard-go that is awaited is not started: the device is made, all is guarded, nothing else is tried", () => {
+  const plan = diff(AWAITED, EMPTY_HOST, 1000);
+  assert.deepEqual(actionsOf(plan).map((action) => action.slice(2)), [
+    "nft -f",
+    "nft -f",
+    "ip -4 -batch",
+    "ip -6 -batch",
+    "ip tuntap add dev wigglenet mode tun",
+    "writeFile",
+  ]);
+  const [waiting] = plan.waiting.filter(({ isBlocking }) => isBlocking);
+  assert.match(waiting!.why, /no wireguard-go serves it/);
+});
+
+Deno.test("While the awaited wireguard-go is gone routes into its device stay: what they carry is held, not leaked", () => {
+  const gone = { ...hostOf(AWAITED), wireguard: undefined };
+  assert.deepEqual(diff(AWAITED, gone, 1000).steps, []);
+  assert.equal(diff(AWAITED, gone, 1000).waiting.some(({ isBlocking }) => isBlocking), true);
+});
+
+Deno.test("Once it serves, the interface is set up as any other", () => {
+  const wireguard = { ...hostOf(AWAITED).wireguard!, publicKey: "(none)", port: 0, peers: new Map() };
+  const plan = diff(AWAITED, { ...hostOf(AWAITED), wireguard }, 1000);
+  assert.equal(plan.waiting.some(({ isBlocking }) => isBlocking), false);
+  assert.ok(actionsOf(plan).includes(CONFIGURE));
+  assert.ok(actionsOf(plan).includes("4 greet"));
+});

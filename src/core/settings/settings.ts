@@ -71,6 +71,11 @@ export const SETTINGS = {
     fallback: "auto",
     meaning: "WireGuard of the kernel, or wireguard-go; `auto` takes the kernel's where it has one.",
   }),
+  wireguardGo: choice("WIREGUARD_GO", {
+    words: ["started", "awaited"],
+    fallback: "started",
+    meaning: "Where wireguard-go is needed: this agent starts it, or it is awaited, and runs by itself.",
+  }),
   mtu: {
     env: "WIGGLENET_MTU",
     fallback: "auto",

@@ -1,0 +1,138 @@
+// deploy/kubernetes says what the program is: its settings, its folders, its programs, and not a permission more.
+
+import assert from "node:assert/strict";
+import project from "../../deno.json" with { type: "json" };
+import { refused } from "../../src/core/net/refusal.ts";
+import type { Setting } from "../../src/core/settings/grammar.ts";
+import { SETTINGS } from "../../src/core/settings/settings.ts";
+import { WRITABLE } from "../../src/core/shipped/flags.ts";
+import { PROGRAM_PATHS } from "../../src/core/shipped/programs.ts";
+import { type Container, file, FILES, type Manifest, podsOf, type Volume } from "./manifests.ts";
+
+const BY_ENV = new Map<string, Setting<unknown>>(Object.values(SETTINGS).map((it) => [it.env, it]));
+const AGENTS = FILES.flatMap((file) => podsOf(file).flatMap(({ containers = [] }) => containers))
+  .filter(({ name }) => name === "wigglenet");
+const TUN = "/dev/net/tun";
+
+function agentOf(path: string): Container {
+  const [container] = podsOf(file(path))[0]!.containers!;
+  return container!;
+}
+
+function mountPaths({ volumeMounts = [] }: Container): string[] {
+  return volumeMounts.filter(({ $patch }) => $patch === undefined).map(({ mountPath }) => mountPath);
+}
+
+Deno.test("Every variable of a manifest is a setting, and its value is one that the setting takes", () => {
+  const given = AGENTS.flatMap(({ env = [] }) => env);
+  assert.ok(given.length > 10);
+  for (const { name, value, valueFrom } of given) {
+    const setting = BY_ENV.get(name);
+    assert.ok(setting !== undefined, `${name} is no setting`);
+    if (valueFrom !== undefined) continue;
+    const parsed = setting.parse(value!);
+    assert.ok(parsed !== undefined && !refused(parsed), `${name}: ${value}; accepted: ${setting.accepts}`);
+  }
+});
+
+Deno.test("The agent's folders are those that it may write as shipped, each at the same path inside and outside", () => {
+  assert.deepEqual(
+    mountPaths(agentOf("base/daemonset.yaml")).sort(),
+    WRITABLE.filter((path) => path !== "/var/run/wireguard").sort(),
+  );
+  assert.deepEqual(mountPaths(agentOf("userspace/kustomization.yaml")), ["/var/run/wireguard", TUN]);
+  assert.deepEqual(mountPaths(agentOf("firewall-only/kustomization.yaml")), []);
+  for (const pod of FILES.flatMap(podsOf)) {
+    const volumes = new Map<string, Volume>((pod.volumes ?? []).map((volume) => [volume.name, volume]));
+    for (const { name, mountPath, $patch } of pod.containers!.flatMap((it) => it.volumeMounts ?? [])) {
+      if ($patch === "delete") continue;
+      const { hostPath } = volumes.get(name!)!;
+      assert.equal(hostPath!.path, mountPath.replace("/var/run/", "/run/"));
+      assert.equal(hostPath!.type, mountPath === TUN ? "CharDevice" : "DirectoryOrCreate");
+    }
+  }
+});
+
+Deno.test("No container has a power beside NET_ADMIN, nor a patch that gives it one", () => {
+  const whole = ["base/daemonset.yaml", "userspace/wireguard-go.yaml"];
+  for (
+    const { path, pod } of FILES.flatMap((file) => podsOf(file).map((pod) => ({ path: file.path, pod })))
+  ) {
+    for (const field of ["hostPID", "hostIPC", "shareProcessNamespace", "initContainers"]) {
+      assert.equal(pod[field], undefined, `${path}: ${field}`);
+    }
+    for (const { securityContext } of pod.containers!) {
+      assert.deepEqual(
+        securityContext,
+        whole.includes(path)
+          ? {
+            runAsUser: 0,
+            runAsGroup: 0,
+            privileged: false,
+            allowPrivilegeEscalation: false,
+            readOnlyRootFilesystem: true,
+            capabilities: { drop: ["ALL"], add: ["NET_ADMIN"] },
+          }
+          : undefined,
+        path,
+      );
+    }
+    const profile = { seccompProfile: { type: "RuntimeDefault" } };
+    assert.deepEqual(pod.securityContext, whole.includes(path) ? profile : undefined, path);
+  }
+});
+
+Deno.test("No pod is held back by a limit of processor time, and each starts on every node before others", () => {
+  for (
+    const { path, pod } of FILES.flatMap((file) => podsOf(file).map((pod) => ({ path: file.path, pod })))
+  ) {
+    for (const { resources } of pod.containers!) assert.equal(resources?.limits?.cpu, undefined, path);
+    if (path.endsWith("kustomization.yaml")) continue;
+    const { hostNetwork, priorityClassName, tolerations } = pod;
+    assert.deepEqual({ hostNetwork, priorityClassName, tolerations }, {
+      hostNetwork: true,
+      priorityClassName: "system-node-critical",
+      tolerations: [{ operator: "Exists" }],
+    }, path);
+  }
+});
+
+interface Identified extends Manifest {
+  readonly metadata: { readonly name: string; readonly namespace: string };
+}
+
+Deno.test("The names are the original's, so that applying it over the original is a rolling update", () => {
+  const [daemonSet] = file("base/daemonset.yaml").manifests as unknown as (Identified & {
+    readonly spec: Readonly<Record<string, unknown>>;
+  })[];
+  assert.deepEqual([daemonSet!.metadata.namespace, daemonSet!.metadata.name], ["kube-system", "wigglenet"]);
+  assert.deepEqual(daemonSet!.spec.selector, { matchLabels: { app: "wigglenet" } });
+  assert.deepEqual(daemonSet!.spec.updateStrategy, {
+    type: "RollingUpdate",
+    rollingUpdate: { maxUnavailable: 1 },
+  });
+});
+
+Deno.test("The policy is about the account that the agent runs as", () => {
+  const account = file("base/rbac.yaml").manifests.find(({ kind }) =>
+    kind === "ServiceAccount"
+  ) as Identified;
+  const { name, namespace } = account.metadata;
+  assert.equal(podsOf(file("base/daemonset.yaml"))[0]!.serviceAccountName, name);
+  const policy = JSON.stringify(file("base/admission-policy.yaml").manifests);
+  assert.ok(policy.includes(`request.userInfo.username == 'system:serviceaccount:${namespace}:${name}'`));
+});
+
+Deno.test("The image is of this version, and so is wireguard-go's, which serves the default interface", () => {
+  const tagged = FILES.flatMap(({ path, manifests }) =>
+    manifests.flatMap(({ images }) => images === undefined ? [] : [{ path, images }])
+  );
+  assert.deepEqual(tagged.map(({ path }) => path), [
+    "base/kustomization.yaml",
+    "userspace/kustomization.yaml",
+  ]);
+  for (const { images } of tagged) assert.deepEqual(images, [{ name: "wigglenet", newTag: project.version }]);
+  const { command, image } = agentOf("userspace/wireguard-go.yaml");
+  assert.equal(image, "wigglenet");
+  assert.deepEqual(command, [PROGRAM_PATHS["wireguard-go"][0], "-f", SETTINGS.interfaceName.fallback]);
+});
