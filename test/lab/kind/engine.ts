@@ -2,7 +2,7 @@
 // dockerd of its own in a network namespace: its bridges and rules are gone with it, and nobody else's are touched.
 
 import { cacheFolder } from "../kubernetes/go_program.ts";
-import { attempt, Process, run } from "../process.ts";
+import { attempt, run } from "../process.ts";
 import { until } from "../until.ts";
 import { programPath } from "./programs.ts";
 
@@ -21,16 +21,16 @@ const START_MS = 30_000;
 const INOTIFY = { "fs.inotify.max_user_instances": 1024, "fs.inotify.max_user_watches": 524_288 };
 
 /** A container engine that answers. */
-export class Engine implements AsyncDisposable {
+export class Engine {
   /** To be given to docker and kind. */
   readonly env: Readonly<Record<string, string>>;
   /** Goes before a program that must reach the nodes. */
   readonly enter: readonly string[];
 
-  /** An engine of `own` is ended with the last that uses it. */
-  constructor(readonly own?: OwnEngine) {
-    this.env = own === undefined ? {} : { DOCKER_HOST: SOCKET };
-    this.enter = own === undefined ? [] : ["nsenter", `--net=/run/netns/${NAMESPACE}`];
+  /** `isOurs`: a dockerd that {@link startEngine} started, in this run or one before. */
+  constructor(readonly isOurs: boolean) {
+    this.env = isOurs ? { DOCKER_HOST: SOCKET } : {};
+    this.enter = isOurs ? ["nsenter", `--net=/run/netns/${NAMESPACE}`] : [];
   }
 
   /** Runs docker; returns what it prints. */
@@ -43,96 +43,76 @@ export class Engine implements AsyncDisposable {
     return (await attempt(["docker", "image", "inspect", name], { env: this.env })).code === 0;
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.own?.stop();
+  /** Ends it if it is ours; its images stay in the cache. */
+  async stop(): Promise<void> {
+    if (this.isOurs) await stopOurs();
   }
 }
 
-/** Finds an engine or starts one, whose end is the caller's to bring about. Throws {@link Objection}. */
+/** The engine that answers now. Throws {@link Objection} when none does. */
 export async function findEngine(): Promise<Engine> {
-  const version = await attempt(["docker", "version", "--format", "{{.Server.Version}}"]).catch(() =>
-    undefined
-  );
+  const version = await attempt(["docker", "version"]).catch(() => undefined);
   if (version === undefined) {
     throw new Objection("There is no docker", "sudo apt-get install --no-install-recommends docker.io");
   }
-  if (version.code === 0) return new Engine();
+  if (version.code === 0) return new Engine(false);
+  const why = version.stderr.trim().split("\n").at(-1) ?? "";
   if (Deno.env.has("DOCKER_HOST")) {
-    throw new Objection(
-      `No docker answers at DOCKER_HOST: ${lastLine(version.stderr)}`,
-      "start it, or unset DOCKER_HOST",
-    );
+    throw new Objection(`No docker answers at DOCKER_HOST: ${why}`, "start it, or unset DOCKER_HOST");
   }
-  if (Deno.uid() !== 0) {
-    throw new Objection(
-      `No docker answers: ${lastLine(version.stderr)}`,
-      "sudo systemctl start docker, or be root",
-    );
-  }
-  return new Engine(await OwnEngine.start());
+  if (await answers(SOCKET)) return new Engine(true);
+  throw new Objection(`No docker answers: ${why}`, "sudo systemctl start docker, or be root");
 }
 
-/** A dockerd of ours. */
-export class OwnEngine {
-  readonly #process?: Process;
-  readonly #limits: Readonly<Record<string, string>>;
-
-  private constructor(limits: Readonly<Record<string, string>>, process?: Process) {
-    this.#limits = limits;
-    if (process !== undefined) this.#process = process;
+/** The engine that answers now; where none does and this is root, one that it starts. Throws {@link Objection}. */
+export async function startEngine(): Promise<Engine> {
+  try {
+    return await findEngine();
+  } catch (error) {
+    if (Deno.uid() !== 0 || Deno.env.has("DOCKER_HOST")) throw error;
+    if (await attempt(["dockerd", "--version"]).catch(() => undefined) === undefined) throw error;
   }
+  await startOurs();
+  return new Engine(true);
+}
 
-  /** Starts it, or takes over the one that a run with --keep left. */
-  static async start(): Promise<OwnEngine> {
-    if (await answers()) return new OwnEngine({});
-    const where = await attempt(["dockerd", "--version"]).catch(() => undefined);
-    if (where === undefined) {
-      throw new Objection(
-        "No docker answers, and there is no dockerd to start",
-        "sudo apt-get install docker.io",
-      );
-    }
-    await Deno.mkdir(RUN, { recursive: true });
-    await Deno.writeTextFile(`${RUN}/daemon.json`, JSON.stringify(configuration()));
-    await attempt(["ip", "netns", "add", NAMESPACE]); // one that a killed run left will do
-    await run(["ip", "-n", NAMESPACE, "link", "set", "lo", "up"]);
-    const limits = await raiseLimits();
-    const process = new Process([
-      ...["nsenter", `--net=/run/netns/${NAMESPACE}`],
-      ...["dockerd", "--config-file", `${RUN}/daemon.json`, "--log-level=warn"],
-    ]);
-    const engine = new OwnEngine(limits, process);
-    try {
-      await until("dockerd to answer", async () => {
-        if (!process.isRunning) throw new Error("it has ended");
-        return await answers();
-      }, { deadlineMs: START_MS, pauseMs: 200, seen: () => process.tail() });
-    } catch (error) {
-      await engine.stop();
-      throw new Objection(
-        `dockerd does not start: ${(error as Error).message}`,
-        `dockerd --debug tells more`,
-      );
-    }
-    return engine;
+async function startOurs(): Promise<void> {
+  await Deno.mkdir(RUN, { recursive: true });
+  await Deno.writeTextFile(`${RUN}/daemon.json`, JSON.stringify(configuration()));
+  await Deno.writeTextFile(`${RUN}/limits.json`, JSON.stringify(await raiseLimits()));
+  await attempt(["ip", "netns", "add", NAMESPACE]); // one that a killed run left will do
+  await run(["ip", "-n", NAMESPACE, "link", "set", "lo", "up"]);
+  const log = `${RUN}/docker.log`;
+  // It outlives this process with --keep: its output goes to a file, as a pipe would end with its reader.
+  const argv = [
+    "--fork",
+    "nsenter",
+    `--net=/run/netns/${NAMESPACE}`,
+    "sh",
+    "-c",
+    `exec dockerd "$@" >${log} 2>&1`,
+  ];
+  await run(["setsid", ...argv, "dockerd", "--config-file", `${RUN}/daemon.json`, "--log-level=warn"]);
+  try {
+    await until("dockerd to answer", () => answers(SOCKET), { deadlineMs: START_MS, pauseMs: 200 });
+  } catch {
+    const said = (await Deno.readTextFile(log).catch(() => "")).trim().split("\n").slice(-3).join("\n");
+    await stopOurs();
+    throw new Objection(`dockerd does not start: ${said}`, "dockerd --debug tells more");
   }
+}
 
-  /** Ends it; images stay in the cache. */
-  async stop(): Promise<void> {
-    const pid = Number(await Deno.readTextFile(`${RUN}/docker.pid`).catch(() => "0"));
-    if (this.#process !== undefined) await this.#process.kill("SIGTERM", START_MS);
-    else if (pid > 0) {
-      Deno.kill(pid, "SIGTERM");
-      await until("dockerd to end", () => Deno.stat(`/proc/${pid}`).then(() => false, () => true), {
-        deadlineMs: START_MS,
-      });
-    }
-    await run(["ip", "netns", "del", NAMESPACE]);
-    for (const [name, value] of Object.entries(this.#limits)) {
-      await run(["sysctl", "-qw", `${name}=${value}`]);
-    }
-    await Deno.remove(RUN, { recursive: true }).catch(() => {}); // a mount below it may take its time to go
+async function stopOurs(): Promise<void> {
+  const pid = Number(await Deno.readTextFile(`${RUN}/docker.pid`).catch(() => "0"));
+  if (pid > 0) {
+    Deno.kill(pid, "SIGTERM");
+    const isGone = () => Deno.stat(`/proc/${pid}`).then(() => false, () => true);
+    await until("dockerd to end", isGone, { deadlineMs: START_MS, pauseMs: 100 });
   }
+  const limits = JSON.parse(await Deno.readTextFile(`${RUN}/limits.json`)) as Record<string, string>;
+  for (const [name, value] of Object.entries(limits)) await run(["sysctl", "-qw", `${name}=${value}`]);
+  await run(["ip", "netns", "del", NAMESPACE]);
+  await Deno.remove(RUN, { recursive: true }).catch(() => {}); // a mount below it may take its time to go
 }
 
 function configuration(): unknown {
@@ -147,8 +127,8 @@ function configuration(): unknown {
   };
 }
 
-async function answers(): Promise<boolean> {
-  return (await attempt(["docker", "--host", SOCKET, "version"])).code === 0;
+async function answers(host: string): Promise<boolean> {
+  return (await attempt(["docker", "--host", host, "version"])).code === 0;
 }
 
 /** Returns what they were where they were lower. */
@@ -161,8 +141,4 @@ async function raiseLimits(): Promise<Record<string, string>> {
     await run(["sysctl", "-qw", `${name}=${wanted}`]);
   }
   return before;
-}
-
-function lastLine(text: string): string {
-  return text.trim().split("\n").at(-1) ?? "";
 }

@@ -89,8 +89,8 @@ async function addKindFiles(root: string): Promise<void> {
 
 async function configureSystemd(root: string): Promise<void> {
   for (const unit of DROPPED_UNITS) {
-    const [folder, name] = unit.split("/");
-    await run(["find", `${root}/usr/lib/systemd/system/${folder}/`, "-name", name!, "-delete"]);
+    const units = `${root}/usr/lib/systemd/system`;
+    await run(["find", units, "-path", `${units}/${unit}`, "-delete"]);
   }
   await run(["find", `${root}/etc/systemd/system/`, "-path", "*.wants/*", "-delete"]);
   await Deno.mkdir(`${root}/etc/systemd/journald.conf.d`, { recursive: true });

@@ -56,7 +56,11 @@ export async function buildPrograms(programs: readonly GoProgram[]): Promise<str
 }
 
 /** Runs the work on every item, so many at once; the first error ends it, once what had begun is done. */
-async function eachOf<T>(items: readonly T[], atOnce: number, work: (item: T) => Promise<void>): Promise<void> {
+async function eachOf<T>(
+  items: readonly T[],
+  atOnce: number,
+  work: (item: T) => Promise<void>,
+): Promise<void> {
   const rest = [...items];
   const one = async () => {
     for (let item = rest.shift(); item !== undefined; item = rest.shift()) await work(item);

@@ -1,0 +1,155 @@
+// The cluster as a test sees it: its nodes, the pods that every test may use, who answers whom. It stands when the tests
+// begin: test/e2e/standing_cluster.ts has made it.
+
+import { Cluster } from "../lab/kind/cluster.ts";
+import { findEngine } from "../lab/kind/engine.ts";
+import { attempt, type Output, type Process } from "../lab/process.ts";
+import { until } from "../lab/until.ts";
+import { Deployment, type DeploymentOptions } from "./deployment.ts";
+import { manifests, NAMESPACE } from "./pods.ts";
+
+/** An address family. */
+export type Family = "v4" | "v6";
+/** A pod of test/e2e/pods.ts. */
+export type PodName = "one" | "two" | "far" | "host-one" | "host-far";
+
+/** How the cluster that stands is handed to the tests. */
+export const STANDING = "WIGGLENET_KIND";
+/** Of {@link STANDING}. */
+export interface Standing extends DeploymentOptions {
+  readonly name: string;
+  readonly shape: string;
+}
+
+const READY_MS = 180_000;
+const CURL_S = 5;
+
+/** The cluster with its pods. */
+export class World {
+  readonly deployment: Deployment;
+  readonly families: readonly Family[];
+
+  private constructor(
+    readonly cluster: Cluster,
+    readonly standing: Standing,
+    /** The control plane and the two workers. */
+    readonly nodes: readonly [string, string, string],
+  ) {
+    this.deployment = new Deployment(cluster, standing);
+    this.families = standing.families;
+  }
+
+  /** The cluster that stands, with the pods of the tests on it. */
+  static async standing(): Promise<World> {
+    const text = Deno.env.get(STANDING);
+    if (text === undefined) {
+      throw new Error("These tests run in a cluster: deno task kind-e2e, or deno task test:e2e");
+    }
+    const standing = JSON.parse(text) as Standing;
+    const cluster = new Cluster(await findEngine(), standing.name);
+    const nodes = await cluster.nodes() as [string, string, string];
+    const world = new World(cluster, standing, nodes);
+    await world.#makePods();
+    return world;
+  }
+
+  /** The worker with the pods `one` and `two`. */
+  get near(): string {
+    return this.nodes[1];
+  }
+
+  /** The worker with the pod `far`. */
+  get far(): string {
+    return this.nodes[2];
+  }
+
+  async #makePods(): Promise<void> {
+    await until("the namespace's account", async () => {
+      await this.cluster.apply(manifests(this.near, this.far));
+      return true;
+    }, { pauseMs: 500, deadlineMs: 30_000 });
+    await this.podsReady();
+  }
+
+  /** Waits for every pod of the tests. */
+  async podsReady(): Promise<void> {
+    const wait = [
+      "-n",
+      NAMESPACE,
+      "wait",
+      "--for=condition=Ready",
+      "pod",
+      "--all",
+      `--timeout=${READY_MS / 1000}s`,
+    ];
+    await this.cluster.kubectl(wait, { deadlineMs: READY_MS + 5000 });
+  }
+
+  /** The address of a pod. */
+  async podAddress(pod: PodName, family: Family): Promise<string> {
+    const { status } = await this.cluster.json(["-n", NAMESPACE, "get", "pod", pod]);
+    return ofFamily(status.podIPs.map(({ ip }: { ip: string }) => ip), family, pod);
+  }
+
+  /** The internal address of a node. */
+  async nodeAddress(node: string, family: Family): Promise<string> {
+    const { status } = await this.cluster.json(["get", "node", node]);
+    return ofFamily(status.addresses.map(({ address }: { address: string }) => address), family, node);
+  }
+
+  /** The cluster address of a Service. */
+  async serviceAddress(service: string, family: Family): Promise<string> {
+    const { spec } = await this.cluster.json(["-n", NAMESPACE, "get", "service", service]);
+    return ofFamily(spec.clusterIPs, family, service);
+  }
+
+  /** Runs a program in a pod, whatever its exit code. */
+  async inPod(pod: PodName, argv: readonly string[], deadlineMs = 60_000): Promise<Output> {
+    return await this.cluster.tryKubectl(["-n", NAMESPACE, "exec", pod, "--", ...argv], { deadlineMs });
+  }
+
+  /** What an address answers a pod over HTTP; throws with what curl says. */
+  async ask(pod: PodName, url: string): Promise<string> {
+    return answerOf(await this.inPod(pod, curl(url)), `${pod} asks ${url}`);
+  }
+
+  /** The same, asked by a node itself. */
+  async askFromNode(node: string, url: string): Promise<string> {
+    return answerOf(await this.cluster.tryOnNode(node, curl(url)), `${node} asks ${url}`);
+  }
+
+  /** The same, asked from outside of the cluster: the machine that the nodes are containers of. */
+  async askFromOutside(url: string): Promise<string> {
+    const { engine } = this.cluster;
+    const output = await attempt([...engine.enter, ...curl(url)]);
+    return answerOf(output, `the outside asks ${url}`);
+  }
+
+  /** Starts a program in a pod by its node's containerd: it runs on without an API server. */
+  async startInPod(pod: PodName, argv: readonly string[]): Promise<Process> {
+    const { spec, status } = await this.cluster.json(["-n", NAMESPACE, "get", "pod", pod]);
+    const container = status.containerStatuses[0].containerID.replace("containerd://", "");
+    return this.cluster.startOnNode(spec.nodeName, ["crictl", "exec", container, ...argv]);
+  }
+}
+
+function curl(url: string): string[] {
+  // -g: the brackets around an address are meant; no proxy of the environment is asked.
+  return ["curl", "-gsS", "--noproxy", "*", "--max-time", String(CURL_S), url];
+}
+
+function answerOf({ code, stdout, stderr }: Output, what: string): string {
+  if (code !== 0) throw new Error(`${what}: ${stderr.trim()}`);
+  return stdout.trim();
+}
+
+/** An address and a port as they stand in a URL, and on a command line. */
+export function at(address: string, port: number): string {
+  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+function ofFamily(addresses: readonly string[], family: Family, whose: string): string {
+  const found = addresses.find((address) => address.includes(":") === (family === "v6"));
+  if (found === undefined) throw new Error(`${whose} has no ${family} address, but ${addresses.join(", ")}`);
+  return found;
+}
