@@ -37,7 +37,7 @@ export async function diffVerb(args: readonly string[]): Promise<number> {
 
 /** With a file that cannot be read, what nobody wants may be wanted there: then no removal is told, nor `in sync`. */
 async function planNow(settings: Settings): Promise<{ plan: Plan; isKnown: boolean }> {
-  const { items, problems } = await readNodes(settings);
+  const { items, problems, isPublished = false } = await readNodes(settings);
   const isTunnelled = usesTunnel(settings);
   const fixed = {
     readKey: async () => {
@@ -45,6 +45,7 @@ async function planNow(settings: Settings): Promise<{ plan: Plan; isKnown: boole
       return publicKey && { publicKey };
     },
     wireguard: await wireguardOf(settings),
+    isPublished,
   };
   const resolved = await resolveNames(isTunnelled ? namesToResolve(items) : new Set());
   const facts = await new FactKeeper(settings, fixed, () => resolved).read(items, throwIfAny);

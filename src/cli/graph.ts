@@ -33,8 +33,8 @@ async function running(): Promise<Sketch> {
 /** The mesh as it would be. */
 async function planned(args: readonly string[]): Promise<Sketch> {
   const { settings } = parseArguments(args, [MERMAID]);
-  const { items } = await readNodes(settings);
-  const desired = desire(settings, items, NO_FACTS)!;
+  const { items, isPublished = false } = await readNodes(settings);
+  const desired = desire(settings, items, { ...NO_FACTS, isPublished })!;
   const { cni, rejected } = desired;
   return {
     node: settings.nodeName,

@@ -10,6 +10,7 @@ import { nodeManifest } from "../core/render/render_manifest.ts";
 import { type Settings, usesTunnel } from "../core/settings/settings.ts";
 import { ensureKey } from "../shell/key_file.ts";
 import { readFacts } from "../shell/read_facts.ts";
+import { missingSource } from "../shell/sources/open_source.ts";
 import { parseArguments } from "./arguments.ts";
 import { readNodes } from "./read_nodes.ts";
 
@@ -44,7 +45,7 @@ function secondsNow(): number {
 
 /** Our Node among those of the source, where there is one. */
 async function knownNode(settings: Settings): Promise<Node | undefined> {
-  if (settings.nodes.length === 0) return undefined;
+  if (missingSource(settings) !== undefined) return undefined;
   const { items } = await readNodes(settings, { isOwnNeeded: false });
   return items.find(({ node }) => node?.name === settings.nodeName)?.node;
 }

@@ -9,8 +9,8 @@ import { readNodes } from "./read_nodes.ts";
 /** Prints everything that `run` would put on the node; 0, or 1 when the Nodes cannot be read. */
 export async function render(args: readonly string[]): Promise<number> {
   const { settings, given } = parseArguments(args, ["json"]);
-  const { items } = await readNodes(settings);
-  const rendered = renderAll(desire(settings, items, NO_FACTS)!);
+  const { items, isPublished = false } = await readNodes(settings);
+  const rendered = renderAll(desire(settings, items, { ...NO_FACTS, isPublished })!);
   console.log(given.has("json") ? JSON.stringify(rendered, null, 2) : textOf(rendered));
   return 0;
 }

@@ -1,8 +1,8 @@
 // `wigglenet run`: the agent. Everything that can be refused is refused before anything is touched.
 
 import type { ParsedNode } from "../core/nodes/node.ts";
-import { parseNode } from "../core/nodes/parse_node.ts";
 import { peerStatuses, type Status } from "../core/plan/status.ts";
+import { parserFor } from "../core/publish/annotations.ts";
 import { NOT_YET, type Settings, usesTunnel } from "../core/settings/settings.ts";
 import { FactKeeper } from "../shell/fact_keeper.ts";
 import { sweepLeftovers } from "../shell/files.ts";
@@ -12,10 +12,11 @@ import { NameResolver } from "../shell/name_resolver.ts";
 import { becomeOnlyAgent } from "../shell/only_agent.ts";
 import { requirePaths } from "../shell/permissions.ts";
 import { requireInterface, requirePrograms } from "../shell/preconditions.ts";
+import { Publisher } from "../shell/publish.ts";
 import { wireguardOf } from "../shell/read_facts.ts";
-import { Reconciler } from "../shell/reconcile.ts";
-import { FileSource } from "../shell/sources/file_source.ts";
+import { Reconciler, type ReconcilerOptions } from "../shell/reconcile.ts";
 import type { NodeSource } from "../shell/sources/node_source.ts";
+import { openSource } from "../shell/sources/open_source.ts";
 import { serveStatus, STATUS_SOCKET } from "../shell/status_socket.ts";
 import { HostWatch } from "../shell/watch_host.ts";
 import { parseArguments } from "./arguments.ts";
@@ -44,19 +45,21 @@ export async function runAgent(args: readonly string[]): Promise<number> {
   await requireInterface(settings, wireguard);
   const readKey = () => keyOf(settings, log);
   const publicKey = (await readKey())?.publicKey;
-  const fixed = { wireguard, readKey };
   log.info(`wigglenet ${VERSION} starts`, { node: settings.nodeName, wireguard, publicKey });
   for (const name of NOT_YET.filter((name) => isOn(Deno.env.get(name)))) {
     log.warn(`${name} is ignored: this version does not have it yet`);
   }
-  const source = new FileSource(settings.nodes, {
-    parse: parseNode,
+  const { source, api } = await openSource(settings, {
+    parse: parserFor(settings.nodeName),
     onChange: () => reconciler.sourceChanged(),
   });
+  const fixed = { wireguard, readKey, isPublished: api !== undefined };
+  const publisher = api && new Publisher({ settings, api, log });
   const names = new NameResolver(() => reconciler.doubtFacts());
   const keeper = new FactKeeper(settings, fixed, () => names.answers);
-  const reconciler: Reconciler = new Reconciler({ settings, source, keeper, names, log });
-  const socket = await serveStatus(() => statusOf(settings, source, reconciler));
+  const publish: ReconcilerOptions["publish"] = (nodes, facts) => publisher?.consider(nodes, facts);
+  const reconciler: Reconciler = new Reconciler({ settings, source, keeper, names, log, publish });
+  const socket = await serveStatus(() => statusOf(settings, { source, reconciler, publisher }));
   if (socket === undefined) {
     log.warn(`another agent answers on ${STATUS_SOCKET}: this one's status is not served`);
   }
@@ -70,6 +73,7 @@ export async function runAgent(args: readonly string[]): Promise<number> {
   log.info("stops; the data plane stays");
   watch.close();
   names.close();
+  publisher?.close();
   socket?.close();
   await source.close();
   return 0;
@@ -86,7 +90,13 @@ async function keyOf(settings: Settings, log: Log): Promise<HostKey | undefined>
   return key;
 }
 
-function statusOf(settings: Settings, source: NodeSource<ParsedNode>, reconciler: Reconciler): Status {
+interface Parts {
+  readonly source: NodeSource<ParsedNode>;
+  readonly reconciler: Reconciler;
+  readonly publisher: Publisher | undefined;
+}
+
+function statusOf(settings: Settings, { source, reconciler, publisher }: Parts): Status {
   const progress = reconciler.progress();
   const link = progress.desired?.link;
   const { items, complete, problems } = source.state();
@@ -95,7 +105,13 @@ function statusOf(settings: Settings, source: NodeSource<ParsedNode>, reconciler
     version: VERSION,
     podCidrs: progress.desired?.cni?.podCidrs ?? [],
     mtu: link && { bytes: link.mtuBytes, why: link.mtuReason },
-    source: { paths: settings.nodes, isComplete: complete, objects: items.length, problems },
+    source: {
+      paths: source.places,
+      isComplete: complete,
+      objects: items.length,
+      problems,
+      heardMs: source.liveness?.().heardMs,
+    },
     peers: peerStatuses(progress.desired, progress.observed),
     applied: {
       isInSync: progress.isInSync,
@@ -104,7 +120,7 @@ function statusOf(settings: Settings, source: NodeSource<ParsedNode>, reconciler
       failing: progress.failing,
     },
     rejected: progress.desired?.rejected ?? items.flatMap(({ rejected }) => rejected),
-    waiting: progress.waiting,
+    waiting: [...progress.waiting, ...publisher?.waiting() ?? []],
     drift: progress.drift,
   };
 }

@@ -20,7 +20,7 @@ interface LinkJson {
 }
 
 /** What the host is, apart from what changes while it runs, and how its key is read. */
-export interface FixedFacts {
+export interface FixedFacts extends Pick<HostFacts, "isPublished"> {
   readonly wireguard: HostFacts["wireguard"];
   /** Undefined: there is no key file. */
   readonly readKey: () => Promise<{ readonly publicKey: PublicKey; readonly problem?: string } | undefined>;
@@ -98,6 +98,7 @@ export async function readFacts(settings: Settings, known: KnownFacts, last?: Ho
       hasDefaultRoute: uplinks.has(link.ifname!),
     }));
   return {
+    ...(known.isPublished && { isPublished: true }),
     wireguard: known.wireguard,
     resolved: known.resolved,
     paths: NO_FACTS.paths,

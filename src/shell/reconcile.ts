@@ -33,6 +33,8 @@ export interface ReconcilerOptions {
   readonly keeper: FactKeeper;
   readonly names: NameResolver;
   readonly log: Log;
+  /** Hears of Nodes and facts whenever they may have changed. */
+  readonly publish: (nodes: readonly ParsedNode[], facts: HostFacts) => void;
 }
 
 /** What `status` shows of the loop. */
@@ -80,7 +82,6 @@ export class Reconciler {
     return this.#desired?.peers.length ?? 0;
   }
 
-  /** The source has news. */
   sourceChanged(): void {
     this.#hasSourceChanged = true;
     this.wake();
@@ -116,7 +117,6 @@ export class Reconciler {
     this.wake();
   }
 
-  /** Makes a pass happen. */
   wake(): void {
     this.#isAwake = true;
     this.#wakeUp();
@@ -208,6 +208,7 @@ export class Reconciler {
     this.#facts = await keeper.read(this.#nodes, (error) => this.#noteReading("facts", error));
     if (this.#facts === undefined) return false;
     if (this.#nodes === last.nodes && this.#facts === last.facts) return false;
+    this.#options.publish(this.#nodes, this.#facts);
     this.#desired = desire(settings, this.#nodes, this.#facts);
     tellDesired(this.#options.log, this.#desired);
     return true;
@@ -240,11 +241,11 @@ export class Reconciler {
     }
     const why = complete
       ? `no Node named ${settings.nodeName} among ${items.length}`
-      : "a path could not be read yet";
+      : "not all could be read yet";
     this.#sourceWaiting = [{
       what: "Nodes",
       why: `${why}; nothing is changed until then`,
-      next: `look at ${settings.nodes.join(", ")}`,
+      next: `look at ${source.places.join(", ")}`,
     }];
     log.warn(`waiting for Nodes: ${why}`);
   }
@@ -275,7 +276,6 @@ export class Reconciler {
     for (const { kind } of changes) this.#drift[kind] = (this.#drift[kind] ?? 0) + 1;
   }
 
-  /** What the host had when it was last looked at; undefined before. */
   get observed(): ObservedState | undefined {
     return this.#host.observed;
   }

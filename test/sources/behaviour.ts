@@ -5,7 +5,7 @@ import type { NodeSource, SourceOptions } from "../../src/shell/sources/node_sou
 import { type Item, nodeOf, Trial } from "./trial.ts";
 
 /** A world that a source reads: its objects can be changed, and it can be out of reach at first. */
-export interface Harness {
+export interface Harness extends Partial<AsyncDisposable> {
   open(options: SourceOptions<Item>): NodeSource<Item>;
   /** Adds the Node, or replaces the one of that name. */
   put(node: Record<string, unknown>): Promise<void>;
@@ -111,6 +111,13 @@ const BEHAVIOUR: Record<string, (harness: Harness) => Promise<void>> = {
 /** Registers the tests; each gets a world of its own. */
 export function describeSource(kind: string, makeHarness: () => Promise<Harness>): void {
   for (const [sentence, run] of Object.entries(BEHAVIOUR)) {
-    Deno.test(`${kind}: ${sentence}`, async () => await run(await makeHarness()));
+    Deno.test(`${kind}: ${sentence}`, async () => {
+      const harness = await makeHarness();
+      try {
+        await run(harness);
+      } finally {
+        await harness[Symbol.asyncDispose]?.();
+      }
+    });
   }
 }

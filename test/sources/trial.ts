@@ -18,6 +18,12 @@ export function manifest(name: string, value = "a"): string {
   return `apiVersion: v1\nkind: Node\nmetadata:\n  name: ${name}\n  labels:\n    v: ${value}\nspec: {}\n`;
 }
 
+/** Of a Node what {@link Item} is made of. */
+export function pickItem(json: unknown): unknown {
+  const { name, labels } = (json as { metadata: Record<string, unknown> }).metadata;
+  return { metadata: { name, labels } };
+}
+
 function parse(json: unknown): Item {
   const { name, labels } = (json as { metadata: { name: string; labels: { v: string } } }).metadata;
   return { text: `${name}=${labels.v}` };
@@ -27,6 +33,8 @@ function parse(json: unknown): Item {
 export class Trial implements AsyncDisposable {
   /** What was shown after the start and at each change. */
   readonly told: string[] = [];
+  /** Every problem that was ever told, one a line. */
+  everyProblem = "";
   parses = 0;
   onTold = () => {};
   readonly source: NodeSource<Item>;
@@ -39,6 +47,7 @@ export class Trial implements AsyncDisposable {
       },
       onChange: () => {
         this.told.push(this.shown);
+        if (this.problems !== "") this.everyProblem += `${this.problems}\n`;
         this.onTold();
       },
     });

@@ -120,7 +120,7 @@ function byNode(a: Rejected, b: Rejected): number {
 
 /** The Node as its object says it, by the Node as we want it. */
 const STATED = new WeakMap<Node, Node>();
-type OwnFacts = Pick<HostFacts, "interfaces" | "podCidrFile">;
+type OwnFacts = Pick<HostFacts, "interfaces" | "podCidrFile" | "isPublished">;
 const OWN = new WeakMap<Node, { node: Node; settings: Settings; facts: OwnFacts }>();
 
 /** Our own Node as the settings want it: pod CIDR sources applied, addresses of NODE_IP_INTERFACES added. */
@@ -135,7 +135,8 @@ export function ownNode(settings: Settings, node: Node, facts: OwnFacts): Node {
     const ofFamily = (claims: readonly Claim<Prefix>[]) =>
       claims.filter(({ value }) => value.family === family);
     const assigned = ofFamily(node.assignedPodCidrs);
-    if (source === "spec") return assigned.length > 0 ? assigned : ofFamily(node.podCidrs);
+    if (source === "spec" && (assigned.length > 0 || facts.isPublished)) return assigned;
+    if (source === "spec") return ofFamily(node.podCidrs);
     // What its Node says too has the weight that it has for all other nodes.
     const stated = new Map(ofFamily(node.podCidrs).map((claim) => [claim.value.text, claim]));
     return facts.podCidrFile.filter((prefix) => prefix.family === family).map((value) =>
@@ -255,7 +256,7 @@ function waitingOf(settings: Settings, { own, facts }: Circumstances): Waiting[]
       next: `set spec.podCIDRs of Node ${name}, or POD_CIDR_SOURCE_IPV4/6`,
     });
   }
-  if (!usesTunnel(settings)) return waiting;
+  if (!usesTunnel(settings) || facts.isPublished) return waiting;
   const said = own.node.publicKey;
   if (facts.publicKey !== undefined && said !== facts.publicKey) {
     waiting.push({

@@ -40,6 +40,8 @@ export interface HostFacts {
   readonly wireguard: "kernel" | "userspace";
   /** Public key of this host's private key file; undefined: unknown. */
   readonly publicKey: PublicKey | undefined;
+  /** This agent writes the annotations of its Node: they say what it is, and are no source of it. */
+  readonly isPublished?: boolean;
   /** CIDRs of POD_CIDR_SOURCE_PATH. */
   readonly podCidrFile: readonly Prefix[];
   /** Lines of that file that are no CIDR, and what is wrong with the key file. */

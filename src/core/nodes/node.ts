@@ -50,10 +50,15 @@ export interface Rejected {
   readonly reason: string;
 }
 
+/** The texts of a Node's annotations, by key. */
+export type Stated = ReadonlyMap<string, string>;
+
 /** What parsing one object gave. */
 export interface ParsedNode {
   readonly node: Node | undefined;
   readonly rejected: readonly Rejected[];
+  /** Of the Node that this host writes itself: what stands there now. */
+  readonly stated?: Stated;
 }
 
 /** Annotations. The first three are the original agent's: nodes of both kinds read and write them. */

@@ -37,7 +37,11 @@ export interface Status {
       readonly reason: string;
       readonly isUnread: boolean;
       readonly isPending: boolean;
+      /** Milliseconds since 1970, where it is known since when. */
+      readonly sinceMs?: number;
     }[];
+    /** When an API was last heard of, in milliseconds since 1970; undefined: never, or files are read. */
+    readonly heardMs?: number | undefined;
   };
   readonly peers: readonly PeerStatus[];
   readonly applied: {
@@ -83,8 +87,10 @@ export function describeStatus(status: Status, nowSeconds: number): string[] {
     `node ${status.node}, wigglenet ${status.version}: ${applied.isInSync ? "in sync" : "not in sync"}`,
     `source ${source.paths.join(", ")}: ${source.objects} objects${
       source.isComplete ? "" : ", not complete yet"
-    }`,
-    ...source.problems.map(({ path, reason }) => `  ! ${path}: ${reason}`),
+    }${source.heardMs === undefined ? "" : `, heard ${ageText(source.heardMs, nowSeconds)} ago`}`,
+    ...source.problems.map(({ path, reason, sinceMs }) =>
+      `  ! ${path}: ${reason}${sinceMs === undefined ? "" : ` (for ${ageText(sinceMs, nowSeconds)})`}`
+    ),
     ...(status.mtu === undefined ? [] : [`mtu ${status.mtu.bytes}: ${status.mtu.why}`]),
     `${status.peers.length} peers`,
     ...status.peers.map((peer) =>
@@ -97,6 +103,10 @@ export function describeStatus(status: Status, nowSeconds: number): string[] {
     ...status.waiting.map(({ what, why, next }) => `waiting: ${what}: ${why}; ${next}`),
     drift === "" ? "no drift repaired" : `drift repaired: ${drift}`,
   ];
+}
+
+function ageText(sinceMs: number, nowSeconds: number): string {
+  return `${Math.max(0, Math.round(nowSeconds - sinceMs / 1000))} s`;
 }
 
 function handshakeText({ handshakeSeconds }: PeerStatus, nowSeconds: number): string {

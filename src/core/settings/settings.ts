@@ -47,6 +47,13 @@ export const SETTINGS = {
     meaning: "Files and folders of Node manifests; the flag may be repeated.",
     parse: list,
   } satisfies Setting<string[]>,
+  kubeconfig: {
+    env: "KUBECONFIG",
+    fallback: "",
+    accepts: "paths with colons between them",
+    meaning: "Credentials of a cluster whose API is asked for Nodes; a pod needs none.",
+    parse: (text: string) => text.split(":").filter((path) => path !== ""),
+  } satisfies Setting<string[]>,
   interfaceName: {
     env: "WIGGLENET_IFACE_NAME",
     fallback: "wigglenet",

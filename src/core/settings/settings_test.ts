@@ -16,6 +16,7 @@ Deno.test("The defaults are the original's, and STRICT is on", () => {
   assert.deepEqual(settingsOf(), {
     nodeName: "n1",
     nodes: [],
+    kubeconfig: [],
     interfaceName: "wigglenet",
     port: 24601,
     privateKeyPath: "/etc/wigglenet/private.key",

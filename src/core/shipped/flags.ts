@@ -13,7 +13,13 @@ export const WRITABLE: readonly string[] = [
 ];
 
 /** The only variables that may be read. */
-const ENVIRONMENT: readonly string[] = [...Object.values(SETTINGS).map(({ env }) => env), ...NOT_YET, "PATH"];
+const ENVIRONMENT: readonly string[] = [
+  ...Object.values(SETTINGS).map(({ env }) => env),
+  ...NOT_YET,
+  "KUBERNETES_SERVICE_HOST",
+  "KUBERNETES_SERVICE_PORT",
+  "PATH",
+];
 
 /**
  * Memory before speed, but no limit that a larger cluster would die of (docs/decisions/0016): the heap is collected

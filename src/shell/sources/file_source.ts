@@ -11,12 +11,12 @@ export class FileSource<T> implements NodeSource<T> {
   readonly #last = new Map<WatchedPath<T>, readonly T[]>();
   #state: SourceState<T> | null = null;
 
-  constructor(paths: readonly string[], options: SourceOptions<T>) {
+  constructor(readonly places: readonly string[], options: SourceOptions<T>) {
     const onChange = () => {
       this.#state = null;
       options.onChange();
     };
-    this.#paths = paths.map((path) => new WatchedPath(path, { parse: options.parse, onChange }));
+    this.#paths = places.map((path) => new WatchedPath(path, { parse: options.parse, onChange }));
   }
 
   start(): Promise<void> {

@@ -1,4 +1,4 @@
-// Where Node objects come from. Files are one such source, the Kubernetes API is to be another:
+// Where Node objects come from: files are one such source, the Kubernetes API is the other.
 // test/sources/behaviour.ts says what both must do. A source decides nothing about a Node's content.
 
 /** What a source needs of its user. */
@@ -17,6 +17,8 @@ export interface SourceProblem {
   readonly isUnread: boolean;
   /** Somebody may be writing it still: it is read again within seconds. */
   readonly isPending: boolean;
+  /** Milliseconds since 1970, where it is known since when. */
+  readonly sinceMs?: number;
 }
 
 /** What a source knows at one moment. */
@@ -28,11 +30,21 @@ export interface SourceState<T> {
   readonly problems: readonly SourceProblem[];
 }
 
+/** When a source that lives far away was last heard of. */
+export interface Liveness {
+  /** Milliseconds since 1970; undefined: never yet. */
+  readonly heardMs: number | undefined;
+}
+
 /** A watched set of Node objects. */
 export interface NodeSource<T> {
+  /** Where an operator looks: paths, or the API's address. */
+  readonly places: readonly string[];
   /** Reads everything there is, then watches. Missing or broken input is a problem in the state, not an error. */
   start(): Promise<void>;
   state(): SourceState<T>;
+  /** Of a source that may fall silent. */
+  liveness?(): Liveness;
   /** Releases every watch and timer. */
   close(): Promise<void>;
 }

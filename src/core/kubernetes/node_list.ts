@@ -1,0 +1,85 @@
+// What a list and a watch of the Kubernetes API say, beside the objects in it. Anything may stand there: a proxy's
+// error page, a list of something else, a text that was cut.
+
+import { quote, Refusal } from "../net/refusal.ts";
+
+/** One page of a list. */
+export interface ListPage {
+  /** The version of the whole list: where a watch goes on. */
+  readonly resourceVersion: string;
+  /** What the next page is asked for with; empty: this is the last one. */
+  readonly next: string;
+  readonly items: readonly unknown[];
+}
+
+/** One event of a watch. */
+export type WatchEvent =
+  | { readonly type: "put" | "delete"; readonly name: string; readonly object: unknown }
+  | { readonly type: "bookmark" }
+  | { readonly type: "error"; readonly code: number; readonly message: string };
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** Reads a page of a NodeList. */
+export function parseListPage(text: string): ListPage | Refusal {
+  const { kind, metadata, items } = fieldsOf(parseJson(text));
+  if (kind !== "NodeList" && kind !== "List") {
+    return new Refusal(`the answer is no list of Nodes but ${quote(kind ?? text.slice(0, SHOWN))}`);
+  }
+  const { resourceVersion, continue: next } = fieldsOf(metadata);
+  if (typeof resourceVersion !== "string" || resourceVersion === "") {
+    return new Refusal(`the list has no metadata.resourceVersion but ${quote(resourceVersion)}`);
+  }
+  const list = items ?? [];
+  if (!Array.isArray(list)) return new Refusal(`items of the list is no list but ${quote(items)}`);
+  return { resourceVersion, next: typeof next === "string" ? next : "", items: list };
+}
+
+const TYPES: Readonly<Record<string, "put" | "delete">> = {
+  ADDED: "put",
+  MODIFIED: "put",
+  DELETED: "delete",
+};
+
+/** Reads a line of a watch, with the version after it; an event of an unknown type says the version alone. */
+export function parseWatchLine(line: string): { version: string; event: WatchEvent } | Refusal {
+  const { type, object } = fieldsOf(parseJson(line));
+  if (typeof type !== "string") return new Refusal(`the watch sent ${quote(line.slice(0, SHOWN))}`);
+  if (type === "ERROR") {
+    const { code, message } = fieldsOf(object);
+    const event = {
+      type: "error",
+      code: typeof code === "number" ? code : 0,
+      message: typeof message === "string" ? message : "it says no reason",
+    } as const;
+    return { version: "", event };
+  }
+  const { name, resourceVersion } = fieldsOf(fieldsOf(object).metadata);
+  if (typeof resourceVersion !== "string" || resourceVersion === "") {
+    return new Refusal(`the watch sent ${type} without metadata.resourceVersion`);
+  }
+  const kind = TYPES[type];
+  if (kind === undefined) return { version: resourceVersion, event: { type: "bookmark" } };
+  if (typeof name !== "string") return new Refusal(`the watch sent ${type} of an object without a name`);
+  return { version: resourceVersion, event: { type: kind, name, object } };
+}
+
+/** The name of a listed object; undefined where it has none. */
+export function nameOf(object: unknown): string | undefined {
+  const { name } = fieldsOf(fieldsOf(object).metadata);
+  return typeof name === "string" && name !== "" ? name : undefined;
+}
+
+const SHOWN = 60;
+
+function fieldsOf(json: unknown): Fields {
+  return typeof json === "object" && json !== null && !Array.isArray(json) ? json as Fields : {};
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,52 @@
+// What this host says of itself to the others: the three annotations of its Node, and the patch that makes them so.
+
+import type { HostFacts } from "../desired/host_facts.ts";
+import { ownNode } from "../desired/desire.ts";
+import { comparePrefixes, summarise } from "../net/prefix.ts";
+import { ANNOTATION, type Node, type ParsedNode, type Stated } from "../nodes/node.ts";
+import { parseNode } from "../nodes/parse_node.ts";
+import { type Settings, usesTunnel } from "../settings/settings.ts";
+
+/** By annotation; undefined: it shall not be there. What is not among them is left alone. */
+export type Wanted = ReadonlyMap<string, string | undefined>;
+
+/** As {@link parseNode}; of the Node of this name also the texts that it states, for they are to be written anew. */
+export function parserFor(nodeName: string): (json: unknown, origin: string) => ParsedNode {
+  return (json, origin) => {
+    const parsed = parseNode(json, origin);
+    return parsed.node?.name === nodeName ? { ...parsed, stated: statedIn(json) } : parsed;
+  };
+}
+
+/** Annotations that are texts; the object was parsed before, so that it has a name. */
+function statedIn(json: unknown): Stated {
+  const { annotations } = (json as { metadata: { annotations?: unknown } }).metadata;
+  const entries = typeof annotations === "object" && annotations !== null ? Object.entries(annotations) : [];
+  return new Map(entries.filter((entry): entry is [string, string] => typeof entry[1] === "string"));
+}
+
+/** What the Node of this host shall say. */
+export function wantedAnnotations(settings: Settings, node: Node, facts: HostFacts): Wanted {
+  const wanted = new Map<string, string | undefined>();
+  // A key that cannot be read is no reason to take back what the others know.
+  if (!usesTunnel(settings)) wanted.set(ANNOTATION.publicKey, undefined);
+  else if (facts.publicKey !== undefined) wanted.set(ANNOTATION.publicKey, facts.publicKey);
+  const chosen = facts.interfaces.filter(({ name }) => settings.nodeIpInterfaces.includes(name));
+  const addresses = chosen.flatMap(({ addresses }) => addresses).map(({ family, text }) =>
+    `${family} ${text}`
+  );
+  const nodeIps = [...new Set(addresses)].sort().map((address) => address.slice(2));
+  wanted.set(ANNOTATION.nodeIps, JSON.stringify(nodeIps));
+  const own = ownNode(settings, node, facts).podCidrs.map(({ value }) => value);
+  const podCidrs = [...summarise(own)].sort((a, b) => b.family - a.family || comparePrefixes(a, b));
+  wanted.set(ANNOTATION.podCidrs, JSON.stringify(podCidrs.map(({ text }) => text)));
+  return wanted;
+}
+
+/** A JSON merge patch (RFC 7386) of what differs; undefined: nothing does. */
+export function annotationPatch(wanted: Wanted, stated: Stated): string | undefined {
+  const differing = [...wanted].filter(([key, text]) => stated.get(key) !== text);
+  if (differing.length === 0) return undefined;
+  const annotations = Object.fromEntries(differing.map(([key, text]) => [key, text ?? null]));
+  return JSON.stringify({ metadata: { annotations } });
+}

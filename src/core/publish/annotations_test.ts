@@ -1,0 +1,88 @@
+import assert from "node:assert/strict";
+import { keyOf, nodeJson, type NodeWords, settingsOf } from "../../../test/cluster.ts";
+import { type HostFacts, NO_FACTS } from "../desired/host_facts.ts";
+import { type Address, parseAddress } from "../net/address.ts";
+import { parsePrefix, type Prefix } from "../net/prefix.ts";
+import type { RawSettings } from "../settings/parse_settings.ts";
+import { annotationPatch, parserFor, wantedAnnotations } from "./annotations.ts";
+
+const NIC = {
+  name: "eth1",
+  mtuBytes: 1500,
+  addresses: ["fd09::1", "10.9.1.10", "10.9.1.9"].map((text) => parseAddress(text) as Address),
+  prefixes: [],
+  hasDefaultRoute: false,
+};
+const FACTS: HostFacts = { ...NO_FACTS, isPublished: true, publicKey: keyOf(1), interfaces: [NIC] };
+const SPEC = { podCIDRs: ["10.244.1.0/24", "fd00:10:244:1::/64"] };
+const SAID = {
+  "wigglenet/public-key": keyOf(1),
+  "wigglenet/node-ips": "[]",
+  "wigglenet/pod-cidrs": `["fd00:10:244:1::/64","10.244.1.0/24"]`,
+};
+
+/** The annotations of the patch for a Node; undefined: no patch. */
+function patchOf(words: NodeWords, environment: RawSettings = {}, facts: Partial<HostFacts> = {}): unknown {
+  const settings = settingsOf(environment);
+  const { node, stated } = parserFor("n1")(nodeJson(words), "n1");
+  const patch = annotationPatch(wantedAnnotations(settings, node!, { ...FACTS, ...facts }), stated!);
+  return patch && JSON.parse(patch).metadata.annotations;
+}
+
+Deno.test("a new Node gets all three annotations, in the original's form", () => {
+  assert.deepEqual(patchOf(SPEC), SAID);
+});
+
+Deno.test("a Node that says everything gets no patch", () => {
+  const said = { podCidrs: ["fd00:10:244:1::/64", "10.244.1.0/24"], nodeIps: [] };
+  assert.equal(patchOf({ ...SPEC, key: keyOf(1), said }), undefined);
+});
+
+Deno.test("a patch holds what differs and nothing else: endpoint and keepalive are their user's", () => {
+  const said = { podCidrs: ["0.0.0.0/0"], nodeIps: [] };
+  assert.deepEqual(patchOf({ ...SPEC, key: keyOf(1), said, endpoint: "example.com", keepalive: "25" }), {
+    "wigglenet/pod-cidrs": SAID["wigglenet/pod-cidrs"],
+  });
+});
+
+Deno.test("a Node without pod CIDRs says an empty list, whatever was written there before", () => {
+  const said = { podCidrs: ["10.0.0.0/8"], nodeIps: [] };
+  assert.deepEqual(patchOf({ key: keyOf(1), said }), { "wigglenet/pod-cidrs": "[]" });
+});
+
+Deno.test("addresses of NODE_IP_INTERFACES, IPv4 first", () => {
+  const patch = patchOf(SPEC, { NODE_IP_INTERFACES: "eth1,eth7" }) as Record<string, string>;
+  assert.equal(patch["wigglenet/node-ips"], `["10.9.1.10","10.9.1.9","fd09::1"]`);
+});
+
+Deno.test("neighbouring pod CIDRs are said as one", () => {
+  const patch = patchOf({ podCIDRs: ["10.244.2.0/24", "10.244.3.0/24"] }) as Record<string, string>;
+  assert.equal(patch["wigglenet/pod-cidrs"], `["10.244.2.0/23"]`);
+});
+
+Deno.test("pod CIDRs of a file are said", () => {
+  const environment = { POD_CIDR_SOURCE_IPV6: "file", POD_CIDR_SOURCE_PATH: "/run/cidrs" };
+  const patch = patchOf(SPEC, environment, { podCidrFile: [parsePrefix("fd07::/64") as Prefix] });
+  assert.equal((patch as Record<string, string>)["wigglenet/pod-cidrs"], `["fd07::/64","10.244.1.0/24"]`);
+});
+
+for (const environment of [{ FIREWALL_ONLY: "1" }, { NATIVE_ROUTING_IPV4: "1", NATIVE_ROUTING_IPV6: "1" }]) {
+  Deno.test(`${Object.keys(environment)}: no tunnel, no public key; one from before is removed`, () => {
+    const { "wigglenet/public-key": _, ...rest } = SAID;
+    assert.deepEqual(patchOf(SPEC, environment), rest);
+    assert.deepEqual(patchOf({ ...SPEC, key: keyOf(9) }, environment), {
+      ...rest,
+      "wigglenet/public-key": null,
+    });
+  });
+}
+
+Deno.test("while the key cannot be read, what the others know of it stays", () => {
+  const { "wigglenet/public-key": _, ...rest } = SAID;
+  assert.deepEqual(patchOf({ ...SPEC, key: keyOf(1) }, {}, { publicKey: undefined }), rest);
+});
+
+Deno.test("only this host's Node keeps what it states", () => {
+  assert.equal(parserFor("n1")(nodeJson({ name: "n2" }), "").stated, undefined);
+  assert.deepEqual([...parserFor("n1")({ metadata: { name: "n1", annotations: [1] } }, "").stated!], []);
+});

@@ -1,0 +1,179 @@
+// Requests to one Kubernetes API over Deno's fetch. Every request has a deadline, every failure a remedy. HTTP/1.1, so
+// that a request has a connection of its own: what is dead is given up by itself and takes nothing along.
+
+import {
+  type ApiRequest,
+  describeAnswer,
+  describeFailure,
+  reasonIn,
+} from "../../../core/kubernetes/api_failure.ts";
+import { retryAfterMs } from "../../../core/kubernetes/retry.ts";
+import { readBody } from "./body.ts";
+import type { Access, Credentials } from "./credentials.ts";
+import { Silence } from "./watchdog.ts";
+
+/** A request that was not answered as asked; the message says what, why, and the remedy. */
+export class ApiError extends Error {
+  override readonly name = "ApiError";
+
+  /** Of the answer; 0: there was none. */
+  readonly status: number;
+  /** For how long the server asked to be left alone. */
+  readonly askedMs: number;
+
+  constructor(message: string, { status = 0, askedMs = 0, cause }: Partial<ApiError> = {}) {
+    super(message, { cause });
+    this.status = status;
+    this.askedMs = askedMs;
+  }
+}
+
+/** One request. */
+export interface Ask extends Pick<ApiRequest, "verb" | "what"> {
+  /** Path and query. */
+  readonly path: string;
+  readonly patch?: string;
+  /** Ends it, whatever it is waiting for. */
+  readonly controller: AbortController;
+}
+
+/** A request of any kind with a short answer. */
+export interface Call {
+  readonly method: "GET" | "POST" | "PUT" | "PATCH";
+  /** Path and query. */
+  readonly path: string;
+  /** Sent as JSON; with PATCH as a merge patch. */
+  readonly body?: unknown;
+}
+
+/** What was answered to a {@link Call}, whatever the status. */
+export interface Reply {
+  readonly status: number;
+  /** JSON; undefined where it is none. */
+  readonly body: unknown;
+}
+
+interface Sent extends Pick<Call, "method" | "path"> {
+  readonly text: string | undefined;
+}
+
+const SHORT_LIMITS = { maxBytes: 4 << 20, onPart: () => {} };
+const REASON_LIMITS = { maxBytes: 64 << 10, onPart: () => {} };
+
+/** Asks one API. */
+export class ApiClient {
+  #http: { readonly access: Access; readonly client: Deno.HttpClient } | undefined;
+
+  constructor(readonly credentials: Credentials, readonly answerMs: number) {}
+
+  get server(): string {
+    return this.credentials.server;
+  }
+
+  /**
+   * An answer of 2xx, its body not read yet.
+   * @throws ApiError
+   */
+  async ask(ask: Ask): Promise<Response> {
+    const { path, controller, patch } = ask;
+    const method = patch === undefined ? "GET" : "PATCH";
+    try {
+      const response = await this.#sendTwice({ method, path, text: patch }, controller);
+      if (response.ok) return response;
+      const message = reasonIn(await readBody(response, REASON_LIMITS).catch(() => ""));
+      const { status } = response;
+      const text = describeAnswer(this.#named(ask), { status, message });
+      throw new ApiError(text, { status, askedMs: retryAfterMs(response.headers.get("retry-after")) });
+    } catch (error) {
+      throw this.failure(ask, error);
+    }
+  }
+
+  /** A request of any kind with a short answer, whatever its status. Throws Error when there is none in time. */
+  async request({ method, path, body }: Call): Promise<Reply> {
+    const controller = new AbortController();
+    const text = body === undefined ? undefined : JSON.stringify(body);
+    const timer = setTimeout(() => controller.abort(new Silence("no answer in time")), 2 * this.answerMs);
+    try {
+      const response = await this.#sendTwice({ method, path, text }, controller);
+      return { status: response.status, body: jsonOf(await readBody(response, SHORT_LIMITS)) };
+    } catch (error) {
+      this.renew();
+      throw new Error(`${method} ${path}: ${messageOf(error)}`, { cause: error });
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** What a failed request says. */
+  failure(ask: Pick<Ask, "verb" | "what">, error: unknown): ApiError {
+    if (error instanceof ApiError) return error;
+    return new ApiError(describeFailure(this.#named(ask), messageOf(error)), { cause: error });
+  }
+
+  /** Gives up all connections: the next request makes a new one. What is under way is left alone. */
+  renew(): void {
+    this.#http?.client.close();
+    this.#http = undefined;
+  }
+
+  /** Once more where the token is refused: it may just have been replaced. */
+  async #sendTwice(sent: Sent, controller: AbortController): Promise<Response> {
+    const late = new Silence(`no answer within ${this.answerMs / 1000} s`);
+    const timer = setTimeout(() => controller.abort(late), this.answerMs);
+    try {
+      const response = await this.#send(sent, controller.signal, false);
+      if (response.status !== 401) return response;
+      await response.body?.cancel();
+      return await this.#send(sent, controller.signal, true);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #send({ method, path, text }: Sent, signal: AbortSignal, wasRefused: boolean): Promise<Response> {
+    const access = await this.credentials.read(wasRefused);
+    const type = method === "PATCH" ? "application/merge-patch+json" : "application/json";
+    return await fetch(this.server + path, {
+      method,
+      client: this.#client(access),
+      signal,
+      redirect: "manual",
+      headers: {
+        accept: "application/json",
+        "user-agent": "wigglenet",
+        ...access.headers,
+        ...(text === undefined ? {} : { "content-type": type }),
+      },
+      ...(text === undefined ? {} : { body: text }),
+    });
+  }
+
+  #client(access: Access): Deno.HttpClient {
+    if (this.#http?.access === access) return this.#http.client;
+    this.renew();
+    const { caCerts, pair, proxyUrl } = access;
+    const proxy = proxyUrl === undefined ? {} : { proxy: { url: proxyUrl } };
+    const client = Deno.createHttpClient({ caCerts: [...caCerts], http2: false, ...pair, ...proxy });
+    this.#http = { access, client };
+    return client;
+  }
+
+  #named({ verb, what }: Pick<Ask, "verb" | "what">): ApiRequest {
+    return { identity: this.credentials.identity, verb, what };
+  }
+}
+
+/** Deno's fetch says "fetch failed", and why in its cause. */
+function messageOf(error: unknown): string {
+  const { message, cause } = error as Error;
+  return error instanceof TypeError && cause instanceof Error ? cause.message : message;
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,212 @@
+// Node objects from the Kubernetes API: a list, then a watch from where the list ended, for ever. What is known stays as
+// it is while the API is out of reach, whatever it answers, and until a new list is complete.
+
+import type { WatchEvent } from "../../../core/kubernetes/node_list.ts";
+import { retryMs } from "../../../core/kubernetes/retry.ts";
+import type { Liveness, NodeSource, SourceOptions, SourceProblem, SourceState } from "../node_source.ts";
+import { type ApiClient, ApiError } from "./api_client.ts";
+import { ObjectStore, type StoreOptions } from "./object_store.ts";
+import { readList } from "./read_list.ts";
+import { readWatch } from "./read_watch.ts";
+
+/** What the source needs of its user. */
+export interface KubernetesOptions<T> extends SourceOptions<T>, Pick<StoreOptions<T>, "pick"> {
+  /** What was silent for so long is taken for dead, and asked for anew on another connection. */
+  readonly silenceMs?: number;
+}
+
+const SILENCE_MS = 15_000;
+/** A change is told at once, but not more often than this. */
+const TELL_MS = 10;
+/** A watch that ends sooner is a failure: else a server that ends each at once would be asked without a pause. */
+const SHORT_MS = 1_000;
+const GONE = 410;
+
+/** The Nodes of one cluster. */
+export class KubernetesSource<T> implements NodeSource<T> {
+  readonly places: readonly string[];
+  readonly #store: ObjectStore<T>;
+  readonly #silenceMs: number;
+  readonly #end = new AbortController();
+  readonly #firstTry = Promise.withResolvers<void>();
+  /** As it was told last. */
+  #state: SourceState<T> = { items: [], complete: false, problems: [] };
+  #isComplete = false;
+  #problem: SourceProblem | undefined;
+  #nameless = 0;
+  /** What was seen last; empty: everything must be listed. */
+  #version = "";
+  #failures = 0;
+  #heardMs: number | undefined;
+  #telling: ReturnType<typeof setTimeout> | undefined;
+  #toldMs = -Infinity;
+  #isStarted = false;
+  #running: Promise<void> | undefined;
+
+  constructor(private readonly client: ApiClient, private readonly options: KubernetesOptions<T>) {
+    this.places = [client.server];
+    this.#store = new ObjectStore(options);
+    this.#silenceMs = options.silenceMs ?? SILENCE_MS;
+  }
+
+  /** Resolves when the first list is there, or could not be had. */
+  async start(): Promise<void> {
+    this.#running = this.#run();
+    await this.#firstTry.promise;
+    this.#state = this.#newState();
+    this.#isStarted = true;
+  }
+
+  /** In the order of names. */
+  state(): SourceState<T> {
+    return this.#state;
+  }
+
+  #newState(): SourceState<T> {
+    const problems = [...this.#problem === undefined ? [] : [this.#problem], ...this.#namelessProblem()];
+    return { items: this.#store.items(), complete: this.#isComplete, problems };
+  }
+
+  liveness(): Liveness {
+    const ageMs = this.#heardMs === undefined ? undefined : performance.now() - this.#heardMs;
+    return { heardMs: ageMs === undefined ? undefined : Math.round(Date.now() - ageMs) };
+  }
+
+  async close(): Promise<void> {
+    this.#end.abort(new Error("closed"));
+    clearTimeout(this.#telling);
+    await this.#running;
+    this.client.renew();
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#end.signal.aborted) {
+      try {
+        if (this.#version === "") await this.#list();
+        this.#firstTry.resolve();
+        await this.#watch();
+      } catch (error) {
+        if (this.#end.signal.aborted) break;
+        await this.#fail(error as Error);
+      }
+    }
+    this.#firstTry.resolve();
+  }
+
+  /** Takes the place of everything at once, when it is complete. */
+  async #list(): Promise<void> {
+    const draft = this.#store.draft();
+    const { version, nameless } = await readList({ ...this.#reading(), draft });
+    this.#version = version;
+    const hasChanged = draft.commit() || !this.#isComplete || nameless !== this.#nameless;
+    this.#isComplete = true;
+    this.#nameless = nameless;
+    this.#isWell(hasChanged);
+  }
+
+  async #watch(): Promise<void> {
+    let hasChanged = false;
+    const openMs = performance.now();
+    const failures = this.#failures;
+    const end = await readWatch({
+      ...this.#reading(),
+      version: this.#version,
+      onOpen: () => this.#isWell(false),
+      onEvent: (event, version) => {
+        this.#failures = 0;
+        this.#version = version;
+        if (this.#take(event)) hasChanged = true;
+      },
+      onTurn: () => {
+        if (hasChanged) this.#tell();
+        hasChanged = false;
+      },
+    });
+    const lastedMs = performance.now() - openMs;
+    if (end === "silent") this.client.renew();
+    if (lastedMs >= SHORT_MS) this.#failures = 0;
+    else if (this.#failures === failures) await this.#pause(0);
+  }
+
+  #reading() {
+    return {
+      client: this.client,
+      silenceMs: this.#silenceMs,
+      signal: this.#end.signal,
+      onPart: () => this.#heardMs = performance.now(),
+    };
+  }
+
+  #take(event: Exclude<WatchEvent, { type: "error" }>): boolean {
+    switch (event.type) {
+      case "put":
+        return this.#store.put(event.name, event.object);
+      case "delete":
+        return this.#store.delete(event.name);
+      case "bookmark":
+        return false;
+    }
+  }
+
+  #isWell(hasChanged: boolean): void {
+    this.#heardMs = performance.now();
+    if (this.#problem === undefined && !hasChanged) return;
+    this.#problem = undefined;
+    this.#tell();
+  }
+
+  /** A version that is gone is no failure the first time: the list comes at once. */
+  async #fail(error: Error): Promise<void> {
+    this.client.renew();
+    const isGone = error instanceof ApiError && error.status === GONE;
+    if (isGone) this.#version = "";
+    if (isGone && this.#failures === 0) {
+      this.#failures = 1;
+      return;
+    }
+    const reason = error.message;
+    if (this.#problem?.reason !== reason) {
+      const sinceMs = this.#problem?.sinceMs ?? Date.now();
+      const isUnread = !this.#isComplete;
+      this.#problem = { path: this.client.server, reason, isUnread, isPending: false, sinceMs };
+      this.#tell();
+    }
+    this.#firstTry.resolve();
+    await this.#pause(error instanceof ApiError ? error.askedMs : 0);
+  }
+
+  /** Waits for the next try, or for the end. */
+  async #pause(askedMs: number): Promise<void> {
+    this.#failures++;
+    const ms = retryMs({ failures: this.#failures, chance: Math.random(), askedMs });
+    const { signal } = this.#end;
+    if (signal.aborted) return;
+    await new Promise<void>((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        signal.removeEventListener("abort", done);
+        resolve();
+      };
+      const timer = setTimeout(done, ms);
+      signal.addEventListener("abort", done);
+    });
+  }
+
+  /** Many changes within a moment are told once. */
+  #tell(): void {
+    if (!this.#isStarted || this.#telling !== undefined || this.#end.signal.aborted) return;
+    const waitMs = Math.max(0, this.#toldMs + TELL_MS - performance.now());
+    this.#telling = setTimeout(() => {
+      this.#telling = undefined;
+      this.#toldMs = performance.now();
+      this.#state = this.#newState();
+      this.options.onChange();
+    }, waitMs);
+  }
+
+  #namelessProblem(): SourceProblem[] {
+    if (this.#nameless === 0) return [];
+    const reason = `${this.#nameless} objects of the list have no name: they are left out`;
+    return [{ path: this.client.server, reason, isUnread: false, isPending: false }];
+  }
+}

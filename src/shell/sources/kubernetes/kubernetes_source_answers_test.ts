@@ -1,0 +1,130 @@
+// Answers that are none, too long, too slow, or refusals: the last good state stands, and the trouble is named.
+
+import assert from "node:assert/strict";
+import { type Fault, refusal } from "../../../../test/sources/fake_api.ts";
+import { LIST, Scene, times, WATCH } from "../../../../test/sources/scene.ts";
+import { nodeOf } from "../../../../test/sources/trial.ts";
+
+const QUICK = { silenceMs: 300, answerMs: 300 };
+const text = (body: string) => () => new Response(body);
+
+const lists: readonly [what: string, answer: () => Response, told: RegExp][] = [
+  ["an error page", text("<html>"), /no list of Nodes but "<html>"/],
+  ["another list", text(`{"kind":"PodList","metadata":{"resourceVersion":"1"},"items":[]}`), /but "PodList"/],
+  [
+    "no version",
+    text(`{"kind":"NodeList","metadata":{},"items":[]}`),
+    /no metadata.resourceVersion but nothing/,
+  ],
+  [
+    "items of a wrong type",
+    text(`{"kind":"NodeList","metadata":{"resourceVersion":"1"},"items":{}}`),
+    /is no list/,
+  ],
+  ["a list that was cut", text(`{"kind":"NodeList","metadata":{"resour`), /no list of Nodes/],
+  ["401", () => refusal(401, "Unauthorized"), /answered 401: Unauthorized; renew the test/],
+  ["403", () => refusal(403, "nodes is forbidden"), /answered 403: nodes is forbidden; grant it to the test/],
+  ["500", () => refusal(500, "etcd is gone"), /answered 500: etcd is gone; look at/],
+];
+for (const [what, answer, told] of lists) {
+  Deno.test(`${what} for a list: named, nothing is known; then everything is`, async () => {
+    await using scene = await Scene.of(["n1"], {}, times(2, LIST, answer));
+    const { trial } = scene;
+    assert.equal(trial.source.state().complete, false);
+    assert.match(trial.problems, told);
+    assert.equal(trial.source.state().problems[0]!.isUnread, true);
+    await trial.shows("n1=a");
+    await trial.complains(/^$/);
+  });
+}
+
+Deno.test("objects without a name are left out of a list, and named", async () => {
+  const body = { kind: "NodeList", metadata: { resourceVersion: "1" }, items: [nodeOf("n1"), {}, null, 7] };
+  await using scene = await Scene.of([], {}, times(1, LIST, () => Response.json(body)));
+  assert.equal(scene.trial.shown, "n1=a");
+  assert.match(scene.trial.problems, /3 objects of the list have no name/);
+});
+
+Deno.test("a list of 100 MB is refused, and what is known stands", async () => {
+  await using scene = await Scene.of(["n1"]);
+  const { api, trial } = scene;
+  let sent = 0;
+  const endless = () => {
+    const part = new TextEncoder().encode(" ".repeat(64 << 10));
+    const pull = (controller: ReadableStreamDefaultController) => {
+      if ((sent += part.length) > 100 << 20) controller.close();
+      else controller.enqueue(part);
+    };
+    return new Response(new ReadableStream({ pull }));
+  };
+  api.fault = times(9, LIST, endless);
+  api.endWatches();
+  api.compact();
+  await trial.complains(/list of nodes failed: it is longer than 8388608 bytes/);
+  assert.equal(trial.shown, "n1=a");
+  assert.ok(sent < 90 << 20, `${sent} bytes`);
+});
+
+Deno.test("giants in a page are asked for in smaller ones", async () => {
+  const fault: Fault = (request, usual) => {
+    const limit = Number(new URL(request.url).searchParams.get("limit") ?? 0);
+    return limit > 5 ? new Response(" ".repeat(9 << 20)) : usual();
+  };
+  const names = Array.from({ length: 12 }, (_, i) => `n${10 + i}`);
+  await using scene = await Scene.of(names, {}, fault);
+  assert.equal(scene.trial.shown, names.map((name) => `${name}=a`).join(" "));
+  assert.equal(scene.trial.problems, "");
+});
+
+Deno.test("Retry-After is honoured", async () => {
+  const busy = () => refusal(429, "busy", { "retry-after": "1" });
+  await using scene = await Scene.of(["n1"], {}, times(1, LIST, busy));
+  const begin = performance.now();
+  await scene.trial.shows("n1=a");
+  assert.ok(performance.now() - begin >= 950, "it came back too early");
+});
+
+Deno.test("a server that ends each watch at once is not asked without a pause", async () => {
+  await using scene = await Scene.of(["n1"], {}, times(1e6, WATCH, text("")));
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  assert.ok(scene.api.requests.length < 15, `${scene.api.requests.length} requests`);
+});
+
+Deno.test("a list that trickles is read to its end; one that stops is not waited for", async () => {
+  const slow: Fault = (request, usual) => {
+    if (!LIST.test(request.url)) return undefined;
+    const halves = usual().text().then((body) => [body.slice(0, 40), body.slice(40, 80), body.slice(80)]);
+    return new Response(ReadableStream.from(trickle(halves)));
+  };
+  await using scene = await Scene.of(["n1"], QUICK, slow);
+  assert.equal(scene.trial.shown, "n1=a");
+  const stuck = () => new Response(new ReadableStream({ start: (c) => c.enqueue(new Uint8Array([123])) }));
+  scene.api.fault = times(1, LIST, stuck);
+  scene.api.endWatches();
+  scene.api.compact();
+  await scene.trial.complains(/list of nodes failed: nothing was heard for 0.3 s/, 2_000);
+  await scene.trial.complains(/^$/);
+});
+
+async function* trickle(parts: Promise<string[]>): AsyncGenerator<Uint8Array> {
+  for (const part of await parts) {
+    yield new TextEncoder().encode(part);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+}
+
+Deno.test("a refused token is read anew at once", async () => {
+  const asked: boolean[] = [];
+  const read = (wasRefused: boolean) => {
+    asked.push(wasRefused);
+    return Promise.resolve({
+      caCerts: [],
+      headers: { authorization: wasRefused ? "Bearer new" : "Bearer old" },
+    });
+  };
+  const fault: Fault = (request) =>
+    request.headers.get("authorization") === "Bearer new" ? undefined : refusal(401, "Unauthorized");
+  await using scene = await Scene.of(["n1"], { read }, fault);
+  assert.equal(scene.trial.shown, "n1=a");
+  assert.deepEqual(asked.slice(0, 2), [false, true]);
+});

@@ -1,0 +1,85 @@
+// What is kept of the listed objects: of each its name, what `parse` made of it, and a digest of what it was made of.
+
+import { createHash } from "node:crypto";
+import type { SourceOptions } from "../node_source.ts";
+
+interface Entry<T> {
+  readonly digest: string;
+  readonly value: T;
+}
+
+/** What becomes of an object. */
+export interface StoreOptions<T> extends Pick<SourceOptions<T>, "parse"> {
+  /** Of an object what `parse` reads, and nothing else: equal ones are parsed once. */
+  readonly pick: (json: unknown) => unknown;
+}
+
+/** Objects by name. */
+export class ObjectStore<T> {
+  #entries = new Map<string, Entry<T>>();
+  /** Sorted; undefined: to be sorted anew. */
+  #names: string[] | undefined;
+  /** Values in that order; handed out, so never changed again. */
+  #items: readonly T[] | undefined;
+
+  constructor(readonly options: StoreOptions<T>) {}
+
+  /** True when that changed anything. */
+  put(name: string, object: unknown): boolean {
+    const before = this.#entries.get(name);
+    const entry = this.#read(name, object, before);
+    if (entry === before) return false;
+    this.#entries.set(name, entry);
+    if (before === undefined) this.#names = undefined;
+    this.#items = undefined;
+    return true;
+  }
+
+  /** True when it was there. */
+  delete(name: string): boolean {
+    if (!this.#entries.delete(name)) return false;
+    this.#names = this.#items = undefined;
+    return true;
+  }
+
+  /** A list in the making, to take the place of everything at once. */
+  draft(): Draft {
+    const entries = new Map<string, Entry<T>>();
+    return {
+      size: () => entries.size,
+      put: (name, object) => void entries.set(name, this.#read(name, object, this.#entries.get(name))),
+      commit: () => this.#replace(entries),
+    };
+  }
+
+  /** In the order of names. */
+  items(): readonly T[] {
+    return this.#items ??= this.#sortedNames().map((name) => this.#entries.get(name)!.value);
+  }
+
+  #replace(entries: Map<string, Entry<T>>): boolean {
+    const isSame = entries.size === this.#entries.size &&
+      [...entries].every(([name, entry]) => this.#entries.get(name) === entry);
+    this.#entries = entries;
+    if (!isSame) this.#names = this.#items = undefined;
+    return !isSame;
+  }
+
+  #sortedNames(): readonly string[] {
+    return this.#names ??= [...this.#entries.keys()].sort();
+  }
+
+  #read(name: string, object: unknown, before: Entry<T> | undefined): Entry<T> {
+    const picked = this.options.pick(object);
+    const digest = createHash("sha256").update(JSON.stringify(picked)).digest("base64");
+    return before?.digest === digest ? before : { digest, value: this.options.parse(picked, name) };
+  }
+}
+
+/** A list in the making. */
+export interface Draft {
+  readonly size: () => number;
+  readonly put: (name: string, object: unknown) => void;
+  /** True when that changed anything. */
+  readonly commit: () => boolean;
+}

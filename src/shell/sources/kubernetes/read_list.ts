@@ -1,0 +1,83 @@
+// The list of all Nodes, page by page. Nothing of a page is left when the next one is asked for.
+
+import { type ListPage, nameOf, parseListPage } from "../../../core/kubernetes/node_list.ts";
+import { refused } from "../../../core/net/refusal.ts";
+import type { ApiClient } from "./api_client.ts";
+import { readBody, TooLong } from "./body.ts";
+import type { Draft } from "./object_store.ts";
+import { Watchdog } from "./watchdog.ts";
+
+/** 50 Nodes of 12 KB are 0.6 MB of text; pages of 500 take 80 MB more (2026-11). */
+const PAGE = 50;
+const MAX_PAGE_BYTES = 8 << 20;
+/** More than any cluster: an API that never ends its list is not followed for ever. */
+const MAX_OBJECTS = 100_000;
+const LIST = { verb: "list", what: "nodes" } as const;
+
+/** How a list is read. */
+export interface ListOptions {
+  readonly client: ApiClient;
+  readonly draft: Draft;
+  readonly silenceMs: number;
+  /** Ends the reading. */
+  readonly signal: AbortSignal;
+  /** Called with each part that comes. */
+  readonly onPart: () => void;
+}
+
+/** What a list says beside its objects. */
+export interface Listed {
+  /** Where a watch goes on. */
+  readonly version: string;
+  /** Objects without a name, which nothing can be kept of. */
+  readonly nameless: number;
+}
+
+/**
+ * Reads everything into the draft: the present state, as consistent as the API can say it.
+ * @throws ApiError; with status 410 when it took so long that the rest is gone
+ */
+export async function readList(options: ListOptions): Promise<Listed> {
+  let limit = PAGE;
+  let next = "";
+  let nameless = 0;
+  for (;;) {
+    const page = await readPage(options, limit, next);
+    if (page === undefined) {
+      limit = Math.ceil(limit / 10); // a few giants among them: fewer at a time
+      continue;
+    }
+    for (const item of page.items) {
+      const name = nameOf(item);
+      if (name === undefined) nameless++;
+      else options.draft.put(name, item);
+    }
+    if (options.draft.size() > MAX_OBJECTS) {
+      throw options.client.failure(LIST, new Error(`it holds more than ${MAX_OBJECTS} Nodes`));
+    }
+    if (page.next === "") return { version: page.resourceVersion, nameless };
+    next = page.next;
+  }
+}
+
+/** One page; undefined when it is too long, and may be asked for in smaller ones. */
+async function readPage(options: ListOptions, limit: number, next: string): Promise<ListPage | undefined> {
+  const { client, silenceMs, signal } = options;
+  const query = new URLSearchParams({ limit: String(limit), ...(next === "" ? {} : { continue: next }) });
+  using dog = new Watchdog(silenceMs, signal);
+  const ask = { ...LIST, path: `/api/v1/nodes?${query}`, controller: dog.controller };
+  const response = await client.ask(ask);
+  dog.heard();
+  const onPart = () => {
+    dog.heard();
+    options.onPart();
+  };
+  try {
+    const page = parseListPage(await readBody(response, { maxBytes: MAX_PAGE_BYTES, onPart }));
+    if (refused(page)) throw new Error(page.reason);
+    return page;
+  } catch (error) {
+    if (error instanceof TooLong && limit > 1) return undefined;
+    throw client.failure(ask, error);
+  }
+}

@@ -1,0 +1,84 @@
+// The changes of Nodes since a version, as they come.
+
+import { parseWatchLine, type WatchEvent } from "../../../core/kubernetes/node_list.ts";
+import { refused } from "../../../core/net/refusal.ts";
+import { type ApiClient, ApiError } from "./api_client.ts";
+import { LineCutter } from "./body.ts";
+import { Silence, Watchdog } from "./watchdog.ts";
+
+/** etcd takes objects of 1.5 MB. */
+const MAX_LINE_BYTES = 4 << 20;
+/** A server may end a watch after so long; each watch asks for up to twice of it, that not all end together. */
+const WATCH_SECONDS = 300;
+/** So long events may be taken in before anybody else has a turn. */
+const TURN_MS = 10;
+const WATCH = { verb: "watch", what: "nodes" } as const;
+
+/** How changes are read. */
+export interface WatchOptions {
+  readonly client: ApiClient;
+  /** What was seen last. */
+  readonly version: string;
+  readonly silenceMs: number;
+  readonly signal: AbortSignal;
+  /** The watch stands. */
+  readonly onOpen: () => void;
+  /** Called with each part that comes. */
+  readonly onPart: () => void;
+  readonly onEvent: (event: Exclude<WatchEvent, { type: "error" }>, version: string) => void;
+  /** Called when all events of a part were told. */
+  readonly onTurn: () => void;
+}
+
+/** How a watch ended that nobody is to be blamed for: the server ended it, or it was silent for too long. */
+export type WatchEnd = "over" | "silent";
+
+/**
+ * Reads until the watch ends.
+ * @throws ApiError; with status 410 when the version is too old, and everything must be listed anew
+ */
+export async function readWatch(options: WatchOptions): Promise<WatchEnd> {
+  const { client, version, silenceMs, signal } = options;
+  const query = new URLSearchParams({
+    watch: "1",
+    allowWatchBookmarks: "true",
+    resourceVersion: version,
+    timeoutSeconds: String(Math.round(WATCH_SECONDS * (1 + Math.random()))),
+  });
+  using dog = new Watchdog(silenceMs, signal);
+  const ask = { ...WATCH, path: `/api/v1/nodes?${query}`, controller: dog.controller };
+  const response = await client.ask(ask);
+  dog.heard();
+  options.onOpen();
+  try {
+    await readEvents(response, dog, options);
+    return "over";
+  } catch (error) {
+    if (error instanceof Silence) return "silent";
+    throw client.failure(ask, error);
+  }
+}
+
+async function readEvents(response: Response, dog: Watchdog, options: WatchOptions): Promise<void> {
+  const cutter = new LineCutter(MAX_LINE_BYTES);
+  let turnMs = performance.now();
+  for await (const part of response.body ?? []) {
+    dog.heard();
+    options.onPart();
+    for (const line of cutter.cut(part)) take(line, options);
+    options.onTurn();
+    if (performance.now() - turnMs < TURN_MS) continue;
+    // A storm would have nobody else run: what was read already comes without a pause.
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    turnMs = performance.now();
+  }
+}
+
+function take(line: string, { onEvent }: WatchOptions): void {
+  const read = parseWatchLine(line);
+  if (refused(read)) throw new Error(read.reason);
+  const { event, version } = read;
+  if (event.type !== "error") return onEvent(event, version);
+  const { code: status, message } = event;
+  throw new ApiError(`watch of nodes: the API ended it with ${status}: ${message}`, { status });
+}
