@@ -65,6 +65,7 @@ export class StandingCluster implements AsyncDisposable {
         return made;
       });
       const made = cluster;
+      await progress.step("forwarding, as kubeadm demands it of a node", () => forward(made));
       await progress.step("the agent's image onto the nodes", () => made.load(agent.path));
       const isUserspace = await hasNoWireguard(cluster);
       progress.note(
@@ -123,6 +124,16 @@ export async function removeStanding(name: string): Promise<void> {
 async function remove(engine: Engine, cluster: Cluster): Promise<void> {
   await cluster.delete();
   await engine.stop();
+}
+
+/**
+ * kind skips that check of kubeadm's, its own pod network turns IPv4 forwarding on, and here only ptp does with a node's
+ * first pod: a node without pods answered no NodePort. The agent writes no sysctl (`wigglenet check` names it).
+ */
+async function forward(cluster: Cluster): Promise<void> {
+  for (const node of await cluster.nodes()) {
+    await cluster.onNode(node, ["sysctl", "-qw", "net.ipv4.ip_forward=1"]);
+  }
 }
 
 /** By trying: a kernel may have it built in, as a module that loads by itself, or not at all. */

@@ -125,12 +125,39 @@ export class World {
     return answerOf(output, `the outside asks ${url}`);
   }
 
-  /** Starts a program in a pod by its node's containerd: it runs on without an API server. */
-  async startInPod(pod: PodName, argv: readonly string[]): Promise<Process> {
+  /** Where a pod runs, for {@link startIn}. */
+  async placeOf(pod: PodName): Promise<Place> {
     const { spec, status } = await this.cluster.json(["-n", NAMESPACE, "get", "pod", pod]);
-    const container = status.containerStatuses[0].containerID.replace("containerd://", "");
-    return this.cluster.startOnNode(spec.nodeName, ["crictl", "exec", container, ...argv]);
+    return {
+      node: spec.nodeName,
+      container: status.containerStatuses[0].containerID.replace("containerd://", ""),
+    };
   }
+
+  /** Starts a program in a pod by its node's containerd: that works, and runs on, without an API server. */
+  startIn({ node, container }: Place, argv: readonly string[]): Process {
+    return this.cluster.startOnNode(node, ["crictl", "exec", container, ...argv]);
+  }
+
+  /** The pod of the agent on a node. */
+  async agentOn(node: string): Promise<string> {
+    const own = ["-l", "app=wigglenet", "--field-selector", `spec.nodeName=${node}`];
+    const { items } = await this.cluster.json(["-n", "kube-system", "get", "pods", ...own]);
+    return items.find((pod: { metadata: { deletionTimestamp?: string } }) => !pod.metadata.deletionTimestamp)
+      .metadata.name;
+  }
+
+  /** What all agents that run now have logged. */
+  async agentLogs(): Promise<string> {
+    const all = ["-l", "app=wigglenet", "--prefix", "--tail=-1", "--max-log-requests=20"];
+    return await this.cluster.kubectl(["-n", "kube-system", "logs", ...all]);
+  }
+}
+
+/** A running container. */
+export interface Place {
+  readonly node: string;
+  readonly container: string;
 }
 
 function curl(url: string): string[] {

@@ -155,7 +155,10 @@ async function makeImages(work: string, nodeRoot: string): Promise<ClusterImages
   const testPod = { root: await root("test-pod", []), names: [TEST_IMAGE], entrypoint: ["/agnhost"] };
   await install(programPath("agnhost"), `${testPod.root}/agnhost`);
   await install(programPath("wigglenet-probe"), `${testPod.root}/usr/bin/probe`);
-  const tools = ["bash", "cat", "curl", "head", "ping", "sleep", "stat"].map((name) => `/usr/bin/${name}`);
+  await Deno.mkdir(`${testPod.root}/uploads`); // where agnhost puts what is sent to it
+  const tools = ["bash", "cat", "curl", "head", "ls", "ping", "sha256sum", "sleep", "touch"].map((name) =>
+    `/usr/bin/${name}`
+  );
   await copyFrom(nodeRoot, testPod.root, [...tools, "/usr/bin/sh", "/usr/sbin/ip"]);
   return { controlPlane, coredns, proxy, pause, testPod };
 }
