@@ -1,9 +1,12 @@
 // `wigglenet check`: can this host do it, and is it well?
 
 import { findingsOf, type HostReport } from "../core/check/check.ts";
-import { usesTunnel } from "../core/settings/settings.ts";
+import type { NodeMetadata } from "../core/nodes/node.ts";
+import { ownMetadata } from "../core/nodes/node_parser.ts";
+import { expressionFamilies, type Settings, usesTunnel } from "../core/settings/settings.ts";
 import { inspectHost } from "../shell/inspect_host.ts";
 import { parseArguments } from "./arguments.ts";
+import { readNodes } from "./read_nodes.ts";
 
 const JSON_FLAG = "json";
 /** Alone; with a value it is WIGGLENET_MTU, as everywhere. */
@@ -14,6 +17,7 @@ const PROGRESS_MS = 5_000;
 export async function check(args: readonly string[]): Promise<number> {
   const { settings, given } = parseArguments(args, [JSON_FLAG, MTU_FLAG]);
   const report = await inspectHost(settings, {
+    metadata: await metadataOf(settings),
     isMtuProbed: given.has(MTU_FLAG) && usesTunnel(settings),
     onProgress: progressOnStderr(),
   });
@@ -22,6 +26,15 @@ export async function check(args: readonly string[]): Promise<number> {
   else if (findings.length === 0) console.log(wellLine(settings.nodeName, report));
   else for (const { level, what, remedy } of findings) console.log(`${level}: ${what}; ${remedy}`);
   return findings.some(({ level }) => level === "error") ? 1 : 0;
+}
+
+/** What an expression is told of our own Node; where no Node can be read, its name. */
+async function metadataOf(settings: Settings): Promise<NodeMetadata> {
+  const isAsked = settings.nodes.length > 0 && expressionFamilies(settings).length > 0;
+  const { items } = isAsked
+    ? await readNodes(settings, { isOwnNeeded: false }).catch(() => ({ items: [] }))
+    : { items: [] };
+  return ownMetadata(settings, items);
 }
 
 function wellLine(name: string, { programs, mtu }: HostReport): string {

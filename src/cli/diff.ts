@@ -11,6 +11,7 @@ import { readPublicKey } from "../shell/key_file.ts";
 import { FactKeeper } from "../shell/fact_keeper.ts";
 import { resolveNames } from "../shell/name_resolver.ts";
 import { observeAll, steadySeconds } from "../shell/observe.ts";
+import { PodCidrExpression } from "../shell/pod_cidr_expression.ts";
 import { wireguardOf } from "../shell/read_facts.ts";
 import { parseArguments } from "./arguments.ts";
 import { readNodes } from "./read_nodes.ts";
@@ -46,6 +47,7 @@ async function planNow(settings: Settings): Promise<{ plan: Plan; isKnown: boole
     },
     wireguard: await wireguardOf(settings),
     isPublished,
+    expression: await PodCidrExpression.load(settings),
   };
   const resolved = await resolveNames(isTunnelled ? namesToResolve(items) : new Set());
   const facts = await new FactKeeper(settings, fixed, () => resolved).read(items, throwIfAny);

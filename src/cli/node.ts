@@ -4,22 +4,31 @@ import { dump } from "js-yaml";
 import { ownNode } from "../core/desired/desire.ts";
 import type { HostFacts } from "../core/desired/host_facts.ts";
 import type { Address } from "../core/net/address.ts";
-import type { Node } from "../core/nodes/node.ts";
+import type { ParsedNode } from "../core/nodes/node.ts";
+import { ownMetadata } from "../core/nodes/node_parser.ts";
 import { parseNode } from "../core/nodes/parse_node.ts";
 import { nodeManifest } from "../core/render/render_manifest.ts";
 import { type Settings, usesTunnel } from "../core/settings/settings.ts";
 import { ensureKey } from "../shell/key_file.ts";
+import { PodCidrExpression } from "../shell/pod_cidr_expression.ts";
 import { readFacts } from "../shell/read_facts.ts";
 import { missingSource } from "../shell/sources/open_source.ts";
 import { parseArguments } from "./arguments.ts";
 import { readNodes } from "./read_nodes.ts";
 
-/** Prints the manifest, making the key on first use; 0, or 1 when the key file is broken. */
+/** Prints the manifest, making the key on first use; 0, or 1 when the key file is broken or an expression gives no CIDR. */
 export async function nodeVerb(args: readonly string[]): Promise<number> {
   const { settings, given } = parseArguments(args, ["json"]);
-  const known = await knownNode(settings);
+  const nodes = await knownNodes(settings);
+  const known = nodes.find(({ node }) => node?.name === settings.nodeName)?.node;
   const readKey = async () => usesTunnel(settings) ? await ensureKey(settings) : undefined;
-  const facts = await readFacts(settings, { readKey, wireguard: "kernel", resolved: new Map() });
+  const facts = await readFacts(settings, {
+    readKey,
+    expression: await PodCidrExpression.load(settings),
+    metadata: ownMetadata(settings, nodes),
+    wireguard: "kernel",
+    resolved: new Map(),
+  });
   const bare = parseNode({ metadata: { name: settings.nodeName } }, settings.nodeName).node!;
   const own = ownNode(settings, known ?? bare, facts);
   const podCidrs = own.podCidrs.map(({ value }) => value);
@@ -43,11 +52,10 @@ function secondsNow(): number {
   return Math.floor(Date.now() / 1000);
 }
 
-/** Our Node among those of the source, where there is one. */
-async function knownNode(settings: Settings): Promise<Node | undefined> {
-  if (missingSource(settings) !== undefined) return undefined;
-  const { items } = await readNodes(settings, { isOwnNeeded: false });
-  return items.find(({ node }) => node?.name === settings.nodeName)?.node;
+/** The Nodes of the source, where there is one. */
+async function knownNodes(settings: Settings): Promise<readonly ParsedNode[]> {
+  if (missingSource(settings) !== undefined) return [];
+  return (await readNodes(settings, { isOwnNeeded: false })).items;
 }
 
 /** Where nobody says by what others reach this host: what holds a default route. */

@@ -2,7 +2,7 @@
 
 import type { HostFacts } from "../core/desired/host_facts.ts";
 import type { ParsedNode } from "../core/nodes/node.ts";
-import { parseNode } from "../core/nodes/parse_node.ts";
+import { nodeParser } from "../core/nodes/node_parser.ts";
 import type { Settings } from "../core/settings/settings.ts";
 import { missingSource, openSource } from "../shell/sources/open_source.ts";
 import type { SourceState } from "../shell/sources/node_source.ts";
@@ -24,7 +24,7 @@ export async function readNodes(
   { isOwnNeeded = true } = {},
 ): Promise<SourceState<ParsedNode> & Pick<HostFacts, "isPublished">> {
   requireNodes(settings);
-  const { source, api } = await openSource(settings, { parse: parseNode, onChange: () => {} });
+  const { source, api } = await openSource(settings, { parse: nodeParser(settings), onChange: () => {} });
   try {
     await source.start();
     const end = performance.now() + SETTLING_MS;

@@ -1,18 +1,39 @@
 // `wigglenet render`: the desired state as texts, from Nodes and settings alone.
 
 import { desire } from "../core/desired/desire.ts";
-import { NO_FACTS } from "../core/desired/host_facts.ts";
+import { type HostFacts, NO_FACTS } from "../core/desired/host_facts.ts";
+import type { ParsedNode } from "../core/nodes/node.ts";
+import { ownMetadata } from "../core/nodes/node_parser.ts";
 import { renderAll, type Rendered } from "../core/render/render_all.ts";
+import type { Settings } from "../core/settings/settings.ts";
+import { PodCidrExpression } from "../shell/pod_cidr_expression.ts";
 import { parseArguments } from "./arguments.ts";
 import { readNodes } from "./read_nodes.ts";
 
-/** Prints everything that `run` would put on the node; 0, or 1 when the Nodes cannot be read. */
+/** Prints everything that `run` would put on the node; 0, or 1 when the Nodes or an expression cannot be read. */
 export async function render(args: readonly string[]): Promise<number> {
   const { settings, given } = parseArguments(args, ["json"]);
   const { items, isPublished = false } = await readNodes(settings);
-  const rendered = renderAll(desire(settings, items, { ...NO_FACTS, isPublished })!);
+  const facts = { ...await factsFor(settings, items), isPublished };
+  const rendered = renderAll(desire(settings, items, facts)!);
   console.log(given.has("json") ? JSON.stringify(rendered, null, 2) : textOf(rendered));
   return 0;
+}
+
+/** Nothing is known of a host, so that only an expression which needs no interface gives something. */
+async function factsFor(settings: Settings, items: readonly ParsedNode[]): Promise<HostFacts> {
+  const expression = await PodCidrExpression.load(settings);
+  if (expression === undefined) return NO_FACTS;
+  try {
+    const { prefixes } = await expression.read(
+      { interfaces: new Map(), node: ownMetadata(settings, items) },
+      [],
+    );
+    return { ...NO_FACTS, podCidrExpression: prefixes };
+  } catch {
+    const reason = "render knows no interfaces; on the node, `wigglenet node` shows what it gives";
+    return { ...NO_FACTS, rejected: [{ node: settings.nodeName, claim: expression.name, reason }] };
+  }
 }
 
 function textOf(

@@ -1,8 +1,6 @@
 // `wigglenet run`: the agent. Everything that can be refused is refused before anything is touched.
 
-import type { ParsedNode } from "../core/nodes/node.ts";
-import { peerStatuses, type Status } from "../core/plan/status.ts";
-import { parserFor } from "../core/publish/annotations.ts";
+import { nodeParser } from "../core/nodes/node_parser.ts";
 import { NOT_YET, type Settings, usesTunnel } from "../core/settings/settings.ts";
 import { FactKeeper } from "../shell/fact_keeper.ts";
 import { sweepLeftovers } from "../shell/files.ts";
@@ -13,12 +11,14 @@ import { becomeOnlyAgent } from "../shell/only_agent.ts";
 import { requirePaths } from "../shell/permissions.ts";
 import { requireInterface, requirePrograms } from "../shell/preconditions.ts";
 import { Publisher } from "../shell/publish.ts";
-import { wireguardOf } from "../shell/read_facts.ts";
+import { PodCidrExpression } from "../shell/pod_cidr_expression.ts";
+import { type FixedFacts, wireguardOf } from "../shell/read_facts.ts";
 import { Reconciler, type ReconcilerOptions } from "../shell/reconcile.ts";
-import type { NodeSource } from "../shell/sources/node_source.ts";
 import { openSource } from "../shell/sources/open_source.ts";
 import { serveStatus, STATUS_SOCKET } from "../shell/status_socket.ts";
+import { Telemetry } from "../shell/telemetry.ts";
 import { HostWatch } from "../shell/watch_host.ts";
+import { statusOf } from "./agent_status.ts";
 import { parseArguments } from "./arguments.ts";
 import { requireNodes } from "./read_nodes.ts";
 import { VERSION } from "./version.ts";
@@ -27,13 +27,66 @@ function isOn(value: string | undefined): boolean {
   return /^(1|t|true)$/i.test(value ?? "");
 }
 
+function warnOfIgnored(log: Log): void {
+  for (const name of NOT_YET.filter((name) => isOn(Deno.env.get(name)))) {
+    log.warn(`${name} is ignored: this version does not have it yet`);
+  }
+}
+
 /** Runs until SIGTERM or SIGINT; 0 then, 1 when it cannot start. The data plane stays. */
 export async function runAgent(args: readonly string[]): Promise<number> {
   const { settings } = parseArguments(args, []);
   requireNodes(settings);
   const log = new Log(settings.logFormat, settings.logLevel);
+  const host = await requireHost(settings);
+  const readKey = () => keyOf(settings, log);
+  const publicKey = (await readKey())?.publicKey;
+  log.info(`wigglenet ${VERSION} starts`, { node: settings.nodeName, wireguard: host.wireguard, publicKey });
+  warnOfIgnored(log);
+  const { source, api } = await openSource(settings, {
+    parse: nodeParser(settings),
+    onChange: () => reconciler.sourceChanged(),
+  });
+  const fixed = { ...host, readKey, isPublished: api !== undefined };
+  const publisher = api && new Publisher({ settings, api, log });
+  const names = new NameResolver(() => reconciler.doubtFacts());
+  const keeper = new FactKeeper(settings, fixed, () => names.answers);
+  const publish: ReconcilerOptions["publish"] = (nodes, facts) => publisher?.consider(nodes, facts);
+  const progress = () => reconciler.progress();
+  const telemetry = new Telemetry({ settings, version: VERSION, log, source, api, progress });
+  const parts = { settings, source, keeper, names, log, publish, onlooker: telemetry };
+  const reconciler: Reconciler = new Reconciler(parts);
+  const socket = await serveStatus(() => statusOf({ settings, source, reconciler, publisher, telemetry }));
+  if (socket === undefined) {
+    log.warn(`another agent answers on ${STATUS_SOCKET}: this one's status is not served`);
+  }
+  const watch = new HostWatch({ reconciler, keeper, settings, log });
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    Deno.addSignalListener(signal, () => reconciler.stop());
+  }
+  await telemetry.start();
+  await source.start();
+  watch.start();
+  try {
+    await reconciler.run();
+    log.info("stops; the data plane stays");
+    return 0;
+  } finally {
+    watch.close();
+    names.close();
+    publisher?.close();
+    telemetry.close();
+    socket?.close();
+    await source.close();
+  }
+}
+
+/** Throws Error where this host, or who else runs here, cannot have an agent; nothing was changed then. */
+async function requireHost(settings: Settings): Promise<Pick<FixedFacts, "wireguard" | "expression">> {
   requirePaths(settings);
   await requirePrograms(settings);
+  const expression = await PodCidrExpression.load(settings);
+  await expression?.requireGood();
   if (!becomeOnlyAgent()) {
     throw new Error(
       "another agent runs in this network namespace: stop it first " +
@@ -43,40 +96,7 @@ export async function runAgent(args: readonly string[]): Promise<number> {
   await sweepLeftovers([settings.cniConfigPath, settings.privateKeyPath]);
   const wireguard = await wireguardOf(settings);
   await requireInterface(settings, wireguard);
-  const readKey = () => keyOf(settings, log);
-  const publicKey = (await readKey())?.publicKey;
-  log.info(`wigglenet ${VERSION} starts`, { node: settings.nodeName, wireguard, publicKey });
-  for (const name of NOT_YET.filter((name) => isOn(Deno.env.get(name)))) {
-    log.warn(`${name} is ignored: this version does not have it yet`);
-  }
-  const { source, api } = await openSource(settings, {
-    parse: parserFor(settings.nodeName),
-    onChange: () => reconciler.sourceChanged(),
-  });
-  const fixed = { wireguard, readKey, isPublished: api !== undefined };
-  const publisher = api && new Publisher({ settings, api, log });
-  const names = new NameResolver(() => reconciler.doubtFacts());
-  const keeper = new FactKeeper(settings, fixed, () => names.answers);
-  const publish: ReconcilerOptions["publish"] = (nodes, facts) => publisher?.consider(nodes, facts);
-  const reconciler: Reconciler = new Reconciler({ settings, source, keeper, names, log, publish });
-  const socket = await serveStatus(() => statusOf(settings, { source, reconciler, publisher }));
-  if (socket === undefined) {
-    log.warn(`another agent answers on ${STATUS_SOCKET}: this one's status is not served`);
-  }
-  const watch = new HostWatch({ reconciler, keeper, settings, log });
-  for (const signal of ["SIGTERM", "SIGINT"] as const) {
-    Deno.addSignalListener(signal, () => reconciler.stop());
-  }
-  await source.start();
-  watch.start();
-  await reconciler.run();
-  log.info("stops; the data plane stays");
-  watch.close();
-  names.close();
-  publisher?.close();
-  socket?.close();
-  await source.close();
-  return 0;
+  return { wireguard, expression };
 }
 
 /** The host's key, with a line in the log where it was not in its file. */
@@ -88,39 +108,4 @@ async function keyOf(settings: Settings, log: Log): Promise<HostKey | undefined>
   if (key.origin === "chance") log.info("made a private key", fields);
   else log.warn("the private key file was missing: wrote it anew from the interface", fields);
   return key;
-}
-
-interface Parts {
-  readonly source: NodeSource<ParsedNode>;
-  readonly reconciler: Reconciler;
-  readonly publisher: Publisher | undefined;
-}
-
-function statusOf(settings: Settings, { source, reconciler, publisher }: Parts): Status {
-  const progress = reconciler.progress();
-  const link = progress.desired?.link;
-  const { items, complete, problems } = source.state();
-  return {
-    node: settings.nodeName,
-    version: VERSION,
-    podCidrs: progress.desired?.cni?.podCidrs ?? [],
-    mtu: link && { bytes: link.mtuBytes, why: link.mtuReason },
-    source: {
-      paths: source.places,
-      isComplete: complete,
-      objects: items.length,
-      problems,
-      heardMs: source.liveness?.().heardMs,
-    },
-    peers: peerStatuses(progress.desired, progress.observed),
-    applied: {
-      isInSync: progress.isInSync,
-      steps: progress.appliedSteps,
-      lastMs: progress.lastApplyMs,
-      failing: progress.failing,
-    },
-    rejected: progress.desired?.rejected ?? items.flatMap(({ rejected }) => rejected),
-    waiting: [...progress.waiting, ...publisher?.waiting() ?? []],
-    drift: progress.drift,
-  };
 }

@@ -2,7 +2,7 @@
 
 import { LINK_KIND } from "../core/plan/diff_link.ts";
 import { cniTarget } from "../core/plan/diff.ts";
-import { ROUTE_PROTOCOL } from "../core/desired/desired_state.ts";
+import { ROUTE_PROTOCOL, UNNAMED_PROTOCOL } from "../core/desired/desired_state.ts";
 import { FASTPATH, FASTPATH_REFERENCE, REFERENCE_TABLE, TABLE } from "../core/render/render_table.ts";
 import type { Settings } from "../core/settings/settings.ts";
 import { run } from "./command.ts";
@@ -57,9 +57,11 @@ async function removeNetwork({ interfaceName }: Settings): Promise<string[]> {
     removed.push(`interface ${interfaceName}`);
   }
   for (const family of [4, 6] as const) {
-    if (routes[family].size === 0) continue;
+    // Those of nobody go with the interface, if it is ours.
+    const ours = [...routes[family]].filter((text) => !text.includes(` proto ${UNNAMED_PROTOCOL}`));
+    if (ours.length === 0) continue;
     await run({ program: "ip", args: [`-${family}`, "route", "flush", "proto", String(ROUTE_PROTOCOL)] });
-    removed.push(...[...routes[family]].map((text) => `route ${text}`));
+    removed.push(...ours.map((text) => `route ${text}`));
   }
   return removed;
 }

@@ -4,7 +4,8 @@
 import type { HostFacts } from "../core/desired/host_facts.ts";
 import { pathAddresses } from "../core/desired/tunnel_mtu.ts";
 import type { PathDoubt } from "../core/observed/monitor_lines.ts";
-import type { ParsedNode } from "../core/nodes/node.ts";
+import type { NodeMetadata, ParsedNode } from "../core/nodes/node.ts";
+import { ownMetadata } from "../core/nodes/node_parser.ts";
 import { type Settings, usesTunnel } from "../core/settings/settings.ts";
 import { PathCache } from "./path_cache.ts";
 import { factsText, type FixedFacts, readFacts } from "./read_facts.ts";
@@ -16,6 +17,8 @@ export class FactKeeper {
   /** Those to which all paths are known. */
   #nodes: readonly ParsedNode[] | undefined;
   #isStale = true;
+  /** What the expression was evaluated with, as text. */
+  #metadataText = "";
 
   constructor(
     readonly settings: Settings,
@@ -54,9 +57,11 @@ export class FactKeeper {
     if (!this.#isStale && this.#nodes === nodes) return this.#facts;
     const { settings, fixed } = this;
     try {
+      const metadata = this.#describe(nodes);
       if (this.#isStale) {
         this.#isStale = false;
-        const read = await readFacts(settings, { ...fixed, resolved: this.resolved() }, this.#facts);
+        const known = { ...fixed, metadata, resolved: this.resolved() };
+        const read = await readFacts(settings, known, this.#facts);
         if (this.#facts === undefined || factsText(read) !== factsText(this.#facts)) {
           this.#facts = { ...read, paths: this.#facts?.paths ?? read.paths };
         }
@@ -72,5 +77,14 @@ export class FactKeeper {
       onRead(error as Error);
     }
     return this.#facts;
+  }
+
+  /** What an expression sees of our own Node: when that changes, so may what it gives. */
+  #describe(nodes: readonly ParsedNode[]): NodeMetadata {
+    const metadata = ownMetadata(this.settings, this.fixed.expression === undefined ? [] : nodes);
+    const text = JSON.stringify(metadata);
+    if (text !== this.#metadataText) this.#isStale = true;
+    this.#metadataText = text;
+    return metadata;
   }
 }

@@ -3,15 +3,24 @@
 import type { HostReport } from "../core/check/check.ts";
 import type { MtuReport } from "../core/check/mtu_probe.ts";
 import type { Family } from "../core/net/address.ts";
+import type { NodeMetadata } from "../core/nodes/node.ts";
 import type { Status } from "../core/plan/status.ts";
 import { TABLE } from "../core/render/render_table.ts";
-import { familySettings, type Settings, usesTunnel } from "../core/settings/settings.ts";
+import {
+  familySettings,
+  SETTINGS,
+  type Settings,
+  usesMetricsTls,
+  usesTunnel,
+} from "../core/settings/settings.ts";
 import type { Program } from "../core/shipped/programs.ts";
 import { locate, run } from "./command.ts";
+import { readTls } from "./metrics/tls_files.ts";
 import { observeLink } from "./observe.ts";
 import { hasNetAdmin } from "./preconditions.ts";
 import { probeMtu } from "./probe_mtu.ts";
-import { hasKernelWireguard, hasTunDevice } from "./read_facts.ts";
+import { PodCidrExpression } from "./pod_cidr_expression.ts";
+import { hasKernelWireguard, hasTunDevice, readInterfaces } from "./read_facts.ts";
 import { readStatus } from "./status_socket.ts";
 
 const VERSION_FLAG: Readonly<Record<Program, string>> = {
@@ -33,6 +42,8 @@ const CNI_FILE = /\.(conf|conflist|json)$/;
 
 /** What is looked at beside the rest. */
 export interface Inspection {
+  /** Of our own Node, for an expression. */
+  readonly metadata: NodeMetadata;
   readonly isMtuProbed: boolean;
   /** Hears how many of how many peers were probed. */
   readonly onProgress: (done: number, all: number) => void;
@@ -68,11 +79,25 @@ export async function inspectHost(settings: Settings, inspection: Inspection): P
     rpFilter: tunnel === undefined ? {} : rpFilterOf(netconf, settings.interfaceName),
     dropChains: await readDropChains(),
     cni: settings.isFirewallOnly ? undefined : await inspectCni(settings.cniConfigPath),
+    serving: status === undefined ? await inspectServing(settings) : { taken: [], tlsProblem: undefined },
     agent: status && agentOf(status),
+    expression: await expressionTrouble(settings, inspection.metadata),
     mtu: programs.ping === undefined || status === undefined
       ? undefined
       : await inspectMtu(settings, status, inspection),
   };
+}
+
+/** Why the expression gives no pod CIDRs now; undefined: it does, or there is none. */
+async function expressionTrouble(settings: Settings, node: NodeMetadata): Promise<string | undefined> {
+  try {
+    const expression = await PodCidrExpression.load(settings);
+    if (expression === undefined) return undefined;
+    const { trouble } = await expression.read({ interfaces: await readInterfaces(settings), node }, []);
+    return trouble;
+  } catch (error) {
+    return (error as Error).message;
+  }
 }
 
 async function inspectMtu(
@@ -117,17 +142,34 @@ async function inspectTunnel(
     port,
     interfaceName,
     isInterfaceUp: link !== undefined,
-    udpPorts: await readUdpPorts(),
+    udpPorts: await readPorts("udp"),
   };
 }
 
 /** `ss -Hlun`: the fourth field is `ADDRESS:PORT`. */
-async function readUdpPorts(): Promise<number[]> {
+async function readPorts(protocol: "udp" | "tcp"): Promise<number[]> {
   if (locate("ss") === undefined) return [];
-  const listing = await run({ program: "ss", args: ["-Hlun"] }).catch(() => "");
+  const listing = await run({ program: "ss", args: [protocol === "udp" ? "-Hlun" : "-Hltn"] }).catch(() =>
+    ""
+  );
   return listing.split("\n").flatMap((line) => /:(\d+)$/.exec(line.split(/\s+/)[3] ?? "")?.[1] ?? []).map(
     Number,
   );
+}
+
+/** By port alone: who holds another address of it is asked to move all the same, which is a warning. */
+async function inspectServing(settings: Settings): Promise<HostReport["serving"]> {
+  const { isMetricsEnabled, metricsAddress, healthAddress } = settings;
+  const addresses = [
+    ...(isMetricsEnabled ? [{ env: SETTINGS.metricsAddress.env, ...metricsAddress }] : []),
+    ...(healthAddress === "" ? [] : [{ env: SETTINGS.healthAddress.env, ...healthAddress }]),
+  ];
+  const ports = addresses.length === 0 ? [] : await readPorts("tcp");
+  const isTlsUsed = isMetricsEnabled && usesMetricsTls(settings);
+  const tlsProblem = isTlsUsed
+    ? await readTls(settings).then(() => undefined, (error: Error) => error.message)
+    : undefined;
+  return { taken: addresses.filter(({ port }) => ports.includes(port)), tlsProblem };
 }
 
 interface NetconfJson {

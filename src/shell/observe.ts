@@ -13,7 +13,7 @@ import { LINK_KIND } from "../core/plan/diff_link.ts";
 import type { Family } from "../core/net/address.ts";
 import { parseLink, parseRoutes, parseWireguard } from "../core/observed/parse_network.ts";
 import { parseFastpath, parsePieces, parseTable } from "../core/observed/parse_table.ts";
-import { ROUTE_PROTOCOL } from "../core/desired/desired_state.ts";
+import { ROUTE_PROTOCOL, UNNAMED_PROTOCOL } from "../core/desired/desired_state.ts";
 import {
   FASTPATH,
   FASTPATH_REFERENCE,
@@ -133,7 +133,8 @@ export async function observeLink(interfaceName: string): Promise<ObservedState[
 /** Our interface and routes. */
 export async function observeNetwork(interfaceName: string): Promise<Pick<ObservedState, "link" | "routes">> {
   const link = await observeLink(interfaceName);
-  return { link, routes: { 4: await observeRoutes(4), 6: await observeRoutes(6) } };
+  const dev = link === undefined ? undefined : interfaceName;
+  return { link, routes: { 4: await observeRoutes(4, dev), 6: await observeRoutes(6, dev) } };
 }
 
 /** The clocks of this moment. */
@@ -146,10 +147,17 @@ export function steadySeconds(): number {
   return performance.now() / 1000;
 }
 
-/** One family after the other: 10,000 routes are 8 MB while they are read. */
-async function observeRoutes(family: Family): Promise<Set<string>> {
-  const args = ["-j", `-${family}`, "route", "show", "proto", `${ROUTE_PROTOCOL}`];
-  return parseRoutes(await run({ program: "ip", args }), family);
+/**
+ * Our routes, and those into our interface that nobody has put his name to (docs/decisions/0027). One family after the
+ * other: 10,000 routes are 8 MB while they are read.
+ */
+async function observeRoutes(family: Family, dev: string | undefined): Promise<Set<string>> {
+  const show = ["-j", `-${family}`, "route", "show", "proto"];
+  const ours = parseRoutes(await run({ program: "ip", args: [...show, `${ROUTE_PROTOCOL}`] }), family);
+  if (dev === undefined) return ours;
+  const unnamed = await unlessAbsent(run({ program: "ip", args: [...show, UNNAMED_PROTOCOL, "dev", dev] }));
+  for (const text of parseRoutes(unnamed ?? "", family, UNNAMED_PROTOCOL)) ours.add(text);
+  return ours;
 }
 
 /** WireGuard's peers, and who serves the interface when it is not the kernel. */

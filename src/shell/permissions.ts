@@ -13,7 +13,12 @@ interface Trouble {
 
 /** Throws Error that names every path of the settings which is out of reach. */
 export function requirePaths(settings: Settings): void {
-  const { privateKeyPath, cniConfigPath, nodes, podCidrSourcePath } = SETTINGS;
+  const { privateKeyPath, cniConfigPath, nodes, podCidrSourcePath, podCidrExpressionPath } = SETTINGS;
+  const read: readonly (readonly [string, string])[] = [
+    ...settings.nodes.map((path) => [nodes.env, path] as const),
+    [podCidrSourcePath.env, settings.podCidrSourcePath],
+    [podCidrExpressionPath.env, settings.podCidrExpressionPath],
+  ];
   const written: readonly (readonly [string, string])[] = [
     ...(usesTunnel(settings) ? [[privateKeyPath.env, settings.privateKeyPath] as const] : []),
     ...(settings.isFirewallOnly ? [] : [[cniConfigPath.env, settings.cniConfigPath] as const]),
@@ -24,10 +29,7 @@ export function requirePaths(settings: Settings): void {
       const folder = path.slice(0, path.lastIndexOf("/")) || "/";
       return mayWrite(folder) ? [] : [unwritable(`${env} is ${path}`, folder)];
     }),
-    ...settings.nodes.flatMap((path) => mayRead(path) ? [] : [unreadable(nodes.env, path)]),
-    ...(mayRead(settings.podCidrSourcePath)
-      ? []
-      : [unreadable(podCidrSourcePath.env, settings.podCidrSourcePath)]),
+    ...read.flatMap(([env, path]) => mayRead(path) ? [] : [unreadable(env, path)]),
   ];
   if (troubles.length > 0) throw notPermitted(troubles);
 }

@@ -4,8 +4,8 @@ import { until } from "../../test/lab/until.ts";
 import { clientOf } from "../../test/sources/api_source.ts";
 import { FakeApi, refusal } from "../../test/sources/fake_api.ts";
 import { NO_FACTS } from "../core/desired/host_facts.ts";
-import { pickNode } from "../core/nodes/pick_node.ts";
-import { parserFor } from "../core/publish/annotations.ts";
+import { nodeParser, nodePicker } from "../core/nodes/node_parser.ts";
+
 import { Log } from "./log.ts";
 import { Publisher } from "./publish.ts";
 import { KubernetesSource } from "./sources/kubernetes/kubernetes_source.ts";
@@ -25,8 +25,8 @@ class Scene implements AsyncDisposable {
     log: new Log("text", "error"),
   });
   readonly source = new KubernetesSource(this.client, {
-    parse: parserFor("n1"),
-    pick: pickNode,
+    parse: nodeParser(settingsOf()),
+    pick: nodePicker(settingsOf()),
     onChange: () => this.consider(),
   });
 

@@ -6,17 +6,17 @@ import { type Refusal, refused } from "../core/net/refusal.ts";
 import { unusableAddress, unusablePodCidr } from "../core/net/scope.ts";
 import type { PublicKey } from "../core/net/keys.ts";
 import { type HostFacts, type HostInterface, NO_FACTS } from "../core/desired/host_facts.ts";
-import type { Rejected } from "../core/nodes/node.ts";
+import { type Interfaces, interfacesOf, type LinkAddresses } from "../core/expression/interfaces.ts";
+import type { NodeMetadata, Rejected } from "../core/nodes/node.ts";
 import { type Settings, usesTunnel } from "../core/settings/settings.ts";
 import { attempt, run } from "./command.ts";
 import { readText } from "./files.ts";
+import type { PodCidrExpression } from "./pod_cidr_expression.ts";
 
-interface LinkJson {
-  readonly ifname?: string;
+interface LinkJson extends LinkAddresses {
   readonly mtu?: number;
   readonly linkinfo?: { readonly info_kind?: string };
   readonly flags?: readonly string[];
-  readonly addr_info?: readonly { readonly local?: string; readonly prefixlen?: number }[];
 }
 
 /** What the host is, apart from what changes while it runs, and how its key is read. */
@@ -24,10 +24,15 @@ export interface FixedFacts extends Pick<HostFacts, "isPublished"> {
   readonly wireguard: HostFacts["wireguard"];
   /** Undefined: there is no key file. */
   readonly readKey: () => Promise<{ readonly publicKey: PublicKey; readonly problem?: string } | undefined>;
+  /** Undefined: no family's pod CIDRs come from one. */
+  readonly expression: PodCidrExpression | undefined;
 }
 
 /** What is found out elsewhere. */
-export type KnownFacts = FixedFacts & Pick<HostFacts, "resolved">;
+export interface KnownFacts extends FixedFacts, Pick<HostFacts, "resolved"> {
+  /** Of our own Node. */
+  readonly metadata: NodeMetadata;
+}
 
 /**
  * Which WireGuard serves this node.
@@ -70,7 +75,8 @@ async function canMake(args: readonly string[]): Promise<boolean> {
 /**
  * Facts that may change while the agent runs, without the paths to others, which depend on the Nodes.
  * @param last those that were read before: a file of pod CIDRs that holds none any more, or a key file that holds no
- * key, is being written, or lost
+ * key, is being written, or lost; and an expression that gives none met an interface that comes back
+ * @throws CannotStart when an expression gives no pod CIDRs, and gave none before
  */
 export async function readFacts(settings: Settings, known: KnownFacts, last?: HostFacts): Promise<HostFacts> {
   const [all, uplinks, read, key] = await Promise.all([
@@ -87,6 +93,7 @@ export async function readFacts(settings: Settings, known: KnownFacts, last?: Ho
       reason: "it holds no CIDR any more: its last ones are kept",
     }],
   };
+  const computed = await readExpression(settings, known, { all, last });
   const interfaces = all.filter(({ ifname, mtu }) =>
     ifname !== settings.interfaceName && ifname !== "lo" && mtu !== undefined
   )
@@ -105,8 +112,31 @@ export async function readFacts(settings: Settings, known: KnownFacts, last?: Ho
     publicKey: key.publicKey,
     interfaces,
     podCidrFile: file.prefixes,
-    rejected: [...file.rejected, ...key.rejected],
+    podCidrExpression: computed.prefixes,
+    rejected: [...file.rejected, ...computed.rejected, ...key.rejected],
   };
+}
+
+/** What an expression may see of the host. */
+export async function readInterfaces({ interfaceName }: Settings): Promise<Interfaces> {
+  return interfacesOf(await links(), interfaceName);
+}
+
+async function readExpression(
+  { nodeName: node, interfaceName }: Settings,
+  { expression, metadata }: KnownFacts,
+  { all, last }: { readonly all: readonly LinkJson[]; readonly last: HostFacts | undefined },
+): Promise<PodCidrs> {
+  if (expression === undefined) return { prefixes: [], rejected: [] };
+  const inputs = { interfaces: interfacesOf(all, interfaceName), node: metadata };
+  const { prefixes, trouble } = await expression.read(inputs, last?.podCidrExpression ?? []);
+  const rejected = trouble === undefined ? [] : [{ node, claim: expression.name, reason: trouble }];
+  return { prefixes, rejected };
+}
+
+interface PodCidrs {
+  readonly prefixes: readonly Prefix[];
+  readonly rejected: readonly Rejected[];
 }
 
 /** What is wrong with the key file costs nothing else, and no session: the last key goes on. */
@@ -151,7 +181,7 @@ async function uplinkNames(): Promise<Set<string>> {
 }
 
 /** One CIDR a line, as the original: what cannot be read is skipped and named; host bits are dropped. */
-async function readPodCidrFile(settings: Settings): Promise<{ prefixes: Prefix[]; rejected: Rejected[] }> {
+async function readPodCidrFile(settings: Settings): Promise<PodCidrs> {
   const path = settings.podCidrSourcePath;
   const prefixes: Prefix[] = [];
   const rejected: Rejected[] = [];

@@ -20,7 +20,10 @@ import { HostState, type Stale } from "./host_state.ts";
 import type { Log } from "./log.ts";
 import type { NameResolver } from "./name_resolver.ts";
 import { steadySeconds } from "./observe.ts";
+import { CannotStart } from "./pod_cidr_expression.ts";
+import type { Onlooker, Progress } from "./progress.ts";
 import { relieve } from "./relieve.ts";
+import { sleep } from "./sleep.ts";
 import type { NodeSource } from "./sources/node_source.ts";
 import { tellBlocked, tellChanges, tellDesired } from "./tell.ts";
 
@@ -33,21 +36,9 @@ export interface ReconcilerOptions {
   readonly keeper: FactKeeper;
   readonly names: NameResolver;
   readonly log: Log;
+  readonly onlooker?: Onlooker;
   /** Hears of Nodes and facts whenever they may have changed. */
   readonly publish: (nodes: readonly ParsedNode[], facts: HostFacts) => void;
-}
-
-/** What `status` shows of the loop. */
-export interface Progress {
-  readonly desired: DesiredState | undefined;
-  readonly observed: ObservedState | undefined;
-  readonly waiting: readonly Waiting[];
-  readonly isInSync: boolean;
-  readonly appliedSteps: number;
-  readonly lastApplyMs: number | undefined;
-  /** Repaired differences by kind, since the start. */
-  readonly drift: Readonly<Record<string, number>>;
-  readonly failing: Readonly<Record<string, { error: string; retryAtMs: number }>>;
 }
 
 /** Keeps the host as the Nodes want it. */
@@ -66,7 +57,7 @@ export class Reconciler {
   #hasSourceChanged = false;
   #sourceWaiting: readonly Waiting[] = [];
   /** Of the last plan. Not the plan itself: that of a first load holds megabytes of text. */
-  #planned: { readonly waiting: readonly Waiting[]; readonly isInSync: boolean } | undefined;
+  #planned: Pick<Progress, "waiting" | "isInSync" | "changes"> | undefined;
   #appliedSteps = 0;
   #lastApplyMs: number | undefined;
   #wakeUp: () => void = () => {};
@@ -128,7 +119,7 @@ export class Reconciler {
     this.wake();
   }
 
-  /** Runs until stopped. */
+  /** Runs until stopped. Throws CannotStart before anything was changed. */
   async run(): Promise<void> {
     let notBeforeMs = 0;
     while (!this.#isStopped) {
@@ -138,6 +129,7 @@ export class Reconciler {
       this.#isAwake = false;
       const startMs = performance.now();
       if (await this.#tryPass()) notBeforeMs = startMs + MIN_APPLY_INTERVAL_MS;
+      this.#options.onlooker?.passed();
       relieve();
     }
   }
@@ -152,6 +144,7 @@ export class Reconciler {
   }
 
   #failed(what: Trouble, error: unknown, text = `cannot go on with ${what}`): false {
+    if (error instanceof CannotStart) throw error;
     const message = error instanceof Error ? error.message : String(error);
     const retryMs = this.#backoff.failed(what, message);
     this.#options.log.error(`${text}: ${message}`, { retryInMs: Math.round(retryMs) });
@@ -179,13 +172,16 @@ export class Reconciler {
     for (const [part, error] of tried) this.#noteReading(part, error);
     const spared = this.#spare(this.#desired, observed, blind.size === 0);
     const plan = diff({ ...this.#desired, ...spared }, observed, steadySeconds());
-    this.#planned = { waiting: plan.waiting, isInSync: isInSync(plan) };
+    const changes = plan.steps.reduce((count, step) => count + step.changes.length, 0);
+    this.#planned = { waiting: plan.waiting, isInSync: isInSync(plan), changes };
     tellBlocked(this.#options.log, plan);
     this.#isSettled = true;
     this.#backoff.keepOnly(new Set(plan.steps.map(({ part }) => part)));
     if (plan.steps.length === 0) return false;
+    const startMs = performance.now();
     const outcomes = await apply(plan, new Set([...this.#backoff.heldParts(), ...blind]));
     if (outcomes.length === 0) return false;
+    this.#options.onlooker?.applied(outcomes, performance.now() - startMs);
     this.#settle(outcomes, isNews ? "nodes" : "drift");
     return true;
   }
@@ -286,6 +282,7 @@ export class Reconciler {
       desired: this.#desired,
       observed: this.#host.observed,
       waiting: [...this.#sourceWaiting, ...this.#planned?.waiting ?? []],
+      changes: this.#planned?.changes ?? 0,
       isInSync: this.#planned?.isInSync === true && !this.#backoff.isFailing,
       appliedSteps: this.#appliedSteps,
       lastApplyMs: this.#lastApplyMs,
@@ -293,8 +290,4 @@ export class Reconciler {
       failing: this.#backoff.failing(),
     };
   }
-}
-
-function sleep(ms: number): Promise<void> {
-  return ms <= 0 ? Promise.resolve() : new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -19,6 +19,8 @@ import { stampOf } from "./sources/file_content.ts";
 const NO_ROUTES: ObservedState["routes"] = { 4: new Set(), 6: new Set() };
 const AUDIT_MS = 30_000;
 const CANARY_MS = 2_000;
+/** A monitor that was started is taken to listen after this: it does not say when it does. */
+const LISTENS_MS = 500;
 const POLL_MS = 1_000;
 /** Up to here WireGuard is read every second; a dump of more peers takes longer, and may come more rarely. */
 const PEERS_PER_POLL = 1_000;
@@ -42,6 +44,8 @@ export class HostWatch {
   readonly #followers = new Map<string, Follower>();
   /** By their texts: many lines tell of the same. */
   #pathDoubts = new Map<string, PathDoubt>();
+  /** Until then events may go unheard, for a monitor died. */
+  #deafUntilMs = 0;
   #isClosed = false;
   #keyStamp: string | undefined;
 
@@ -132,15 +136,16 @@ export class HostWatch {
       const count = performance.now() - startMs > LONGEST_RESTART_MS ? 0 : failures + 1;
       const delayMs = Math.min(LONGEST_RESTART_MS, 500 * 2 ** count) * (0.5 + Math.random() / 2);
       this.options.log.warn(`${name} ended (${why}); reading every ${CANARY_MS} ms until it runs again`);
-      this.#canary(name, performance.now() + delayMs);
+      this.#deafUntilMs = Math.max(this.#deafUntilMs, performance.now() + delayMs + LISTENS_MS);
+      this.#canary();
       this.#once(`restart ${name}`, delayMs, () => this.#supervise(run, onLine, count));
     });
   }
 
-  #canary(name: string, untilMs: number): void {
-    if (performance.now() > untilMs) return;
+  /** Reads in place of the events, the last time when all monitors listen again. */
+  #canary(): void {
     this.options.reconciler.doubt("table", "network");
-    this.#once(`canary ${name}`, CANARY_MS, () => this.#canary(name, untilMs));
+    if (performance.now() < this.#deafUntilMs) this.#once("canary", CANARY_MS, () => this.#canary());
   }
 
   /**

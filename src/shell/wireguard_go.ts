@@ -4,6 +4,7 @@
 
 import { locate, run, startDetached } from "./command.ts";
 import { removeFile } from "./files.ts";
+import { sleep } from "./sleep.ts";
 
 /** Where wireguard-go listens for `wg`. */
 export function socketOf(interfaceName: string): string {
@@ -51,7 +52,7 @@ export async function serve(interfaceName: string): Promise<void> {
           cause: error,
         });
       }
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await sleep(20);
     }
   }
 }
@@ -72,6 +73,6 @@ export async function endServer(pid: number, interfaceName: string): Promise<voi
         `wireguard-go of ${interfaceName}, process ${pid}, does not end: end it by hand (kill -9 ${pid})`,
       );
     }
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    await sleep(10);
   }
 }

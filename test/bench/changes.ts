@@ -1,4 +1,4 @@
-// One Node joins or leaves five thousand others: the time from the change in the folder to the kernel.
+// One Node joins or leaves five thousand others: the time from the change in the folder or in the API to the kernel.
 //
 // Joined: its prefixes are in the nft set (nft monitor), its four routes are there (ip monitor), and the first
 // packet to its endpoint has left (tcpdump): WireGuard sends it as soon as the peer is on the interface.
@@ -16,10 +16,35 @@ export interface Changes {
   readonly leaves: number[];
 }
 
+/** Who makes a Node come and go; each resolves with the time of `performance.now` from which on it was so. */
+export interface Hand {
+  readonly join: (member: Member) => Promise<number>;
+  readonly leave: (member: Member) => Promise<number>;
+}
+
 const LONGEST_PAUSE_MS = 700;
 
+/** The hand that changes a folder of manifests. */
+export function folderHand({ lab }: Crowd, folder: string): Hand {
+  const pathOf = ({ name }: Member) => `${folder}/${name}.yaml`;
+  const draft = `${lab.folder}/draft`;
+  return {
+    join: async (member) => {
+      await Deno.writeTextFile(draft, smallNode(member));
+      const start = performance.now();
+      Deno.renameSync(draft, pathOf(member));
+      return start;
+    },
+    leave: (member) => {
+      const start = performance.now();
+      Deno.removeSync(pathOf(member));
+      return Promise.resolve(start);
+    },
+  };
+}
+
 /** Lets a Node that was not there join and leave, again and again. */
-export async function measureChanges(crowd: Crowd, folder: string, count: number): Promise<Changes> {
+export async function measureChanges(crowd: Crowd, hand: Hand, count: number): Promise<Changes> {
   const { lab, node } = crowd;
   const changes: Changes = { joins: [], leaves: [] };
   const sightings = new Sightings();
@@ -29,22 +54,18 @@ export async function measureChanges(crowd: Crowd, folder: string, count: number
   await sightings.follow(lab.underlay, capture, /listening on/);
   for (let i = 0; i < count; i++) {
     const member = memberOf(6_000 + i);
-    const path = `${folder}/${member.name}.yaml`;
-    const draft = `${lab.folder}/draft`;
-    await Deno.writeTextFile(draft, smallNode(member));
-    changes.joins.push(await timed(sightings.allOf(joined(member)), () => Deno.renameSync(draft, path)));
+    changes.joins.push(await timed(sightings.allOf(joined(member)), hand.join(member)));
     await verifyPeer(crowd, member, true);
-    changes.leaves.push(await timed(sightings.allOf(left(member)), () => Deno.removeSync(path)));
+    changes.leaves.push(await timed(sightings.allOf(left(member)), hand.leave(member)));
     await verifyPeer(crowd, member, false);
   }
   await sightings.close();
   return changes;
 }
 
-async function timed(seen: Promise<number>, change: () => void): Promise<number> {
-  const start = performance.now();
-  change();
-  return await seen - start;
+async function timed(seen: Promise<number>, done: Promise<number>): Promise<number> {
+  const [end, start] = await Promise.all([seen, done]);
+  return end - start;
 }
 
 type Expected = Record<string, (line: string) => boolean>;

@@ -21,7 +21,7 @@ interface Counts {
 const LOAD_DEADLINE_MS = 120_000;
 const LOOK_MS = 10;
 /** Nobody of the crowd answers: with a second address of each the agent would try that too, as long as WireGuard tries. */
-const SETTINGS = { "filter-ipv4": "true", "filter-ipv6": "true", "wg-ip-family": "ipv4" };
+export const SETTINGS = { "filter-ipv4": "true", "filter-ipv6": "true", "wg-ip-family": "ipv4" };
 
 /** One node and its crowd. Make it with {@link Crowd.create}. */
 export class Crowd {
@@ -29,7 +29,11 @@ export class Crowd {
 
   /** `agent` runs its node; default: that of the whole run. */
   static async create(agent?: Agent): Promise<Crowd> {
-    const lab = await Lab.create(agent === undefined ? { nodes: 1 } : { nodes: 1, agent });
+    return Crowd.of(await Lab.create(agent === undefined ? { nodes: 1 } : { nodes: 1, agent }));
+  }
+
+  /** That of the first node of a laboratory. */
+  static of(lab: Lab): Crowd {
     return new Crowd(lab, lab.nodes[0]!);
   }
 
@@ -65,10 +69,18 @@ export class Crowd {
     return path;
   }
 
-  /** Starts the agent on a path; resolves when its status says that the host is in sync. */
-  async load(nodes: string): Promise<{ agent: Process; loadMs: number }> {
+  /** Starts the agent on a path, with more settings; resolves when its status says that the host is in sync. */
+  load(
+    nodes: string,
+    more: Readonly<Record<string, string>> = {},
+  ): Promise<{ agent: Process; loadMs: number }> {
+    return this.loadBy(() => this.node.startAgent({ settings: { nodes, ...SETTINGS, ...more } }));
+  }
+
+  /** The same with an agent that somebody else starts. */
+  async loadBy(startAgent: () => Process): Promise<{ agent: Process; loadMs: number }> {
     const start = performance.now();
-    const agent = this.node.startAgent({ settings: { nodes, ...SETTINGS } });
+    const agent = startAgent();
     const options = { deadlineMs: LOAD_DEADLINE_MS, pauseMs: LOOK_MS, seen: () => agent.tail() };
     // The CNI file comes last: the agent is not asked, and not kept from its work, before it stands.
     await until("the CNI file", () => exists(this.node.conflistPath), options);

@@ -5,7 +5,7 @@
 import { parseArgs } from "node:util";
 import type { Process } from "../lab/process.ts";
 import { runAlone, tell } from "./alone.ts";
-import { measureChanges } from "./changes.ts";
+import { folderHand, measureChanges } from "./changes.ts";
 import { kubectlNode, smallNode } from "./cluster.ts";
 import { Crowd } from "./crowd.ts";
 import { type Memory, memoryOf, resting, secondsOf, undisturbed } from "./processor.ts";
@@ -70,7 +70,7 @@ function judgeLoads(all: readonly Source[], verdict: Verdict): void {
 }
 
 async function judgeChanges(crowd: Crowd, folder: string, verdict: Verdict): Promise<void> {
-  const { joins, leaves } = await measureChanges(crowd, folder, Number(options.changes));
+  const { joins, leaves } = await measureChanges(crowd, folderHand(crowd, folder), Number(options.changes));
   for (const [what, values, bound] of [["joins", joins, 40], ["leaves", leaves, 120]] as const) {
     verdict.median({ what: `one node ${what} ${COUNT}, median`, values, unit: "ms", bound });
     verdict.quantile({ what: `one node ${what} ${COUNT}, p99`, values, unit: "ms", bound: 300 }, 0.99);

@@ -136,3 +136,36 @@ Deno.test("The image is of this version, and so is wireguard-go's, which serves 
   assert.equal(image, "wigglenet");
   assert.deepEqual(command, [PROGRAM_PATHS["wireguard-go"][0], "-f", SETTINGS.interfaceName.fallback]);
 });
+
+Deno.test("Kubelet asks for health where the agent answers, and nobody else can", () => {
+  const { env, readinessProbe, livenessProbe } = agentOf("base/daemonset.yaml");
+  const address = env!.find(({ name }) => name === "HEALTH_BIND_ADDR")!.value!;
+  for (const [probe, path] of [[readinessProbe, "/readyz"], [livenessProbe, "/healthz"]]) {
+    const { host, port, path: asked } = (probe as { httpGet: Readonly<Record<string, unknown>> }).httpGet;
+    assert.deepEqual([`${host}:${port}`, asked], [address, path]);
+  }
+  assert.match(address, /^127\.0\.0\.1:/);
+});
+
+Deno.test("The agent's account may do this and nothing else", () => {
+  const files = [file("base/rbac.yaml"), file("base/events-rbac.yaml")];
+  const all = files.flatMap(({ manifests }) => manifests);
+  const rules = all.filter(({ kind }) => kind.endsWith("Role")) as unknown as readonly {
+    readonly metadata: { readonly namespace?: string };
+    readonly rules: readonly unknown[];
+  }[];
+  assert.deepEqual(rules.map(({ metadata, rules }) => [metadata.namespace ?? "everywhere", ...rules]), [
+    ["everywhere", { apiGroups: [""], resources: ["nodes"], verbs: ["list", "watch", "patch"] }],
+    ["default", { apiGroups: [""], resources: ["events"], verbs: ["create"] }],
+    [
+      "kube-system",
+      { apiGroups: ["coordination.k8s.io"], resources: ["leases"], verbs: ["create"] },
+      {
+        apiGroups: ["coordination.k8s.io"],
+        resources: ["leases"],
+        resourceNames: ["wigglenet-events"],
+        verbs: ["get", "update"],
+      },
+    ],
+  ]);
+});

@@ -124,7 +124,7 @@ Deno.test("the MTU follows the route to a peer, and a route by the tunnel itself
   await adapted(n1, 1320);
   assert.match(await status(), /^mtu 1320: n2 at 10\.9\.1\.2: 1380 by eth0, less 60$/m);
   assert.equal((await n1.runAgent({ verb: "diff" })).code, 0);
-  await n1.ip(["route replace 10.9.1.2/32 dev wigglenet"]);
+  await n1.ip(["route replace 10.9.1.2/32 dev wigglenet proto static"]);
   await until("the loop to be told", async () => {
     return /^waiting: path to n2: 10\.9\.1\.2 would be reached through wigglenet itself; /m.test(
       await status(),

@@ -119,6 +119,24 @@ for (
   });
 }
 
+const SEEN = String.raw`; the interfaces that it saw: eth0 \(10\.9\.1\.1\/24, fd09::1\/64\)$`;
+for (
+  const [text, reason] of Object.entries({
+    'interfaces["eth0"][0]': String.raw`it gives no IPv6 prefix, only 10\.9\.1\.1\/24`,
+    'interfaces["eth0"].subnet(80, 1)': String.raw`line 1, column 1 at .*: found no matching overload for .*`,
+    'interfaces["eth9"][0]': "line 1, column 1 at `interfaces.*`: No such key: eth9",
+    'interfaces["eth0"][1].subnet(65, 2)': String
+      .raw`.*: fd09::\/64 has no subnet 2 of length 65: the last one is 1`,
+  })
+) {
+  Deno.test(`the expression ${text} stops the start, and the error says why and what it saw`, async () => {
+    await using node = await freshNode();
+    const settings = { "pod-cidr-source-ipv6": "expression", "pod-cidr-expression": text };
+    const error = new RegExp(`^wigglenet: POD_CIDR_EXPRESSION: ${reason}${SEEN}`, "m");
+    await refuses(node, error, () => node.runAgent({ verb: "run", settings }));
+  });
+}
+
 Deno.test("a second agent in the same network refuses to start, whatever its settings", async () => {
   await using node = await freshNode();
   node.startAgent();

@@ -3,6 +3,8 @@
 //   n1: original, then ours ══ n2: original, then ours ══ n3: original, then ours      (all peers of all)
 
 import assert from "node:assert/strict";
+import migrate from "../../docs/migrate.md" with { type: "text" };
+import { snippetsIn } from "../docs/snippets.ts";
 import { Lab } from "../lab/lab.ts";
 import type { Node } from "../lab/node.ts";
 import { annotated, installOriginal, syncOriginal } from "../lab/original.ts";
@@ -33,7 +35,8 @@ async function identityOf(node: Node): Promise<string> {
       node.run(["wg", "show", "wigglenet", what])
     ),
   );
-  return [`index ${link.ifindex}\n`, ...shown].join("");
+  // wg lists peers in no order of its own.
+  return [`index ${link.ifindex}`, ...shown.map((text) => text.split("\n").sort().join("\n"))].join("\n");
 }
 
 /** Routes into the tunnel, in the main table, that are neither ours nor the kernel's own. */
@@ -122,4 +125,52 @@ Deno.test("what the original would have removed by itself goes: a peer that left
   }, { seen: async () => (await foreignRoutes(n1)).join("\n") });
   assert.equal((await foreignRoutes(n1)).length, 1);
   assert.doesNotMatch(await n1.run(["ip", "-br", "address", "show", "dev", "wigglenet"]), /10\.244\.7\.1/);
+});
+
+const CHAINS = {
+  nat: { chain: "POSTROUTING", match: "-m addrtype ! --dst-type LOCAL", jumps: ["WIGGLENET-MASQ"] },
+  filter: { chain: "FORWARD", match: "", jumps: ["WIGGLENET-FIREWALL", "WIGGLENET-NETPOL"] },
+} as const;
+
+/** What its iptables backend leaves (v0.7.0, internal/firewall/iptables.go), and a rule of somebody else's. */
+async function iptablesBackend(node: Node): Promise<void> {
+  for (const program of ["iptables", "ip6tables"]) {
+    const ipt = (line: string) => node.run([program, "-w", ...line.split(" ")]);
+    for (const chain of ["WIGGLENET-NETPOL-EGR", "WIGGLENET-NETPOL-ING"]) await ipt(`-t filter -N ${chain}`);
+    for (const [table, { chain, match, jumps }] of Object.entries(CHAINS)) {
+      for (const jump of jumps) {
+        await ipt(`-t ${table} -N ${jump}`);
+        const comment = ["-m", "comment", "--comment", "a comment of several words"];
+        await node.run([
+          program,
+          "-w",
+          "-t",
+          table,
+          "-I",
+          chain,
+          ...match.split(" ").filter(Boolean),
+          ...comment,
+          "-j",
+          jump,
+        ]);
+      }
+    }
+    await ipt("-t nat -A WIGGLENET-MASQ -j MASQUERADE");
+    await ipt("-A WIGGLENET-NETPOL -j WIGGLENET-NETPOL-EGR");
+    await ipt("-A FORWARD -p tcp --dport 7 -j ACCEPT");
+  }
+}
+
+Deno.test("docs/migrate.md's commands remove what the original's iptables backend left, and nothing else", async () => {
+  await using lab = await Lab.create({ nodes: 1 });
+  const [node] = lab.nodes as [Node];
+  await iptablesBackend(node);
+  const script = snippetsIn({ path: "docs/migrate.md", text: migrate }).get("iptables-leftovers")!;
+  const { code, stderr } = await node.attempt(["sh", "-c", script]);
+  assert.deepEqual([code, stderr], [0, ""]);
+  for (const program of ["iptables-save", "ip6tables-save"]) {
+    const left = await node.run([program]);
+    assert.doesNotMatch(left, /WIGGLENET/);
+    assert.match(left, /--dport 7 -j ACCEPT/);
+  }
 });

@@ -34,12 +34,21 @@ export interface HostReport {
     /** Plugins that are in none of the usual folders. */
     readonly missingPlugins: readonly string[];
   } | undefined;
+  /** What would keep metrics or probes from being served; looked at while no agent runs, which says it itself. */
+  readonly serving: {
+    /** `METRICS_BIND_ADDR :9091` of each address whose port is somebody else's. */
+    readonly taken: readonly { readonly env: string; readonly text: string; readonly port: number }[];
+    /** What is wrong with certificate, key and authorities; undefined: nothing, or TLS is not asked for. */
+    readonly tlsProblem: string | undefined;
+  };
   /** The running agent's own words; undefined: none answers. */
   readonly agent: {
     readonly isInSync: boolean;
     readonly failing: readonly string[];
     readonly waiting: readonly string[];
   } | undefined;
+  /** Why the expression gives no pod CIDRs here; undefined: it does, or there is none. */
+  readonly expression: string | undefined;
   /** Undefined: nobody asked, or nothing could be tried. */
   readonly mtu: MtuReport | undefined;
 }
@@ -72,6 +81,8 @@ export function findingsOf(report: HostReport): Finding[] {
     ...kernelFindings(report),
     ...firewallFindings(report),
     ...cniFindings(report),
+    ...expressionFindings(report),
+    ...servingFindings(report),
     ...agentFindings(report),
     ...(report.mtu === undefined ? [] : mtuFindings(report.mtu)),
   ];
@@ -172,6 +183,28 @@ function cniFindings({ cni }: HostReport): Finding[] {
         "apt-get install containernetworking-plugins, or put them into /opt/cni/bin",
       ),
     ]),
+  ];
+}
+
+function expressionFindings({ expression }: HostReport): Finding[] {
+  if (expression === undefined) return [];
+  return [
+    error(expression, "without a pod CIDR the agent does not start; wigglenet node shows what is given"),
+  ];
+}
+
+/** Only warnings: the data plane does without. */
+function servingFindings({ serving: { taken, tlsProblem } }: HostReport): Finding[] {
+  return [
+    ...taken.map(({ env, text, port }) =>
+      warning(
+        `TCP port ${port} is somebody else's: ${env}=${text} cannot be served`,
+        `ss -ltnp sport = :${port} shows who; end it, or choose another ${env}`,
+      )
+    ),
+    ...(tlsProblem === undefined
+      ? []
+      : [warning(`metrics cannot be served: ${tlsProblem}`, "mend the files that METRICS_TLS_* name")]),
   ];
 }
 

@@ -18,7 +18,9 @@ const HEALTHY: HostReport = {
   rpFilter: { all: 0, wigglenet: 2 },
   dropChains: [],
   cni: { path: "/etc/cni/net.d/10-wigglenet.conflist", others: ["99-loopback.conf"], missingPlugins: [] },
+  serving: { taken: [], tlsProblem: undefined },
   agent: { isInSync: true, failing: [], waiting: [] },
+  expression: undefined,
   mtu: undefined,
 };
 const tunnel = HEALTHY.tunnel!;
@@ -41,6 +43,23 @@ const sick: readonly (readonly [report: Partial<HostReport>, level: string, what
     ],
     [{ tunnel: { ...tunnel, hasKernel: false, hasTun: true } }, "warning", /wireguard-go takes/, /userspace/],
     [{ tunnel: { ...tunnel, mode: "userspace" } }, "error", /\/dev\/net\/tun/, /modprobe tun/],
+    [
+      {
+        serving: {
+          taken: [{ env: "METRICS_BIND_ADDR", text: ":9091", port: 9091 }],
+          tlsProblem: undefined,
+        },
+      },
+      "warning",
+      /^TCP port 9091 is somebody else's: METRICS_BIND_ADDR=:9091/,
+      /ss -ltnp sport = :9091/,
+    ],
+    [
+      { serving: { taken: [], tlsProblem: "/k is not the key of /c" } },
+      "warning",
+      /^metrics cannot be served: \/k is not the key of \/c$/,
+      /METRICS_TLS_\*/,
+    ],
     [{ tunnel: { ...tunnel, isInterfaceUp: false } }, "error", /UDP port 24601/, /ss -ulnp/],
     [
       { forwarding: { 4: true, 6: false } },

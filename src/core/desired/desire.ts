@@ -34,7 +34,7 @@ export function desire(
   facts: HostFacts,
 ): DesiredState | undefined {
   const nodes: Node[] = [];
-  const refused: Rejected[] = [...facts.rejected];
+  const refused: Rejected[] = facts.rejected.map(ofHost);
   for (const { node, rejected } of parsed) {
     if (node !== undefined) {
       nodes.push(node.name === settings.nodeName ? ownNode(settings, node, facts) : node);
@@ -105,12 +105,18 @@ function keyless(others: readonly SettledNode[]): Rejected[] {
     node: node.name,
     claim: "Node",
     reason: `no usable ${ANNOTATION.publicKey}: it is no peer, and its pod CIDRs are guarded`,
+    kind: "keyless",
   }));
 }
 
 /** WireGuard drops a peer with the interface's own key without a word: it would be missing for ever. */
 function twin({ node, publicKey }: SettledNode): Rejected {
-  return { node: node.name, claim: `public key ${publicKey}`, reason: "it is the key of this host" };
+  const reason = "it is the key of this host";
+  return { node: node.name, claim: `public key ${publicKey}`, reason, kind: "own-key" };
+}
+
+function ofHost(rejected: Rejected): Rejected {
+  return { ...rejected, kind: "host" };
 }
 
 function byNode(a: Rejected, b: Rejected): number {
@@ -120,14 +126,15 @@ function byNode(a: Rejected, b: Rejected): number {
 
 /** The Node as its object says it, by the Node as we want it. */
 const STATED = new WeakMap<Node, Node>();
-type OwnFacts = Pick<HostFacts, "interfaces" | "podCidrFile" | "isPublished">;
+type OwnFacts = Pick<HostFacts, "interfaces" | "podCidrFile" | "podCidrExpression" | "isPublished">;
 const OWN = new WeakMap<Node, { node: Node; settings: Settings; facts: OwnFacts }>();
 
 /** Our own Node as the settings want it: pod CIDR sources applied, addresses of NODE_IP_INTERFACES added. */
 export function ownNode(settings: Settings, node: Node, facts: OwnFacts): Node {
   const known = OWN.get(node);
   const isSame = known?.facts.interfaces === facts.interfaces &&
-    known.facts.podCidrFile === facts.podCidrFile;
+    known.facts.podCidrFile === facts.podCidrFile &&
+    known.facts.podCidrExpression === facts.podCidrExpression;
   if (isSame && known.settings === settings) return known.node;
   const podCidrs = FAMILIES.flatMap((family): Claim<Prefix>[] => {
     const source = settings.isFirewallOnly ? "spec" : familySettings(settings, family).podCidrSource;
@@ -139,7 +146,8 @@ export function ownNode(settings: Settings, node: Node, facts: OwnFacts): Node {
     if (source === "spec") return ofFamily(node.podCidrs);
     // What its Node says too has the weight that it has for all other nodes.
     const stated = new Map(ofFamily(node.podCidrs).map((claim) => [claim.value.text, claim]));
-    return facts.podCidrFile.filter((prefix) => prefix.family === family).map((value) =>
+    const found = source === "file" ? facts.podCidrFile : facts.podCidrExpression;
+    return found.filter((prefix) => prefix.family === family).map((value) =>
       stated.get(value.text) ?? { value, origin: "annotation" }
     );
   });
@@ -154,11 +162,8 @@ export function ownNode(settings: Settings, node: Node, facts: OwnFacts): Node {
       ...added.map((value): Claim<Address> => ({ value, origin: "annotation" })),
     ],
   };
-  OWN.set(node, {
-    node: own,
-    settings,
-    facts: { interfaces: facts.interfaces, podCidrFile: facts.podCidrFile },
-  });
+  const { interfaces, podCidrFile, podCidrExpression } = facts;
+  OWN.set(node, { node: own, settings, facts: { interfaces, podCidrFile, podCidrExpression } });
   STATED.set(own, node);
   return own;
 }

@@ -25,11 +25,14 @@ function uplink(name: string, mtuBytes: number, addresses: readonly string[]): H
 }
 
 const FILE = ["10.7.0.0/24", "fd07::/64"].map((text) => parsePrefix(text) as Prefix);
+const COMPUTED = ["10.17.0.0/24", "fd17::/64"].map((text) => parsePrefix(text) as Prefix);
 const sources: readonly [ipv4: string, ipv6: string, podCidrs: string[]][] = [
   ["spec", "spec", ["fd00:10:244:1::/64", "10.244.1.0/24"]],
   ["none", "spec", ["fd00:10:244:1::/64"]],
   ["file", "none", ["10.7.0.0/24"]],
   ["spec", "file", ["fd07::/64", "10.244.1.0/24"]],
+  ["spec", "expression", ["fd17::/64", "10.244.1.0/24"]],
+  ["expression", "file", ["fd07::/64", "10.17.0.0/24"]],
 ];
 
 for (const [ipv4, ipv6, podCidrs] of sources) {
@@ -38,8 +41,9 @@ for (const [ipv4, ipv6, podCidrs] of sources) {
       POD_CIDR_SOURCE_IPV4: ipv4,
       POD_CIDR_SOURCE_IPV6: ipv6,
       POD_CIDR_SOURCE_PATH: "/run/cidrs",
+      POD_CIDR_EXPRESSION_PATH: "/run/pod-cidr.cel",
     };
-    const desired = desireOf(MESH, environment, { podCidrFile: FILE });
+    const desired = desireOf(MESH, environment, { podCidrFile: FILE, podCidrExpression: COMPUTED });
     assert.deepEqual(desired.cni?.podCidrs, podCidrs);
     assert.equal(desired.peers.length, 2);
     assert.deepEqual(waitingOf(desired).length, podCidrs.some((text) => text.includes("7")) ? 1 : 0);

@@ -27,6 +27,7 @@ export function clusterPodCidrs(
       node: node.name,
       claim: `CLUSTER_POD_CIDRS ${text}`,
       reason: "covers an address of this node, which would be cut off",
+      kind: "host",
     })),
   };
 }

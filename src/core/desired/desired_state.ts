@@ -42,6 +42,8 @@ export interface Peer {
 
 /** Our route protocol number: what `ip route show proto 146` lists is ours, and `cleanup` finds it. */
 export const ROUTE_PROTOCOL = 146;
+/** The number that the original leaves its routes with, and `ip route add` where nobody says one. */
+export const UNNAMED_PROTOCOL = "boot";
 /** Of unreachable routes: behind every other route of the prefix. */
 export const UNREACHABLE_METRIC = 32760;
 

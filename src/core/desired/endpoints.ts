@@ -107,7 +107,7 @@ export function refusedOverride(
   { name, endpoint }: Pick<Node, "name" | "endpoint">,
   reason: string,
 ): Rejected {
-  return { node: name, claim: `${ANNOTATION.endpoint} ${endpoint?.text}`, reason };
+  return { node: name, claim: `${ANNOTATION.endpoint} ${endpoint?.text}`, reason, kind: "endpoint" };
 }
 
 /** Why packets must not be sent to an address, whoever says so, a DNS server included. */

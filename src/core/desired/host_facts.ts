@@ -44,7 +44,9 @@ export interface HostFacts {
   readonly isPublished?: boolean;
   /** CIDRs of POD_CIDR_SOURCE_PATH. */
   readonly podCidrFile: readonly Prefix[];
-  /** Lines of that file that are no CIDR, and what is wrong with the key file. */
+  /** What POD_CIDR_EXPRESSION gives, in the families that ask for it. */
+  readonly podCidrExpression: readonly Prefix[];
+  /** Lines of that file that are no CIDR, and what is wrong with the expression or the key file. */
   readonly rejected: readonly Rejected[];
   /** By name; what is not there was not resolved yet. */
   readonly resolved: ReadonlyMap<string, Resolution>;
@@ -58,6 +60,7 @@ export const NO_FACTS: HostFacts = {
   wireguard: "kernel",
   publicKey: undefined,
   podCidrFile: [],
+  podCidrExpression: [],
   rejected: [],
   resolved: new Map(),
   paths: new Map(),

@@ -50,7 +50,7 @@ interface Trouble {
 /** What Deno's fetch (2.9) says, and what it means. */
 const TROUBLES: readonly Trouble[] = [
   {
-    sign: /UnknownIssuer/,
+    sign: /UnknownIssuer|BadSignature/,
     text: "its certificate is not signed by the CA of the credentials; give the cluster's own CA",
   },
   {

@@ -59,6 +59,27 @@ export function prefixOf(address: Address, length: number): Prefix {
   return { family: address.family, value, end, length, text: [network.text, length].join("/") };
 }
 
+/**
+ * The subnet of that length with this number, counted from 0.
+ * @returns a Refusal where there is none: a length out of the prefix's own to the family's width, an index out of range
+ */
+export function subnetOf(prefix: Prefix, length: bigint, index: bigint): Prefix | Refusal {
+  const width = widthOf(prefix.family);
+  if (length < prefix.length || length > width) {
+    return new Refusal(
+      `${prefix.text} has no subnets of length ${length}: it must be ${prefix.length} to ${width}`,
+    );
+  }
+  const count = 1n << (length - BigInt(prefix.length));
+  if (index < 0n || index >= count) {
+    return new Refusal(
+      `${prefix.text} has no subnet ${index} of length ${length}: the last one is ${count - 1n}`,
+    );
+  }
+  const value = prefix.value + (index << (BigInt(width) - length));
+  return prefixOf(addressOf(prefix.family, value), Number(length));
+}
+
 /** The prefix that holds one address only. */
 export function hostPrefix(address: Address): Prefix {
   return prefixOf(address, widthOf(address.family));

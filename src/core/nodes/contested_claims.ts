@@ -94,6 +94,7 @@ export function settleItems(items: readonly Item[], rejected: Rejected[]): Set<C
       node: item.node.name,
       claim: `${what} ${textOf(item)}`,
       reason: conflictText(item, rival),
+      kind: "conflict",
     });
   }
   return lost;

@@ -39,7 +39,33 @@ export interface Node {
   readonly endpoint: Destination | undefined;
   /** `wigglenet/persistent-keepalive`: how often it sends to each of its peers, in seconds; 0: never by itself. */
   readonly keepaliveSeconds: number | undefined;
+  /** Of this host's own Node only, and only where an expression may ask for it: thousands of others would be heavy. */
+  readonly metadata?: NodeMetadata;
 }
+
+/** What an expression sees of a Node. */
+export interface NodeMetadata {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+/** Why a claim is refused, in one of a few words: the text for people is the reason. */
+export type RejectedKind =
+  /** It cannot be read, or nobody may have it. */
+  | "malformed"
+  /** It is another Node's, or overlaps what is. */
+  | "conflict"
+  /** An older object has the same name. */
+  | "namesake"
+  /** A Node without a key is no peer. */
+  | "keyless"
+  /** It shows this host's key. */
+  | "own-key"
+  /** Nobody can be where it says that the Node is. */
+  | "endpoint"
+  /** What a file or a setting of this host says. */
+  | "host";
 
 /** A claim, or a whole Node, that is not believed. It is shown in the plan, `status` and the log. */
 export interface Rejected {
@@ -48,6 +74,8 @@ export interface Rejected {
   /** What was claimed: `pod CIDR "10.0.0.0/33"`, `Node`. */
   readonly claim: string;
   readonly reason: string;
+  /** Left out: `malformed`. */
+  readonly kind?: RejectedKind;
 }
 
 /** The texts of a Node's annotations, by key. */

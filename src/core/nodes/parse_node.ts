@@ -13,6 +13,7 @@ import {
   ANNOTATION,
   type Claim,
   type Node,
+  type NodeMetadata,
   type NodeName,
   type Origin,
   type ParsedNode,
@@ -30,8 +31,9 @@ const SECONDS = /^(?:0|[1-9]\d{0,4})$/;
  * Reads a core/v1 Node.
  * @param json any JSON value
  * @param origin where it came from (a path), named when the object has no name of its own
+ * @param described the Node whose labels and annotations are kept
  */
-export function parseNode(json: unknown, origin: string): ParsedNode {
+export function parseNode(json: unknown, origin: string, described?: NodeName): ParsedNode {
   const metadata = fieldsOf(fieldsOf(json).metadata);
   const name = parseNodeName(metadata.name);
   if (refused(name)) {
@@ -47,7 +49,24 @@ export function parseNode(json: unknown, origin: string): ParsedNode {
     endpoint: reader.endpoint(),
     keepaliveSeconds: reader.keepaliveSeconds(),
   };
-  return { node, rejected: reader.rejected };
+  if (name !== described) return { node, rejected: reader.rejected };
+  return { node: { ...node, metadata: metadataOf(name, metadata) }, rejected: reader.rejected };
+}
+
+/** A number or a boolean passes as its text: that is what YAML makes of some without quotes. */
+function metadataOf(name: NodeName, metadata: Fields): NodeMetadata {
+  const isText = (value: unknown) => ["string", "number", "boolean"].includes(typeof value);
+  const texts = (fields: Fields) =>
+    Object.fromEntries(
+      Object.entries(fields).filter(([, value]) => isText(value)).map((
+        [key, value],
+      ) => [ownText(key), ownText(String(value))]),
+    );
+  return {
+    name,
+    labels: texts(fieldsOf(metadata.labels)),
+    annotations: texts(fieldsOf(metadata.annotations)),
+  };
 }
 
 const NODE_NAME = /^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*$/;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { keyOf, nodeJson, type NodeWords } from "../../../test/cluster.ts";
-import { ANNOTATION, type ParsedNode } from "./node.ts";
+import { ANNOTATION, type NodeName, type ParsedNode } from "./node.ts";
 import { parseNode, parseNodeName } from "./parse_node.ts";
 
 const SOURCE = "nodes/a.yaml";
@@ -145,6 +145,26 @@ Deno.test("__proto__ in a Node is a key like any other", () => {
   const { node, rejected } = parseNode(json, SOURCE);
   assert.deepEqual([node?.name, node?.podCidrs, rejected], ["n1", [], []]);
   assert.equal(({} as Record<string, unknown>).podCIDRs, undefined);
+});
+
+Deno.test("Labels and annotations are kept of the one Node that is described, as far as they are texts", () => {
+  const json = {
+    metadata: {
+      name: "n1",
+      labels: { zone: "a", index: 7, none: null, odd: {} },
+      annotations: { "example.com/x": "y" },
+    },
+  };
+  assert.deepEqual(parseNode(json, SOURCE, "n1" as NodeName).node?.metadata, {
+    name: "n1",
+    labels: { zone: "a", index: "7" },
+    annotations: { "example.com/x": "y" },
+  });
+  assert.equal("metadata" in parseNode(json, SOURCE, "n2" as NodeName).node!, false);
+  assert.equal("metadata" in parseNode(json, SOURCE).node!, false);
+  const odd = { metadata: { name: "n1", labels: ["a"], annotations: "b" } };
+  const { labels, annotations } = parseNode(odd, SOURCE, "n1" as NodeName).node!.metadata!;
+  assert.deepEqual([labels, annotations], [{}, {}]);
 });
 
 const timestamps: readonly [text: unknown, createdMs: number][] = [

@@ -1,20 +1,25 @@
 // Of a Node object what parse_node.ts reads, and nothing else: a Node of 20 KB of images and conditions comes down to
 // some 500 bytes, and an event that changes none of it is known before anything is parsed.
 
-import { ANNOTATION } from "./node.ts";
+import { ANNOTATION, type NodeName } from "./node.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
 const KEYS = Object.values(ANNOTATION);
 
-/** The same object with only what {@link parseNode} reads: both parse alike. Any JSON value will do. */
-export function pickNode(json: unknown): Fields {
+/**
+ * The same object with only what {@link parseNode} reads: both parse alike. Any JSON value will do.
+ * @param described the Node of which all labels and annotations are read
+ */
+export function pickNode(json: unknown, described?: NodeName): Fields {
   const { metadata, spec, status } = fieldsOf(json);
-  const { name, creationTimestamp, annotations } = fieldsOf(metadata);
+  const { name, creationTimestamp, labels, annotations } = fieldsOf(metadata);
   const { podCIDR, podCIDRs } = fieldsOf(spec);
   const { addresses } = fieldsOf(status);
   return {
-    metadata: { name, creationTimestamp, annotations: ours(fieldsOf(annotations)) },
+    metadata: described !== undefined && name === described
+      ? { name, creationTimestamp, labels, annotations }
+      : { name, creationTimestamp, annotations: ours(fieldsOf(annotations)) },
     spec: { podCIDR, podCIDRs },
     status: { addresses },
   };

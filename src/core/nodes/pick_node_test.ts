@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { nodeJson, ordinaryNode } from "../../../test/cluster.ts";
+import type { NodeName } from "./node.ts";
 import { parseNode } from "./parse_node.ts";
 import { pickNode } from "./pick_node.ts";
 
@@ -26,6 +27,20 @@ for (const [what, json] of objects) {
     assert.deepEqual(parseNode(pickNode(json), "x"), parseNode(json, "x"));
   });
 }
+
+Deno.test("labels and annotations of the Node that is described are picked, and those of no other", () => {
+  const labels = { "topology.kubernetes.io/zone": "eu-central" };
+  const annotations = { "example.com/prefix": "10.9.0.0/16", "wigglenet/pod-cidrs": "[]" };
+  const json = { metadata: { name: "n1", labels, annotations } };
+  const [own, other] = ["n1", "n2"] as NodeName[];
+  assert.deepEqual(parseNode(pickNode(json, own), "x", own).node?.metadata, {
+    name: "n1",
+    labels,
+    annotations,
+  });
+  assert.deepEqual(parseNode(pickNode(json, own), "x", own), parseNode(json, "x", own));
+  assert.doesNotMatch(JSON.stringify(pickNode(json, other)), /zone|example/);
+});
 
 Deno.test("what others write into a Node is not picked", () => {
   const busy = {

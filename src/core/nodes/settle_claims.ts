@@ -68,7 +68,8 @@ function withoutNamesakes(sorted: readonly Node[], rejected: Rejected[]): Node[]
   return sorted.filter((node, i) => {
     const isFirst = node.name !== sorted[i - 1]?.name;
     if (!isFirst) {
-      rejected.push({ node: node.name, claim: "Node", reason: "another, older object has the same name" });
+      const reason = "another, older object has the same name";
+      rejected.push({ node: node.name, claim: "Node", reason, kind: "namesake" });
     }
     return isFirst;
   });
@@ -89,6 +90,7 @@ function settleKeys(nodes: readonly Node[], rejected: Rejected[]): Map<Node, Pub
         node: node.name,
         claim: `public key ${node.publicKey}`,
         reason: `${owner.name} has the same key`,
+        kind: "conflict",
       });}
   }
   return keys;

@@ -106,7 +106,7 @@ export interface ObservedState {
   readonly wireguard: ObservedWireguard | undefined;
   /** Process ids of the wireguard-go that serves our interface in this network namespace. */
   readonly userspacePids: readonly number[];
-  /** Their texts, as a desired route has it. */
+  /** Texts of our routes, and of those into our interface that are nobody's. */
   readonly routes: { readonly 4: ReadonlySet<string>; readonly 6: ReadonlySet<string> };
   readonly table: ObservedTable | undefined;
   /** The wanted structure as this host's nft prints it; undefined: nft refused it. */

@@ -104,16 +104,18 @@ export interface ToldRoute {
   readonly gateway?: string | undefined;
   readonly prefsrc?: string | undefined;
   readonly metric?: number | undefined;
+  /** Undefined: ours. */
+  readonly protocol?: string | undefined;
 }
 
-/** Reads `ip -j -4|-6 route show proto 146`: routes by their texts, as a desired one has it. */
-export function parseRoutes(json: string, family: Family): Set<string> {
-  return new Set((listOf(json) as ToldRoute[]).map((route) => toldRouteText(route, family)));
+/** Reads `ip -j -4|-6 route show proto 146`, or of another protocol: routes by their texts, as a desired one has it. */
+export function parseRoutes(json: string, family: Family, protocol?: string): Set<string> {
+  return new Set((listOf(json) as ToldRoute[]).map((route) => toldRouteText({ ...route, protocol }, family)));
 }
 
 /** The text that a desired route has, with all that `ip route del` needs to find it. */
 export function toldRouteText(route: ToldRoute, family: Family): string {
-  const { type, dst, tos, dev, gateway, prefsrc, metric } = route;
+  const { type, dst, tos, dev, gateway, prefsrc, metric, protocol = ROUTE_PROTOCOL } = route;
   const isUnicast = type === undefined || type === "unicast";
   const implied = isUnicast ? (family === 4 ? 0 : 1024) : 0;
   const words: (string | number)[] = isUnicast ? [] : [type];
@@ -121,7 +123,7 @@ export function toldRouteText(route: ToldRoute, family: Family): string {
   if (tos !== undefined) words.push("tos", tos);
   if (gateway !== undefined) words.push("via", gateway);
   if (isUnicast && dev !== undefined) words.push("dev", dev);
-  words.push("proto", ROUTE_PROTOCOL);
+  words.push("proto", protocol);
   if (prefsrc !== undefined) words.push("src", prefsrc);
   if (metric !== undefined && metric !== implied) words.push("metric", metric);
   return words.join(" ");

@@ -177,3 +177,8 @@ Deno.test("IPv6 routes read as `ip route` takes them back: metric 1024 is nobody
     "unreachable fd00:10:244:2::/63 proto 146 metric 32760",
   ]);
 });
+
+Deno.test("Routes of another protocol keep its name, which `ip route del` needs to find them", () => {
+  const json = JSON.stringify([{ dst: "10.244.1.1", dev: "wigglenet", scope: "host", flags: [] }]);
+  assert.deepEqual([...parseRoutes(json, 4, "boot")], ["10.244.1.1/32 dev wigglenet proto boot"]);
+});

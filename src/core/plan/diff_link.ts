@@ -1,6 +1,11 @@
 // The interface of the tunnel: there, of the right kind, served, with our key and port, addressed and up.
 
-import type { DesiredLink, DesiredState, Waiting } from "../desired/desired_state.ts";
+import {
+  type DesiredLink,
+  type DesiredState,
+  ROUTE_PROTOCOL,
+  type Waiting,
+} from "../desired/desired_state.ts";
 import type { ObservedState } from "../observed/observed_state.ts";
 import { type Action, type Change, STAGE, type Step } from "./plan.ts";
 
@@ -29,8 +34,11 @@ export function isOtherOfOurs(
   // As an agent leaves it that is killed before it has set a key.
   const isKeyless = isKernels ? wireguard?.publicKey === "(none)" : !isServed;
   const isBlank = isKeyless && !link.isUp;
-  return isOwn || isBlank || [...routes[4], ...routes[6]].some((text) => leadsTo(text, name));
+  return isOwn || isBlank ||
+    [...routes[4], ...routes[6]].some((text) => leadsTo(text, name) && text.includes(OURS));
 }
+
+const OURS = ` proto ${ROUTE_PROTOCOL}`;
 
 function leadsTo(route: string, name: string): boolean {
   return route.includes(` dev ${name} `);

@@ -3,27 +3,11 @@
 import type { HostFacts } from "../desired/host_facts.ts";
 import { ownNode } from "../desired/desire.ts";
 import { comparePrefixes, summarise } from "../net/prefix.ts";
-import { ANNOTATION, type Node, type ParsedNode, type Stated } from "../nodes/node.ts";
-import { parseNode } from "../nodes/parse_node.ts";
+import { ANNOTATION, type Node, type Stated } from "../nodes/node.ts";
 import { type Settings, usesTunnel } from "../settings/settings.ts";
 
 /** By annotation; undefined: it shall not be there. What is not among them is left alone. */
 export type Wanted = ReadonlyMap<string, string | undefined>;
-
-/** As {@link parseNode}; of the Node of this name also the texts that it states, for they are to be written anew. */
-export function parserFor(nodeName: string): (json: unknown, origin: string) => ParsedNode {
-  return (json, origin) => {
-    const parsed = parseNode(json, origin);
-    return parsed.node?.name === nodeName ? { ...parsed, stated: statedIn(json) } : parsed;
-  };
-}
-
-/** Annotations that are texts; the object was parsed before, so that it has a name. */
-function statedIn(json: unknown): Stated {
-  const { annotations } = (json as { metadata: { annotations?: unknown } }).metadata;
-  const entries = typeof annotations === "object" && annotations !== null ? Object.entries(annotations) : [];
-  return new Map(entries.filter((entry): entry is [string, string] => typeof entry[1] === "string"));
-}
 
 /** What the Node of this host shall say. */
 export function wantedAnnotations(settings: Settings, node: Node, facts: HostFacts): Wanted {

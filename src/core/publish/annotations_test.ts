@@ -4,7 +4,8 @@ import { type HostFacts, NO_FACTS } from "../desired/host_facts.ts";
 import { type Address, parseAddress } from "../net/address.ts";
 import { parsePrefix, type Prefix } from "../net/prefix.ts";
 import type { RawSettings } from "../settings/parse_settings.ts";
-import { annotationPatch, parserFor, wantedAnnotations } from "./annotations.ts";
+import { nodeParser } from "../nodes/node_parser.ts";
+import { annotationPatch, wantedAnnotations } from "./annotations.ts";
 
 const NIC = {
   name: "eth1",
@@ -24,7 +25,7 @@ const SAID = {
 /** The annotations of the patch for a Node; undefined: no patch. */
 function patchOf(words: NodeWords, environment: RawSettings = {}, facts: Partial<HostFacts> = {}): unknown {
   const settings = settingsOf(environment);
-  const { node, stated } = parserFor("n1")(nodeJson(words), "n1");
+  const { node, stated } = nodeParser(settingsOf())(nodeJson(words), "n1");
   const patch = annotationPatch(wantedAnnotations(settings, node!, { ...FACTS, ...facts }), stated!);
   return patch && JSON.parse(patch).metadata.annotations;
 }
@@ -83,6 +84,9 @@ Deno.test("while the key cannot be read, what the others know of it stays", () =
 });
 
 Deno.test("only this host's Node keeps what it states", () => {
-  assert.equal(parserFor("n1")(nodeJson({ name: "n2" }), "").stated, undefined);
-  assert.deepEqual([...parserFor("n1")({ metadata: { name: "n1", annotations: [1] } }, "").stated!], []);
+  assert.equal(nodeParser(settingsOf())(nodeJson({ name: "n2" }), "").stated, undefined);
+  assert.deepEqual(
+    [...nodeParser(settingsOf())({ metadata: { name: "n1", annotations: [1] } }, "").stated!],
+    [],
+  );
 });

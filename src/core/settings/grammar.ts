@@ -59,6 +59,17 @@ export function path(env: string, fallback: string, meaning: string): Setting<st
   };
 }
 
+/** An absolute path, or nothing. */
+export function optionalPath(env: string, meaning: string): Setting<string> {
+  return {
+    env,
+    fallback: "",
+    accepts: "an absolute path",
+    meaning,
+    parse: (text) => text === "" || text.startsWith("/") ? text : undefined,
+  };
+}
+
 /** A number of at most six digits within bounds; undefined for anything else. */
 export function integer(text: string, min: number, max: number): number | undefined {
   const value = /^\d{1,6}$/.test(text) ? Number(text) : NaN;

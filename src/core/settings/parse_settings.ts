@@ -3,7 +3,7 @@
 
 import { quote, refused } from "../net/refusal.ts";
 import type { Setting } from "./grammar.ts";
-import { flagOf, SETTINGS, type Settings } from "./settings.ts";
+import { flagOf, type PodCidrSource, SETTINGS, type Settings } from "./settings.ts";
 
 /** Values by variable name: what the user wrote, from the environment or a flag. */
 export type RawSettings = Readonly<Record<string, string | undefined>>;
@@ -37,9 +37,53 @@ function problemText(
 }
 
 function contradictions(settings: Settings): readonly string[] {
-  const usesFile = settings.podCidrSourceIpv4 === "file" || settings.podCidrSourceIpv6 === "file";
-  if (!usesFile || settings.podCidrSourcePath !== "") return [];
+  return [...podCidrSources(settings), ...metricsTls(settings), ...oneAddress(settings)];
+}
+
+/** TLS that is half asked for is refused: without it everybody could read what is served. */
+function metricsTls(settings: Settings): readonly string[] {
+  const { isMetricsEnabled, metricsCertFile, metricsKeyFile, metricsClientCaFile } = settings;
+  if (!isMetricsEnabled) return [];
+  const missing = (env: string, because: string) => `${env} (${flagOf(env)}) is not set: ${because} needs it`;
   return [
-    "POD_CIDR_SOURCE_PATH (--pod-cidr-source-path) is not set: a pod CIDR source is `file`, give its path",
+    ...(metricsCertFile === "" && metricsKeyFile !== ""
+      ? [missing("METRICS_TLS_CERT_FILE", "METRICS_TLS_KEY_FILE")]
+      : []),
+    ...(metricsKeyFile === "" && metricsCertFile !== ""
+      ? [missing("METRICS_TLS_KEY_FILE", "METRICS_TLS_CERT_FILE")]
+      : []),
+    ...(metricsClientCaFile !== "" && metricsCertFile === "" && metricsKeyFile === ""
+      ? [missing("METRICS_TLS_CERT_FILE", "METRICS_TLS_CLIENT_CA_FILE")]
+      : []),
   ];
+}
+
+/** Two servers cannot listen on one address. */
+function oneAddress({ isMetricsEnabled, metricsAddress, healthAddress }: Settings): readonly string[] {
+  // Each may be missing here: then it has a problem of its own.
+  if (!isMetricsEnabled || !healthAddress || metricsAddress?.port !== healthAddress.port) return [];
+  const { host } = healthAddress;
+  if (host !== undefined && metricsAddress.host !== undefined && host !== metricsAddress.host) return [];
+  return [
+    `HEALTH_BIND_ADDR (--health-bind-addr) is ${healthAddress.text}, and METRICS_BIND_ADDR ${metricsAddress.text}: give ` +
+    "it another port, or leave it out, for both are served beside the metrics",
+  ];
+}
+
+function podCidrSources(settings: Settings): readonly string[] {
+  const uses = (source: PodCidrSource) =>
+    settings.podCidrSourceIpv4 === source || settings.podCidrSourceIpv6 === source;
+  const problems: string[] = [];
+  if (uses("file") && settings.podCidrSourcePath === "") {
+    problems.push(
+      "POD_CIDR_SOURCE_PATH (--pod-cidr-source-path) is not set: a pod CIDR source is `file`, give its path",
+    );
+  }
+  if (uses("expression") && settings.podCidrExpression === "" && settings.podCidrExpressionPath === "") {
+    problems.push(
+      "POD_CIDR_EXPRESSION (--pod-cidr-expression) is not set: a pod CIDR source is `expression`, give it, " +
+        "or its file in POD_CIDR_EXPRESSION_PATH",
+    );
+  }
+  return problems;
 }

@@ -3,6 +3,7 @@
 import type { Family } from "../net/address.ts";
 import { parseNodeName } from "../nodes/parse_node.ts";
 import type { NodeName } from "../nodes/node.ts";
+import { type BindAddress, parseBindAddress } from "../net/bind_address.ts";
 import { parsePrefix, type Prefix, withoutNested } from "../net/prefix.ts";
 import { Refusal, refused } from "../net/refusal.ts";
 import { unusablePodCidr } from "../net/scope.ts";
@@ -13,11 +14,15 @@ import {
   interfaceNames,
   isInterfaceName,
   list,
+  optionalPath,
   path,
   type Setting,
 } from "./grammar.ts";
 
-const POD_CIDR_SOURCES = ["spec", "none", "file"] as const;
+/** The most characters of an expression. */
+export const MAX_EXPRESSION = 16_384;
+
+const POD_CIDR_SOURCES = ["spec", "none", "file", "expression"] as const;
 
 /** Where this node's pod CIDRs of a family come from. */
 export type PodCidrSource = (typeof POD_CIDR_SOURCES)[number];
@@ -27,7 +32,7 @@ function podCidrSource(env: string): Setting<PodCidrSource> {
     words: POD_CIDR_SOURCES,
     fallback: "spec",
     meaning:
-      "Where this node's pod CIDRs of the family come from: `spec.podCIDRs` of its Node, nowhere, or a file.",
+      "Where this node's pod CIDRs of the family come from: `spec.podCIDRs` of its Node, nowhere, a file, or an expression.",
   });
 }
 
@@ -158,6 +163,21 @@ export const SETTINGS = {
     meaning: "The file of the `file` source: one CIDR a line.",
     parse: (text: string) => text === "" || text.startsWith("/") ? text : undefined,
   } satisfies Setting<string>,
+  podCidrExpression: {
+    env: "POD_CIDR_EXPRESSION",
+    fallback: "",
+    accepts: `a CEL expression of at most ${MAX_EXPRESSION} characters`,
+    meaning:
+      "The expression of the `expression` source, see [pod CIDRs by expression](#pod-cidrs-by-expression).",
+    parse: (text: string) => text.length > MAX_EXPRESSION ? undefined : text,
+  } satisfies Setting<string>,
+  podCidrExpressionPath: {
+    env: "POD_CIDR_EXPRESSION_PATH",
+    fallback: "",
+    accepts: "an absolute path",
+    meaning: "The file that holds the expression; it wins over `POD_CIDR_EXPRESSION`.",
+    parse: (text: string) => text === "" || text.startsWith("/") ? text : undefined,
+  } satisfies Setting<string>,
   firewallBackend: {
     env: "FIREWALL_BACKEND",
     fallback: "nftables",
@@ -165,6 +185,30 @@ export const SETTINGS = {
     meaning: "Kept for manifests of the original.",
     parse: (text: string) => text === "nftables" ? text : undefined,
   } satisfies Setting<string>,
+  isMetricsEnabled: boolean("ENABLE_METRICS", false, "Serves `/metrics`, `/healthz` and `/readyz`."),
+  metricsAddress: {
+    env: "METRICS_BIND_ADDR",
+    fallback: ":9091",
+    accepts: "`:9091`, `127.0.0.1:9091`, `[::1]:9091`",
+    meaning: "Where they are served; without an address: on all of this host.",
+    parse: parseBindAddress,
+  } satisfies Setting<BindAddress>,
+  metricsCertFile: optionalPath(
+    "METRICS_TLS_CERT_FILE",
+    "The server's certificate and chain, PEM: they are served by TLS alone then. Read anew when it changes.",
+  ),
+  metricsKeyFile: optionalPath("METRICS_TLS_KEY_FILE", "The private key to it."),
+  metricsClientCaFile: optionalPath(
+    "METRICS_TLS_CLIENT_CA_FILE",
+    "Certificates, PEM: only clients that have one from these authorities are served.",
+  ),
+  healthAddress: {
+    env: "HEALTH_BIND_ADDR",
+    fallback: "",
+    accepts: "`127.0.0.1:9092` and the like, or nothing",
+    meaning: "Serves `/healthz` and `/readyz` alone, by plain HTTP, with or without metrics.",
+    parse: (text: string) => text === "" ? text : parseBindAddress(text),
+  } satisfies Setting<BindAddress | "">,
   logFormat: choice("LOG_FORMAT", {
     words: ["text", "json"],
     fallback: "text",
@@ -195,7 +239,7 @@ function parsePrefixes(text: string): Prefix[] | Refusal {
 }
 
 /** Variables of the original that this version does not have yet, and that would be missed in silence. */
-export const NOT_YET: readonly string[] = ["ENABLE_NETWORK_POLICY", "ENABLE_METRICS"];
+export const NOT_YET: readonly string[] = ["ENABLE_NETWORK_POLICY"];
 
 /** The flag of a variable: kebab case, without the WIGGLENET_ prefix. */
 export function flagOf(env: string): string {
@@ -222,7 +266,20 @@ export function familySettings(settings: Settings, family: Family): FamilySettin
   };
 }
 
+/** Families whose pod CIDRs an expression gives. */
+export function expressionFamilies(settings: Settings): readonly Family[] {
+  if (settings.isFirewallOnly) return [];
+  return ([4, 6] as const).filter((family) =>
+    familySettings(settings, family).podCidrSource === "expression"
+  );
+}
+
 /** True when at least one family goes through the tunnel: WireGuard is used, and peers need keys. */
 export function usesTunnel(settings: Settings): boolean {
   return familySettings(settings, 4).isTunnelled || familySettings(settings, 6).isTunnelled;
+}
+
+/** True when metrics are served by TLS. */
+export function usesMetricsTls({ metricsCertFile }: Settings): boolean {
+  return metricsCertFile !== "";
 }

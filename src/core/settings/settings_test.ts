@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import { settingsOf } from "../../../test/cluster.ts";
 import { parseSettings } from "./parse_settings.ts";
-import { familySettings, flagOf, SETTINGS, type Settings, usesTunnel } from "./settings.ts";
+import {
+  expressionFamilies,
+  familySettings,
+  flagOf,
+  SETTINGS,
+  type Settings,
+  usesTunnel,
+} from "./settings.ts";
 
 function problems(
   environment: Record<string, string>,
@@ -41,7 +48,15 @@ Deno.test("The defaults are the original's, and STRICT is on", () => {
     podCidrSourceIpv4: "spec",
     podCidrSourceIpv6: "spec",
     podCidrSourcePath: "",
+    podCidrExpression: "",
+    podCidrExpressionPath: "",
     firewallBackend: "nftables",
+    isMetricsEnabled: false,
+    metricsAddress: { host: undefined, port: 9091, text: ":9091" },
+    metricsCertFile: "",
+    metricsKeyFile: "",
+    metricsClientCaFile: "",
+    healthAddress: "",
     logFormat: "text",
     logLevel: "info",
   });
@@ -126,6 +141,13 @@ const accepted: readonly [variable: string, good: readonly string[], bad: readon
   ["NODE_IP_INTERFACES", ["eth0", "eth0, eth1", ","], ["eth0;", "eth0 eth1"]],
   ["CLUSTER_POD_CIDRS", ["10.244.0.0/16,fd00::/48"], ["0.0.0.0/0", "::/0", "127.0.0.0/8", "10.0.0.1", "x"]],
   ["FIREWALL_BACKEND", ["nftables"], ["iptables", "nft"]],
+  ["METRICS_BIND_ADDR", [":9091", "127.0.0.1:9091", "[::1]:9091", "localhost:80"], [
+    "9091",
+    ":http",
+    "::1:9091",
+  ]],
+  ["HEALTH_BIND_ADDR", ["127.0.0.1:9092"], ["127.0.0.1", "/run/health.sock"]],
+  ["METRICS_TLS_CERT_FILE", ["/etc/tls/tls.crt"], ["tls.crt"]],
 ];
 
 for (const [variable, good, bad] of accepted) {
@@ -146,6 +168,50 @@ Deno.test("The source `file` needs a path, and the path alone is no mistake", ()
   assert.equal(problems({ POD_CIDR_SOURCE_IPV4: "file" }).length, 1);
   settingsOf({ POD_CIDR_SOURCE_IPV4: "file", POD_CIDR_SOURCE_PATH: "/run/cidrs" });
   settingsOf({ POD_CIDR_SOURCE_PATH: "/run/cidrs" });
+});
+
+Deno.test("The source `expression` needs an expression or its file, and those alone are no mistake", () => {
+  assert.deepEqual(problems({ POD_CIDR_SOURCE_IPV6: "expression" }), [
+    "POD_CIDR_EXPRESSION (--pod-cidr-expression) is not set: a pod CIDR source is `expression`, give it, or its file in POD_CIDR_EXPRESSION_PATH",
+  ]);
+  const families = (environment: Record<string, string>) => expressionFamilies(settingsOf(environment));
+  const inline = { POD_CIDR_EXPRESSION: 'cidr("10.0.0.0/24")' };
+  assert.deepEqual(families(inline), []);
+  assert.deepEqual(families({ ...inline, POD_CIDR_SOURCE_IPV6: "expression" }), [6]);
+  const byFile = { POD_CIDR_EXPRESSION_PATH: "/run/pod-cidr.cel", POD_CIDR_SOURCE_IPV4: "expression" };
+  assert.deepEqual(families(byFile), [4]);
+  assert.deepEqual(families({ ...byFile, FIREWALL_ONLY: "true" }), []);
+});
+
+Deno.test("An expression has at most 16384 characters", () => {
+  const [problem] = problems({ POD_CIDR_EXPRESSION: " ".repeat(16_385) });
+  assert.match(problem!, /accepted: a CEL expression of at most 16384 characters$/);
+});
+
+Deno.test("TLS that is half asked for is refused, for who asks for it must not be served without", () => {
+  const [cert, key, ca] = [{ METRICS_TLS_CERT_FILE: "/c" }, { METRICS_TLS_KEY_FILE: "/k" }, {
+    METRICS_TLS_CLIENT_CA_FILE: "/a",
+  }];
+  const on = { ENABLE_METRICS: "1" };
+  settingsOf({ ...on, ...cert, ...key });
+  settingsOf({ ...on, ...cert, ...key, ...ca });
+  settingsOf({ ...cert });
+  assert.deepEqual(problems({ ...on, ...cert }), [
+    "METRICS_TLS_KEY_FILE (--metrics-tls-key-file) is not set: METRICS_TLS_CERT_FILE needs it",
+  ]);
+  assert.match(problems({ ...on, ...key })[0]!, /^METRICS_TLS_CERT_FILE .* METRICS_TLS_KEY_FILE needs it$/);
+  assert.match(
+    problems({ ...on, ...ca })[0]!,
+    /^METRICS_TLS_CERT_FILE .* METRICS_TLS_CLIENT_CA_FILE needs it$/,
+  );
+});
+
+Deno.test("Metrics and health alone need two addresses, unless there are no metrics", () => {
+  const health = { HEALTH_BIND_ADDR: "127.0.0.1:9091" };
+  settingsOf(health);
+  settingsOf({ ...health, ENABLE_METRICS: "1", METRICS_BIND_ADDR: "[::1]:9091" });
+  assert.match(problems({ ...health, ENABLE_METRICS: "1" })[0]!, /^HEALTH_BIND_ADDR .* give it another port/);
+  assert.equal(problems({ ...health, ENABLE_METRICS: "1", METRICS_BIND_ADDR: "x" }).length, 1);
 });
 
 Deno.test("A flag is its variable in kebab case without the prefix, and no two are alike", () => {

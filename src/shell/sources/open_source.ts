@@ -1,7 +1,7 @@
 // Which source the settings name: files, a kubeconfig, or the cluster that this process is a pod of.
 
 import type { ParsedNode } from "../../core/nodes/node.ts";
-import { pickNode } from "../../core/nodes/pick_node.ts";
+import { nodePicker } from "../../core/nodes/node_parser.ts";
 import type { Settings } from "../../core/settings/settings.ts";
 import { FileSource } from "./file_source.ts";
 import { ApiClient } from "./kubernetes/api_client.ts";
@@ -36,7 +36,7 @@ export async function openSource(
 ): Promise<OpenedSource> {
   if (settings.nodes.length > 0) return { source: new FileSource(settings.nodes, options), api: undefined };
   const api = await openApi(settings);
-  return { source: new KubernetesSource(api, { ...options, pick: pickNode }), api };
+  return { source: new KubernetesSource(api, { ...options, pick: nodePicker(settings) }), api };
 }
 
 /** The API that the settings name. Throws Error when there is none. */

@@ -33,7 +33,7 @@ export async function makeCertificates(folder: string, addresses: readonly strin
 }
 
 /** Makes `ca.crt` and `ca.key`. A folder of its own with one of these has a CA that nobody's server belongs to. */
-export async function makeAuthority(folder: string): Promise<void> {
+export async function makeAuthority(folder: string, subject = "/CN=laboratory"): Promise<void> {
   await Deno.mkdir(folder, { recursive: true });
   await makeKey(`${folder}/ca.key`);
   const constraints = [
@@ -44,7 +44,7 @@ export async function makeAuthority(folder: string): Promise<void> {
   ];
   await run([
     ...["openssl", "req", "-x509", "-new", "-key", `${folder}/ca.key`, "-days", DAYS],
-    ...["-subj", "/CN=laboratory", ...constraints, "-out", `${folder}/ca.crt`],
+    ...["-subj", subject, ...constraints, "-out", `${folder}/ca.crt`],
   ]);
 }
 

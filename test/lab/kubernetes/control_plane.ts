@@ -25,6 +25,8 @@ const PORT = 6443;
 const ADMIN = { server: "10.9.2.1", client: "10.9.2.2" } as const;
 const READY_MS = 60_000;
 const LOG = "audit.log";
+/** Deleting what is not there is an error. */
+const NO_HOLE = "add table inet hole\ndelete table inet hole\n";
 /** Who asked for what, once it is answered; watches when they begin. */
 const AUDIT_POLICY = {
   apiVersion: "audit.k8s.io/v1",
@@ -37,7 +39,7 @@ const AUDIT_POLICY = {
 export interface AuditEvent {
   readonly verb: string;
   readonly requestURI: string;
-  readonly user: { readonly username: string };
+  readonly user: { readonly username: string; readonly extra?: Readonly<Record<string, readonly string[]>> };
   readonly objectRef?: {
     readonly resource: string;
     readonly apiGroup?: string;
@@ -46,6 +48,7 @@ export interface AuditEvent {
     readonly name?: string;
   };
   readonly responseStatus?: { readonly code: number };
+  readonly annotations?: Readonly<Record<string, string>>;
 }
 
 /** A control plane. Make it with {@link ControlPlane.create}; its machine ends with the laboratory, close ends the rest. */
@@ -55,7 +58,8 @@ export class ControlPlane implements AsyncDisposable {
   #server: Process | undefined;
 
   private constructor(
-    private readonly host: Host,
+    /** Its machine. */
+    readonly host: Host,
     /** Keys, certificates, data, audit log. */
     readonly folder: string,
     private readonly flags: readonly string[],
@@ -197,12 +201,14 @@ export class ControlPlane implements AsyncDisposable {
     throw new Error(`kubectl ${args.join(" ")} exited ${code}: ${stderr.trim()}`);
   }
 
-  /** From now on no packet of the nodes comes through, and nobody is told. Returns what ends it. */
-  async blackHole(): Promise<() => Promise<void>> {
+  /** From now on no packet of the nodes comes through, and nobody is told. */
+  async blackHole(): Promise<void> {
     await this.#drop("iifname eth0 meta l4proto tcp drop", "oifname eth0 meta l4proto tcp drop");
-    return async () => {
-      await this.host.run(["nft", "delete", "table", "inet", "hole"]);
-    };
+  }
+
+  /** All packets come through. */
+  async mend(): Promise<void> {
+    await this.host.run(["nft", "-f", "-"], { stdin: NO_HOLE });
   }
 
   /** Connections that stand now are dead for good and nobody is told; new ones work. Returns how many there were. */
@@ -220,8 +226,8 @@ export class ControlPlane implements AsyncDisposable {
   async #drop(input: string, output: string): Promise<void> {
     const chain = (hook: string, rule: string) =>
       `chain ${hook} { type filter hook ${hook} priority 0; ${rule}; }`;
-    const table = `table inet hole { ${chain("input", input)} ${chain("output", output)} }`;
-    await this.host.run(["nft", "-f", "-"], { stdin: `table inet hole; delete table inet hole; ${table}\n` });
+    const table = `table inet hole { ${chain("input", input)}; ${chain("output", output)}; }\n`;
+    await this.host.run(["nft", "-f", "-"], { stdin: NO_HOLE + table });
   }
 
   /** Lets etcd forget all but the present: who resumes a watch from before is told 410. */

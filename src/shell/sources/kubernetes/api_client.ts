@@ -63,6 +63,8 @@ const REASON_LIMITS = { maxBytes: 64 << 10, onPart: () => {} };
 /** Asks one API. */
 export class ApiClient {
   #http: { readonly access: Access; readonly client: Deno.HttpClient } | undefined;
+  /** The server's certificate was refused: the CA may have been replaced since it was read. */
+  #isCaDoubted = false;
 
   constructor(readonly credentials: Credentials, readonly answerMs: number) {}
 
@@ -108,7 +110,9 @@ export class ApiClient {
   /** What a failed request says. */
   failure(ask: Pick<Ask, "verb" | "what">, error: unknown): ApiError {
     if (error instanceof ApiError) return error;
-    return new ApiError(describeFailure(this.#named(ask), messageOf(error)), { cause: error });
+    const message = messageOf(error);
+    this.#isCaDoubted ||= message.includes("invalid peer certificate");
+    return new ApiError(describeFailure(this.#named(ask), message), { cause: error });
   }
 
   /** Gives up all connections: the next request makes a new one. What is under way is left alone. */
@@ -132,7 +136,8 @@ export class ApiClient {
   }
 
   async #send({ method, path, text }: Sent, signal: AbortSignal, wasRefused: boolean): Promise<Response> {
-    const access = await this.credentials.read(wasRefused);
+    const access = await this.credentials.read(wasRefused || this.#isCaDoubted);
+    this.#isCaDoubted = false;
     const type = method === "PATCH" ? "application/merge-patch+json" : "application/json";
     return await fetch(this.server + path, {
       method,

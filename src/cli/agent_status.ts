@@ -1,0 +1,49 @@
+// What a running agent answers to `wigglenet status`, put together from its parts.
+
+import type { ParsedNode } from "../core/nodes/node.ts";
+import { peerStatuses, type Status } from "../core/plan/status.ts";
+import type { Settings } from "../core/settings/settings.ts";
+import type { Publisher } from "../shell/publish.ts";
+import type { Reconciler } from "../shell/reconcile.ts";
+import type { NodeSource } from "../shell/sources/node_source.ts";
+import type { Telemetry } from "../shell/telemetry.ts";
+import { VERSION } from "./version.ts";
+
+/** The parts that know. */
+export interface Parts {
+  readonly settings: Settings;
+  readonly source: NodeSource<ParsedNode>;
+  readonly reconciler: Reconciler;
+  readonly publisher: Publisher | undefined;
+  readonly telemetry: Telemetry;
+}
+
+/** The status of this moment. */
+export function statusOf({ settings, source, reconciler, publisher, telemetry }: Parts): Status {
+  const progress = reconciler.progress();
+  const link = progress.desired?.link;
+  const { items, complete, problems } = source.state();
+  return {
+    node: settings.nodeName,
+    version: VERSION,
+    podCidrs: progress.desired?.cni?.podCidrs ?? [],
+    mtu: link && { bytes: link.mtuBytes, why: link.mtuReason },
+    source: {
+      paths: source.places,
+      isComplete: complete,
+      objects: items.length,
+      problems,
+      heardMs: source.liveness?.().heardMs,
+    },
+    peers: peerStatuses(progress.desired, progress.observed),
+    applied: {
+      isInSync: progress.isInSync,
+      steps: progress.appliedSteps,
+      lastMs: progress.lastApplyMs,
+      failing: progress.failing,
+    },
+    rejected: progress.desired?.rejected ?? items.flatMap(({ rejected }) => rejected),
+    waiting: [...progress.waiting, ...publisher?.waiting() ?? [], ...telemetry.waiting],
+    drift: progress.drift,
+  };
+}

@@ -1,0 +1,53 @@
+// What /healthz and /readyz say, and the file that a probe reads where no port is served.
+
+import type { Waiting } from "../desired/desired_state.ts";
+
+/** An answer to a probe. */
+export interface Verdict {
+  readonly isGood: boolean;
+  /** One line for people. */
+  readonly text: string;
+}
+
+/**
+ * An audit makes a pass every 30 s, and no command may take as long as this: a loop that finished none is stuck, and only
+ * a new start helps.
+ */
+export const STUCK_SECONDS = 180;
+
+/** Is the loop alive? A cluster that cannot be reached, or a host that refuses everything, is no reason to start anew. */
+export function healthOf({ passAgeSeconds }: { readonly passAgeSeconds: number }): Verdict {
+  if (passAgeSeconds < STUCK_SECONDS) return { isGood: true, text: "ok" };
+  return { isGood: false, text: `the loop has finished no pass for ${Math.round(passAgeSeconds)} s` };
+}
+
+/** What readiness depends on. */
+export interface Advance {
+  /** True after the first complete apply, and from then on. */
+  readonly isReady: boolean;
+  readonly waiting: readonly Waiting[];
+  readonly failing: Readonly<Record<string, { readonly error: string }>>;
+}
+
+const SHOWN = 3;
+const CHARACTERS = 500;
+
+/** May pods be sent here? From the first complete apply on, for the data plane stands from then on, whoever fails. */
+export function readinessOf({ isReady, waiting, failing }: Advance): Verdict {
+  if (isReady) return { isGood: true, text: "ready" };
+  const reasons = [
+    ...Object.entries(failing).map(([part, { error }]) => `${part}: ${error}`),
+    ...waiting.map(({ what, why, next }) => `waiting for ${what}: ${why}; ${next}`),
+  ];
+  const left = reasons.length - SHOWN;
+  const text = reasons.length === 0
+    ? "the first apply is under way"
+    : reasons.slice(0, SHOWN).join("; ") + (left > 0 ? `; and ${left} more` : "");
+  return { isGood: false, text: `not ready: ${oneLine(text)}` };
+}
+
+/** A probe's message is shown whole by kubelet, on one line by kubectl. */
+function oneLine(text: string): string {
+  const line = text.replace(/[^ -~]+/g, " ");
+  return line.length > CHARACTERS ? `${line.slice(0, CHARACTERS)}...` : line;
+}

@@ -1,0 +1,77 @@
+import assert from "node:assert/strict";
+import { desireOf, ordinaryNode, settingsOf } from "../../../test/cluster.ts";
+import { type MetricName, METRICS, REJECTED_KINDS } from "./metrics.ts";
+import { measure, type Moment } from "./measure.ts";
+
+function moment(words: Partial<Moment> = {}): Moment {
+  return {
+    version: "1.2.3",
+    settings: settingsOf(),
+    desired: undefined,
+    observed: undefined,
+    rejected: [],
+    waiting: 0,
+    changes: 0,
+    isInSync: false,
+    isReady: false,
+    passAgeSeconds: 0.5,
+    drift: {},
+    failing: [],
+    source: { objects: 0, isComplete: false, problems: 0, ageSeconds: undefined },
+    process: { memoryBytes: 1, cpuSeconds: 2, startSeconds: 3 },
+    ...words,
+  };
+}
+
+/** `name{label="value"} value` of each sample of these metrics. */
+function lines(words: Partial<Moment>, ...names: readonly MetricName[]): string[] {
+  return measure(moment(words)).filter(({ name }) => names.includes(name)).map(({ name, labels, value }) =>
+    `${name}${JSON.stringify(Object.values(labels))} ${value}`
+  );
+}
+
+Deno.test("each sample has the labels that its metric announces", () => {
+  const desired = desireOf([ordinaryNode(1), ordinaryNode(2)]);
+  const failing = ["table"];
+  const source = { objects: 2, isComplete: true, problems: 0, ageSeconds: 1 };
+  for (const { name, labels } of measure(moment({ desired, failing, source }))) {
+    assert.deepEqual(Object.keys(labels), METRICS[name].labels, name);
+  }
+});
+
+Deno.test("the mesh is counted as it is wanted", () => {
+  const desired = desireOf([ordinaryNode(1), ordinaryNode(2), ordinaryNode(3)]);
+  assert.deepEqual(lines({ desired }, "wigglenet_peers_total", "wigglenet_pod_cidrs_total"), [
+    "wigglenet_pod_cidrs_total[] 6",
+    "wigglenet_peers_total[] 2",
+  ]);
+  assert.deepEqual(lines({ desired }, "wigglenet_wireguard_info"), ['wigglenet_wireguard_info["kernel"] 1']);
+});
+
+Deno.test("what is not there is absent, not zero", () => {
+  assert.deepEqual(lines({}, "wigglenet_tunnel_mtu_bytes", "wigglenet_watch_age_seconds"), []);
+});
+
+Deno.test("refused claims are counted by kinds of a closed list, with no word of the Node's", () => {
+  const rejected = [
+    { node: "evil", claim: 'pod CIDR "x"} 1', reason: "is not a CIDR" },
+    { node: "evil", claim: "address 10.0.0.1", reason: "is the address of n1", kind: "conflict" as const },
+  ];
+  const told = lines({ rejected }, "wigglenet_rejected_claims");
+  assert.equal(told.length, REJECTED_KINDS.length);
+  assert.deepEqual(told.filter((line) => !line.endsWith(" 0")), [
+    'wigglenet_rejected_claims["malformed"] 1',
+    'wigglenet_rejected_claims["conflict"] 1',
+  ]);
+});
+
+Deno.test("claims of every kind that a cluster can refuse have a kind of the list", () => {
+  const { rejected } = desireOf([
+    ordinaryNode(1),
+    { ...ordinaryNode(2), podCIDRs: ["10.244.1.0/24"] },
+    { name: "n3", podCIDRs: ["junk"] },
+    { ...ordinaryNode(4), endpoint: "10.244.1.5" },
+  ]);
+  const kinds = new Set(rejected.map(({ kind = "malformed" }) => kind));
+  assert.deepEqual([...kinds].sort(), ["conflict", "endpoint", "keyless", "malformed"]);
+});

@@ -1,0 +1,73 @@
+import assert from "node:assert/strict";
+import type { PublicKey } from "../net/keys.ts";
+import type { ObservedPeer } from "../observed/observed_state.ts";
+import { nodesByKey, peerSeries } from "./peer_series.ts";
+
+function peer(words: Partial<ObservedPeer>): ObservedPeer {
+  return {
+    publicKey: "a=",
+    endpoint: "192.0.2.1:24601",
+    allowedIps: "",
+    handshakeSeconds: 1000,
+    aliveSeconds: 0,
+    receivedBytes: 0,
+    sentBytes: 0,
+    keepaliveSeconds: 0,
+    hasPresharedKey: false,
+    isRoamed: false,
+    isProven: false,
+    silence: undefined,
+    choice: undefined,
+    ...words,
+  };
+}
+
+Deno.test("peer series are the original's, and the Node of each peer that is wanted", () => {
+  const wanted = {
+    node: "n2",
+    publicKey: "a=" as PublicKey,
+    endpoint: undefined,
+    candidates: [],
+    allowedIps: "",
+  };
+  const peers = [
+    peer({ receivedBytes: 2 ** 40, sentBytes: 7 }),
+    peer({ publicKey: "b=", endpoint: undefined, handshakeSeconds: 0 }),
+  ];
+  const text = [...peerSeries(peers, { nowSeconds: 1012.5, nodes: nodesByKey([wanted]) })].join("");
+  assert.equal(
+    text,
+    `
+# HELP wigglenet_peer_last_handshake_seconds Seconds since the last handshake with the peer; absent before the first.
+# TYPE wigglenet_peer_last_handshake_seconds gauge
+wigglenet_peer_last_handshake_seconds{public_key="a=",endpoint="192.0.2.1:24601"} 12.5
+
+# HELP wigglenet_peer_receive_bytes_total Bytes received from the peer.
+# TYPE wigglenet_peer_receive_bytes_total counter
+wigglenet_peer_receive_bytes_total{public_key="a=",endpoint="192.0.2.1:24601"} 1099511627776
+wigglenet_peer_receive_bytes_total{public_key="b=",endpoint=""} 0
+
+# HELP wigglenet_peer_transmit_bytes_total Bytes sent to the peer.
+# TYPE wigglenet_peer_transmit_bytes_total counter
+wigglenet_peer_transmit_bytes_total{public_key="a=",endpoint="192.0.2.1:24601"} 7
+wigglenet_peer_transmit_bytes_total{public_key="b=",endpoint=""} 0
+
+# HELP wigglenet_peer_info The Node that a peer is. Always 1.
+# TYPE wigglenet_peer_info gauge
+wigglenet_peer_info{public_key="a=",node="n2"} 1
+`,
+  );
+});
+
+Deno.test("peer series of thousands come in pieces, and a clock set back gives no negative age", () => {
+  const peers = Array.from({ length: 1_000 }, (_, i) => peer({ publicKey: `${i}` }));
+  const pieces = [...peerSeries(peers, { nowSeconds: 10, nodes: new Map() })];
+  assert.ok(pieces.length >= 12, `${pieces.length} pieces`);
+  assert.ok(Math.max(...pieces.map((piece) => piece.length)) < 40_000);
+  assert.match(pieces[0]!, /public_key="0".*\} 0\n/);
+});
+
+Deno.test("no value of a label ends its quotes", () => {
+  const [text] = peerSeries([peer({ publicKey: 'x"} 1\nevil 1\\' })], { nowSeconds: 0, nodes: new Map() });
+  assert.match(text!, /^wigglenet_peer_last_handshake_seconds\{public_key="x\\"\} 1\\nevil 1\\\\",/m);
+});

@@ -1,0 +1,27 @@
+// What the loop says of itself, and to whom.
+
+import type { DesiredState, Waiting } from "../core/desired/desired_state.ts";
+import type { ObservedState } from "../core/observed/observed_state.ts";
+import type { Outcome } from "./apply.ts";
+
+/** What `status`, metrics and probes show of the loop. */
+export interface Progress {
+  readonly desired: DesiredState | undefined;
+  readonly observed: ObservedState | undefined;
+  readonly waiting: readonly Waiting[];
+  /** Differences in the last plan; 0 before the first. */
+  readonly changes: number;
+  readonly isInSync: boolean;
+  readonly appliedSteps: number;
+  readonly lastApplyMs: number | undefined;
+  /** Repaired differences by kind, since the start. */
+  readonly drift: Readonly<Record<string, number>>;
+  readonly failing: Readonly<Record<string, { error: string; retryAtMs: number }>>;
+}
+
+/** Hears of the loop's work; must not throw, and is not waited for. */
+export interface Onlooker {
+  /** A pass has ended, whatever came of it. */
+  passed(): void;
+  applied(outcomes: readonly Outcome[], durationMs: number): void;
+}

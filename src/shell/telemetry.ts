@@ -1,0 +1,194 @@
+// What the agent tells of itself while it runs: metrics, health, readiness. Looks on; the loop never waits for it.
+
+import process from "node:process";
+import type { Waiting } from "../core/desired/desired_state.ts";
+import { healthOf, readinessOf, type Verdict } from "../core/metrics/health.ts";
+import { measure, type Moment } from "../core/metrics/measure.ts";
+import { nodesByKey, peerSeries } from "../core/metrics/peer_series.ts";
+import type { ParsedNode } from "../core/nodes/node.ts";
+import { type Settings, usesMetricsTls } from "../core/settings/settings.ts";
+import type { Outcome } from "./apply.ts";
+import { EventWriter } from "./events/event_writer.ts";
+import type { Log } from "./log.ts";
+import type { Answer } from "./metrics/http_listener.ts";
+import type { KeptServer } from "./metrics/kept_server.ts";
+import type { MetricsRegistry } from "./metrics/registry.ts";
+import type { Onlooker, Progress } from "./progress.ts";
+import { relieve } from "./relieve.ts";
+import type { ApiClient } from "./sources/kubernetes/api_client.ts";
+import type { NodeSource } from "./sources/node_source.ts";
+
+/** What there is to tell of. */
+export interface TelemetryOptions {
+  readonly settings: Settings;
+  readonly version: string;
+  readonly log: Log;
+  readonly source: NodeSource<ParsedNode>;
+  /** Where Events are written; undefined: the source is none that takes any. */
+  readonly api: ApiClient | undefined;
+  readonly progress: () => Progress;
+}
+
+/** Where the manifests put the agent; a kubeconfig need not say any. */
+const USUAL_NAMESPACE = "kube-system";
+const TEXT = "text/plain; charset=utf-8";
+
+/** Counts, answers probes, serves metrics where they are asked for. */
+export class Telemetry implements Onlooker {
+  readonly #options: TelemetryOptions;
+  #servers: readonly KeptServer[] = [];
+  #registry: MetricsRegistry | undefined;
+  readonly #events: EventWriter | undefined;
+  #isReady = false;
+  #passedAtMs = performance.now();
+  #turn: Promise<void> = Promise.resolve();
+
+  constructor(options: TelemetryOptions) {
+    this.#options = options;
+    const { api, settings, source, log, progress } = options;
+    this.#events = api && new EventWriter({
+      client: api,
+      namespace: api.credentials.namespace ?? USUAL_NAMESPACE,
+      own: settings.nodeName,
+      rejected: () => progress().desired?.rejected ?? [],
+      names: () => source.state().items.flatMap(({ node }) => node?.name ?? []),
+      onWritten: (reason) => this.#registry?.count("wigglenet_events_written_total", { reason }),
+      log,
+    });
+  }
+
+  /** What keeps it from serving. */
+  get waiting(): readonly Waiting[] {
+    return this.#servers.flatMap(({ waiting }) => waiting);
+  }
+
+  /** Begins to serve. The library and the server are loaded only where they are used. */
+  async start(): Promise<void> {
+    const { settings, log } = this.#options;
+    const { isMetricsEnabled, metricsAddress, healthAddress } = settings;
+    if (!isMetricsEnabled && healthAddress === "") return;
+    if (isMetricsEnabled) this.#registry = new (await import("./metrics/registry.ts")).MetricsRegistry();
+    const { KeptServer } = await import("./metrics/kept_server.ts");
+    const tls = usesMetricsTls(settings) ? settings : undefined;
+    this.#servers = [
+      ...(isMetricsEnabled
+        ? [
+          new KeptServer({
+            what: "metrics",
+            address: metricsAddress,
+            tls,
+            log,
+            answer: (path) => this.#answer(path),
+          }),
+        ]
+        : []),
+      ...(healthAddress === "" ? [] : [
+        new KeptServer({
+          what: "health",
+          address: healthAddress,
+          log,
+          answer: (path) => this.#probe(path),
+        }),
+      ]),
+    ];
+    for (const server of this.#servers) await server.start();
+  }
+
+  close(): void {
+    for (const server of this.#servers) server.close();
+  }
+
+  passed(): void {
+    this.#passedAtMs = performance.now();
+    this.#events?.passed();
+    if (this.#isReady) return;
+    this.#isReady = this.#options.progress().isInSync;
+  }
+
+  applied(outcomes: readonly Outcome[], durationMs: number): void {
+    this.#registry?.applied(outcomes, durationMs);
+  }
+
+  #readiness(): Verdict {
+    return readinessOf({ ...this.#options.progress(), isReady: this.#isReady });
+  }
+
+  #passAgeSeconds(): number {
+    return (performance.now() - this.#passedAtMs) / 1000;
+  }
+
+  #answer(path: string): Answer {
+    if (path !== "/metrics") return this.#probe(path);
+    return { status: 200, contentType: this.#registry!.contentType, body: this.#metrics() };
+  }
+
+  #probe(path: string): Answer {
+    if (path === "/healthz") return probed(healthOf({ passAgeSeconds: this.#passAgeSeconds() }));
+    if (path === "/readyz") return probed(this.#readiness());
+    return { status: 404, contentType: TEXT, body: "here is nothing but /metrics, /healthz and /readyz\n" };
+  }
+
+  /**
+   * Peers as the loop last read them, which it does every second (every five with 5,000 peers): a scrape starts no program
+   * and waits for none, however many there are at once (docs/decisions/0026).
+   */
+  async *#metrics(): AsyncGenerator<string> {
+    const { desired, observed } = this.#options.progress();
+    yield await this.#registry!.text(measure(this.#moment()));
+    const peers = [...observed?.wireguard?.peers.values() ?? []];
+    const times = { nowSeconds: Date.now() / 1000, nodes: nodesByKey(desired?.peers ?? []) };
+    const pieces = peerSeries(peers, times);
+    while (true) {
+      const { done, value } = await this.#inTurn(() => pieces.next());
+      if (done) return relieve();
+      yield value;
+    }
+  }
+
+  /** One piece at a time, whoever asks, and then a pause as long as it took: half of the time is the loop's. */
+  async #inTurn<T>(act: () => T): Promise<T> {
+    const before = this.#turn;
+    let end = () => {};
+    this.#turn = new Promise((resolve) => end = resolve);
+    await before;
+    const startMs = performance.now();
+    try {
+      return act();
+    } finally {
+      setTimeout(end, performance.now() - startMs);
+    }
+  }
+
+  #moment(): Moment {
+    const { settings, version, source, progress } = this.#options;
+    const { items, complete, problems } = source.state();
+    const now = progress();
+    const heardMs = source.liveness?.().heardMs;
+    const { user, system } = process.cpuUsage();
+    return {
+      ...now,
+      version,
+      settings,
+      rejected: now.desired?.rejected ?? items.flatMap(({ rejected }) => rejected),
+      waiting: now.waiting.length,
+      isReady: this.#isReady,
+      passAgeSeconds: this.#passAgeSeconds(),
+      failing: Object.keys(now.failing),
+      source: {
+        objects: items.length,
+        isComplete: complete,
+        problems: problems.length,
+        ageSeconds: heardMs === undefined ? undefined : Math.max(0, (Date.now() - heardMs) / 1000),
+      },
+      process: {
+        memoryBytes: Deno.memoryUsage().rss,
+        cpuSeconds: (user + system) / 1e6,
+        startSeconds: performance.timeOrigin / 1000,
+      },
+    };
+  }
+}
+
+function probed({ isGood, text }: Verdict): Answer {
+  return { status: isGood ? 200 : 503, contentType: TEXT, body: `${text}\n` };
+}

@@ -1,0 +1,148 @@
+// Agents that read the API and write their own Node, as a cluster's life goes: nodes come, change and leave.
+//
+//   n1-pod ═══ n2-pod      api: kube-apiserver and etcd, beside the nodes on their underlay
+//        ╚═ n3-pod ═╝
+
+import assert from "node:assert/strict";
+import { NODES } from "../lab/kubernetes/agent_account.ts";
+import { Cluster } from "../lab/kubernetes/cluster.ts";
+import type { Node } from "../lab/node.ts";
+import type { Pod } from "../lab/pod.ts";
+import { until } from "../lab/until.ts";
+import { differences, identityOf } from "../netns/state.ts";
+
+const cluster = await Cluster.create({ nodes: 3 });
+const [n1, n2, n3] = cluster.nodes as [Node, Node, Node];
+Deno.test.afterAll(() => cluster[Symbol.asyncDispose]());
+
+const FOREIGN_KEY = "aW5zdGVhZCBvZiBhIHJlYWwga2V5IG9mIG5vZGUgNDQ=";
+
+async function meet(from: Pod, to: Pod): Promise<void> {
+  for (const family of [4, 6] as const) {
+    await until(`${from.name} to reach ${to.name} over IPv${family}`, async () => {
+      return (await from.ping(to.address(family)!, { timeoutMs: 500 })).received === 1;
+    }, { seen: () => cluster.lab.diagnose() });
+  }
+}
+
+/** Waits until the Node's own annotations are what its agent wants them to be. */
+async function publishes(node: Node): Promise<void> {
+  const publicKey = (await node.run(["wg", "show", "wigglenet", "public-key"])).trim();
+  const [v4, v6] = node.podCIDRs;
+  const wanted = {
+    "wigglenet/public-key": publicKey,
+    "wigglenet/node-ips": [],
+    "wigglenet/pod-cidrs": [v6, v4],
+  };
+  let last: Record<string, string> = {};
+  await until(`the annotations of ${node.name}`, async () => {
+    last = await cluster.annotations(node.name);
+    const seen = Object.keys(wanted).map((key) => {
+      return key === "wigglenet/public-key" ? last[key] : JSON.parse(last[key] ?? "null");
+    });
+    return JSON.stringify(seen) === JSON.stringify(Object.values(wanted));
+  }, { seen: () => `${JSON.stringify(last)}\n${node.agent?.tail()}` });
+}
+
+Deno.test("nodes that only the API knows make a mesh, and publish what the original does", async () => {
+  await cluster.startAll();
+  const [a, b] = await Promise.all([n1, n2].map((node) => node.addPod(`${node.name}-pod`)));
+  await meet(a!, b!);
+  for (const node of cluster.nodes) await publishes(node);
+});
+
+Deno.test("heartbeats, labels and foreign annotations of Nodes write nothing to the kernel", async () => {
+  const before = await Promise.all(cluster.nodes.map(identityOf));
+  const said = n1.agent!.stderr.length;
+  for (let i = 0; i < 50; i++) {
+    const time = new Date(i * 1000).toISOString();
+    const conditions = [{ type: "Ready", status: "True", lastHeartbeatTime: time }];
+    await cluster.admin.demand(`${NODES}/n2/status`, {
+      method: "PATCH",
+      body: { status: { conditions } },
+      type: "application/strategic-merge-patch+json",
+    });
+    const metadata = { labels: { round: `${i}` }, annotations: { "example.com/round": `${i}` } };
+    await cluster.admin.patch(`${NODES}/n2`, { metadata });
+  }
+  // What comes later is seen later: once the agents know of this one, they have seen all of the above.
+  const marker = { metadata: { annotations: { "wigglenet/node-ips": '["192.0.2.77"]' } } };
+  const heard = n1.agent!.line("stderr", /192\.0\.2\.77/);
+  await cluster.admin.patch(`${NODES}/n3`, marker);
+  await heard;
+  await publishes(n3);
+  for (const [i, node] of cluster.nodes.entries()) {
+    await node.inSync();
+    assert.equal(differences(before[i]!, await identityOf(node)), "");
+  }
+  const changes = n1.agent!.stderr.slice(said).filter((line) => / info +[-+~] /.test(line));
+  assert.deepEqual(changes.filter((line) => !line.includes("192.0.2.77")), []);
+});
+
+Deno.test("a node joins and leaves, and its peers follow", async () => {
+  const n4 = await cluster.lab.addNode();
+  await cluster.register(n4);
+  await cluster.start(n4);
+  await Promise.all([n1, n2, n3].map((node) => {
+    return cluster.knows(node, cluster.nodes.filter((other) => other !== node));
+  }));
+  const pod = await n4.addPod("n4-pod");
+  await meet(pod, n1.pods[0]!);
+  await n4.agent!.kill("SIGTERM");
+  await cluster.admin.remove(`${NODES}/n4`);
+  await Promise.all([cluster.knows(n1, [n2, n3]), cluster.knows(n2, [n1, n3]), cluster.knows(n3, [n1, n2])]);
+});
+
+Deno.test("an agent that starts before its Node exists waits for it, and joins", async () => {
+  const n5 = await cluster.lab.addNode({ ...n1.manifest, ...fifth() });
+  await cluster.start(n5);
+  await n5.says(
+    "its Node is not there",
+    ({ waiting }) => waiting.some(({ why }) => /no Node named n5/.test(why)),
+  );
+  assert.equal((await n5.attempt(["nft", "list", "table", "inet", "wigglenet"])).code, 1);
+  await cluster.register(n5);
+  await cluster.knows(n5, [n1, n2, n3]);
+  await publishes(n5);
+  await n5.agent!.kill("SIGTERM");
+  await cluster.admin.remove(`${NODES}/n5`);
+  await cluster.knows(n1, [n2, n3]);
+});
+
+function fifth() {
+  return {
+    metadata: { name: "n5" },
+    spec: { podCIDRs: ["10.244.5.0/24", "fd00:10:244:5::/64"] },
+    status: { addresses: ["10.9.1.5", "fd09::5"].map((address) => ({ type: "InternalIP", address })) },
+  };
+}
+
+Deno.test("what somebody else does to a node's own annotations is undone, unknown ones are left alone", async () => {
+  const attacks: Record<string, string | null>[] = [
+    { "wigglenet/public-key": FOREIGN_KEY },
+    { "wigglenet/pod-cidrs": '["0.0.0.0/0"]', "wigglenet/node-ips": "not JSON" },
+    { "wigglenet/public-key": null, "wigglenet/pod-cidrs": null, "wigglenet/node-ips": null },
+  ];
+  for (const annotations of attacks) {
+    await cluster.admin.patch(`${NODES}/n2`, { metadata: { annotations } });
+    await publishes(n2);
+  }
+  await cluster.admin.patch(`${NODES}/n2`, { metadata: { annotations: { "wigglenet/of-tomorrow": "x" } } });
+  await cluster.admin.patch(`${NODES}/n2`, { metadata: { annotations: { "wigglenet/node-ips": null } } });
+  await publishes(n2);
+  assert.equal((await cluster.annotations("n2"))["wigglenet/of-tomorrow"], "x");
+  await cluster.knows(n1, [n2, n3]);
+  await meet(n1.pods[0]!, n2.pods[0]!);
+});
+
+Deno.test("a Node that is deleted and made again gets its annotations anew; its machine keeps what it has", async () => {
+  const before = await identityOf(n3);
+  await cluster.admin.remove(`${NODES}/n3`);
+  await cluster.knows(n1, [n2]);
+  assert.equal(differences(before, await identityOf(n3)), "");
+  await cluster.register(n3);
+  await publishes(n3);
+  await cluster.knows(n1, [n2, n3]);
+  await n3.inSync();
+  assert.equal(differences(before, await identityOf(n3)), "");
+});

@@ -1,0 +1,164 @@
+// The API is away in every way that networks and machines know: noticed within 30 s, no event lost, and the data plane
+// stays as it is for as long as it takes.
+
+import assert from "node:assert/strict";
+import { NODES } from "../lab/kubernetes/agent_account.ts";
+import { Cluster } from "../lab/kubernetes/cluster.ts";
+import type { Node } from "../lab/node.ts";
+import { kubeletNode } from "../lab/kubernetes/kubelet_node.ts";
+import { manifestOf } from "../lab/manifest.ts";
+import { until } from "../lab/until.ts";
+import { differences, identityOf } from "../netns/state.ts";
+
+const cluster = await Cluster.create({ nodes: 2 });
+const { plane } = cluster;
+const [n1, n2] = cluster.nodes as [Node, Node];
+Deno.test.afterAll(() => cluster[Symbol.asyncDispose]());
+await cluster.startAll();
+
+const NOTICED_MS = 30_000;
+const KEY = "aW5zdGVhZCBvZiBhIHJlYWwga2V5IG9mIG5vZGUgOTk=";
+
+/** A Node that has no machine: nobody needs one to be a peer. */
+const GHOST = { name: "n9" };
+
+async function appears(): Promise<void> {
+  const { metadata, ...rest } = manifestOf(9);
+  const annotations = { "wigglenet/public-key": KEY, "wigglenet/node-ips": "[]" };
+  await cluster.admin.create(NODES, kubeletNode({ ...rest, metadata: { ...metadata, annotations } }));
+}
+
+async function disappears(): Promise<void> {
+  await cluster.admin.remove(`${NODES}/${GHOST.name}`);
+}
+
+// What a failed test left behind.
+Deno.test.beforeEach(async () => {
+  await plane.mend();
+  await cluster.admin.ask(`${NODES}/${GHOST.name}`, { method: "DELETE" });
+});
+
+/** A Node comes and goes, and both agents know within the time. */
+async function follows(): Promise<void> {
+  await appears();
+  await Promise.all([cluster.knows(n1, [n2, GHOST], NOTICED_MS), cluster.knows(n2, [n1, GHOST], NOTICED_MS)]);
+  await disappears();
+  await Promise.all([cluster.knows(n1, [n2], NOTICED_MS), cluster.knows(n2, [n1], NOTICED_MS)]);
+}
+
+/** How often agents have listed everything, in one page as long as they are few. */
+async function listings(): Promise<number> {
+  return (await plane.auditEvents()).filter(({ verb, responseStatus }) => {
+    return verb === "list" && responseStatus?.code === 200;
+  }).length;
+}
+
+/** Waits until both agents say that they hear nothing from the API. */
+async function missesTheApi(): Promise<void> {
+  await Promise.all(
+    [n1, n2].map((node) =>
+      node.says("the API is away", ({ source }) => source.problems.length > 0, NOTICED_MS)
+    ),
+  );
+}
+
+/** Runs something during which no data plane may change. */
+async function standsStill(act: () => Promise<void>): Promise<void> {
+  const before = await Promise.all([n1, n2].map(identityOf));
+  await act();
+  for (const [i, node] of [n1, n2].entries()) {
+    assert.equal(differences(before[i]!, await identityOf(node)), "");
+    assert.ok(node.agent!.isRunning, node.agent!.tail());
+  }
+}
+
+async function tellTime(what: string, act: () => Promise<void>): Promise<void> {
+  const start = performance.now();
+  await act();
+  console.log(`${what}: ${((performance.now() - start) / 1000).toFixed(1)} s`);
+}
+
+Deno.test("kill -9 of the API server is noticed, and what comes after its restart is seen", async () => {
+  await standsStill(async () => {
+    await plane.kill();
+    await tellTime("noticed after", missesTheApi);
+    await plane.start();
+  });
+  await tellTime("a Node came and went, both seen after", follows);
+});
+
+Deno.test("an orderly restart of the API server is no trouble", async () => {
+  await standsStill(async () => {
+    await tellTime("it ended after", () => plane.stop());
+    await plane.start();
+  });
+  await tellTime("a Node came and went, both seen after", follows);
+});
+
+Deno.test("an API that swallows every packet is noticed; what happened meanwhile is made up for", async () => {
+  await plane.blackHole();
+  await standsStill(async () => {
+    await appears();
+    await tellTime("noticed after", missesTheApi);
+  });
+  await plane.mend();
+  await tellTime("the Node that had come was seen after", () => cluster.knows(n1, [n2, GHOST], NOTICED_MS));
+  await plane.blackHole();
+  await disappears();
+  await missesTheApi();
+  await plane.mend();
+  await Promise.all([cluster.knows(n1, [n2], NOTICED_MS), cluster.knows(n2, [n1], NOTICED_MS)]);
+});
+
+Deno.test("connections that are dead and do not know it are given up within 30 s, and no event is lost", async () => {
+  assert.ok(await plane.halfOpen() >= 2);
+  await appears();
+  await tellTime("the Node that had come was seen after", () => cluster.knows(n1, [n2, GHOST], NOTICED_MS));
+  await cluster.knows(n2, [n1, GHOST], NOTICED_MS);
+  await disappears();
+  await Promise.all([cluster.knows(n1, [n2], NOTICED_MS), cluster.knows(n2, [n1], NOTICED_MS)]);
+});
+
+Deno.test("the version to go on from is gone (410): everything is listed anew, and nothing is lost", async () => {
+  await appears();
+  await Promise.all([cluster.knows(n1, [n2, GHOST]), cluster.knows(n2, [n1, GHOST])]);
+  const before = await listings();
+  await plane.blackHole();
+  await standsStill(async () => {
+    await disappears();
+    for (let i = 0; i < 20; i++) {
+      await cluster.admin.patch(`${NODES}/n2`, { metadata: { labels: { i: `${i}` } } });
+    }
+    await plane.kill();
+    await plane.compact();
+    await plane.start();
+  });
+  await plane.mend();
+  await Promise.all([cluster.knows(n1, [n2], NOTICED_MS), cluster.knows(n2, [n1], NOTICED_MS)]);
+  // What was under way may still have come by the old connection, so that the list comes after it.
+  await until("each agent to list once", async () => await listings() === before + 2);
+  await follows();
+});
+
+Deno.test("etcd is killed and comes back", async () => {
+  await standsStill(async () => {
+    await plane.killEtcd();
+    plane.startEtcd();
+  });
+  await plane.ready();
+  await follows();
+});
+
+Deno.test("an agent that starts while the API is away leaves the data plane as it is, and goes on when it is back", async () => {
+  await plane.blackHole();
+  await standsStill(async () => {
+    for (const node of [n1, n2]) {
+      await node.agent!.kill("SIGKILL");
+      await cluster.start(node);
+    }
+    await missesTheApi();
+  });
+  await plane.mend();
+  await Promise.all([cluster.knows(n1, [n2], NOTICED_MS), cluster.knows(n2, [n1], NOTICED_MS)]);
+  await follows();
+});

@@ -1,0 +1,128 @@
+// The crowd of a node whose agent reads it from a real API server, as 12 KB objects that a kubelet would write.
+
+import { AGENT, type Agent } from "../lab/agent.ts";
+import { ACCOUNT, NODES } from "../lab/kubernetes/agent_account.ts";
+import { type ApiClient, inParallel } from "../lab/kubernetes/api_client.ts";
+import { Cluster } from "../lab/kubernetes/cluster.ts";
+import { kubeletNode } from "../lab/kubernetes/kubelet_node.ts";
+import type { Process } from "../lab/process.ts";
+import type { Hand } from "./changes.ts";
+import { type Member, memberOf } from "./cluster.ts";
+import { Crowd, SETTINGS } from "./crowd.ts";
+
+/** How the agent gets at the API: as a pod, or with a kubeconfig as one outside of the cluster would. */
+export type Access = "in-cluster" | "kubeconfig";
+
+/** A crowd in an API server. Make it with {@link ApiCrowd.create}; `await using` closes it. */
+export class ApiCrowd implements AsyncDisposable {
+  private constructor(readonly cluster: Cluster, readonly crowd: Crowd) {}
+
+  /** One machine with its own Node, and the control plane. */
+  static async create(agent: Agent = AGENT): Promise<ApiCrowd> {
+    const cluster = await Cluster.create({ nodes: 1, agent });
+    const crowd = Crowd.of(cluster.lab);
+    await cluster.register(crowd.node);
+    return new ApiCrowd(cluster, crowd);
+  }
+
+  get #admin(): ApiClient {
+    return this.cluster.admin;
+  }
+
+  /** Makes the Nodes of that many members, from the first on that are not there. */
+  async fill(count: number, from = 1): Promise<void> {
+    const numbers = Array.from({ length: count - from + 1 }, (_, i) => from + i);
+    await inParallel(numbers, (i) => this.#admin.create(NODES, objectOf(memberOf(i))));
+  }
+
+  /** Starts the agent as its pod, or by a kubeconfig; resolves when the host is in sync. */
+  async load(access: Access = "in-cluster"): Promise<{ agent: Process; loadMs: number }> {
+    const { account, plane } = this.cluster;
+    const { node } = this.crowd;
+    const token = await account.podToken(node.name);
+    await account.mount(node, token);
+    const isPod = access === "in-cluster";
+    const kubeconfig = isPod ? undefined : await this.#writeKubeconfig(token);
+    const settings = { nodes: undefined, kubeconfig, ...SETTINGS };
+    const env = isPod ? plane.environment : {};
+    return await this.crowd.loadBy(() => node.startAgent({ settings, env }));
+  }
+
+  /** Into the node's own folder: an agent as shipped may read nothing but the usual paths. */
+  async #writeKubeconfig(token: string): Promise<string> {
+    const { plane } = this.cluster;
+    const ca = btoa(await plane.file("ca.crt"));
+    const config = {
+      apiVersion: "v1",
+      kind: "Config",
+      "current-context": "lab",
+      clusters: [{ name: "lab", cluster: { server: plane.url, "certificate-authority-data": ca } }],
+      users: [{ name: ACCOUNT, user: { token } }],
+      contexts: [{ name: "lab", context: { cluster: "lab", user: ACCOUNT } }],
+    };
+    const path = `${this.crowd.node.folder}/kubeconfig`;
+    await Deno.writeTextFile(path, JSON.stringify(config), { mode: 0o600 });
+    return path;
+  }
+
+  /** The hand that changes the API: a change is made once the API has acknowledged it. */
+  get hand(): Hand {
+    const done = async (request: Promise<unknown>) => {
+      await request;
+      return performance.now();
+    };
+    return {
+      join: (member) => done(this.#admin.create(NODES, objectOf(member))),
+      leave: ({ name }) => done(this.#admin.remove(`${NODES}/${name}`)),
+    };
+  }
+
+  /**
+   * Nodes say that they are alive, so often a second for so long, as evenly as the API server lets them; nothing of it
+   * is the agents' business.
+   * @returns how many did
+   */
+  async heartbeats(members: number, perSecond: number, durationMs: number): Promise<number> {
+    const start = performance.now();
+    let sent = 0;
+    const isOver = () => performance.now() - start >= durationMs;
+    await inParallel(
+      Array.from({ length: perSecond * Math.ceil(durationMs / 1000) }, (_, i) => i),
+      async (i) => {
+        await new Promise((resolve) => setTimeout(resolve, start + i * 1000 / perSecond - performance.now()));
+        if (isOver()) return;
+        const time = new Date().toISOString();
+        const conditions = [{ type: "Ready", lastHeartbeatTime: time, message: `alive for the ${i}th time` }];
+        await this.#admin.demand(`${NODES}/${memberOf(i % members + 1).name}/status`, {
+          method: "PATCH",
+          body: { status: { conditions } },
+          type: "application/strategic-merge-patch+json",
+        });
+        sent++;
+      },
+    );
+    return sent;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.cluster[Symbol.asyncDispose]();
+  }
+}
+
+/** What kubelet, controllers and the member's own agent have written. */
+function objectOf({ name, publicKey, podCidrs, addresses }: Member): Record<string, unknown> {
+  return kubeletNode({
+    apiVersion: "v1",
+    kind: "Node",
+    metadata: {
+      name,
+      annotations: {
+        "wigglenet/public-key": publicKey,
+        "wigglenet/node-ips": "[]",
+        "wigglenet/pod-cidrs": JSON.stringify(podCidrs.toReversed()),
+      },
+    },
+    spec: { podCIDRs: [...podCidrs] },
+    status: { addresses: addresses.map((address) => ({ type: "InternalIP", address })) },
+  });
+}
