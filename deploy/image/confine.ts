@@ -23,6 +23,10 @@ export async function layOutScript(
     path.replace("=> ", "")
   );
   const mounts = Object.entries(binds).map(([inside, outside]) => `mount --bind ${outside} ${root}${inside}`);
+  // A container runtime makes mount points in a root that is read-only; here those in /run can be made.
+  const points = Object.keys(binds).filter((path) => path.startsWith("/run/")).map((path) =>
+    `${root}${path}`
+  );
   return `set -e
     mount --bind ${root} ${root}
     for part in dev proc sys; do mount --rbind /$part ${root}/$part; done
@@ -30,6 +34,9 @@ export async function layOutScript(
     mkdir ${root}${TOOLS}
     cp -L ${[setpriv, ...linked].join(" ")} ${root}${TOOLS}
     mount -o remount,ro ${root}/tmp
+    mount -t tmpfs -o mode=755 tmpfs ${root}/run
+    mkdir -p ${["/wigglenet", "/wireguard"].map((name) => `${root}/run${name}`).join(" ")} ${points.join(" ")}
+    mount -o remount,ro ${root}/run
     mount -o remount,ro,bind ${root}
     ${mounts.join("\n")}
   `;

@@ -2,7 +2,7 @@
 // root as a folder, which the Dockerfiles copy; and the list of packages in it. No base image, no docker, no registry.
 
 import { parseArgs } from "node:util";
-import { BUNDLE, bundle, DIST } from "../bundle.ts";
+import { bundle, bundledFiles, DIST } from "../bundle.ts";
 import { compile } from "../compile.ts";
 import { archiveOf, type Image } from "./archive.ts";
 import { command } from "./command.ts";
@@ -51,6 +51,11 @@ export interface BuiltImage {
 /** The usual choice: this machine's architecture, Debian's stable release. */
 export const DEFAULTS: ImageOptions = { architecture: HOST_ARCHITECTURE, suite: "trixie" };
 
+/** The assembled root of the image that was built last. */
+export function rootOf(architecture: string): string {
+  return `${IMAGES}root-${architecture}`;
+}
+
 /** Builds an image. Throws Error with the remedy; then nothing of it is left. */
 export async function buildImage(options: ImageOptions): Promise<BuiltImage> {
   const version = JSON.parse(await Deno.readTextFile(new URL("../../deno.json", import.meta.url))).version;
@@ -75,7 +80,7 @@ export async function buildImage(options: ImageOptions): Promise<BuiltImage> {
     const list = layers.packages.map((one) => `${one.name} ${one.version} ${one.architecture}\n`).join("");
     await Deno.writeTextFile(`${half}/packages.txt`, `${list}deno ${Deno.version.deno} ${architecture}\n`);
     await Deno.writeFile(`${half}/image.tar`, bytes);
-    const root = `${IMAGES}root-${architecture}`;
+    const root = rootOf(architecture);
     await Deno.remove(root, { recursive: true }).catch(() => {});
     await Deno.rename(`${half}/root`, root);
     await Deno.rename(`${half}/packages.txt`, `${stem}.packages.txt`);
@@ -125,7 +130,11 @@ async function layersOf(options: ImageOptions, folder: string): Promise<Layers> 
     main = [
       text(`${home}/deno.json`, runtimeConfig()),
       text(`${home}/wigglenet`, LAUNCHER, 0o755),
-      file(`${home}/wigglenet.js`, await Deno.readFile(BUNDLE), 0o644),
+      ...await Promise.all(
+        (await bundledFiles()).map(async (path) =>
+          file(`${home}/${path.slice(DIST.length)}`, await Deno.readFile(path), 0o644)
+        ),
+      ),
     ];
   }
   const guests = new Map([...runtime, ...main].map(({ path, content }) => [path, content as Uint8Array]));
@@ -188,7 +197,7 @@ async function startUp({ root, name, archive }: BuiltImage, { architecture }: Im
   const isCompiled = Deno.env.has("DENORT_BIN");
   const argv = [...ENTRYPOINT, "version"];
   const ms = await measure(root, { argv, env: environment({ isCompiled }), runs: 7 });
-  const docker = await inDocker(name, archive).catch((error) => `not with docker: ${firstLine(error)}`);
+  const docker = await inDocker(name, archive).catch((error) => `not by docker run (${lastWords(error)})`);
   return `${ms.toFixed(0)} ms for \`wigglenet version\` on a read-only root with NET_ADMIN alone; ${docker}`;
 }
 
@@ -204,8 +213,8 @@ async function inDocker(name: string, archive: string): Promise<string> {
   return `${taken.toSorted((a, b) => a - b)[1]!.toFixed(0)} ms by docker run, its own work included`;
 }
 
-function firstLine(error: Error): string {
-  return error.message.split("\n")[0]!;
+function lastWords(error: Error): string {
+  return error.message.split("\n")[0]!.replace(/.* exited \d+: /, "");
 }
 
 async function main(): Promise<number> {

@@ -29,42 +29,56 @@ export class Deployment {
   /** Applies it, with these variables besides; returns when every node runs it so. */
   async apply(env: Readonly<Record<string, string>> = {}): Promise<void> {
     await this.#write(env);
-    if (this.options.isUserspace) {
-      const label = ["label", "nodes", "--all", "--overwrite", "wigglenet/wireguard=userspace"];
-      await this.cluster.kubectl(label);
-    }
+    await this.label();
     await this.cluster.kubectl(["apply", "--server-side", "--force-conflicts", "-k", this.#folder]);
     await this.rolledOut();
   }
 
-  /** Waits until every agent is the wanted one, and ready. */
-  async rolledOut(): Promise<void> {
-    const names = this.options.isUserspace ? ["wigglenet", "wigglenet-wireguard-go"] : ["wigglenet"];
-    for (const name of names) {
-      // OnDelete has no rollout to wait for: its pods are counted.
-      if (name === "wigglenet") {
-        const status = ["-n", "kube-system", "rollout", "status", `daemonset/${name}`];
-        await this.cluster.kubectl([...status, `--timeout=${ROLLOUT_MS / 1000}s`], {
-          deadlineMs: ROLLOUT_MS + 5000,
-        });
-      }
-    }
+  /** Says of each node that its kernel has no WireGuard, where that is so. */
+  async label(): Promise<void> {
+    if (!this.options.isUserspace) return;
+    await this.cluster.kubectl(["label", "nodes", "--all", "--overwrite", "wigglenet/wireguard=userspace"]);
   }
 
-  /** Deletes all that it applied. */
+  /** Waits until every agent is the wanted one, and ready. */
+  async rolledOut(): Promise<void> {
+    // wireguard-go is of OnDelete, which has no rollout; without it no agent is ready.
+    const status = ["-n", "kube-system", "rollout", "status", "daemonset/wigglenet"];
+    const timeout = `--timeout=${ROLLOUT_MS / 1000}s`;
+    await this.cluster.kubectl([...status, timeout], { deadlineMs: ROLLOUT_MS + 5000 });
+  }
+
+  /** Deletes all that it applied, and waits until the pods are gone. */
   async delete(): Promise<void> {
     await this.cluster.kubectl(["delete", "-k", this.#folder, "--wait"], { deadlineMs: ROLLOUT_MS });
+    await this.#podsGone("app in (wigglenet, wigglenet-wireguard-go)");
   }
 
   /** Deletes the agents; what serves the tunnel in userspace stays. */
   async deleteAgents(): Promise<void> {
-    await this.cluster.kubectl(["-n", "kube-system", "delete", "daemonset", "wigglenet", "--wait"], {
-      deadlineMs: ROLLOUT_MS,
-    });
-    await this.cluster.kubectl(
-      ["-n", "kube-system", "wait", "--for=delete", "pod", "-l", "app=wigglenet", "--timeout=60s"],
-      { deadlineMs: 65_000 },
-    );
+    const agents = ["-n", "kube-system", "delete", "daemonset", "wigglenet", "--wait"];
+    await this.cluster.kubectl(agents, { deadlineMs: ROLLOUT_MS });
+    await this.#podsGone("app=wigglenet");
+  }
+
+  async #podsGone(selector: string): Promise<void> {
+    const wait = ["-n", "kube-system", "wait", "--for=delete", "pod", "-l", selector, "--timeout=60s"];
+    await this.cluster.kubectl(wait, { deadlineMs: 65_000 });
+  }
+
+  /** Removes from a node what its agent made, by the Job that README tells of, and returns what that printed. */
+  async cleanUp(node: string): Promise<string> {
+    const job = `wigglenet-cleanup-${node}`;
+    const manifest = await Deno.readTextFile(`${ROOT}deploy/kubernetes/cleanup.yaml`);
+    // What README does with sed.
+    const image = `image: ${this.options.image}`;
+    await this.cluster.apply(manifest.replaceAll("NODE", node).replace(/image: .*/, image));
+    const wait = ["-n", "kube-system", "wait", "--for=condition=Complete", `job/${job}`, "--timeout=60s"];
+    const { code, stderr } = await this.cluster.tryKubectl(wait, { deadlineMs: 65_000 });
+    const said = await this.cluster.kubectl(["-n", "kube-system", "logs", `job/${job}`]);
+    if (code !== 0) throw new Error(`The Job on ${node} did not complete: ${stderr.trim()}\n${said}`);
+    await this.cluster.kubectl(["-n", "kube-system", "delete", "job", job, "--wait"]);
+    return said;
   }
 
   async #write(env: Readonly<Record<string, string>>): Promise<void> {

@@ -1,16 +1,13 @@
 // `deno task kind-e2e`: a cluster, the agent on it, the tests of this folder in it, and nothing left of it.
 
 import { parseArgs } from "node:util";
-import { removeStanding, type Shape, SHAPES, StandingCluster } from "./standing_cluster.ts";
 import { Objection } from "../lab/kind/engine.ts";
-import { prepare } from "../prepare.ts";
+import { inCluster, removeStanding, type Shape, SHAPES, SUITE } from "./standing_cluster.ts";
 
 const USAGE = `deno task kind-e2e [--shape ${
   SHAPES.join("|")
 }] [--only PART_OF_A_TEST'S_NAME] [--keep] [--delete]`;
 const NAME = "wigglenet";
-// In order: what a later file disturbs, an earlier one has used.
-const SUITE = ["pods", "services"].map((name) => new URL(`suite/${name}.ts`, import.meta.url).pathname);
 
 async function main(): Promise<number> {
   const options = optionsIn(Deno.args);
@@ -20,22 +17,12 @@ async function main(): Promise<number> {
     await removeStanding(NAME);
     return 0;
   }
-  await prepare();
-  // Ctrl-C ends what runs; what was made is then removed as ever.
-  const interrupted = new AbortController();
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    Deno.addSignalListener(signal, () => interrupted.abort());
-  }
-  await using cluster = await StandingCluster.make({ shape, name: NAME, isKept: keep });
-  if (interrupted.signal.aborted) return 130;
   const filter = only === undefined ? [] : ["--filter", only];
-  const { success } = await new Deno.Command(Deno.execPath(), {
-    args: ["test", "-A", ...filter, ...SUITE],
-    env: cluster.env,
-  }).spawn().status;
-  if (success) return 0;
-  console.log(`What was seen is in ${await cluster.collect()}`);
-  return 1;
+  const isGood = await inCluster({ shape, name: NAME, isKept: keep }, async (env) => {
+    const args = ["test", "-A", ...filter, SUITE];
+    return (await new Deno.Command(Deno.execPath(), { args, env: { ...env } }).spawn().status).success;
+  });
+  return isGood ? 0 : 1;
 }
 
 function optionsIn(

@@ -2,9 +2,10 @@
 // back to nothing.
 
 import { Progress } from "../demo/progress.ts";
-import { Cluster } from "../lab/kind/cluster.ts";
-import { type Engine, findEngine, startEngine } from "../lab/kind/engine.ts";
+import { Cluster, clustersIn } from "../lab/kind/cluster.ts";
+import { type Engine, findEngine, Objection, startEngine } from "../lab/kind/engine.ts";
 import { prepareNodeImage, preparePrograms } from "../lab/kind/node_image.ts";
+import { prepareForClusters } from "../prepare.ts";
 import { makeAgentImage } from "./agent_image.ts";
 import { Deployment } from "./deployment.ts";
 import { collectEvidence } from "./evidence.ts";
@@ -33,8 +34,34 @@ const FAMILIES: Readonly<Record<Shape, readonly Family[]>> = {
 };
 const READY_S = 180;
 
+/** Where the tests are that run in a cluster. */
+export const SUITE = `${ROOT}test/e2e/suite`;
+
+/**
+ * Makes a cluster, runs the tests in it and removes it, after Ctrl-C too. What was seen is kept where they fail.
+ * @param tests given the environment of the process that runs them; false: they failed
+ * @throws Objection where none can be made here; nothing stays behind then
+ */
+export async function inCluster(
+  options: StandingOptions,
+  tests: (env: Readonly<Record<string, string>>) => Promise<boolean>,
+): Promise<boolean> {
+  const interrupted = new AbortController();
+  const stop = () => interrupted.abort();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, stop);
+  try {
+    await using cluster = await StandingCluster.make(options);
+    if (interrupted.signal.aborted) return false;
+    const isGood = await tests(cluster.env);
+    if (!isGood) console.log(`What was seen is in ${await cluster.collect()}`);
+    return isGood;
+  } finally {
+    for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.removeSignalListener(signal, stop);
+  }
+}
+
 /** A cluster that stands, with the agent on every node. */
-export class StandingCluster implements AsyncDisposable {
+class StandingCluster implements AsyncDisposable {
   /** For the process that runs the tests. */
   readonly env: Readonly<Record<string, string>>;
 
@@ -49,6 +76,8 @@ export class StandingCluster implements AsyncDisposable {
   /** Makes all of it. Throws {@link Objection} where it cannot be done here; nothing stays behind then. */
   static async make({ shape, name, isKept }: StandingOptions): Promise<StandingCluster> {
     const progress = new Progress();
+    const [missing] = await prepareForClusters();
+    if (missing !== undefined) throw new Objection(`Missing: ${missing.what}`, missing.remedy);
     await progress.step("the programs of Kubernetes and kind", preparePrograms);
     const engine = await progress.step("a container engine", async (tell) => {
       const engine = await startEngine();
@@ -88,7 +117,7 @@ export class StandingCluster implements AsyncDisposable {
         console.log(`What was seen is in ${await collectEvidence(cluster)}`);
         await cluster.delete();
       }
-      await engine.stop();
+      if (!await hasClusters(engine)) await engine.stop();
       throw error;
     }
   }
@@ -121,9 +150,10 @@ export async function removeStanding(name: string): Promise<void> {
   await remove(engine, new Cluster(engine, name));
 }
 
+/** The engine too, unless another cluster is in it. */
 async function remove(engine: Engine, cluster: Cluster): Promise<void> {
   await cluster.delete();
-  await engine.stop();
+  if (!await hasClusters(engine)) await engine.stop();
 }
 
 /**
@@ -134,6 +164,10 @@ async function forward(cluster: Cluster): Promise<void> {
   for (const node of await cluster.nodes()) {
     await cluster.onNode(node, ["sysctl", "-qw", "net.ipv4.ip_forward=1"]);
   }
+}
+
+async function hasClusters(engine: Engine): Promise<boolean> {
+  return (await clustersIn(engine)).length > 0;
 }
 
 /** By trying: a kernel may have it built in, as a module that loads by itself, or not at all. */

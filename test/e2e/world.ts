@@ -3,7 +3,8 @@
 
 import { Cluster } from "../lab/kind/cluster.ts";
 import { findEngine } from "../lab/kind/engine.ts";
-import { attempt, type Output, type Process } from "../lab/process.ts";
+import type { Status } from "../../src/core/plan/status.ts";
+import { attempt, type Output, Process, run } from "../lab/process.ts";
 import { until } from "../lab/until.ts";
 import { Deployment, type DeploymentOptions } from "./deployment.ts";
 import { manifests, NAMESPACE } from "./pods.ts";
@@ -49,7 +50,7 @@ export class World {
     const cluster = new Cluster(await findEngine(), standing.name);
     const nodes = await cluster.nodes() as [string, string, string];
     const world = new World(cluster, standing, nodes);
-    await world.#makePods();
+    await world.makePods();
     return world;
   }
 
@@ -63,7 +64,8 @@ export class World {
     return this.nodes[2];
   }
 
-  async #makePods(): Promise<void> {
+  /** Makes what is missing of the pods of the tests, and waits for all of them. */
+  async makePods(): Promise<void> {
     await until("the namespace's account", async () => {
       await this.cluster.apply(manifests(this.near, this.far));
       return true;
@@ -120,9 +122,24 @@ export class World {
 
   /** The same, asked from outside of the cluster: the machine that the nodes are containers of. */
   async askFromOutside(url: string): Promise<string> {
-    const { engine } = this.cluster;
-    const output = await attempt([...engine.enter, ...curl(url)]);
-    return answerOf(output, `the outside asks ${url}`);
+    return answerOf(await attempt([...this.outside, ...curl(url)]), `the outside asks ${url}`);
+  }
+
+  /** Goes before a program that is to run on the outside: the machine that the nodes are containers of. */
+  get outside(): readonly string[] {
+    return this.cluster.engine.enter;
+  }
+
+  /** The address by which the outside is known to the nodes. */
+  async outsideAddress(family: Family): Promise<string> {
+    const towards = await this.nodeAddress(this.near, family);
+    const [route] = JSON.parse(await run([...this.outside, "ip", "-j", "route", "get", towards]));
+    return route.prefsrc;
+  }
+
+  /** Starts a program on the outside. */
+  startOutside(argv: readonly string[]): Process {
+    return new Process([...this.outside, ...argv]);
   }
 
   /** Where a pod runs, for {@link startIn}. */
@@ -139,19 +156,57 @@ export class World {
     return this.cluster.startOnNode(node, ["crictl", "exec", container, ...argv]);
   }
 
-  /** The pod of the agent on a node. */
-  async agentOn(node: string): Promise<string> {
+  /** The pod of the agent on a node, as the API server has it; undefined: there is none. */
+  async agentOn(node: string): Promise<AgentPod | undefined> {
     const own = ["-l", "app=wigglenet", "--field-selector", `spec.nodeName=${node}`];
     const { items } = await this.cluster.json(["-n", "kube-system", "get", "pods", ...own]);
-    return items.find((pod: { metadata: { deletionTimestamp?: string } }) => !pod.metadata.deletionTimestamp)
-      .metadata.name;
+    return (items as AgentPod[]).find(({ metadata }) => metadata.deletionTimestamp === undefined);
   }
 
-  /** What all agents that run now have logged. */
-  async agentLogs(): Promise<string> {
-    const all = ["-l", "app=wigglenet", "--prefix", "--tail=-1", "--max-log-requests=20"];
-    return await this.cluster.kubectl(["-n", "kube-system", "logs", ...all]);
+  /** Runs a program in the agent's container of a node. */
+  async inAgent(node: string, argv: readonly string[]): Promise<Output> {
+    const pod = await this.agentOn(node);
+    if (pod === undefined) throw new Error(`There is no agent on ${node}`);
+    return await this.cluster.tryKubectl(["-n", "kube-system", "exec", pod.metadata.name, "--", ...argv]);
   }
+
+  /** What the agent of a node says of itself; undefined: it does not answer. */
+  async statusOf(node: string): Promise<Status | undefined> {
+    const { code, stdout } = await this.inAgent(node, ["wigglenet", "status", "--json"]);
+    return code === 0 ? JSON.parse(stdout) : undefined;
+  }
+
+  /** Waits until every node has an agent that is ready, has nothing left to do and knows all the others. */
+  async agentsInSync(deadlineMs = READY_MS): Promise<void> {
+    for (const node of this.nodes) {
+      let last: Status | undefined;
+      await until(`the agent on ${node} to be in sync`, async () => {
+        const pod = await this.agentOn(node);
+        const isReady = pod?.status.conditions?.some(({ type, status }) =>
+          type === "Ready" && status === "True"
+        );
+        if (isReady !== true) return false;
+        last = await this.statusOf(node);
+        return last?.applied.isInSync === true && last.peers.length === this.nodes.length - 1;
+      }, { deadlineMs, pauseMs: 500, seen: () => JSON.stringify(last, undefined, 1) });
+    }
+  }
+
+  /** The errors that the agents which run now have logged. */
+  async agentErrors(): Promise<string[]> {
+    const all = ["-l", "app=wigglenet", "--prefix", "--tail=-1", "--max-log-requests=20"];
+    const logs = await this.cluster.kubectl(["-n", "kube-system", "logs", ...all]);
+    return logs.split("\n").filter((line) => / error /.test(line));
+  }
+}
+
+/** Of a pod what the tests read. */
+export interface AgentPod {
+  readonly metadata: { readonly name: string; readonly uid: string; readonly deletionTimestamp?: string };
+  readonly status: {
+    readonly conditions?: readonly { readonly type: string; readonly status: string }[];
+    readonly containerStatuses: readonly { readonly restartCount: number; readonly containerID: string }[];
+  };
 }
 
 /** A running container. */
@@ -173,6 +228,11 @@ function answerOf({ code, stdout, stderr }: Output, what: string): string {
 /** An address and a port as they stand in a URL, and on a command line. */
 export function at(address: string, port: number): string {
   return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+/** The address in what agnhost says of who asked: `10.244.1.2:4711`, `[fd00::2]:4711`. */
+export function hostOf(client: string): string {
+  return client.slice(0, client.lastIndexOf(":")).replace(/^\[|\]$/g, "");
 }
 
 function ofFamily(addresses: readonly string[], family: Family, whose: string): string {

@@ -27,10 +27,10 @@ export class Cluster {
 
   /** Makes it. Nodes are not Ready then: there is no pod network. Throws {@link Objection}; nothing stays behind. */
   static async create({ engine, name, shape, image }: ClusterOptions): Promise<Cluster> {
-    if (await exists(engine, name)) {
+    if ((await clustersIn(engine)).includes(name)) {
       throw new Objection(
         `There is a cluster "${name}" already`,
-        "deno task kind-e2e --delete, or --name another",
+        "deno task kind-e2e --delete",
       );
     }
     const cluster = new Cluster(engine, name);
@@ -107,9 +107,10 @@ function kubeconfigOf(name: string): string {
   return `/run/wigglenet-kind-${name}.kubeconfig`;
 }
 
-async function exists(engine: Engine, name: string): Promise<boolean> {
+/** Names of the clusters in an engine. */
+export async function clustersIn(engine: Engine): Promise<string[]> {
   const list = await run([KIND, "get", "clusters"], { env: engine.env });
-  return list.split("\n").includes(name);
+  return list.split("\n").filter((name) => name !== "");
 }
 
 function reasonIn(stderr: string): string {

@@ -52,7 +52,7 @@ export async function prepareNodeImage(engine: Engine, tell: Tell): Promise<stri
   if ((await attempt(["mmdebstrap", "--version"]).catch(() => undefined))?.code !== 0) {
     throw new Objection("There is no mmdebstrap", "sudo apt-get install --no-install-recommends mmdebstrap");
   }
-  await refuseFull(cacheFolder());
+  await refuseFull(cacheFolder(), SPACE_GB);
   tell("Debian's part");
   await prepareDebian();
   const work = await Deno.makeTempDir({ dir: cacheFolder(), prefix: "node-image-" });
@@ -188,12 +188,13 @@ async function makePause(root: string, nodeRoot: string): Promise<Image> {
   return { root, names: [await sandboxImage(nodeRoot), ...names], entrypoint: ["/pause"] };
 }
 
-async function refuseFull(folder: string): Promise<void> {
+/** Throws {@link Objection} where the folder's disk has less. */
+export async function refuseFull(folder: string, wantedGb: number): Promise<void> {
   const out = await run(["df", "--output=avail", "-BG", folder]);
   const free = Number(/(\d+)G/.exec(out)?.[1]);
-  if (free >= SPACE_GB) return;
+  if (free >= wantedGb) return;
   throw new Objection(
-    `${folder} has ${free} GB free, and the node image takes ${SPACE_GB}`,
+    `${folder} has ${free} GB free, and the node image takes ${wantedGb}`,
     "make room there",
   );
 }
