@@ -121,8 +121,8 @@ export class World {
   }
 
   /** The same, asked from outside of the cluster: the machine that the nodes are containers of. */
-  async askFromOutside(url: string): Promise<string> {
-    return answerOf(await attempt([...this.outside, ...curl(url)]), `the outside asks ${url}`);
+  async askFromOutside(url: string, seconds = CURL_S): Promise<string> {
+    return answerOf(await attempt([...this.outside, ...curl(url, seconds)]), `the outside asks ${url}`);
   }
 
   /** Goes before a program that is to run on the outside: the machine that the nodes are containers of. */
@@ -215,9 +215,9 @@ export interface Place {
   readonly container: string;
 }
 
-function curl(url: string): string[] {
+function curl(url: string, seconds = CURL_S): string[] {
   // -g: the brackets around an address are meant; no proxy of the environment is asked.
-  return ["curl", "-gsS", "--noproxy", "*", "--max-time", String(CURL_S), url];
+  return ["curl", "-gsS", "--noproxy", "*", "--max-time", String(seconds), url];
 }
 
 function answerOf({ code, stdout, stderr }: Output, what: string): string {

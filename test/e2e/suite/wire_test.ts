@@ -8,7 +8,7 @@ import { at, World } from "../world.ts";
 
 const world = await World.standing();
 const WIREGUARD = ".24601";
-const TRIES = 10;
+const TRIES = 5;
 
 Deno.test("between nodes, nothing that pods say to each other is seen but WireGuard's packets", async () => {
   const { engine } = world.cluster;
