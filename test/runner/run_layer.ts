@@ -49,29 +49,33 @@ export async function runLayer(layer: Layer, options: LayerOptions): Promise<Lay
   const objection = options.machine && objectionTo(layer, options.machine);
   if (objection !== undefined) return withoutRun(result, objection);
   const started = performance.now();
-  const ended: RunEnd[] = [];
+  const ended: Promise<RunEnd>[] = [];
   const runAll = async (env: Readonly<Record<string, string>>) => {
     for (const run of runs) {
       console.log(`\n=== ${layer.name}: ${run.folders.join(" ")}`);
-      ended.push(await runTests(layer, run, { env, filter: options.filter }));
+      const end = runTests(layer, run, { env, filter: options.filter });
+      ended.push(end);
+      if (!run.isBeside) await end;
     }
-    return ended.every(({ tests, broken }) => broken === undefined && tests.every(isGood));
+    const ends = await Promise.all(ended);
+    return ends.every(({ tests, broken }) => broken === undefined && tests.every(isGood));
   };
   try {
     if (layer.needs === "a cluster") await inCluster(CLUSTER, runAll);
     else await runAll({});
   } catch (error) {
     if (error instanceof Objection) return withoutRun(result, error.message);
-    ended.push({ tests: [], broken: (error as Error).message });
+    ended.push(Promise.resolve({ tests: [], broken: (error as Error).message }));
   }
-  const tests = ended.flatMap((end) => end.tests);
+  const ends = await Promise.all(ended);
+  const tests = ends.flatMap((end) => end.tests);
   const names = (outcome: TestResult["outcome"]) =>
     tests.filter((test) => test.outcome === outcome).map((test) => test.name);
   return {
     ...result,
     passed: names("passed").length,
     failed: names("failed"),
-    broken: ended.flatMap(({ broken }) => broken ?? []),
+    broken: ends.flatMap(({ broken }) => broken ?? []),
     // Deno reports what a filter leaves out as ignored.
     ignored: options.filter === undefined ? names("ignored") : [],
     seconds: (performance.now() - started) / 1000,
@@ -127,7 +131,8 @@ async function runTests(layer: Layer, run: TestRun, { filter, env }: {
     const flags = ["--quiet", "--no-prompt", `--junit-path=${report}`, ...run.flags];
     if (layer.name === "golden" && Deno.env.has("UPDATE_GOLDEN")) flags.push("--allow-write=test/golden");
     if (filter !== undefined) flags.push(`--filter=${filter}`);
-    const end = await start(layer, [Deno.execPath(), "test", ...flags, ...run.folders], env);
+    const argv = [Deno.execPath(), "test", ...flags, ...run.folders];
+    const end = await start(layer, argv, { env, isHeld: run.isBeside ?? false });
     const tests = parseJunit(await Deno.readTextFile(report).catch(() => ""));
     if (end === undefined || tests.some((test) => test.outcome === "failed")) return { tests };
     return { tests, broken: `${run.folders.join(" ")}: ${end}` };
@@ -137,11 +142,10 @@ async function runTests(layer: Layer, run: TestRun, { filter, env }: {
 }
 
 /** Runs a command to its end; undefined when it ended well, otherwise how it ended. */
-async function start(
-  layer: Layer,
-  argv: readonly string[],
-  env: Readonly<Record<string, string>>,
-): Promise<string | undefined> {
+async function start(layer: Layer, argv: readonly string[], { env, isHeld }: {
+  readonly env: Readonly<Record<string, string>>;
+  readonly isHeld: boolean;
+}): Promise<string | undefined> {
   const [program, ...args] = argv;
   const signal = AbortSignal.timeout(layer.deadlineSeconds * 1000);
   let code;
@@ -154,7 +158,7 @@ async function start(
     // Not in a namespace: the cluster is in that of its engine.
     const options = { args, signal, stdin: "null", env: { ...env, NO_COLOR: "1" } } as const;
     code = (await new Deno.Command(program!, options).spawn().status).code;
-  } else code = await runInside(argv, signal);
+  } else code = await runInside(argv, { signal, isHeld });
   if (signal.aborted) return `not done after ${layer.deadlineSeconds} s`;
   return code === 0 ? undefined : `ended with code ${code}, and not by a failed test`;
 }

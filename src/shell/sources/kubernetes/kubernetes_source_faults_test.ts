@@ -95,7 +95,7 @@ Deno.test("a connection that only this end believes in is replaced by silence, w
   const { api, network, trial } = scene;
   network.forget();
   api.put(nodeOf("n2"));
-  await trial.shows("n1=a n2=a", 2_000);
+  await trial.shows("n1=a n2=a", 10_000);
   assert.equal(trial.everyProblem, "");
 });
 
