@@ -4,7 +4,7 @@
 import { Progress } from "../demo/progress.ts";
 import { Cluster, clustersIn } from "../lab/kind/cluster.ts";
 import { type Engine, findEngine, Objection, startEngine } from "../lab/kind/engine.ts";
-import { prepareNodeImage, preparePrograms } from "../lab/kind/node_image.ts";
+import { prepareNodeImage, prepareParts } from "../lab/kind/node_image.ts";
 import { prepareForClusters } from "../prepare.ts";
 import { makeAgentImage } from "./agent_image.ts";
 import { Deployment } from "./deployment.ts";
@@ -78,7 +78,7 @@ class StandingCluster implements AsyncDisposable {
     const progress = new Progress();
     const [missing] = await prepareForClusters();
     if (missing !== undefined) throw new Objection(`Missing: ${missing.what}`, missing.remedy);
-    await progress.step("the programs of Kubernetes and kind", preparePrograms);
+    await progress.step("the programs of Kubernetes, a Debian", prepareParts);
     const engine = await progress.step("a container engine", async (tell) => {
       const engine = await startEngine();
       tell(engine.isOurs ? "dockerd in a network namespace of its own" : "the docker that runs here");

@@ -3,7 +3,7 @@
 // it was made of.
 
 import { createHash } from "node:crypto";
-import { buildPrograms, cacheFolder } from "../kubernetes/go_program.ts";
+import { buildPrograms, cacheFolder, objectionToBuilding } from "../kubernetes/go_program.ts";
 import { attempt, run } from "../process.ts";
 import { type Engine, Objection } from "./engine.ts";
 import { type Image, writeImages } from "./image_archive.ts";
@@ -37,11 +37,24 @@ export async function nodeImageName(): Promise<string> {
   return `wigglenet/kind-node:${KUBERNETES}-${key}`;
 }
 
-/** Builds the programs, and installs nothing: kind itself is among them. Throws {@link Objection}. */
-export async function preparePrograms(): Promise<void> {
-  const objection = await buildPrograms(PROGRAMS);
-  if (objection !== undefined) {
-    throw new Objection(`The parts of Kubernetes ${objection}`, "see above, then again");
+/**
+ * Builds the programs, kind itself among them, and makes Debian's part meanwhile: one waits for processors, the other for
+ * the network. Throws {@link Objection}.
+ */
+export async function prepareParts(): Promise<void> {
+  if ((await attempt(["mmdebstrap", "--version"]).catch(() => undefined))?.code !== 0) {
+    throw new Objection("There is no mmdebstrap", "sudo apt-get install --no-install-recommends mmdebstrap");
+  }
+  const objection = await objectionToBuilding(PROGRAMS);
+  if (objection !== undefined) throw new Objection(`This ${objection}`, "install it, then again");
+  const ends = await Promise.allSettled([buildPrograms(PROGRAMS), prepareDebian()]);
+  const [built, debian] = ends;
+  if (built.status === "rejected") throw built.reason;
+  if (built.value !== undefined) {
+    throw new Objection(`The parts of Kubernetes ${built.value}`, "see above, then again");
+  }
+  if (debian.status === "rejected") {
+    throw new Objection(`Debian's part of a node: ${debian.reason.message}`, "see above, then again");
   }
 }
 
@@ -49,12 +62,7 @@ export async function preparePrograms(): Promise<void> {
 export async function prepareNodeImage(engine: Engine, tell: Tell): Promise<string> {
   const name = await nodeImageName();
   if (await engine.hasImage(name)) return name;
-  if ((await attempt(["mmdebstrap", "--version"]).catch(() => undefined))?.code !== 0) {
-    throw new Objection("There is no mmdebstrap", "sudo apt-get install --no-install-recommends mmdebstrap");
-  }
   await refuseFull(cacheFolder(), SPACE_GB);
-  tell("Debian's part");
-  await prepareDebian();
   const work = await Deno.makeTempDir({ dir: cacheFolder(), prefix: "node-image-" });
   try {
     await build(engine, { work, name, tell });

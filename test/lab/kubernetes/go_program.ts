@@ -38,7 +38,7 @@ export function pathOf({ name, version }: GoProgram): string {
 /** Builds what is missing, saying so; returns why it could not, undefined when everything is there. */
 export async function buildPrograms(programs: readonly GoProgram[]): Promise<string | undefined> {
   if ((await missing(programs)).length === 0) return;
-  const objection = await objectionToGo();
+  const objection = await objectionToBuilding(programs);
   if (objection !== undefined) return objection;
   await Deno.mkdir(cacheFolder(), { recursive: true });
   // Of two runs one builds; the lock goes with its process, however that ends.
@@ -77,6 +77,11 @@ async function eachOf<T>(
 async function missing(programs: readonly GoProgram[]): Promise<GoProgram[]> {
   const found = await Promise.all(programs.map((program) => exists(pathOf(program))));
   return programs.filter((_, i) => !found[i]);
+}
+
+/** Why nothing can be built here; undefined: it can, or nothing is missing. */
+export async function objectionToBuilding(programs: readonly GoProgram[]): Promise<string | undefined> {
+  return (await missing(programs)).length === 0 ? undefined : await objectionToGo();
 }
 
 async function objectionToGo(): Promise<string | undefined> {
