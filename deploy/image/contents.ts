@@ -17,6 +17,7 @@ const ORIGINS: Readonly<Record<keyof typeof PROGRAM_PATHS, string>> = {
   ip: "iproute2",
   ss: "iproute2",
   ln: "coreutils",
+  cat: "coreutils",
   "wireguard-go": "wireguard-go",
   ping: "iputils-ping",
 };

@@ -2,7 +2,7 @@
 // which setting, which path and which flag; the program itself never asks for more.
 
 import { NODE_PLUGINS } from "../core/shipped/plugins.ts";
-import { SETTINGS, type Settings, usesTunnel } from "../core/settings/settings.ts";
+import { type GivenSettings, SETTINGS, usesTunnel } from "../core/settings/settings.ts";
 import { RUN_FOLDER } from "./files.ts";
 
 /** Something that is needed and not permitted. */
@@ -13,7 +13,7 @@ interface Trouble {
 }
 
 /** Throws Error that names every path of the settings which is out of reach. */
-export function requirePaths(settings: Settings): void {
+export function requirePaths(settings: GivenSettings): void {
   const { privateKeyPath, cniConfigPath, nodes, podCidrSourcePath, podCidrExpressionPath } = SETTINGS;
   const read: readonly (readonly [string, string])[] = [
     ...settings.nodes.map((path) => [nodes.env, path] as const),

@@ -196,7 +196,7 @@ export class World {
   async agentErrors(): Promise<string[]> {
     const all = ["-l", "app=wigglenet", "--prefix", "--tail=-1", "--max-log-requests=20"];
     const logs = await this.cluster.kubectl(["-n", "kube-system", "logs", ...all]);
-    return logs.split("\n").filter((line) => / error /.test(line));
+    return logs.split("\n").filter((line) => /Z error /.test(line));
   }
 }
 

@@ -3,6 +3,8 @@
 
 /** What the go.mod of Kubernetes 1.36 asks for; the others are content with less. */
 export const GO = [1, 26] as const;
+/** Into which its own archive is unpacked. */
+const GO_FOLDER = "/usr/local/go/bin";
 const PROGRESS_MS = 30_000;
 /** Fetching waits for the network and linking for one core: three at once fill both. */
 const MODULES_AT_ONCE = 3;
@@ -87,7 +89,11 @@ export async function objectionToBuilding(programs: readonly GoProgram[]): Promi
 async function objectionToGo(): Promise<string | undefined> {
   const wanted = `Go ${GO.join(".")} or newer, which builds the parts of Kubernetes from their modules`;
   const version = await go(["env", "GOVERSION"], "/").catch((error: Error) => error);
-  if (version instanceof Error) return `needs ${wanted} (no Go: ${version.message}; see https://go.dev/dl)`;
+  if (version instanceof Error) {
+    const isAbsent = version.message.includes("No such file");
+    const why = isAbsent ? `no go in PATH, none in ${GO_FOLDER}` : version.message;
+    return `needs ${wanted} (${why}; see https://go.dev/dl)`;
+  }
   const [major, minor] = version.trim().slice("go".length).split(".").map(Number);
   if (major! > GO[0] || (major === GO[0] && minor! >= GO[1])) return;
   return `needs ${wanted}, and here is ${version.trim()}`;
@@ -158,7 +164,7 @@ export async function go(args: readonly string[], folder: string): Promise<strin
 
 /** PATH with the folder into which Go's own archive is unpacked. */
 function pathWithGo(): string {
-  return `${Deno.env.get("PATH") ?? ""}:/usr/local/go/bin`;
+  return `${Deno.env.get("PATH") ?? ""}:${GO_FOLDER}`;
 }
 
 async function exists(path: string): Promise<boolean> {
