@@ -2,23 +2,22 @@
 
 import { parseArgs } from "node:util";
 import { Objection } from "../lab/kind/engine.ts";
-import { inCluster, removeStanding, type Shape, SHAPES, SUITE } from "./standing_cluster.ts";
+import { inCluster, NAMES, removeStanding, type Shape, SHAPES, SUITE } from "./standing_cluster.ts";
 
 const USAGE = `deno task kind-e2e [--shape ${
   SHAPES.join("|")
 }] [--only PART_OF_A_TEST'S_NAME] [--keep] [--delete]`;
-const NAME = "wigglenet";
 
 async function main(): Promise<number> {
   const options = optionsIn(Deno.args);
   if (options === undefined) return 2;
   const { shape, only, keep } = options;
   if (options.delete) {
-    await removeStanding(NAME);
+    await removeStanding();
     return 0;
   }
   const filter = only === undefined ? [] : ["--filter", only];
-  const isGood = await inCluster({ shape, name: NAME, isKept: keep }, async (env) => {
+  const isGood = await inCluster({ shape, name: NAMES.byHand, isKept: keep }, async (env) => {
     const args = ["test", "-A", ...filter, SUITE];
     return (await new Deno.Command(Deno.execPath(), { args, env: { ...env } }).spawn().status).success;
   });

@@ -16,10 +16,13 @@ export const SHAPES = ["dual-stack", "no-podcidr", "ipv4-only", "ipv6-only", "nf
 /** One of them. */
 export type Shape = typeof SHAPES[number];
 
+/** Of the cluster that is made by hand, and of the layer's. */
+export const NAMES = { byHand: "wigglenet", layer: "wigglenet-test" } as const;
+
 /** What is made. */
 export interface StandingOptions {
   readonly shape: Shape;
-  readonly name: string;
+  readonly name: typeof NAMES[keyof typeof NAMES];
   /** It stays, and so does the engine. */
   readonly isKept: boolean;
 }
@@ -145,9 +148,10 @@ class StandingCluster implements AsyncDisposable {
 }
 
 /** Removes what --keep, or a run that was killed, left behind. */
-export async function removeStanding(name: string): Promise<void> {
+export async function removeStanding(): Promise<void> {
   const engine = await findEngine();
-  await remove(engine, new Cluster(engine, name));
+  for (const name of Object.values(NAMES)) await new Cluster(engine, name).delete();
+  if (!await hasClusters(engine)) await engine.stop();
 }
 
 /** The engine too, unless another cluster is in it. */

@@ -48,6 +48,7 @@ Deno.test("the image runs the agent on a read-only root with one capability, and
     const { code, stdout, stderr } = await n1.runAgent({ verb });
     assert.equal(code, 0, `${verb}: ${stdout}${stderr}`);
   }
+  assert.match((await n1.runAgent({ verb: "install-cni" })).stdout, /^\/opt\/cni\/bin has every plugin$/m);
   assert.match((await n1.runAgent({ verb: "check", args: ["--mtu"] })).stdout, /n2/);
   const before = await readState(n1);
   const ended = await Promise.all(processes.map((process) => process.kill("SIGTERM")));

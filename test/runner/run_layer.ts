@@ -1,6 +1,6 @@
 // Runs one layer: each of its runs is a `deno test` process with exactly the permissions that it needs.
 
-import { inCluster } from "../e2e/standing_cluster.ts";
+import { inCluster, NAMES } from "../e2e/standing_cluster.ts";
 import { Objection } from "../lab/kind/engine.ts";
 import { runInside } from "../lab/outer.ts";
 import { type Missing, TUN } from "../prepare.ts";
@@ -9,7 +9,7 @@ import type { Layer, TestRun } from "./layers.ts";
 import type { LayerResult } from "./report.ts";
 import type { Standing } from "./standing.ts";
 
-const CLUSTER = { shape: "dual-stack", name: "wigglenet-test", isKept: false } as const;
+const CLUSTER = { shape: "dual-stack", name: NAMES.layer, isKept: false } as const;
 
 /** What there is to run on. */
 export interface Machine {
