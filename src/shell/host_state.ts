@@ -121,6 +121,7 @@ export class HostState {
     const name = desired.interfaceName;
     // One after the other: at once 5,000 nodes are 10 MB more, and no sooner read (2026-11-21).
     const table = await ifDue("table", async () => ({ table: await observeTable() }));
+    relieve();
     // It takes a dozen starts of nft: a node that boots has no table to compare with it, and no time.
     const hasTable = (table ?? last).table !== undefined;
     const reference = held.has("table") || !hasTable
