@@ -7,7 +7,7 @@ import type { PublicKey } from "../src/core/net/keys.ts";
 import { ANNOTATION } from "../src/core/nodes/node.ts";
 import { parseNode } from "../src/core/nodes/parse_node.ts";
 import { parseSettings, type RawSettings } from "../src/core/settings/parse_settings.ts";
-import type { Settings } from "../src/core/settings/settings.ts";
+import { isNamed, type Settings } from "../src/core/settings/settings.ts";
 
 /** What a test says of a Node; what it leaves out is missing in the object. */
 export interface NodeWords {
@@ -75,6 +75,7 @@ export function ordinaryNode(i: number): NodeWords {
 export function settingsOf(environment: RawSettings = {}): Settings {
   const settings = parseSettings({ NODE_NAME: "n1", ...environment }, {});
   if (!("nodeName" in settings)) throw new Error(settings.join("\n"));
+  if (!isNamed(settings)) throw new Error("NODE_NAME is empty");
   return settings;
 }
 

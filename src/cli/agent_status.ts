@@ -2,25 +2,25 @@
 
 import type { ParsedNode } from "../core/nodes/node.ts";
 import { peerStatuses, type Status } from "../core/plan/status.ts";
-import type { Settings } from "../core/settings/settings.ts";
+import type { GivenSettings } from "../core/settings/settings.ts";
 import type { Publisher } from "../shell/publish.ts";
-import type { Reconciler } from "../shell/reconcile.ts";
+import type { Progress } from "../shell/progress.ts";
 import type { NodeSource } from "../shell/sources/node_source.ts";
 import type { Telemetry } from "../shell/telemetry.ts";
 import { VERSION } from "./version.ts";
 
 /** The parts that know. */
 export interface Parts {
-  readonly settings: Settings;
+  readonly settings: GivenSettings;
   readonly source: NodeSource<ParsedNode>;
-  readonly reconciler: Reconciler;
+  readonly progress: () => Progress;
   readonly publisher: Publisher | undefined;
   readonly telemetry: Telemetry;
 }
 
 /** The status of this moment. */
-export function statusOf({ settings, source, reconciler, publisher, telemetry }: Parts): Status {
-  const progress = reconciler.progress();
+export function statusOf({ settings, source, progress: now, publisher, telemetry }: Parts): Status {
+  const progress = now();
   const link = progress.desired?.link;
   const { items, complete, problems } = source.state();
   return {

@@ -2,13 +2,13 @@
 
 import { parseArgs, type ParseArgsConfig } from "node:util";
 import { parseSettings, type RawSettings } from "../core/settings/parse_settings.ts";
-import { flagOf, SETTINGS, type Settings } from "../core/settings/settings.ts";
+import { flagOf, type GivenSettings, SETTINGS } from "../core/settings/settings.ts";
 import { nearest } from "./nearest.ts";
 import { UsageError } from "./usage_error.ts";
 
 /** A verb's arguments. */
 export interface Arguments {
-  readonly settings: Settings;
+  readonly settings: GivenSettings;
   /** Flags of the verb's own that were given. */
   readonly given: ReadonlySet<string>;
 }

@@ -1,21 +1,20 @@
 // `wigglenet cleanup`: finds all that is ours by its name and removes it; needs no saved state.
 
-import { SETTINGS, type Settings } from "../core/settings/settings.ts";
+import type { GivenSettings } from "../core/settings/settings.ts";
 import { cleanUp } from "../shell/clean_up.ts";
 import { becomeOnlyAgent } from "../shell/only_agent.ts";
 import { parseArguments } from "./arguments.ts";
 
 /** Removes what is ours and says what it was; 1 when something could not be removed, or an agent runs. */
 export async function cleanup(args: readonly string[]): Promise<number> {
-  const named = args.some((arg) => arg.startsWith("--node-name")) || Deno.env.get(SETTINGS.nodeName.env);
-  const { settings, given } = parseArguments(named ? args : [...args, "--node-name=any"], ["purge"]);
+  const { settings, given } = parseArguments(args, ["purge"]);
   if (!becomeOnlyAgent()) {
     throw new Error("an agent runs in this network namespace and would put everything back: stop it first");
   }
   return await report(settings, given.has("purge"));
 }
 
-async function report(settings: Settings, isPurged: boolean): Promise<number> {
+async function report(settings: GivenSettings, isPurged: boolean): Promise<number> {
   const { removed, errors } = await cleanUp(settings, isPurged);
   for (const what of removed) console.log(`- ${what}`);
   for (const error of errors) console.error(`wigglenet: ${error.message}`);

@@ -14,6 +14,7 @@ import { observeAll, steadySeconds } from "../shell/observe.ts";
 import { PodCidrExpression } from "../shell/pod_cidr_expression.ts";
 import { wireguardOf } from "../shell/read_facts.ts";
 import { parseArguments } from "./arguments.ts";
+import { nameNode } from "./name_node.ts";
 import { readNodes } from "./read_nodes.ts";
 import { UsageError } from "./usage_error.ts";
 
@@ -23,7 +24,7 @@ export async function diffVerb(args: readonly string[]): Promise<number> {
   let plan: Plan;
   let isKnown: boolean;
   try {
-    ({ plan, isKnown } = await planNow(settings));
+    ({ plan, isKnown } = await planNow(await nameNode(settings)));
   } catch (error) {
     throw error instanceof UsageError
       ? error

@@ -8,6 +8,7 @@ import { mermaidGraph } from "../core/render/render_mermaid.ts";
 import type { Sketch } from "../core/render/sketch.ts";
 import { readStatus, STATUS_SOCKET } from "../shell/status_socket.ts";
 import { parseArguments, parseSwitches } from "./arguments.ts";
+import { nameNode } from "./name_node.ts";
 import { readNodes } from "./read_nodes.ts";
 
 const MERMAID = "mermaid";
@@ -32,7 +33,8 @@ async function running(): Promise<Sketch> {
 
 /** The mesh as it would be. */
 async function planned(args: readonly string[]): Promise<Sketch> {
-  const { settings } = parseArguments(args, [MERMAID]);
+  const { settings: unnamed } = parseArguments(args, [MERMAID]);
+  const settings = await nameNode(unnamed);
   const { items, isPublished = false } = await readNodes(settings);
   const desired = desire(settings, items, { ...NO_FACTS, isPublished })!;
   const { cni, rejected } = desired;

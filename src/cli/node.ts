@@ -14,11 +14,13 @@ import { PodCidrExpression } from "../shell/pod_cidr_expression.ts";
 import { readFacts } from "../shell/read_facts.ts";
 import { missingSource } from "../shell/sources/open_source.ts";
 import { parseArguments } from "./arguments.ts";
+import { nameNode } from "./name_node.ts";
 import { readNodes } from "./read_nodes.ts";
 
 /** Prints the manifest, making the key on first use; 0, or 1 when the key file is broken or an expression gives no CIDR. */
 export async function nodeVerb(args: readonly string[]): Promise<number> {
-  const { settings, given } = parseArguments(args, ["json"]);
+  const { settings: unnamed, given } = parseArguments(args, ["json"]);
+  const settings = await nameNode(unnamed);
   const nodes = await knownNodes(settings);
   const known = nodes.find(({ node }) => node?.name === settings.nodeName)?.node;
   const readKey = async () => usesTunnel(settings) ? await ensureKey(settings) : undefined;

@@ -8,11 +8,13 @@ import { renderAll, type Rendered } from "../core/render/render_all.ts";
 import type { Settings } from "../core/settings/settings.ts";
 import { PodCidrExpression } from "../shell/pod_cidr_expression.ts";
 import { parseArguments } from "./arguments.ts";
+import { nameNode } from "./name_node.ts";
 import { readNodes } from "./read_nodes.ts";
 
 /** Prints everything that `run` would put on the node; 0, or 1 when the Nodes or an expression cannot be read. */
 export async function render(args: readonly string[]): Promise<number> {
-  const { settings, given } = parseArguments(args, ["json"]);
+  const { settings: unnamed, given } = parseArguments(args, ["json"]);
+  const settings = await nameNode(unnamed);
   const { items, isPublished = false } = await readNodes(settings);
   const facts = { ...await factsFor(settings, items), isPublished };
   const rendered = renderAll(desire(settings, items, facts)!);

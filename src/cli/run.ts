@@ -1,14 +1,14 @@
 // `wigglenet run`: the agent. Everything that can be refused is refused before anything is touched.
 
-import { nodeParser } from "../core/nodes/node_parser.ts";
-import { NOT_YET, type Settings, usesTunnel } from "../core/settings/settings.ts";
+import { nodeParser, nodePicker } from "../core/nodes/node_parser.ts";
+import { type GivenSettings, NOT_YET, type Settings, usesTunnel } from "../core/settings/settings.ts";
 import { FactKeeper } from "../shell/fact_keeper.ts";
 import { sweepLeftovers } from "../shell/files.ts";
 import { ensureKey, type HostKey } from "../shell/key_file.ts";
 import { Log } from "../shell/log.ts";
 import { NameResolver } from "../shell/name_resolver.ts";
 import { becomeOnlyAgent } from "../shell/only_agent.ts";
-import { requirePaths } from "../shell/permissions.ts";
+import { giveUpPlugins, requirePaths } from "../shell/permissions.ts";
 import { requireInterface, requirePrograms } from "../shell/preconditions.ts";
 import { Publisher } from "../shell/publish.ts";
 import { PodCidrExpression } from "../shell/pod_cidr_expression.ts";
@@ -20,6 +20,7 @@ import { Telemetry } from "../shell/telemetry.ts";
 import { HostWatch } from "../shell/watch_host.ts";
 import { statusOf } from "./agent_status.ts";
 import { parseArguments } from "./arguments.ts";
+import { awaitName } from "./name_node.ts";
 import { requireNodes } from "./read_nodes.ts";
 import { VERSION } from "./version.ts";
 
@@ -35,16 +36,38 @@ function warnOfIgnored(log: Log): void {
 
 /** Runs until SIGTERM or SIGINT; 0 then, 1 when it cannot start. The data plane stays. */
 export async function runAgent(args: readonly string[]): Promise<number> {
-  const { settings } = parseArguments(args, []);
-  requireNodes(settings);
-  const log = new Log(settings.logFormat, settings.logLevel);
-  const host = await requireHost(settings);
+  const { settings: given } = parseArguments(args, []);
+  requireNodes(given);
+  giveUpPlugins();
+  const log = new Log(given.logFormat, given.logLevel);
+  const host = await requireHost(given);
+  const signal = endSignal();
+  const settings = await awaitName(given, { log, signal });
+  return settings === undefined ? 0 : await runNamed(settings, { host, log, signal });
+}
+
+/** Ends with the first SIGTERM or SIGINT. */
+function endSignal(): AbortSignal {
+  const end = new AbortController();
+  for (const signal of ["SIGTERM", "SIGINT"] as const) Deno.addSignalListener(signal, () => end.abort());
+  return end.signal;
+}
+
+/** What is known before anything is touched. */
+interface Start {
+  readonly host: HostParts;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
+async function runNamed(settings: Settings, { host, log, signal }: Start): Promise<number> {
   const readKey = () => keyOf(settings, log);
   const publicKey = (await readKey())?.publicKey;
   log.info(`wigglenet ${VERSION} starts`, { node: settings.nodeName, wireguard: host.wireguard, publicKey });
   warnOfIgnored(log);
   const { source, api } = await openSource(settings, {
     parse: nodeParser(settings),
+    pick: nodePicker(settings),
     onChange: () => reconciler.sourceChanged(),
   });
   const fixed = { ...host, readKey, isPublished: api !== undefined };
@@ -56,14 +79,13 @@ export async function runAgent(args: readonly string[]): Promise<number> {
   const telemetry = new Telemetry({ settings, version: VERSION, log, source, api, progress });
   const parts = { settings, source, keeper, names, log, publish, onlooker: telemetry };
   const reconciler: Reconciler = new Reconciler(parts);
-  const socket = await serveStatus(() => statusOf({ settings, source, reconciler, publisher, telemetry }));
+  const socket = await serveStatus(() => statusOf({ settings, source, progress, publisher, telemetry }));
   if (socket === undefined) {
     log.warn(`another agent answers on ${STATUS_SOCKET}: this one's status is not served`);
   }
   const watch = new HostWatch({ reconciler, keeper, settings, log });
-  for (const signal of ["SIGTERM", "SIGINT"] as const) {
-    Deno.addSignalListener(signal, () => reconciler.stop());
-  }
+  signal.addEventListener("abort", () => reconciler.stop());
+  if (signal.aborted) reconciler.stop();
   await telemetry.start();
   await source.start();
   watch.start();
@@ -81,8 +103,10 @@ export async function runAgent(args: readonly string[]): Promise<number> {
   }
 }
 
+type HostParts = Pick<FixedFacts, "wireguard" | "expression">;
+
 /** Throws Error where this host, or who else runs here, cannot have an agent; nothing was changed then. */
-async function requireHost(settings: Settings): Promise<Pick<FixedFacts, "wireguard" | "expression">> {
+async function requireHost(settings: GivenSettings): Promise<HostParts> {
   requirePaths(settings);
   await requirePrograms(settings);
   const expression = await PodCidrExpression.load(settings);

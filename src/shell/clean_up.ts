@@ -4,7 +4,7 @@ import { LINK_KIND } from "../core/plan/diff_link.ts";
 import { cniTarget } from "../core/plan/diff.ts";
 import { ROUTE_PROTOCOL, UNNAMED_PROTOCOL } from "../core/desired/desired_state.ts";
 import { FASTPATH, FASTPATH_REFERENCE, REFERENCE_TABLE, TABLE } from "../core/render/render_table.ts";
-import type { Settings } from "../core/settings/settings.ts";
+import type { GivenSettings } from "../core/settings/settings.ts";
 import { run } from "./command.ts";
 import { readLink, removeEmptyFolder, removeFile, RUN_FOLDER, sweepLeftovers } from "./files.ts";
 import { observeNetwork } from "./observe.ts";
@@ -18,7 +18,7 @@ export interface Cleaned {
 }
 
 /** Goes on past errors: the more is removed the better. */
-export async function cleanUp(settings: Settings, isKeyPurged: boolean): Promise<Cleaned> {
+export async function cleanUp(settings: GivenSettings, isKeyPurged: boolean): Promise<Cleaned> {
   const removed: string[] = [];
   const errors: Error[] = [];
   const steps = [
@@ -38,13 +38,13 @@ export async function cleanUp(settings: Settings, isKeyPurged: boolean): Promise
 }
 
 /** Only the link that we made: a file that somebody put there is theirs. */
-async function removeCni({ cniConfigPath }: Settings): Promise<string[]> {
+async function removeCni({ cniConfigPath }: GivenSettings): Promise<string[]> {
   if (await readLink(cniConfigPath) !== cniTarget(cniConfigPath)) return [];
   await removeFile(cniConfigPath);
   return [cniConfigPath];
 }
 
-async function removeNetwork({ interfaceName }: Settings): Promise<string[]> {
+async function removeNetwork({ interfaceName }: GivenSettings): Promise<string[]> {
   const removed: string[] = [];
   const { link, routes } = await observeNetwork(interfaceName);
   for (const pid of await findServers(interfaceName)) {
@@ -75,7 +75,7 @@ async function removeTables(): Promise<string[]> {
   return ours.map((name) => `table inet ${name}`);
 }
 
-async function removeFiles(settings: Settings, isKeyPurged: boolean): Promise<string[]> {
+async function removeFiles(settings: GivenSettings, isKeyPurged: boolean): Promise<string[]> {
   const { privateKeyPath, interfaceName, cniConfigPath } = settings;
   const isAlone = await readStatus() === undefined;
   if (isAlone) await sweepLeftovers([cniConfigPath, privateKeyPath], 0);

@@ -1,6 +1,7 @@
 // Reads what `wigglenet check` judges. Writes nothing but the probe interface of read_facts.ts.
 
 import type { HostReport } from "../core/check/check.ts";
+import { isForwardingWait } from "../core/desired/forwarding.ts";
 import type { MtuReport } from "../core/check/mtu_probe.ts";
 import type { Family } from "../core/net/address.ts";
 import type { NodeMetadata } from "../core/nodes/node.ts";
@@ -8,8 +9,8 @@ import type { Status } from "../core/plan/status.ts";
 import { TABLE } from "../core/render/render_table.ts";
 import {
   familySettings,
+  type GivenSettings,
   SETTINGS,
-  type Settings,
   usesMetricsTls,
   usesTunnel,
 } from "../core/settings/settings.ts";
@@ -21,6 +22,7 @@ import { hasNetAdmin } from "./preconditions.ts";
 import { probeMtu } from "./probe_mtu.ts";
 import { PodCidrExpression } from "./pod_cidr_expression.ts";
 import { hasKernelWireguard, hasTunDevice, readInterfaces } from "./read_facts.ts";
+import { readNetconf } from "./read_netconf.ts";
 import { readStatus } from "./status_socket.ts";
 
 const VERSION_FLAG: Readonly<Record<Program, string>> = {
@@ -29,6 +31,7 @@ const VERSION_FLAG: Readonly<Record<Program, string>> = {
   wg: "--version",
   ss: "-V",
   ln: "--version",
+  cat: "--version",
   "wireguard-go": "--version",
   ping: "-V",
 };
@@ -41,7 +44,7 @@ const CNI_PLUGINS = ["ptp", "host-local", "portmap"];
 const CNI_FILE = /\.(conf|conflist|json)$/;
 
 /** What is looked at beside the rest. */
-export interface Inspection {
+export interface Inspection extends Pick<HostReport, "naming"> {
   /** Of our own Node, for an expression. */
   readonly metadata: NodeMetadata;
   readonly isMtuProbed: boolean;
@@ -50,7 +53,7 @@ export interface Inspection {
 }
 
 /** Looks at everything; what cannot be read is left out, and judged so. */
-export async function inspectHost(settings: Settings, inspection: Inspection): Promise<HostReport> {
+export async function inspectHost(settings: GivenSettings, inspection: Inspection): Promise<HostReport> {
   const families = ([4, 6] as const).filter((family) => isRouted(settings, family));
   const hasAdmin = await hasNetAdmin();
   const tunnel = usesTunnel(settings) ? await inspectTunnel(settings, hasAdmin) : undefined;
@@ -74,9 +77,12 @@ export async function inspectHost(settings: Settings, inspection: Inspection): P
     programs,
     tunnel,
     hasNetAdmin: hasAdmin,
-    forwarding: { 4: isForwarding(netconf, "inet"), 6: isForwarding(netconf, "inet6") },
+    naming: inspection.naming,
+    forwarding: netconf.forwarding,
     families,
-    rpFilter: tunnel === undefined ? {} : rpFilterOf(netconf, settings.interfaceName),
+    rpFilter: tunnel === undefined
+      ? {}
+      : { [settings.interfaceName]: netconf.rpFilterOf(settings.interfaceName) },
     dropChains: await readDropChains(),
     cni: settings.isFirewallOnly ? undefined : await inspectCni(settings.cniConfigPath),
     serving: status === undefined ? await inspectServing(settings) : { taken: [], tlsProblem: undefined },
@@ -89,7 +95,7 @@ export async function inspectHost(settings: Settings, inspection: Inspection): P
 }
 
 /** Why the expression gives no pod CIDRs now; undefined: it does, or there is none. */
-async function expressionTrouble(settings: Settings, node: NodeMetadata): Promise<string | undefined> {
+async function expressionTrouble(settings: GivenSettings, node: NodeMetadata): Promise<string | undefined> {
   try {
     const expression = await PodCidrExpression.load(settings);
     if (expression === undefined) return undefined;
@@ -101,7 +107,7 @@ async function expressionTrouble(settings: Settings, node: NodeMetadata): Promis
 }
 
 async function inspectMtu(
-  { interfaceName }: Settings,
+  { interfaceName }: GivenSettings,
   { peers }: Status,
   { onProgress }: Inspection,
 ): Promise<MtuReport | undefined> {
@@ -116,7 +122,7 @@ async function inspectMtu(
   });
 }
 
-function isRouted(settings: Settings, family: Family): boolean {
+function isRouted(settings: GivenSettings, family: Family): boolean {
   return !settings.isFirewallOnly && familySettings(settings, family).podCidrSource !== "none";
 }
 
@@ -129,7 +135,7 @@ async function versionOf(program: Program): Promise<string | undefined> {
 }
 
 async function inspectTunnel(
-  settings: Settings,
+  settings: GivenSettings,
   hasAdmin: boolean,
 ): Promise<NonNullable<HostReport["tunnel"]>> {
   const { interfaceName, port, wireguardMode: mode } = settings;
@@ -158,7 +164,7 @@ async function readPorts(protocol: "udp" | "tcp"): Promise<number[]> {
 }
 
 /** By port alone: who holds another address of it is asked to move all the same, which is a warning. */
-async function inspectServing(settings: Settings): Promise<HostReport["serving"]> {
+async function inspectServing(settings: GivenSettings): Promise<HostReport["serving"]> {
   const { isMetricsEnabled, metricsAddress, healthAddress } = settings;
   const addresses = [
     ...(isMetricsEnabled ? [{ env: SETTINGS.metricsAddress.env, ...metricsAddress }] : []),
@@ -170,38 +176,6 @@ async function inspectServing(settings: Settings): Promise<HostReport["serving"]
     ? await readTls(settings).then(() => undefined, (error: Error) => error.message)
     : undefined;
   return { taken: addresses.filter(({ port }) => ports.includes(port)), tlsProblem };
-}
-
-interface NetconfJson {
-  readonly family: string;
-  readonly interface: string;
-  readonly forwarding?: boolean;
-  readonly rp_filter?: string;
-}
-
-/** The sysctls of this network namespace, as the kernel tells them over netlink. */
-async function readNetconf(): Promise<readonly NetconfJson[]> {
-  if (locate("ip") === undefined) return [];
-  const json = await run({ program: "ip", args: ["-j", "netconf"] }).catch(() => "");
-  return JSON.parse(json || "[]") as NetconfJson[];
-}
-
-function isForwarding(netconf: readonly NetconfJson[], wanted: string): boolean {
-  return netconf.some(({ family, interface: name, forwarding }) =>
-    family === wanted && name === "all" && forwarding === true
-  );
-}
-
-const RP_FILTER = ["off", "strict", "loose"];
-
-/** The greater of `all` and the interface's own is in force; kernel's ip-sysctl documentation. */
-function rpFilterOf(netconf: readonly NetconfJson[], interfaceName: string): Record<string, number> {
-  const values = netconf.filter(({ family, interface: name }) =>
-    family === "inet" && (name === "all" || name === interfaceName)
-  );
-  return {
-    [interfaceName]: Math.max(0, ...values.map(({ rp_filter }) => RP_FILTER.indexOf(rp_filter ?? "off"))),
-  };
 }
 
 interface ChainJson {
@@ -244,6 +218,6 @@ function agentOf({ applied, waiting }: Status): HostReport["agent"] {
   return {
     isInSync: applied.isInSync,
     failing: Object.entries(applied.failing).map(([part, { error }]) => `${part}: ${error}`),
-    waiting: waiting.map(({ what, why }) => `${what}: ${why}`),
+    waiting: waiting.filter(({ what }) => !isForwardingWait(what)).map(({ what, why }) => `${what}: ${why}`),
   };
 }

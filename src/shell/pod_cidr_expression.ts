@@ -8,7 +8,12 @@ import type { CelLibrary } from "../core/expression/cel_library.ts";
 import type { Prefix } from "../core/net/prefix.ts";
 import { Refusal, refused } from "../core/net/refusal.ts";
 import type { NodeMetadata } from "../core/nodes/node.ts";
-import { expressionFamilies, MAX_EXPRESSION, SETTINGS, type Settings } from "../core/settings/settings.ts";
+import {
+  expressionFamilies,
+  type GivenSettings,
+  MAX_EXPRESSION,
+  SETTINGS,
+} from "../core/settings/settings.ts";
 import { readText } from "./files.ts";
 import { readInterfaces } from "./read_facts.ts";
 
@@ -27,12 +32,12 @@ const OF_NODE = /\bnode\b/;
 
 /** The expression of the settings. */
 export class PodCidrExpression {
-  readonly #settings: Settings;
+  readonly #settings: GivenSettings;
   readonly #cel: CelLibrary;
   #text: string | undefined;
   #expression: Expression | Refusal = new Refusal("it was not read yet");
 
-  private constructor(settings: Settings, cel: CelLibrary) {
+  private constructor(settings: GivenSettings, cel: CelLibrary) {
     this.#settings = settings;
     this.#cel = cel;
   }
@@ -42,7 +47,7 @@ export class PodCidrExpression {
    * @returns undefined when no setting asks for one: the library stays where it is
    * @throws CannotStart when it is none
    */
-  static async load(settings: Settings): Promise<PodCidrExpression | undefined> {
+  static async load(settings: GivenSettings): Promise<PodCidrExpression | undefined> {
     if (expressionFamilies(settings).length === 0) return undefined;
     const cel = await import("@marcbachmann/cel-js") as unknown as CelLibrary;
     const loaded = new PodCidrExpression(settings, cel);

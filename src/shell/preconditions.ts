@@ -4,7 +4,7 @@ import { PACKAGES } from "../core/check/check.ts";
 import type { DesiredLink } from "../core/desired/desired_state.ts";
 import { isOtherOfOurs, LINK_KIND } from "../core/plan/diff_link.ts";
 import type { Program } from "../core/shipped/programs.ts";
-import { type Settings, usesTunnel } from "../core/settings/settings.ts";
+import { type GivenSettings, usesTunnel } from "../core/settings/settings.ts";
 import { CommandError, locate, locateForbidden, run } from "./command.ts";
 import { readPublicKey } from "./key_file.ts";
 import { observeLink, observeNetwork, observeWireguard } from "./observe.ts";
@@ -12,7 +12,7 @@ import { mayNotRun } from "./permissions.ts";
 import { hasTunDevice } from "./read_facts.ts";
 
 /** Throws Error with the remedy when a program or the capability is missing. */
-export async function requirePrograms(settings: Settings): Promise<void> {
+export async function requirePrograms(settings: GivenSettings): Promise<void> {
   const needed: Program[] = usesTunnel(settings) ? ["nft", "ip", "wg", "ln"] : ["nft", "ip"];
   const missing = needed.filter((program) => locate(program) === undefined);
   const forbidden = missing.flatMap((program) => locateForbidden(program) ?? []);
@@ -39,7 +39,7 @@ export async function hasNetAdmin(): Promise<boolean> {
 
 /** Throws Error with the remedy when the interface cannot be ours, or cannot be made. */
 export async function requireInterface(
-  settings: Settings,
+  settings: GivenSettings,
   implementation: DesiredLink["implementation"],
 ): Promise<void> {
   if (!usesTunnel(settings)) return;

@@ -19,6 +19,19 @@ export interface Progress {
   readonly failing: Readonly<Record<string, { error: string; retryAtMs: number }>>;
 }
 
+/** Of a loop that has not begun. */
+export const NO_PROGRESS: Progress = {
+  desired: undefined,
+  observed: undefined,
+  waiting: [],
+  changes: 0,
+  isInSync: false,
+  appliedSteps: 0,
+  lastApplyMs: undefined,
+  drift: {},
+  failing: {},
+};
+
 /** Hears of the loop's work; must not throw, and is not waited for. */
 export interface Onlooker {
   /** A pass has ended, whatever came of it. */

@@ -8,10 +8,11 @@ import type { PublicKey } from "../core/net/keys.ts";
 import { type HostFacts, type HostInterface, NO_FACTS } from "../core/desired/host_facts.ts";
 import { type Interfaces, interfacesOf, type LinkAddresses } from "../core/expression/interfaces.ts";
 import type { NodeMetadata, Rejected } from "../core/nodes/node.ts";
-import { type Settings, usesTunnel } from "../core/settings/settings.ts";
+import { type GivenSettings, type Settings, usesTunnel } from "../core/settings/settings.ts";
 import { attempt, run } from "./command.ts";
 import { readText } from "./files.ts";
 import type { PodCidrExpression } from "./pod_cidr_expression.ts";
+import { readNetconf } from "./read_netconf.ts";
 
 interface LinkJson extends LinkAddresses {
   readonly mtu?: number;
@@ -38,7 +39,7 @@ export interface KnownFacts extends FixedFacts, Pick<HostFacts, "resolved"> {
  * Which WireGuard serves this node.
  * @throws Error when the kernel's is asked for and there is none
  */
-export async function wireguardOf(settings: Settings): Promise<FixedFacts["wireguard"]> {
+export async function wireguardOf(settings: GivenSettings): Promise<FixedFacts["wireguard"]> {
   const { interfaceName, wireguardMode } = settings;
   if (!usesTunnel(settings) || wireguardMode === "userspace") {
     return usesTunnel(settings) ? "userspace" : "kernel";
@@ -79,9 +80,10 @@ async function canMake(args: readonly string[]): Promise<boolean> {
  * @throws CannotStart when an expression gives no pod CIDRs, and gave none before
  */
 export async function readFacts(settings: Settings, known: KnownFacts, last?: HostFacts): Promise<HostFacts> {
-  const [all, uplinks, read, key] = await Promise.all([
+  const [all, uplinks, { forwarding }, read, key] = await Promise.all([
     links(),
     uplinkNames(),
+    readNetconf(),
     readPodCidrFile(settings),
     readKey(settings, known, last),
   ]);
@@ -108,6 +110,7 @@ export async function readFacts(settings: Settings, known: KnownFacts, last?: Ho
     ...(known.isPublished && { isPublished: true }),
     wireguard: known.wireguard,
     resolved: known.resolved,
+    unforwarded: ([4, 6] as const).filter((family) => forwarding[family] === false),
     paths: NO_FACTS.paths,
     publicKey: key.publicKey,
     interfaces,
@@ -118,7 +121,7 @@ export async function readFacts(settings: Settings, known: KnownFacts, last?: Ho
 }
 
 /** What an expression may see of the host. */
-export async function readInterfaces({ interfaceName }: Settings): Promise<Interfaces> {
+export async function readInterfaces({ interfaceName }: GivenSettings): Promise<Interfaces> {
   return interfacesOf(await links(), interfaceName);
 }
 

@@ -6,7 +6,7 @@ import { healthOf, readinessOf, type Verdict } from "../core/metrics/health.ts";
 import { measure, type Moment } from "../core/metrics/measure.ts";
 import { nodesByKey, peerSeries } from "../core/metrics/peer_series.ts";
 import type { ParsedNode } from "../core/nodes/node.ts";
-import { type Settings, usesMetricsTls } from "../core/settings/settings.ts";
+import { type GivenSettings, isNamed, usesMetricsTls } from "../core/settings/settings.ts";
 import type { Outcome } from "./apply.ts";
 import { EventWriter } from "./events/event_writer.ts";
 import type { Log } from "./log.ts";
@@ -20,7 +20,7 @@ import type { NodeSource } from "./sources/node_source.ts";
 
 /** What there is to tell of. */
 export interface TelemetryOptions {
-  readonly settings: Settings;
+  readonly settings: GivenSettings;
   readonly version: string;
   readonly log: Log;
   readonly source: NodeSource<ParsedNode>;
@@ -46,7 +46,8 @@ export class Telemetry implements Onlooker {
   constructor(options: TelemetryOptions) {
     this.#options = options;
     const { api, settings, source, log, progress } = options;
-    this.#events = api && new EventWriter({
+    // Nothing is refused before the own Node is known.
+    this.#events = api === undefined || !isNamed(settings) ? undefined : new EventWriter({
       client: api,
       namespace: api.credentials.namespace ?? USUAL_NAMESPACE,
       own: settings.nodeName,

@@ -13,7 +13,9 @@ export function tellDesired(log: Log, desired: DesiredState | undefined): void {
   for (const { node, claim, reason } of rejected.slice(0, SHOWN)) {
     log.warn(`rejected: ${node}: ${claim}: ${reason}`);
   }
-  for (const { what, why, next } of waiting.slice(0, SHOWN)) log.info(`waiting: ${what}: ${why}; ${next}`);
+  for (const { what, why, next, isTrouble } of waiting.slice(0, SHOWN)) {
+    log[isTrouble ? "warn" : "info"](`waiting: ${what}: ${why}; ${next}`);
+  }
   const left = Math.max(0, rejected.length - SHOWN) + Math.max(0, waiting.length - SHOWN);
   if (left > 0) log.warn(`and ${left} more that wigglenet status lists`);
 }

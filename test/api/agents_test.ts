@@ -6,6 +6,7 @@
 import assert from "node:assert/strict";
 import { NODES } from "../lab/kubernetes/agent_account.ts";
 import { Cluster } from "../lab/kubernetes/cluster.ts";
+import { giveIds, idsOf, reported } from "../lab/machine_ids.ts";
 import type { Node } from "../lab/node.ts";
 import type { Pod } from "../lab/pod.ts";
 import { until } from "../lab/until.ts";
@@ -116,6 +117,30 @@ function fifth() {
     status: { addresses: ["10.9.1.5", "fd09::5"].map((address) => ({ type: "InternalIP", address })) },
   };
 }
+
+Deno.test("agents without NODE_NAME find their Nodes by what kubelet reported of the machine", async () => {
+  const n6 = await cluster.lab.addNode();
+  await giveIds(n6, idsOf(6));
+  const unnamed = { settings: { "node-name": undefined } };
+  await cluster.start(n6, unnamed);
+  await n6.says("it looks for its Node", ({ node, waiting }) => {
+    return node === "" && waiting.some(({ what }) => what === "this host's Node");
+  });
+  assert.equal((await n6.attempt(["nft", "list", "table", "inet", "wigglenet"])).code, 1);
+  await cluster.register(n6, (manifest) => reported(manifest, idsOf(6)));
+  await cluster.knows(n6, [n1, n2, n3]);
+  await publishes(n6);
+  assert.equal((await n6.status())!.node, n6.name);
+
+  await n6.agent!.kill("SIGTERM");
+  const twin = { ...n6.manifest, metadata: { name: "n6-of-old" } };
+  await cluster.register(n6, () => reported(twin, idsOf(6)));
+  await cluster.start(n6, unnamed);
+  await n6.agent!.line("stderr", /2 Nodes have machine-id .*: n\d, n6-of-old; set NODE_NAME/);
+  assert.equal((await n6.agent!.ended).code, 1);
+  await Promise.all([n6.name, "n6-of-old"].map((name) => cluster.admin.remove(`${NODES}/${name}`)));
+  await cluster.knows(n1, [n2, n3]);
+});
 
 Deno.test("what somebody else does to a node's own annotations is undone, unknown ones are left alone", async () => {
   const attacks: Record<string, string | null>[] = [

@@ -4,6 +4,8 @@
 
 import assert from "node:assert/strict";
 import sync from "../fixtures/original/sync.nft" with { type: "text" };
+import recipes from "../../docs/migrate.md" with { type: "text" };
+import { snippetsIn } from "../docs/snippets.ts";
 import { HAS_KERNEL_WIREGUARD } from "../lab/kernel.ts";
 import { Cluster } from "../lab/kubernetes/cluster.ts";
 import type { Node } from "../lab/node.ts";
@@ -13,6 +15,7 @@ import { until } from "../lab/until.ts";
 const BINARY = Deno.env.get("WIGGLENET_ORIGINAL");
 if (BINARY === undefined) console.log("the original itself: not run, WIGGLENET_ORIGINAL names no binary");
 
+const SNIPPETS = snippetsIn({ path: "docs/migrate.md", text: recipes });
 const MODE: Readonly<Record<string, string>> = {
   FILTER_IPV4: "true",
   FILTER_IPV6: "true",
@@ -47,20 +50,23 @@ async function originalKnowsAll(node: Node, original: Process): Promise<string> 
   }, { deadlineMs: 90_000, seen: async () => `${await tableOn(node)}\n${original.tail()}` });
 }
 
-/** What the original's manifest permits its account; ours takes the place of it with the rolling change. */
-async function permit({ plane }: Cluster): Promise<void> {
-  const account = "--serviceaccount=kube-system:wigglenet";
-  const verbs = ["--verb=get,list,watch,patch", "--resource=nodes"];
-  await plane.mustKubectl(["create", "clusterrole", "original", ...verbs]);
-  for (const role of ["view", "original"]) {
-    await plane.mustKubectl([
-      "create",
-      "clusterrolebinding",
-      `its-${role}`,
-      `--clusterrole=${role}`,
-      account,
-    ]);
+/** The commands of docs/migrate.md by which the original keeps its rights beside ours, or loses them. */
+async function migrate({ plane }: Cluster, snippet: "original-role" | "original-role-end"): Promise<void> {
+  const commands = SNIPPETS.get(snippet)!.replaceAll("\\\n", " ").trim().split("\n");
+  for (const command of commands) {
+    const [program, ...args] = command.split(/\s+/);
+    assert.equal(program, "kubectl");
+    await plane.mustKubectl(args);
   }
+}
+
+/** With our role alone an original that starts anew ends, and leaves what stands there. */
+async function refused(cluster: Cluster, node: Node): Promise<void> {
+  const before = await tableOn(node);
+  const original = await startOriginal(cluster, node);
+  await original.line("stderr", /nodes "n1" is forbidden: .* cannot get resource "nodes"/, 60_000);
+  assert.notEqual((await original.ended).code, 0);
+  assert.equal(await tableOn(node), before);
 }
 
 /** A node of the original becomes ours. */
@@ -75,16 +81,15 @@ async function takeOver(cluster: Cluster, node: Node, original: Process): Promis
 }
 
 /** A node of ours becomes the original's. */
-async function giveBack(cluster: Cluster, node: Node): Promise<void> {
+async function giveBack(cluster: Cluster, node: Node): Promise<Process> {
   await node.agent!.kill("SIGTERM");
   const original = await startOriginal(cluster, node);
   await originalKnowsAll(node, original);
   await until("the original's CNI file", async () => {
     return (await node.attempt(["readlink", node.conflistPath])).code !== 0;
   });
-  // No controller-manager fills the role `view` here, so that its watches of policies and pods are refused.
-  const errors = original.stderr.filter((line) => /^[EF]/.test(line) && !line.includes("reflector.go"));
-  assert.deepEqual(errors, []);
+  assert.deepEqual(original.stderr.filter((line) => /^[EF]/.test(line)), []);
+  return original;
 }
 
 Deno.test(
@@ -95,7 +100,7 @@ Deno.test(
   async (t) => {
     await using cluster = await Cluster.create({ nodes: 3 });
     const [n1, n2, n3] = cluster.nodes as [Node, Node, Node];
-    await permit(cluster);
+    await migrate(cluster, "original-role");
     for (const node of cluster.nodes) await cluster.register(node);
     const original = await startOriginal(cluster, n1);
     for (const node of [n2, n3]) {
@@ -115,6 +120,15 @@ Deno.test(
       assert.equal(await tableOn(n1), real);
     });
     await t.step("its node becomes ours", () => takeOver(cluster, n1, original));
-    await t.step("and the original's again", () => giveBack(cluster, n1));
+    let again: Process;
+    await t.step("and the original's again", async () => void (again = await giveBack(cluster, n1)));
+    await t.step(
+      "without the role of docs/migrate.md it does not start anew, and its rules stand",
+      async () => {
+        await again.kill("SIGTERM");
+        await migrate(cluster, "original-role-end");
+        await refused(cluster, n1);
+      },
+    );
   },
 );

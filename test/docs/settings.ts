@@ -26,7 +26,7 @@ const TABLES: readonly Table[] = [
 /** The table as `deno fmt` leaves it. */
 export function settingsTable(): string {
   const rows = Object.values(SETTINGS).map(({ env, fallback, accepts, meaning }) => {
-    const shown = fallback === undefined ? "required" : fallback === "" ? "" : `\`${fallback}\``;
+    const shown = fallback === "" ? "" : `\`${fallback}\``;
     return [`\`${env}\`<br>\`${flagOf(env)}\``, shown, accepts, meaning];
   });
   return tableOf([["Variable, flag", "Default", "Accepts", "Meaning"], ...rows]);

@@ -2,8 +2,15 @@
 // WIGGLENET_AGENT says it for a whole run: nothing, `bundle`, or the path of a compiled binary.
 
 import { BUNDLE, DIST, LAUNCHER } from "../../deploy/bundle.ts";
+import { confined, layOutScript } from "../../deploy/image/confine.ts";
+import { rootOf } from "../../deploy/image/image.ts";
+import { ENTRYPOINT, environment } from "../../deploy/image/runtime.ts";
+import { HOST_ARCHITECTURE } from "../../deploy/image/runtime_binary.ts";
+import { NODE_PLUGINS } from "../../src/core/shipped/plugins.ts";
+import { cniFolder } from "../prepare.ts";
 import { run } from "./process.ts";
 
+const IMAGE_ROOT = rootOf(HOST_ARCHITECTURE);
 const MAIN = new URL("../../main.ts", import.meta.url).pathname;
 
 /** An agent, and how its nodes are laid out. */
@@ -13,6 +20,8 @@ export interface Agent {
   readonly argv: readonly string[];
   /** It may write its usual paths only, and its root is read-only. */
   readonly isShipped: boolean;
+  /** The root of the image that it is in; undefined where it runs in the machine's own. */
+  readonly imageRoot?: string;
 }
 
 /** The agent of this repository; nothing is downloaded in a namespace without a way out. */
@@ -32,6 +41,20 @@ export const BUNDLED: Agent = {
 /** What `deno task compile` built. */
 export function binaryAt(path: string): Agent {
   return { what: path, argv: [path], isShipped: true };
+}
+
+/** What `deno task image` built, confined as a container is, in the assembled root of the image. */
+export const IMAGED: Agent = {
+  what: "the image",
+  argv: ["env", ...imageVariables(), ...confined(IMAGE_ROOT), ...ENTRYPOINT],
+  isShipped: true,
+  imageRoot: IMAGE_ROOT,
+};
+
+function imageVariables(): string[] {
+  return Object.entries(environment({ isCompiled: Deno.env.has("DENORT_BIN") })).map(([name, value]) =>
+    `${name}=${value}`
+  );
 }
 
 /** The agent of this run. */
@@ -65,7 +88,10 @@ export function usualPaths({ folder, labFolder }: Layout, text: string): string 
  * Puts a node's files where an agent as shipped looks for them, and makes all else read-only but /run: the root, and
  * the built program with its cache. `enter` starts a program in the node's own mount namespace.
  */
-export async function layOut(layout: Layout, enter: readonly string[]): Promise<void> {
+export async function layOut(layout: Layout, { enter, agent }: {
+  readonly enter: readonly string[];
+  readonly agent: Agent;
+}): Promise<void> {
   const { folder, labFolder, nodesFolder } = layout;
   const script = `set -e
     mkdir -p ${folder}/nodes.d ${folder}/.etc/over ${folder}/.etc/work ${LAB}
@@ -81,13 +107,24 @@ export async function layOut(layout: Layout, enter: readonly string[]): Promise<
     mount -o remount,ro,bind ${DIST}
     mount -o remount,ro,bind /`;
   await run([...enter, "sh", "-c", script]);
+  if (agent.imageRoot === undefined) return;
+  // What the DaemonSet mounts, and the laboratory's files.
+  const own = ["/run/wigglenet", "/run/wireguard"];
+  const shared = [ETC, CNI, `${ETC}/nodes.d`, LAB, ...own];
+  const plugins = await cniFolder();
+  const binds = {
+    ...Object.fromEntries(shared.map((path) => [path, path])),
+    ...(plugins === undefined ? {} : { [NODE_PLUGINS]: plugins }),
+  };
+  const inImage = `mkdir -p ${own.join(" ")}\n${await layOutScript(agent.imageRoot, binds)}`;
+  await run([...enter, "sh", "-c", inImage]);
 }
 
 /** Throws Error where nothing was built that could be tested. */
-export async function requireBuilt({ isShipped, argv }: Agent): Promise<void> {
-  const needed = isShipped ? [argv.at(-1)!, BUNDLE] : [];
+export async function requireBuilt({ isShipped, argv, imageRoot = "" }: Agent): Promise<void> {
+  const needed = isShipped ? [`${imageRoot}${argv.at(-1)}`, BUNDLE] : [];
   for (const path of needed) {
     if (await Deno.stat(path).then(() => true, () => false)) continue;
-    throw new Error(`${path} is not there: deno task bundle`);
+    throw new Error(`${path} is not there: deno task ${imageRoot === "" ? "bundle" : "image"}`);
   }
 }

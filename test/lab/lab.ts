@@ -193,7 +193,7 @@ export class Lab {
     const published = { ...manifest, metadata: { ...manifest.metadata, annotations } };
     const nodesFolder = this.nodesFolder;
     const layout = { folder, labFolder: this.folder, nodesFolder };
-    if (agent.isShipped) await layOut(layout, namespace.enter);
+    if (agent.isShipped) await layOut(layout, { enter: namespace.enter, agent });
     const node = new Node(namespace, { ...layout, manifest: published, agent });
     await this.#wire(node);
     await this.publish(published);

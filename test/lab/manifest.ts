@@ -3,6 +3,12 @@
 /** IP version. */
 export type Family = 4 | 6;
 
+/** What a kubelet reports of its machine, in the parts that matter here. */
+export interface NodeInfo {
+  machineID?: string;
+  systemUUID?: string;
+}
+
 /** A core/v1 Node, in the parts that matter here. */
 export interface Manifest {
   apiVersion: "v1";
@@ -14,7 +20,7 @@ export interface Manifest {
     annotations?: Record<string, string>;
   };
   spec: { podCIDRs?: string[] };
-  status: { addresses: { type: string; address: string }[] };
+  status: { addresses: { type: string; address: string }[]; nodeInfo?: NodeInfo };
 }
 
 /** Which families nodes and pods of a laboratory have. */

@@ -20,8 +20,12 @@ export function assertInside(): void {
 /**
  * Runs a command as process 1 of a new outer namespace and returns its exit code. Input is closed: the
  * first line on it is the process id by which `nsenter` on the outside finds the namespace. An abort kills it.
+ * Output that is held is shown when all has ended, not between the lines of others.
  */
-export async function runInside(argv: readonly string[], signal?: AbortSignal): Promise<number> {
+export async function runInside(
+  argv: readonly string[],
+  { signal, isHeld = false }: { readonly signal?: AbortSignal; readonly isHeld?: boolean } = {},
+): Promise<number> {
   // A user without root has one in a user namespace: enough for nft and veth, not for TUN devices.
   const flags = Deno.uid() === 0 ? NAMESPACES : ["--map-root-user", ...NAMESPACES];
   // The parent-death signal covers the one kill that --kill-child does not: that of this very process.
@@ -29,7 +33,9 @@ export async function runInside(argv: readonly string[], signal?: AbortSignal): 
     args: ["--pdeathsig", "KILL", "--", "unshare", ...flags, "--", ...argv],
     env: { [INSIDE]: "1" },
     stdin: "piped",
+    stdout: isHeld ? "piped" : "inherit",
   }).spawn();
+  const output = isHeld ? new Response(child.stdout).text() : "";
   const wait = () => {}; // Ctrl-C reaches the inside as well, and its exit code is ours
   const end = () => child.kill("SIGKILL");
   Deno.addSignalListener("SIGINT", wait);
@@ -39,7 +45,9 @@ export async function runInside(argv: readonly string[], signal?: AbortSignal): 
     const writer = child.stdin.getWriter();
     await writer.write(new TextEncoder().encode(`${child.pid}\n`)).catch(() => {});
     await writer.close().catch(() => {});
-    return (await child.status).code;
+    const { code } = await child.status;
+    if (isHeld) console.log(await output);
+    return code;
   } finally {
     Deno.removeSignalListener("SIGINT", wait);
     Deno.removeSignalListener("SIGTERM", end);

@@ -66,7 +66,7 @@ export class Traffic {
     const traffic = new Traffic(ratePerSecond);
     for (const [name, end] of ends) traffic.#enter(name, end);
     await Promise.all(traffic.#members.map((member) => traffic.#instruct(member)));
-    await traffic.flowing();
+    await traffic.flowing(20_000); // handshakes that cross are repeated after 5 s, and may cross again
     await traffic.report();
     return traffic;
   }

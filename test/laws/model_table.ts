@@ -7,7 +7,7 @@ import { Refused } from "./refused.ts";
 const OPENS = "table inet wigglenet\n";
 const REPLACES = "table inet wigglenet\ndelete table inet wigglenet\n";
 const ADDS =
-  /^add set inet wigglenet (\S+) \{ type ipv([46])_addr; flags interval; elements = \{ (.*) \}; \}$/;
+  /^add set inet wigglenet (\S+) \{ typeof (ip6?) saddr; flags interval; elements = \{ (.*) \}; \}$/;
 /** What empties a table of all but its sets, and the structure behind it. */
 const RULES = /^(flush table inet wigglenet\n(?:delete (?:chain|set) .*\n)*)?(define [^]*)$/;
 const DELETES = /^delete element inet wigglenet (\S+) \{ (.*) \}$/;
@@ -58,7 +58,7 @@ export class ModelTable {
     const [, added, family, additions] = ADDS.exec(line) ?? [];
     if (additions !== undefined) {
       const table = this.sets.has(added!) ? this : this.withMembers(added!, []);
-      return table.#with(added!, additions.split(", "), Number(family));
+      return table.#with(added!, additions.split(", "), family === "ip" ? 4 : 6);
     }
     const [, from, members] = DELETES.exec(line) ?? [];
     if (members !== undefined) return this.#without(from!, members.split(", "));

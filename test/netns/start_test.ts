@@ -160,6 +160,34 @@ Deno.test("bad settings are named all at once, with exit code 2", async () => {
   assert.equal(await tracesOn(node), before);
 });
 
+Deno.test("a host that does not forward is told of with the remedy, is ready all the same, and its sysctls are left alone", async () => {
+  await using node = await freshNode();
+  const [v4, v6] = ["net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"];
+  await node.sysctl("0", [v4!, v6!]);
+  node.startAgent({ settings: { "health-bind-addr": "127.0.0.1:9092" } });
+  await node.inSync();
+  const ready = await node.attempt(["curl", "-sS", "-m", "10", "http://127.0.0.1:9092/readyz"]);
+  assert.equal(ready.stdout, "ready\n");
+  for (const [family, name] of [[4, v4], [6, v6]] as const) {
+    const line = new RegExp(
+      `waiting: IPv${family} forwarding: ${name} is 0: .* NodePorts; on the host, not in a pod: sysctl -w ${name}=1`,
+    );
+    await node.agent!.line("stderr", new RegExp(` warn +${line.source}`));
+    assert.match((await node.runAgent({ verb: "status" })).stdout, line);
+    assert.match((await node.run(["sysctl", "-n", name!])).trim(), /^0$/);
+  }
+  const check = await node.runAgent({ verb: "check", settings: { "wireguard-mode": "userspace" } });
+  assert.equal(check.code, 1);
+  assert.match(check.stdout, /^error: IPv4 is not forwarded; .*\nerror: IPv6 is not forwarded; .*\n/);
+  assert.doesNotMatch(check.stdout, / forwarding:/, "told twice");
+  await node.sysctl("1", [v4!, v6!]);
+  await node.ip(["link add pair0 type veth peer name pair1"]); // so that it looks at once, not by the half minute
+  await node.says(
+    "it waits for nothing",
+    ({ waiting }) => !waiting.some(({ what }) => /forwarding/.test(what)),
+  );
+});
+
 Deno.test("a key is made on first start, for its owner alone, and shown nowhere", async () => {
   await using node = await freshNode();
   const trace = `${node.folder}/execve`;

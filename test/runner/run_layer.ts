@@ -1,5 +1,7 @@
 // Runs one layer: each of its runs is a `deno test` process with exactly the permissions that it needs.
 
+import { inCluster, NAMES } from "../e2e/standing_cluster.ts";
+import { Objection } from "../lab/kind/engine.ts";
 import { runInside } from "../lab/outer.ts";
 import { type Missing, TUN } from "../prepare.ts";
 import { parseJunit, type TestResult } from "./junit.ts";
@@ -7,12 +9,16 @@ import type { Layer, TestRun } from "./layers.ts";
 import type { LayerResult } from "./report.ts";
 import type { Standing } from "./standing.ts";
 
+const CLUSTER = { shape: "dual-stack", name: NAMES.layer, isKept: false } as const;
+
 /** What there is to run on. */
 export interface Machine {
   readonly missing: readonly Missing[];
   readonly standing: Standing;
   /** Why there is no Kubernetes control plane to test with; undefined where there is, or nobody asked. */
   readonly withoutControlPlane?: string | undefined;
+  /** Why no container image could be built; undefined where it was, or nobody asked. */
+  readonly withoutImage?: string | undefined;
 }
 
 /** How a layer is run. */
@@ -41,28 +47,49 @@ export async function runLayer(layer: Layer, options: LayerOptions): Promise<Lay
     return { ...result, notRun: layer.isLong ? "none yet: comes with a later issue" : "none yet" };
   }
   const objection = options.machine && objectionTo(layer, options.machine);
-  if (objection !== undefined) {
-    const broken = Deno.env.get("CI") === "true" ? ["the layer could not run"] : [];
-    return { ...result, broken, notRun: `could not run: ${objection}` };
-  }
+  if (objection !== undefined) return withoutRun(result, objection);
   const started = performance.now();
-  const ended: RunEnd[] = [];
-  for (const run of runs) {
-    console.log(`\n=== ${layer.name}: ${run.folders.join(" ")}`);
-    ended.push(await runTests(layer, run, options.filter));
+  const ended: Promise<RunEnd>[] = [];
+  const runAll = async (env: Readonly<Record<string, string>>) => {
+    for (const run of runs) {
+      console.log(`\n=== ${layer.name}: ${run.folders.join(" ")}`);
+      const end = runTests(layer, run, { env, filter: options.filter });
+      ended.push(end);
+      if (!run.isBeside) await end;
+    }
+    const ends = await Promise.all(ended);
+    return ends.every(({ tests, broken }) => broken === undefined && tests.every(isGood));
+  };
+  try {
+    if (layer.needs === "a cluster") await inCluster(CLUSTER, runAll);
+    else await runAll({});
+  } catch (error) {
+    if (error instanceof Objection) return withoutRun(result, error.message);
+    ended.push(Promise.resolve({ tests: [], broken: (error as Error).message }));
   }
-  const tests = ended.flatMap((end) => end.tests);
+  const ends = await Promise.all(ended);
+  const tests = ends.flatMap((end) => end.tests);
   const names = (outcome: TestResult["outcome"]) =>
     tests.filter((test) => test.outcome === outcome).map((test) => test.name);
   return {
     ...result,
     passed: names("passed").length,
     failed: names("failed"),
-    broken: ended.flatMap(({ broken }) => broken ?? []),
+    broken: ends.flatMap(({ broken }) => broken ?? []),
     // Deno reports what a filter leaves out as ignored.
     ignored: options.filter === undefined ? names("ignored") : [],
     seconds: (performance.now() - started) / 1000,
   };
+}
+
+/** Where a layer cannot run that is no failure, unless it is CI: there it must. */
+function withoutRun(result: LayerResult, objection: string): LayerResult {
+  const broken = Deno.env.get("CI") === "true" ? ["the layer could not run"] : [];
+  return { ...result, broken, notRun: `could not run: ${objection}` };
+}
+
+function isGood({ outcome }: TestResult): boolean {
+  return outcome !== "failed";
 }
 
 /** The runs of a layer that have tests, each with only those of its folders that do. */
@@ -73,7 +100,8 @@ export function runsWithTests({ runs }: Layer, files: readonly string[]): TestRu
   })).filter((run) => run.folders.length > 0);
 }
 
-function objectionTo(layer: Layer, { missing, standing, withoutControlPlane }: Machine): string | undefined {
+function objectionTo(layer: Layer, machine: Machine): string | undefined {
+  const { missing, standing } = machine;
   if (layer.needs === "nothing") return;
   const lacking = layer.needs !== "namespaces" ? missing : missing.filter(({ what }) => what !== TUN);
   if (lacking.length > 0) {
@@ -83,7 +111,8 @@ function objectionTo(layer: Layer, { missing, standing, withoutControlPlane }: M
   if (layer.needs !== "namespaces" && standing !== "root") {
     return "needs root: TUN devices, all files. Run it with sudo";
   }
-  if (layer.needs === "a control plane") return withoutControlPlane;
+  if (layer.needs === "a control plane") return machine.withoutControlPlane;
+  if (layer.needs === "an image") return machine.withoutImage;
 }
 
 interface RunEnd {
@@ -92,14 +121,18 @@ interface RunEnd {
   readonly broken?: string;
 }
 
-async function runTests(layer: Layer, run: TestRun, filter?: string): Promise<RunEnd> {
+async function runTests(layer: Layer, run: TestRun, { filter, env }: {
+  readonly filter: string | undefined;
+  readonly env: Readonly<Record<string, string>>;
+}): Promise<RunEnd> {
   const folder = await Deno.makeTempDir({ prefix: "wigglenet-test-" });
   const report = `${folder}/junit.xml`;
   try {
     const flags = ["--quiet", "--no-prompt", `--junit-path=${report}`, ...run.flags];
     if (layer.name === "golden" && Deno.env.has("UPDATE_GOLDEN")) flags.push("--allow-write=test/golden");
     if (filter !== undefined) flags.push(`--filter=${filter}`);
-    const end = await start(layer, [Deno.execPath(), "test", ...flags, ...run.folders]);
+    const argv = [Deno.execPath(), "test", ...flags, ...run.folders];
+    const end = await start(layer, argv, { env, isHeld: run.isBeside ?? false });
     const tests = parseJunit(await Deno.readTextFile(report).catch(() => ""));
     if (end === undefined || tests.some((test) => test.outcome === "failed")) return { tests };
     return { tests, broken: `${run.folders.join(" ")}: ${end}` };
@@ -109,7 +142,10 @@ async function runTests(layer: Layer, run: TestRun, filter?: string): Promise<Ru
 }
 
 /** Runs a command to its end; undefined when it ended well, otherwise how it ended. */
-async function start(layer: Layer, argv: readonly string[]): Promise<string | undefined> {
+async function start(layer: Layer, argv: readonly string[], { env, isHeld }: {
+  readonly env: Readonly<Record<string, string>>;
+  readonly isHeld: boolean;
+}): Promise<string | undefined> {
   const [program, ...args] = argv;
   const signal = AbortSignal.timeout(layer.deadlineSeconds * 1000);
   let code;
@@ -118,7 +154,11 @@ async function start(layer: Layer, argv: readonly string[]): Promise<string | un
     const child = new Deno.Command(program!, options).spawn();
     await printFailures(child.stdout);
     code = (await child.status).code;
-  } else code = await runInside(argv, signal);
+  } else if (layer.needs === "a cluster") {
+    // Not in a namespace: the cluster is in that of its engine.
+    const options = { args, signal, stdin: "null", env: { ...env, NO_COLOR: "1" } } as const;
+    code = (await new Deno.Command(program!, options).spawn().status).code;
+  } else code = await runInside(argv, { signal, isHeld });
   if (signal.aborted) return `not done after ${layer.deadlineSeconds} s`;
   return code === 0 ? undefined : `ended with code ${code}, and not by a failed test`;
 }

@@ -1,11 +1,12 @@
 // Runs in the virtual machine: each file of the layer netns, then the demo, with the kernel's WireGuard. Reports go to
 // /out: one of `deno test` for each file, and `demo` with the exit code of the demo.
 
+import { basename } from "node:path";
 import { runInside } from "../lab/outer.ts";
 import { run } from "../lab/process.ts";
 
 const OUT = "/out";
-const NETNS = new URL("../netns/", import.meta.url).pathname;
+const TESTS = new URL("../", import.meta.url).pathname;
 const DEMO = new URL("../demo/demo.ts", import.meta.url).pathname;
 /** Emulated, everything takes about so many times as long. */
 const PATIENCE = "8";
@@ -35,8 +36,8 @@ await run(["ip", "link", "set", "lo", "up"]);
 for (const module of ["wireguard", "tun"]) await run(["modprobe", module]);
 console.log(`=== Linux ${Deno.osRelease()}`);
 for (const name of Deno.args) {
-  const report = `--junit-path=${OUT}/${name}.xml`;
-  await tell(name, ["test", "--quiet", "--no-check", "--no-prompt", report, "-A", `${NETNS}${name}`]);
+  const report = `--junit-path=${OUT}/${basename(name)}.xml`;
+  await tell(name, ["test", "--quiet", "--no-check", "--no-prompt", report, "-A", `${TESTS}${name}`]);
 }
 const code = await tell("demo", ["run", "--quiet", "--no-check", "--cached-only", "-A", DEMO]);
 await Deno.writeTextFile(`${OUT}/demo`, String(code));

@@ -2,17 +2,21 @@
 // Each test in it is one here, under the same name.
 
 import assert from "node:assert/strict";
+import { basename } from "node:path";
 import { parseJunit } from "../runner/junit.ts";
 import { runInMachine } from "./machine.ts";
 
 const DEADLINE_SECONDS = 2_100;
-const NETNS = new URL("../netns/", import.meta.url).pathname;
+const TESTS = new URL("../", import.meta.url).pathname;
 /** Those that meet the kernel's WireGuard and flowtables. All of them take an hour, for each program starts in seconds. */
-const MEET_THE_KERNEL = "wireguard_mode_test.ts,flowtable_test.ts";
+const MEET_THE_KERNEL = "netns/wireguard_mode_test.ts,netns/flowtable_test.ts";
 const chosen = Deno.env.get("WIGGLENET_VM_FILES") ?? MEET_THE_KERNEL;
 
 const files = chosen === "all"
-  ? [...Deno.readDirSync(NETNS)].map(({ name }) => name).filter((name) => name.endsWith("_test.ts")).sort()
+  ? ["netns", "waiting"].flatMap((part) => {
+    const names = [...Deno.readDirSync(`${TESTS}${part}`)].map(({ name }) => `${part}/${name}`);
+    return names.filter((name) => name.endsWith("_test.ts")).sort();
+  })
   : chosen.split(",");
 // The process's own, for what a test module prints is shown when its tests run.
 const progress = Deno.openSync("/proc/self/fd/2", { append: true });
@@ -30,7 +34,7 @@ const code = await runInMachine({
 Deno.test("the virtual machine comes to its end", () => assert.equal(code, 0));
 
 for (const name of files) {
-  const report = await Deno.readTextFile(`${folder}/${name}.xml`).catch(() => "");
+  const report = await Deno.readTextFile(`${folder}/${basename(name)}.xml`).catch(() => "");
   const results = parseJunit(report);
   Deno.test(`kernel: ${name} has run`, () => assert.ok(results.length > 0, "it left no report: see above"));
   for (const { name: test, outcome } of results) {

@@ -1,5 +1,6 @@
 // Can this host do it, and is it well? What was seen of it -> findings, each with a remedy.
 
+import { forwardingRemedy } from "../desired/forwarding.ts";
 import type { Family } from "../net/address.ts";
 import { mtuFindings, type MtuReport } from "./mtu_probe.ts";
 
@@ -19,6 +20,8 @@ export interface HostReport {
     readonly udpPorts: readonly number[];
   } | undefined;
   readonly hasNetAdmin: boolean;
+  /** Why nobody knows which Node this host is; undefined: it is known. */
+  readonly naming: string | undefined;
   /** By family; undefined: the kernel has it not. */
   readonly forwarding: Readonly<Partial<Record<Family, boolean>>>;
   readonly families: readonly Family[];
@@ -68,6 +71,7 @@ export const PACKAGES = {
   ip: "iproute2",
   ss: "iproute2",
   ln: "coreutils",
+  cat: "coreutils",
   "wireguard-go": "wireguard-go",
   ping: "iputils-ping",
 } as const;
@@ -82,6 +86,7 @@ export function findingsOf(report: HostReport): Finding[] {
     ...firewallFindings(report),
     ...cniFindings(report),
     ...expressionFindings(report),
+    ...namingFindings(report),
     ...servingFindings(report),
     ...agentFindings(report),
     ...(report.mtu === undefined ? [] : mtuFindings(report.mtu)),
@@ -142,12 +147,9 @@ function tunnelFindings({ tunnel }: HostReport): Finding[] {
 
 function kernelFindings({ families, forwarding, rpFilter }: HostReport): Finding[] {
   const off = families.filter((family) => forwarding[family] !== true);
-  const key: Record<Family, string> = { 4: "net.ipv4.ip_forward", 6: "net.ipv6.conf.all.forwarding" };
   const strict = Object.entries(rpFilter).filter(([, value]) => value === STRICT).map(([name]) => name);
   return [
-    ...off.map((family) =>
-      error(`IPv${family} is not forwarded`, `sysctl -w ${key[family]}=1, and a file in /etc/sysctl.d`)
-    ),
+    ...off.map((family) => error(`IPv${family} is not forwarded`, forwardingRemedy(family))),
     ...strict.map((name) =>
       warning(
         `rp_filter is strict on ${name}: what a node sends through the tunnel may be dropped`,
@@ -191,6 +193,11 @@ function expressionFindings({ expression }: HostReport): Finding[] {
   return [
     error(expression, "without a pod CIDR the agent does not start; wigglenet node shows what is given"),
   ];
+}
+
+/** An agent waits until it is known, or does not start. */
+function namingFindings({ naming }: HostReport): Finding[] {
+  return naming === undefined ? [] : [error("nobody knows which Node this host is", naming)];
 }
 
 /** Only warnings: the data plane does without. */

@@ -13,6 +13,7 @@ const HEALTHY: HostReport = {
     udpPorts: [24601],
   },
   hasNetAdmin: true,
+  naming: undefined,
   forwarding: { 4: true, 6: true },
   families: [4, 6],
   rpFilter: { all: 0, wigglenet: 2 },
@@ -34,6 +35,12 @@ Deno.test("A healthy host has no findings", () => {
 const sick: readonly (readonly [report: Partial<HostReport>, level: string, what: RegExp, remedy: RegExp])[] =
   [
     [{ programs: { nft: undefined, ip: "" } }, "error", /^nft is not installed$/, /install nftables$/],
+    [
+      { naming: "NODE_NAME is not set, and none of the Nodes has machine-id 3d1219c7...; set NODE_NAME" },
+      "error",
+      /^nobody knows which Node this host is$/,
+      /machine-id 3d1219c7.*set NODE_NAME/,
+    ],
     [{ hasNetAdmin: false }, "error", /CAP_NET_ADMIN/, /root/],
     [
       { tunnel: { ...tunnel, hasKernel: false, mode: "kernel" } },
@@ -67,7 +74,12 @@ const sick: readonly (readonly [report: Partial<HostReport>, level: string, what
       /^IPv6 is not forwarded/,
       /net\.ipv6\.conf\.all\.forwarding=1/,
     ],
-    [{ forwarding: { 6: true } }, "error", /^IPv4 is not forwarded/, /net\.ipv4\.ip_forward=1/],
+    [
+      { forwarding: { 6: true } },
+      "error",
+      /^IPv4 is not forwarded$/,
+      /^on the host, not in a pod: sysctl -w net\.ipv4\.ip_forward=1, and a file/,
+    ],
     [{ rpFilter: { wigglenet: 1 } }, "warning", /rp_filter is strict on wigglenet/, /wigglenet\.rp_filter=2/],
     [
       { dropChains: ["ip filter FORWARD"] },

@@ -16,6 +16,7 @@ import { familySettings, type Settings, usesTunnel } from "../settings/settings.
 import { desireFastpath } from "./desire_fastpath.ts";
 import { desirePeers, type PodCidr } from "./desire_peers.ts";
 import type { DesiredLink, DesiredState, DesiredTable, Waiting } from "./desired_state.ts";
+import { forwardingWaits } from "./forwarding.ts";
 import { clusterPodCidrs, desireRoutes, type Guarded } from "./desire_routes.ts";
 import { namesToResolve } from "./endpoints.ts";
 import type { HostFacts } from "./host_facts.ts";
@@ -252,7 +253,10 @@ interface Circumstances {
 }
 
 function waitingOf(settings: Settings, { own, facts }: Circumstances): Waiting[] {
-  const waiting: Waiting[] = [];
+  const unforwarded = settings.isFirewallOnly ? [] : facts.unforwarded ?? [];
+  const waiting = forwardingWaits(
+    unforwarded.filter((family) => own.podCidrs.some((prefix) => prefix.family === family)),
+  );
   const name = settings.nodeName;
   if (own.podCidrs.length === 0 && !settings.isFirewallOnly) {
     waiting.push({

@@ -50,6 +50,24 @@ for (const [ipv4, ipv6, podCidrs] of sources) {
   });
 }
 
+const IPV4_OFF =
+  "IPv4 forwarding: net.ipv4.ip_forward is 0: nothing gets to this node's pods or from them, nor through its NodePorts; " +
+  "on the host, not in a pod: sysctl -w net.ipv4.ip_forward=1, and a file in /etc/sysctl.d";
+
+Deno.test("a host that does not forward is told of, in the families of its pods, and it costs nothing else", () => {
+  const off = desireOf(MESH, {}, { unforwarded: [4] });
+  assert.deepEqual(waitingOf(off), [IPV4_OFF]);
+  assert.deepEqual(off.waiting.map(({ isTrouble, isBlocking }) => [isTrouble, isBlocking]), [[
+    true,
+    undefined,
+  ]]);
+  assert.deepEqual({ ...off, waiting: [] }, desireOf(MESH));
+  assert.deepEqual(waitingOf(desireOf(MESH, {}, { unforwarded: [4, 6] })).length, 2);
+  const single = { POD_CIDR_SOURCE_IPV4: "none" };
+  assert.deepEqual(waitingOf(desireOf(MESH, single, { unforwarded: [4] })), []);
+  assert.deepEqual(waitingOf(desireOf(MESH, { FIREWALL_ONLY: "true" }, { unforwarded: [4, 6] })), []);
+});
+
 const underlays: readonly [what: string, interfaces: HostInterface[], mtuBytes: number][] = [
   ["nothing known", [], 1420],
   ["Ethernet", [nic("eth0", 1500, ["10.9.1.1"])], 1420],

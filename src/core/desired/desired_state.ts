@@ -100,6 +100,8 @@ export interface Waiting {
   readonly next: string;
   /** True when the host differs from what is wanted, and the agent must not change it. */
   readonly isBlocking?: true;
+  /** True when packets are lost until somebody acts. */
+  readonly isTrouble?: true;
 }
 
 /** What is not removed although nobody wants it. */

@@ -1,6 +1,6 @@
 // What the agent must know of its host to say what it wants of it. Facts, not state: nothing here is written by us.
 
-import type { Address } from "../net/address.ts";
+import type { Address, Family } from "../net/address.ts";
 import type { PublicKey } from "../net/keys.ts";
 import type { Prefix } from "../net/prefix.ts";
 import type { Rejected } from "../nodes/node.ts";
@@ -50,6 +50,8 @@ export interface HostFacts {
   readonly rejected: readonly Rejected[];
   /** By name; what is not there was not resolved yet. */
   readonly resolved: ReadonlyMap<string, Resolution>;
+  /** Families in which the host is known to forward nothing. */
+  readonly unforwarded?: readonly Family[];
   /** By address, of those that are reached at all. */
   readonly paths: ReadonlyMap<string, Path>;
 }

@@ -64,6 +64,10 @@ const TROUBLES: readonly Trouble[] = [
   },
   { sign: /certificate: Expired/, text: "its certificate has expired, or this host's clock is ahead" },
   { sign: /NotValidYet/, text: "its certificate is not valid yet, or this host's clock is behind" },
+  {
+    sign: /KeyMismatch|No (keys|certificates) found in|Unable to decode certificate/,
+    text: "certificate and key of the credentials are none, or do not belong together; give both anew",
+  },
   { sign: /Connection refused/, text: "nobody listens there; is the API server up, and the address right?" },
   { sign: /dns error/, text: "its name cannot be resolved; look at this host's DNS, or use an address" },
   { sign: /unreachable|No route/, text: "there is no route to it; look at this host's network" },

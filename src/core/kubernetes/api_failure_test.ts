@@ -40,6 +40,8 @@ const failures: readonly [message: string, told: RegExp][] = [
     `${HEAD}tcp connect error: Connection refused (os error 111)`,
     /^list of nodes failed: tcp connect error: Conn.*nobody/,
   ],
+  ["keys may not be consistent: KeyMismatch", /do not belong together; give both anew/],
+  ["No keys found in key data", /certificate and key of the credentials are none/],
   [`${HEAD}invalid peer certificate: UnknownIssuer`, /not signed by the CA of the credentials/],
   [
     `${HEAD}invalid peer certificate: certificate not valid for name "x"; NotValidForName`,

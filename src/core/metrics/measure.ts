@@ -5,13 +5,13 @@ import type { DesiredState } from "../desired/desired_state.ts";
 import type { Rejected } from "../nodes/node.ts";
 import { PAUSE_SECONDS } from "../observed/follow_peer.ts";
 import type { ObservedState } from "../observed/observed_state.ts";
-import type { Settings } from "../settings/settings.ts";
+import type { GivenSettings } from "../settings/settings.ts";
 import { DRIFT_KINDS, type MetricName, REJECTED_KINDS, type Sample } from "./metrics.ts";
 
 /** Everything that is measured, at one moment. */
 export interface Moment {
   readonly version: string;
-  readonly settings: Settings;
+  readonly settings: GivenSettings;
   readonly desired: DesiredState | undefined;
   readonly observed: ObservedState | undefined;
   readonly rejected: readonly Rejected[];

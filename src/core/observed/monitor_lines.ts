@@ -10,7 +10,7 @@ import type { ObservedState } from "./observed_state.ts";
 import { toldRouteText } from "./parse_network.ts";
 
 const ELEMENT = new RegExp(`^(add|delete) element inet ${TABLE} (\\S+) \\{ (\\S+)(?: .*)?\\}$`);
-const ADDED_SET = new RegExp(`^add set inet ${TABLE} (\\S+) \\{ type \\S+; flags interval; \\}\\s*$`);
+const ADDED_SET = new RegExp(`^add set inet ${TABLE} (\\S+) \\{ typeof ip6? saddr; flags interval; \\}\\s*$`);
 const OURS = new RegExp(`\\binet ${TABLE}(\\s|$)`);
 
 /** True when a line of `nft monitor` concerns our table. */

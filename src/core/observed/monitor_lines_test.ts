@@ -34,7 +34,7 @@ const known: readonly string[] = [
   "delete element inet wigglenet pod-cidrs-v4 { 10.60.0.1 }",
   "delete element inet wigglenet pod-cidrs-v6 { fd50::/64 }",
   // It goes before the elements that our own deltas add.
-  "add set inet wigglenet pod-cidrs-v4 { type ipv4_addr; flags interval; } ",
+  "add set inet wigglenet pod-cidrs-v4 { typeof ip saddr; flags interval; } ",
 ];
 const news: readonly string[] = [
   "delete element inet wigglenet pod-cidrs-v4 { 10.244.2.0/24 }",
@@ -51,7 +51,7 @@ const news: readonly string[] = [
   "add rule inet wigglenet forward ct state established,related accept",
   "add chain inet wigglenet invalid",
   "delete set inet wigglenet __set0",
-  "add set inet wigglenet another-set { type ipv4_addr; flags interval; } ",
+  "add set inet wigglenet another-set { typeof ip saddr; flags interval; } ",
 ];
 const foreign: readonly string[] = [
   "add table inet wigglenet-reference { flags dormant; }",

@@ -69,7 +69,7 @@ const differences: readonly Difference[] = [
     observed: withMembers("10.244.1.0/24"),
     lines: ["+ element pod-cidrs-v4: 10.244.2.0/24 (missing)"],
     commands: [
-      "nft -f\nadd set inet wigglenet pod-cidrs-v4 { type ipv4_addr; flags interval; elements = { 10.244.2.0/24 }; }\n",
+      "nft -f\nadd set inet wigglenet pod-cidrs-v4 { typeof ip saddr; flags interval; elements = { 10.244.2.0/24 }; }\n",
     ],
   },
   {
@@ -82,7 +82,7 @@ const differences: readonly Difference[] = [
     ],
     commands: [
       "nft -f\ndelete element inet wigglenet pod-cidrs-v4 { 10.50.0.0/24, 10.6.0.1/32 }\n" +
-      "add set inet wigglenet pod-cidrs-v4 { type ipv4_addr; flags interval; elements = { 10.244.2.0/24 }; }\n",
+      "add set inet wigglenet pod-cidrs-v4 { typeof ip saddr; flags interval; elements = { 10.244.2.0/24 }; }\n",
     ],
   },
   {

@@ -49,7 +49,7 @@ Deno.test("Members that differ too are set right before the rules", () => {
   assert.equal(
     members,
     "delete element inet wigglenet pod-cidrs-v4 { 10.70.0.0/16 }\n" +
-      "add set inet wigglenet pod-cidrs-v4 { type ipv4_addr; flags interval; elements = { 10.244.2.0/24 } }\n"
+      "add set inet wigglenet pod-cidrs-v4 { typeof ip saddr; flags interval; elements = { 10.244.2.0/24 } }\n"
         .replace(" } }", " }; }"),
   );
   assert.equal(rules.length, 1);

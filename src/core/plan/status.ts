@@ -22,6 +22,7 @@ export interface PeerStatus {
 
 /** The answer of the agent's socket, and of `status --json`. */
 export interface Status {
+  /** Empty: not known yet. */
   readonly node: string;
   readonly version: string;
   /** Those that pods of this node get their addresses from. */
@@ -84,7 +85,9 @@ export function describeStatus(status: Status, nowSeconds: number): string[] {
   const { source, applied } = status;
   const drift = Object.entries(status.drift).map(([kind, count]) => `${count} ${kind}`).join(", ");
   return [
-    `node ${status.node}, wigglenet ${status.version}: ${applied.isInSync ? "in sync" : "not in sync"}`,
+    `node ${status.node || "(not known yet)"}, wigglenet ${status.version}: ${
+      applied.isInSync ? "in sync" : "not in sync"
+    }`,
     `source ${source.paths.join(", ")}: ${source.objects} objects${
       source.isComplete ? "" : ", not complete yet"
     }${source.heardMs === undefined ? "" : `, heard ${ageText(source.heardMs, nowSeconds)} ago`}`,

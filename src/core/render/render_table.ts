@@ -130,8 +130,8 @@ export function renderDeltas(deltas: readonly SetDelta[]): string {
  */
 function addElements(name: SetName, elements: readonly string[]): string {
   if (elements.length === 0) return "";
-  const type = name.endsWith("v4") ? "ipv4_addr" : "ipv6_addr";
-  return `add set inet ${TABLE} ${name} { type ${type}; flags interval; elements = { ${
+  const address = name.endsWith("v4") ? "ip saddr" : "ip6 saddr";
+  return `add set inet ${TABLE} ${name} { typeof ${address}; flags interval; elements = { ${
     elements.join(", ")
   } }; }\n`;
 }

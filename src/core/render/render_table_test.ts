@@ -18,10 +18,10 @@ Deno.test("The ruleset is one transaction: table made, deleted, built, then its 
   const members = text.slice(text.indexOf("add set"));
   assert.equal(
     members,
-    `add set inet wigglenet pod-cidrs-v4 { type ipv4_addr; flags interval; elements = { 10.244.1.0/24, 10.244.2.0/24 }; }
-add set inet wigglenet pod-cidrs-v6 { type ipv6_addr; flags interval; elements = { fd00:10:244:1::/64, fd00:10:244:2::/64 }; }
-add set inet wigglenet local-pod-cidrs-v4 { type ipv4_addr; flags interval; elements = { 10.244.1.0/24 }; }
-add set inet wigglenet local-pod-cidrs-v6 { type ipv6_addr; flags interval; elements = { fd00:10:244:1::/64 }; }
+    `add set inet wigglenet pod-cidrs-v4 { typeof ip saddr; flags interval; elements = { 10.244.1.0/24, 10.244.2.0/24 }; }
+add set inet wigglenet pod-cidrs-v6 { typeof ip6 saddr; flags interval; elements = { fd00:10:244:1::/64, fd00:10:244:2::/64 }; }
+add set inet wigglenet local-pod-cidrs-v4 { typeof ip saddr; flags interval; elements = { 10.244.1.0/24 }; }
+add set inet wigglenet local-pod-cidrs-v6 { typeof ip6 saddr; flags interval; elements = { fd00:10:244:1::/64 }; }
 `,
   );
   assert.equal(
@@ -51,8 +51,8 @@ Deno.test("Deletions come before additions, so that a prefix may take the place 
     ]),
     `delete element inet wigglenet pod-cidrs-v4 { 10.0.0.0/24, 10.0.1.0/24 }
 delete element inet wigglenet local-pod-cidrs-v6 { fd01::/64 }
-add set inet wigglenet pod-cidrs-v4 { type ipv4_addr; flags interval; elements = { 10.0.0.0/23, 10.1.0.1/32 }; }
-add set inet wigglenet pod-cidrs-v6 { type ipv6_addr; flags interval; elements = { fd00::/64 }; }
+add set inet wigglenet pod-cidrs-v4 { typeof ip saddr; flags interval; elements = { 10.0.0.0/23, 10.1.0.1/32 }; }
+add set inet wigglenet pod-cidrs-v6 { typeof ip6 saddr; flags interval; elements = { fd00::/64 }; }
 `,
   );
   assert.equal(renderDeltas([]), "");

@@ -6,8 +6,8 @@ import type { Refusal } from "../net/refusal.ts";
 export interface Setting<T> {
   /** Environment variable. */
   readonly env: string;
-  /** What the default reads as, in the variable's own grammar; undefined: required. */
-  readonly fallback: string | undefined;
+  /** What the default reads as, in the variable's own grammar. */
+  readonly fallback: string;
   /** What is accepted, in words. */
   readonly accepts: string;
   readonly meaning: string;

@@ -3,7 +3,7 @@
 
 import { quote, refused } from "../net/refusal.ts";
 import type { Setting } from "./grammar.ts";
-import { flagOf, type PodCidrSource, SETTINGS, type Settings } from "./settings.ts";
+import { flagOf, type GivenSettings, type PodCidrSource, SETTINGS } from "./settings.ts";
 
 /** Values by variable name: what the user wrote, from the environment or a flag. */
 export type RawSettings = Readonly<Record<string, string | undefined>>;
@@ -12,36 +12,38 @@ export type RawSettings = Readonly<Record<string, string | undefined>>;
  * Reads all settings. Flags win over the environment.
  * @returns the settings, or one line for each bad one: variable, value and what is accepted
  */
-export function parseSettings(environment: RawSettings, flags: RawSettings): Settings | readonly string[] {
+export function parseSettings(
+  environment: RawSettings,
+  flags: RawSettings,
+): GivenSettings | readonly string[] {
   const problems: string[] = [];
   const settings: Record<string, unknown> = {};
   for (const [name, setting] of Object.entries<Setting<unknown>>(SETTINGS)) {
     const text = flags[setting.env] ?? (environment[setting.env] || setting.fallback);
-    const value = text === undefined ? undefined : setting.parse(text);
+    const value = setting.parse(text);
     if (value === undefined || refused(value)) problems.push(problemText(setting, { text, value }));
     else settings[name] = value;
   }
-  const all = settings as unknown as Settings;
+  const all = settings as unknown as GivenSettings;
   problems.push(...contradictions(all));
   return problems.length > 0 ? problems : all;
 }
 
 function problemText(
   setting: Setting<unknown>,
-  { text, value }: { text: string | undefined; value: unknown },
+  { text, value }: { text: string; value: unknown },
 ): string {
   const name = `${setting.env} (${flagOf(setting.env)})`;
-  if (text === undefined) return `${name} is not set: give ${setting.accepts}`;
   const why = refused(value) ? `: ${value.reason}` : "";
   return `${name} is ${quote(text)}${why}; accepted: ${setting.accepts}`;
 }
 
-function contradictions(settings: Settings): readonly string[] {
+function contradictions(settings: GivenSettings): readonly string[] {
   return [...podCidrSources(settings), ...metricsTls(settings), ...oneAddress(settings)];
 }
 
 /** TLS that is half asked for is refused: without it everybody could read what is served. */
-function metricsTls(settings: Settings): readonly string[] {
+function metricsTls(settings: GivenSettings): readonly string[] {
   const { isMetricsEnabled, metricsCertFile, metricsKeyFile, metricsClientCaFile } = settings;
   if (!isMetricsEnabled) return [];
   const missing = (env: string, because: string) => `${env} (${flagOf(env)}) is not set: ${because} needs it`;
@@ -59,7 +61,7 @@ function metricsTls(settings: Settings): readonly string[] {
 }
 
 /** Two servers cannot listen on one address. */
-function oneAddress({ isMetricsEnabled, metricsAddress, healthAddress }: Settings): readonly string[] {
+function oneAddress({ isMetricsEnabled, metricsAddress, healthAddress }: GivenSettings): readonly string[] {
   // Each may be missing here: then it has a problem of its own.
   if (!isMetricsEnabled || !healthAddress || metricsAddress?.port !== healthAddress.port) return [];
   const { host } = healthAddress;
@@ -70,7 +72,7 @@ function oneAddress({ isMetricsEnabled, metricsAddress, healthAddress }: Setting
   ];
 }
 
-function podCidrSources(settings: Settings): readonly string[] {
+function podCidrSources(settings: GivenSettings): readonly string[] {
   const uses = (source: PodCidrSource) =>
     settings.podCidrSourceIpv4 === source || settings.podCidrSourceIpv6 === source;
   const problems: string[] = [];

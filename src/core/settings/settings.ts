@@ -40,11 +40,12 @@ function podCidrSource(env: string): Setting<PodCidrSource> {
 export const SETTINGS = {
   nodeName: {
     env: "NODE_NAME",
-    fallback: undefined,
+    fallback: "",
     accepts: "the name of a Node",
-    meaning: "This node's Node object.",
-    parse: parseNodeName,
-  } satisfies Setting<NodeName>,
+    meaning:
+      "This node's Node object; without it the one whose `status.nodeInfo` has this host's machine-id or system UUID.",
+    parse: (text: string) => text === "" ? text : parseNodeName(text),
+  } satisfies Setting<NodeName | "">,
   nodes: {
     env: "WIGGLENET_NODES",
     fallback: "",
@@ -101,6 +102,7 @@ export const SETTINGS = {
     meaning: "Which family a peer's endpoint may be; `dualstack`: any, IPv4 first.",
   }),
   cniConfigPath: path("CNI_CONFIG_PATH", "/etc/cni/net.d/10-wigglenet.conflist", "The CNI configuration."),
+  arePluginsInstalled: boolean("INSTALL_CNI_PLUGINS", true, "`install-cni` adds missing CNI plugins."),
   masqueradeIpv4: boolean("MASQUERADE_IPV4", true, "Masquerade what pods send out of the pod network, IPv4."),
   masqueradeIpv6: boolean("MASQUERADE_IPV6", true, "The same for IPv6."),
   filterIpv4: boolean("FILTER_IPV4", false, "No new connections to pods from outside the pod network, IPv4."),
@@ -223,8 +225,18 @@ export const SETTINGS = {
 
 type Parsed<S> = S extends { parse: (text: string) => infer T } ? Exclude<T, Refusal | undefined> : never;
 
-/** All settings, each whole. */
-export type Settings = { readonly [Name in keyof typeof SETTINGS]: Parsed<(typeof SETTINGS)[Name]> };
+/** All settings as they were given, each whole. `nodeName` may be empty: the Node is to be found then. */
+export type GivenSettings = { readonly [Name in keyof typeof SETTINGS]: Parsed<(typeof SETTINGS)[Name]> };
+
+/** The settings of a host whose Node is known. */
+export interface Settings extends GivenSettings {
+  readonly nodeName: NodeName;
+}
+
+/** True where somebody has said which Node is this host. */
+export function isNamed(settings: GivenSettings): settings is Settings {
+  return settings.nodeName !== "";
+}
 
 function parsePrefixes(text: string): Prefix[] | Refusal {
   const prefixes: Prefix[] = [];
@@ -256,7 +268,7 @@ export interface FamilySettings {
 }
 
 /** The per-family settings of one family. */
-export function familySettings(settings: Settings, family: Family): FamilySettings {
+export function familySettings(settings: GivenSettings, family: Family): FamilySettings {
   const isIpv4 = family === 4;
   return {
     isMasqueraded: isIpv4 ? settings.masqueradeIpv4 : settings.masqueradeIpv6,
@@ -267,7 +279,7 @@ export function familySettings(settings: Settings, family: Family): FamilySettin
 }
 
 /** Families whose pod CIDRs an expression gives. */
-export function expressionFamilies(settings: Settings): readonly Family[] {
+export function expressionFamilies(settings: GivenSettings): readonly Family[] {
   if (settings.isFirewallOnly) return [];
   return ([4, 6] as const).filter((family) =>
     familySettings(settings, family).podCidrSource === "expression"
@@ -275,11 +287,11 @@ export function expressionFamilies(settings: Settings): readonly Family[] {
 }
 
 /** True when at least one family goes through the tunnel: WireGuard is used, and peers need keys. */
-export function usesTunnel(settings: Settings): boolean {
+export function usesTunnel(settings: GivenSettings): boolean {
   return familySettings(settings, 4).isTunnelled || familySettings(settings, 6).isTunnelled;
 }
 
 /** True when metrics are served by TLS. */
-export function usesMetricsTls({ metricsCertFile }: Settings): boolean {
+export function usesMetricsTls({ metricsCertFile }: GivenSettings): boolean {
   return metricsCertFile !== "";
 }

@@ -5,6 +5,7 @@ import {
   expressionFamilies,
   familySettings,
   flagOf,
+  isNamed,
   SETTINGS,
   type Settings,
   usesTunnel,
@@ -32,6 +33,7 @@ Deno.test("The defaults are the original's, and STRICT is on", () => {
     mtu: "auto",
     endpointFamily: "dualstack",
     cniConfigPath: "/etc/cni/net.d/10-wigglenet.conflist",
+    arePluginsInstalled: true,
     masqueradeIpv4: true,
     masqueradeIpv6: true,
     filterIpv4: false,
@@ -87,10 +89,18 @@ Deno.test("All bad values are named in one go: variable, flag, value and what is
   ]);
 });
 
-Deno.test("The one setting that must be given is the node's name", () => {
-  const missing = ["NODE_NAME (--node-name) is not set: give the name of a Node"];
-  assert.deepEqual(parseSettings({}, {}), missing);
-  assert.deepEqual(parseSettings({ NODE_NAME: "" }, {}), missing);
+Deno.test("No setting must be given: without a name the host's Node is to be found", () => {
+  for (
+    const [environment, flags] of [[{}, {}], [{ NODE_NAME: "" }, {}], [{ NODE_NAME: "n1" }, {
+      NODE_NAME: "",
+    }]] as const
+  ) {
+    const settings = parseSettings(environment, flags);
+    assert.ok("nodeName" in settings);
+    assert.equal(settings.nodeName, "");
+    assert.equal(isNamed(settings), false);
+  }
+  assert.equal(isNamed(settingsOf({ NODE_NAME: "n2" })), true);
 });
 
 Deno.test("A flag wins over the environment, also with an empty value; an empty variable is the default", () => {

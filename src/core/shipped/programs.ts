@@ -1,7 +1,7 @@
 // The programs that the agent starts, and where from: as shipped it may start these paths and no others.
 
 /** A program that the agent starts. */
-export type Program = "nft" | "wg" | "ip" | "ss" | "ln" | "wireguard-go" | "ping";
+export type Program = "nft" | "wg" | "ip" | "ss" | "ln" | "cat" | "wireguard-go" | "ping";
 
 /**
  * The exact paths that are allowed as shipped, of Debian, Fedora and Alpine, with and without a merged /usr. The first
@@ -13,6 +13,8 @@ export const PROGRAM_PATHS: Readonly<Record<Program, readonly string[]>> = {
   ip: ["/usr/sbin/ip", "/usr/bin/ip", "/sbin/ip", "/bin/ip"],
   ss: ["/usr/sbin/ss", "/usr/bin/ss", "/sbin/ss", "/bin/ss"],
   ln: ["/usr/bin/ln", "/bin/ln"],
+  // Reads the system UUID, where NODE_NAME is not set.
+  cat: ["/usr/bin/cat", "/bin/cat"],
   "wireguard-go": ["/usr/bin/wireguard-go"],
   // `check --mtu` alone.
   ping: ["/usr/bin/ping", "/bin/ping"],

@@ -3,7 +3,7 @@
 
 import type { Waiting } from "../../core/desired/desired_state.ts";
 import type { BindAddress } from "../../core/net/bind_address.ts";
-import type { Settings } from "../../core/settings/settings.ts";
+import type { GivenSettings } from "../../core/settings/settings.ts";
 import type { Log } from "../log.ts";
 import { type HttpListener, listen, type ListenOptions } from "./http_listener.ts";
 import { readTls, tlsStamp } from "./tls_files.ts";
@@ -18,7 +18,7 @@ export interface KeptServerOptions {
   readonly what: "metrics" | "health";
   readonly address: BindAddress;
   /** Settings that name the certificates; undefined: plain HTTP. */
-  readonly tls?: Settings | undefined;
+  readonly tls?: GivenSettings | undefined;
   readonly log: Log;
   readonly answer: ListenOptions["answer"];
 }
@@ -87,7 +87,7 @@ export class KeptServer {
   }
 
   /** Takes in certificates that have changed; those that do not fit leave the last ones. */
-  async #look(tls: Settings): Promise<void> {
+  async #look(tls: GivenSettings): Promise<void> {
     const { what, log } = this.#options;
     const stamp = await tlsStamp(tls);
     if (stamp !== this.#stamp) {

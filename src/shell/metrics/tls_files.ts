@@ -2,7 +2,7 @@
 // looked at again every few seconds. Deno's setSecureContext (2.9.6) takes a key of another certificate, and junk.
 
 import { createPrivateKey, X509Certificate } from "node:crypto";
-import type { Settings } from "../../core/settings/settings.ts";
+import type { GivenSettings } from "../../core/settings/settings.ts";
 import { readText } from "../files.ts";
 import { stampOf } from "../sources/file_content.ts";
 
@@ -21,7 +21,7 @@ const CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE----
  * Reads all that the settings name.
  * @throws Error that names the file and what is wrong with it
  */
-export async function readTls(settings: Settings): Promise<TlsMaterial> {
+export async function readTls(settings: GivenSettings): Promise<TlsMaterial> {
   const cert = await read(settings.metricsCertFile);
   const key = await read(settings.metricsKeyFile);
   const ca = settings.metricsClientCaFile === "" ? undefined : await read(settings.metricsClientCaFile);
@@ -70,7 +70,7 @@ function privateKeyIn(pem: string, path: string): ReturnType<typeof createPrivat
 }
 
 /** Changes when one of the files does, also where a link leads elsewhere. */
-export async function tlsStamp(settings: Settings): Promise<string> {
+export async function tlsStamp(settings: GivenSettings): Promise<string> {
   const paths = [settings.metricsCertFile, settings.metricsKeyFile, settings.metricsClientCaFile];
   const stamps = paths.filter((path) => path !== "").map((path) =>
     Deno.stat(path).then(stampOf, () => "not there")

@@ -35,7 +35,7 @@ export function kubeletNode({ metadata, spec, status }: Manifest): Record<string
       conditions: CONDITIONS.map(condition),
       daemonEndpoints: { kubeletEndpoint: { Port: 10250 } },
       images: Array.from({ length: IMAGES }, (_, i) => image(i)),
-      nodeInfo: NODE_INFO,
+      nodeInfo: { ...NODE_INFO, ...status.nodeInfo },
     },
   };
 }

@@ -11,7 +11,7 @@ import { JSON_ENCODING } from "../../../core/kubernetes/node_list.ts";
 import { retryAfterMs } from "../../../core/kubernetes/retry.ts";
 import { formatOf } from "./answer_format.ts";
 import { readBody } from "./body.ts";
-import type { Access, Credentials } from "./credentials.ts";
+import type { Access, Credentials, Doubt } from "./credentials.ts";
 import { Silence } from "./watchdog.ts";
 
 /** A request that was not answered as asked; the message says what, why, and the remedy. */
@@ -62,14 +62,16 @@ interface Sent extends Pick<Call, "method" | "path">, Pick<Ask, "accept"> {
 }
 
 const JSON_TYPE = "application/json";
+/** What an answer says of the credentials that were asked with. */
+const DOUBTS: Readonly<Record<number, Doubt>> = { 401: "refused", 403: "forbidden" };
 const SHORT_LIMITS = { maxBytes: 4 << 20, onPart: () => {} };
 const REASON_LIMITS = { maxBytes: 64 << 10, onPart: () => {} };
 
 /** Asks one API. */
 export class ApiClient {
   #http: { readonly access: Access; readonly client: Deno.HttpClient } | undefined;
-  /** The server's certificate was refused: the CA may have been replaced since it was read. */
-  #isCaDoubted = false;
+  /** The server's certificate was refused, or ours fits no key: one of them may have been replaced since it was read. */
+  #isAccessDoubted = false;
 
   constructor(readonly credentials: Credentials, readonly answerMs: number) {}
 
@@ -116,7 +118,7 @@ export class ApiClient {
   failure(ask: Pick<Ask, "verb" | "what">, error: unknown): ApiError {
     if (error instanceof ApiError) return error;
     const message = messageOf(error);
-    this.#isCaDoubted ||= message.includes("invalid peer certificate");
+    this.#isAccessDoubted ||= message.includes("invalid peer certificate");
     return new ApiError(describeFailure(this.#named(ask), message), { cause: error });
   }
 
@@ -126,15 +128,20 @@ export class ApiClient {
     this.#http = undefined;
   }
 
-  /** Once more where the token is refused: it may just have been replaced. */
+  /** Once more where it is not let in and the credentials are others by now: they may just have been replaced. */
   async #sendTwice(sent: Sent, controller: AbortController): Promise<Response> {
+    const { signal } = controller;
     const late = new Silence(`no answer within ${this.answerMs / 1000} s`);
     const timer = setTimeout(() => controller.abort(late), this.answerMs);
     try {
-      const response = await this.#send(sent, controller.signal, false);
-      if (response.status !== 401) return response;
+      const access = await this.credentials.read(this.#isAccessDoubted ? "refused" : undefined);
+      this.#isAccessDoubted = false;
+      const response = await this.#send(sent, access, signal);
+      const doubt = DOUBTS[response.status];
+      const newAccess = doubt === undefined ? access : await this.credentials.read(doubt);
+      if (newAccess === access) return response;
       await response.body?.cancel();
-      return await this.#send(sent, controller.signal, true);
+      return await this.#send(sent, newAccess, signal);
     } finally {
       clearTimeout(timer);
     }
@@ -142,11 +149,9 @@ export class ApiClient {
 
   async #send(
     { method, path, text, accept = JSON_TYPE }: Sent,
+    access: Access,
     signal: AbortSignal,
-    wasRefused: boolean,
   ): Promise<Response> {
-    const access = await this.credentials.read(wasRefused || this.#isCaDoubted);
-    this.#isCaDoubted = false;
     const type = method === "PATCH" ? "application/merge-patch+json" : JSON_TYPE;
     return await fetch(this.server + path, {
       method,
@@ -168,9 +173,14 @@ export class ApiClient {
     this.renew();
     const { caCerts, pair, proxyUrl } = access;
     const proxy = proxyUrl === undefined ? {} : { proxy: { url: proxyUrl } };
-    const client = Deno.createHttpClient({ caCerts: [...caCerts], http2: false, ...pair, ...proxy });
-    this.#http = { access, client };
-    return client;
+    try {
+      const client = Deno.createHttpClient({ caCerts: [...caCerts], http2: false, ...pair, ...proxy });
+      this.#http = { access, client };
+      return client;
+    } catch (error) {
+      this.#isAccessDoubted = true;
+      throw error;
+    }
   }
 
   #named({ verb, what }: Pick<Ask, "verb" | "what">): ApiRequest {
