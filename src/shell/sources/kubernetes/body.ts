@@ -16,7 +16,10 @@ export interface BodyLimits {
  * The whole body. Read into memory for the longest one: what is not written to is not taken from the host, and no part
  * is copied or kept. Throws TooLong, and what the reading throws.
  */
-export async function readBody({ body }: Response, { maxBytes, onPart }: BodyLimits): Promise<Uint8Array> {
+export async function readBody(
+  { body }: Response,
+  { maxBytes, onPart }: BodyLimits,
+): Promise<Uint8Array<ArrayBuffer>> {
   if (body === null) return new Uint8Array();
   using source = new ByteSource(body);
   let buffer = new ArrayBuffer(maxBytes + 1);
