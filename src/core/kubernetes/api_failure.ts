@@ -88,16 +88,15 @@ export function describeFailure({ verb, what }: ApiRequest, message: string): st
   return `${verb} of ${what} failed: ${detail}${known === undefined ? "" : `: ${known.text}`}`;
 }
 
-/** The reason in the body of an answer: a Status object's message, else its first line. */
-export function reasonIn(body: string): string {
-  let text = body;
-  try {
-    const { message } = JSON.parse(body) as { message?: unknown };
-    if (typeof message === "string") text = message;
-  } catch {
-    // Whatever else answers there does not speak of Status objects.
-  }
-  return text.split("\n")[0]!.trim().slice(0, MAX_REASON);
+/**
+ * The reason that an answer gives: a Status object's message, else the first line of its text.
+ * @param object what the answer holds; not every server speaks of Status objects
+ */
+export function reasonIn(object: unknown, text: string): string {
+  const message = typeof object === "object" && object !== null && "message" in object
+    ? object.message
+    : text;
+  return (typeof message === "string" ? message : text).split("\n")[0]!.trim().slice(0, MAX_REASON);
 }
 
 const MAX_REASON = 300;

@@ -7,7 +7,9 @@ import {
   describeFailure,
   reasonIn,
 } from "../../../core/kubernetes/api_failure.ts";
+import { JSON_ENCODING } from "../../../core/kubernetes/node_list.ts";
 import { retryAfterMs } from "../../../core/kubernetes/retry.ts";
+import { formatOf } from "./answer_format.ts";
 import { readBody } from "./body.ts";
 import type { Access, Credentials, Doubt } from "./credentials.ts";
 import { Silence } from "./watchdog.ts";
@@ -33,6 +35,8 @@ export interface Ask extends Pick<ApiRequest, "verb" | "what"> {
   /** Path and query. */
   readonly path: string;
   readonly patch?: string;
+  /** The forms in which it may be answered; without: JSON. */
+  readonly accept?: string;
   /** Ends it, whatever it is waiting for. */
   readonly controller: AbortController;
 }
@@ -53,10 +57,11 @@ export interface Reply {
   readonly body: unknown;
 }
 
-interface Sent extends Pick<Call, "method" | "path"> {
+interface Sent extends Pick<Call, "method" | "path">, Pick<Ask, "accept"> {
   readonly text: string | undefined;
 }
 
+const JSON_TYPE = "application/json";
 /** What an answer says of the credentials that were asked with. */
 const DOUBTS: Readonly<Record<number, Doubt>> = { 401: "refused", 403: "forbidden" };
 const SHORT_LIMITS = { maxBytes: 4 << 20, onPart: () => {} };
@@ -79,12 +84,12 @@ export class ApiClient {
    * @throws ApiError
    */
   async ask(ask: Ask): Promise<Response> {
-    const { path, controller, patch } = ask;
+    const { path, controller, patch, accept = JSON_TYPE } = ask;
     const method = patch === undefined ? "GET" : "PATCH";
     try {
-      const response = await this.#sendTwice({ method, path, text: patch }, controller);
+      const response = await this.#sendTwice({ method, path, text: patch, accept }, controller);
       if (response.ok) return response;
-      const message = reasonIn(await readBody(response, REASON_LIMITS).catch(() => ""));
+      const message = await reasonOf(response);
       const { status } = response;
       const text = describeAnswer(this.#named(ask), { status, message });
       throw new ApiError(text, { status, askedMs: retryAfterMs(response.headers.get("retry-after")) });
@@ -100,7 +105,7 @@ export class ApiClient {
     const timer = setTimeout(() => controller.abort(new Silence("no answer in time")), 2 * this.answerMs);
     try {
       const response = await this.#sendTwice({ method, path, text }, controller);
-      return { status: response.status, body: jsonOf(await readBody(response, SHORT_LIMITS)) };
+      return { status: response.status, body: JSON_ENCODING.object(await readBody(response, SHORT_LIMITS)) };
     } catch (error) {
       this.renew();
       throw new Error(`${method} ${path}: ${messageOf(error)}`, { cause: error });
@@ -142,15 +147,19 @@ export class ApiClient {
     }
   }
 
-  async #send({ method, path, text }: Sent, access: Access, signal: AbortSignal): Promise<Response> {
-    const type = method === "PATCH" ? "application/merge-patch+json" : "application/json";
+  async #send(
+    { method, path, text, accept = JSON_TYPE }: Sent,
+    access: Access,
+    signal: AbortSignal,
+  ): Promise<Response> {
+    const type = method === "PATCH" ? "application/merge-patch+json" : JSON_TYPE;
     return await fetch(this.server + path, {
       method,
       client: this.#client(access),
       signal,
       redirect: "manual",
       headers: {
-        accept: "application/json",
+        accept,
         "user-agent": "wigglenet",
         ...access.headers,
         ...(text === undefined ? {} : { "content-type": type }),
@@ -185,10 +194,9 @@ function messageOf(error: unknown): string {
   return error instanceof TypeError && cause instanceof Error ? cause.message : message;
 }
 
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+/** Why an answer is none of 2xx; empty: it does not say. */
+async function reasonOf(response: Response): Promise<string> {
+  const body = await readBody(response, REASON_LIMITS).catch(() => undefined);
+  if (body === undefined) return "";
+  return reasonIn(formatOf(response).encoding.object(body), new TextDecoder().decode(body));
 }

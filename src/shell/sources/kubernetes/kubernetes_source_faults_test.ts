@@ -28,9 +28,7 @@ Deno.test("410 within a watch is the same", async () => {
   await using scene = await Scene.of(["n1", "n2"]);
   const { api, trial } = scene;
   api.fault = (request) => WATCH.test(request.url) && api.watches > 0 ? refusal(503, "") : undefined;
-  const error = { kind: "Status", code: 410, message: "too old resource version", reason: "Expired" };
-  api.send(`${JSON.stringify({ type: "ERROR", object: error })}\n`);
-  api.endWatches();
+  api.endWithError(410, "too old resource version");
   api.remove("n2");
   api.compact();
   await trial.shows("n1=a");
@@ -134,7 +132,7 @@ const bodies: readonly [what: string, send: string, told: RegExp][] = [
     /without a name/,
   ],
   ["no object", `{"type":"MODIFIED"}\n`, /without metadata/],
-  ["a line without an end", "x".repeat(5 << 20), /a line of more than 4194304 bytes/],
+  ["a line without an end", "x".repeat(5 << 20), /an event of more than 4194304 bytes/],
 ];
 for (const [what, send, told] of bodies) {
   Deno.test(`a watch that sends ${what}: named, and what is known stands`, async () => {
