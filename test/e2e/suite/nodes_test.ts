@@ -33,7 +33,7 @@ const FAULTS: readonly Fault[] = [
     what: "that does not forward",
     make: "sysctl -qw net.ipv4.ip_forward=0",
     mend: "sysctl -qw net.ipv4.ip_forward=1",
-    named: /^error: IPv4 is not forwarded; sysctl -w net\.ipv4\.ip_forward=1/m,
+    named: /^error: IPv4 is not forwarded; .*net\.ipv4\.ip_forward=1/m,
   },
   {
     what: "with a foreign table that drops",
