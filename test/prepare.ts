@@ -24,6 +24,12 @@ const PACKAGE_OF: Readonly<Record<string, string>> = {
   "wireguard-go": "wireguard-go",
 };
 
+/** What a kind cluster takes besides. The client of docker has a package of its own from Debian 13 on only. */
+const FOR_CLUSTERS: readonly Readonly<Record<string, string>>[] = [
+  { dockerd: "docker.io", mmdebstrap: "mmdebstrap" },
+  { docker: "docker-cli" },
+];
+
 const CNI_PACKAGE = "containernetworking-plugins";
 const CNI_PLUGINS = ["bridge", "host-local", "loopback", "portmap", "ptp"];
 const CNI_FOLDERS = ["/usr/lib/cni", "/opt/cni/bin"];
@@ -50,21 +56,32 @@ export async function cniFolder(): Promise<string | undefined> {
   }
 }
 
-/** Installs what is missing where it may (root, apt-get), saying what; returns what is missing still. */
-export async function prepare(): Promise<Missing[]> {
+/**
+ * Installs what is missing where it may (root, apt-get), saying what; returns what is missing still.
+ * @param more programs and their packages, besides those that everything needs
+ */
+export async function prepare(more: Readonly<Record<string, string>> = {}): Promise<Missing[]> {
   Deno.env.set("PATH", systemPath());
-  const wanted = await missingPackages();
+  const programs = { ...PACKAGE_OF, ...more };
+  const wanted = await missingPackages(programs);
   if (wanted.size > 0 && Deno.uid() === 0 && await onPath("apt-get")) {
     const packages = [...new Set(wanted.values())].sort();
     console.log(`Missing: ${[...wanted.keys()].join(", ")}. Installing ${packages.join(" ")}.`);
     await install(packages);
   }
   const missing: Missing[] = [];
-  for (const [program, name] of await missingPackages()) {
+  for (const [program, name] of await missingPackages(programs)) {
     missing.push({ what: program, remedy: `sudo apt-get install --no-install-recommends ${name}` });
   }
   const tun = await tunObjection();
   if (tun !== undefined) missing.push({ what: TUN, remedy: tun });
+  return missing;
+}
+
+/** As {@link prepare}, for who makes a cluster. */
+export async function prepareForClusters(): Promise<Missing[]> {
+  let missing: Missing[] = [];
+  for (const programs of FOR_CLUSTERS) missing = [...missing, ...await prepare(programs)];
   return missing;
 }
 
@@ -76,9 +93,9 @@ export async function prepareOrExit(): Promise<void> {
 }
 
 /** What is missing, each with its package. */
-async function missingPackages(): Promise<Map<string, string>> {
+async function missingPackages(programs: Readonly<Record<string, string>>): Promise<Map<string, string>> {
   const missing = new Map<string, string>();
-  for (const [program, name] of Object.entries(PACKAGE_OF)) {
+  for (const [program, name] of Object.entries(programs)) {
     if (!await onPath(program)) missing.set(program, name);
   }
   if (await cniFolder() === undefined) missing.set(`CNI plugins ${CNI_PLUGINS.join(", ")}`, CNI_PACKAGE);

@@ -1,6 +1,7 @@
 // What is in the image, and why: this list is all of it. What is not named here, no shell and no package manager above
 // all, is not in it.
 
+import { IMAGE_PLUGINS, NODE_PLUGINS, PLUGINS } from "../../src/core/shipped/plugins.ts";
 import { PROGRAM_PATHS } from "../../src/core/shipped/programs.ts";
 import { WRITABLE } from "../../src/core/shipped/flags.ts";
 
@@ -33,9 +34,9 @@ export const PROGRAMS: ReadonlyMap<string, Origin> = new Map([
 ]);
 
 /** CNI plugins that `wigglenet install-cni` puts onto a node which lacks them. */
-export const PLUGINS: readonly string[] = ["bridge", "host-local", "loopback", "portmap", "ptp"];
+export { PLUGINS };
 /** Where they stand in the image. */
-export const PLUGIN_FOLDER = "opt/cni/bin";
+export const PLUGIN_FOLDER = IMAGE_PLUGINS.slice(1);
 /** Their package, and where it has them. */
 export const PLUGIN_PACKAGE = { name: "containernetworking-plugins", folder: "usr/lib/cni" };
 
@@ -58,7 +59,7 @@ export const PACKAGES: readonly string[] = [
 export const MOUNT_POINTS: readonly string[] = [
   ...WRITABLE.map((path) => path.slice(1).replace(/^var\/run\//, "run/")),
   "dev",
-  "host/opt/cni/bin",
+  NODE_PLUGINS.slice(1),
   "proc",
   "sys",
   "tmp",

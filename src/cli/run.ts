@@ -8,7 +8,7 @@ import { ensureKey, type HostKey } from "../shell/key_file.ts";
 import { Log } from "../shell/log.ts";
 import { NameResolver } from "../shell/name_resolver.ts";
 import { becomeOnlyAgent } from "../shell/only_agent.ts";
-import { requirePaths } from "../shell/permissions.ts";
+import { giveUpPlugins, requirePaths } from "../shell/permissions.ts";
 import { requireInterface, requirePrograms } from "../shell/preconditions.ts";
 import { Publisher } from "../shell/publish.ts";
 import { PodCidrExpression } from "../shell/pod_cidr_expression.ts";
@@ -38,6 +38,7 @@ function warnOfIgnored(log: Log): void {
 export async function runAgent(args: readonly string[]): Promise<number> {
   const { settings: given } = parseArguments(args, []);
   requireNodes(given);
+  giveUpPlugins();
   const log = new Log(given.logFormat, given.logLevel);
   const host = await requireHost(given);
   const signal = endSignal();

@@ -4,6 +4,7 @@ import { check } from "./check.ts";
 import { cleanup } from "./cleanup.ts";
 import { diffVerb } from "./diff.ts";
 import { graph } from "./graph.ts";
+import { installCni } from "./install_cni.ts";
 import { nearest } from "./nearest.ts";
 import { nodeVerb } from "./node.ts";
 import { render } from "./render.ts";
@@ -57,6 +58,11 @@ const VERBS: readonly Verb[] = [
     meaning: "remove all that is ours from this host (the key only with --purge)",
     run: cleanup,
   },
+  {
+    name: "install-cni",
+    meaning: "in an init container of the image: put CNI plugins onto a node that lacks them",
+    run: installCni,
+  },
   { name: "version", meaning: "print the version", run: version },
 ];
 
@@ -70,7 +76,7 @@ export function findVerb(name: string): Verb {
 
 /** The usage text. */
 export function usage(): string {
-  const lines = VERBS.map(({ name, meaning }) => `  ${name.padEnd(9)}${meaning}`);
+  const lines = VERBS.map(({ name, meaning }) => `  ${name.padEnd(12)}${meaning}`);
   return [
     "wigglenet: a pod network out of Node objects",
     "",

@@ -1,5 +1,6 @@
 // Carries out a Plan, stage by stage, and reports what happened. Goes on past a failed step where the rest is independent.
 
+import { renewalsOf } from "../core/observed/crossed_handshakes.ts";
 import type { Action, Part, Plan, Step } from "../core/plan/plan.ts";
 import { run } from "./command.ts";
 import { linkAtomically, removeFile, withInput, writeAtomically } from "./files.ts";
@@ -50,12 +51,17 @@ async function applyStep(step: Step): Promise<Outcome> {
 }
 
 const PEERS_PER_GREETING = 100;
+/** Handshakes are answered within this, or have crossed. */
+const ANSWERED_MS = 1_000;
+/** Of more peers a dump is megabytes, at a time when memory is short: their pairs wait for WireGuard's own 5 s. */
+const MOST_LOOKED_AFTER = 1_000;
 
 type Greeting = Extract<Action, { kind: "greet" }>;
 
 /**
  * A keepalive that is turned on sends a packet at once, and with it the handshake; the same command leaves the peer with
  * the one that it is to have. Not waited for: 5,000 handshakes take seconds of CPU, and nothing else depends on them.
+ * Those that crossed are begun anew, once.
  */
 async function greet({ interfaceName, peers }: Greeting): Promise<void> {
   for (let i = 0; i < peers.length; i += PEERS_PER_GREETING) {
@@ -64,6 +70,16 @@ async function greet({ interfaceName, peers }: Greeting): Promise<void> {
       return values.flatMap((value) => ["peer", publicKey, "persistent-keepalive", value]);
     });
     await run({ program: "wg", args: ["set", interfaceName, ...args] });
+  }
+  if (peers.length > MOST_LOOKED_AFTER) return;
+  await new Promise<void>((resolve) => Deno.unrefTimer(setTimeout(resolve, ANSWERED_MS)));
+  const dump = await run({ program: "wg", args: ["show", interfaceName, "dump"] });
+  const renewals = renewalsOf(dump, new Set(peers.map(({ publicKey }) => publicKey)));
+  for (let i = 0; i < renewals.length; i += PEERS_PER_GREETING) {
+    await run({
+      program: "wg",
+      args: ["set", interfaceName, ...renewals.slice(i, i + PEERS_PER_GREETING).flat()],
+    });
   }
 }
 

@@ -44,6 +44,21 @@ export async function writeAtomically(path: string, text: string, mode: number):
   await Deno.rename(temporary, path);
 }
 
+/** Puts a copy of a file in place, in a folder that is there. */
+export async function copyAtomically(from: string, path: string, mode: number): Promise<void> {
+  const temporary = `${path}.${Deno.pid}-${written++}.temp`;
+  try {
+    await Deno.copyFile(from, temporary);
+    await Deno.chmod(temporary, mode);
+    using file = await Deno.open(temporary, { write: true });
+    await file.sync();
+  } catch (error) {
+    await removeFile(temporary);
+    throw error;
+  }
+  await Deno.rename(temporary, path);
+}
+
 /**
  * Makes `path` a symbolic link to `target`, whatever stood there. By a program: Deno (2.9.6) makes links only for who may
  * write everywhere.

@@ -119,8 +119,11 @@ export class HostState {
     const ifDue = <T>(part: Stale, look: () => Promise<T>) =>
       due.includes(part) ? attempt(part, look) : undefined;
     const name = desired.interfaceName;
+    // Not while a Node joins: then nothing is read, and a collection takes longer than all the rest.
+    const collect = () => due.length > 0 && relieve();
     // One after the other: at once 5,000 nodes are 10 MB more, and no sooner read (2026-11-21).
     const table = await ifDue("table", async () => ({ table: await observeTable() }));
+    collect();
     // It takes a dozen starts of nft: a node that boots has no table to compare with it, and no time.
     const hasTable = (table ?? last).table !== undefined;
     const reference = held.has("table") || !hasTable
@@ -130,9 +133,9 @@ export class HostState {
     const fastpathReference = held.has("fastpath") ? undefined : await attempt("fastpath", async () => ({
       fastpathReference: await observeFastpathReference(desired.fastpath),
     }));
-    relieve();
+    collect();
     const network = await ifDue("network", () => observeNetwork(name));
-    relieve();
+    collect();
     const tunnel = await ifDue(
       "wireguard",
       () => desired.link === undefined ? observeServers(name) : observeWireguard(name, last.wireguard),

@@ -7,6 +7,10 @@ import type { PathDoubt } from "../core/observed/monitor_lines.ts";
 import { type InterfaceMtus, parseWaysOut, pathOf, type WayOut } from "../core/observed/parse_paths.ts";
 import { attempt } from "./command.ts";
 import { readText, withInput } from "./files.ts";
+import { relieve } from "./relieve.ts";
+
+/** Answers for as many are megabytes. */
+const MANY = 1_000;
 
 /** The last answers of `ip route get`. Learned path MTUs are left out (`fibmatch`): they come and go. */
 export class PathCache {
@@ -46,6 +50,7 @@ export class PathCache {
     const unknown = addresses.filter(({ text }) => !ways.has(text));
     const answers = await lookUp(unknown);
     unknown.forEach((address, i) => ways.set(address.text, { address, way: answers[i] }));
+    if (unknown.length >= MANY) relieve();
     const isSame = interfaces === this.#interfaces;
     if (isSame && unknown.length === 0) return this.#paths;
     const devs = devsOf(answers, isSame ? this.#devs : devsOf([...ways.values()].map(({ way }) => way)));

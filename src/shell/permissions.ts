@@ -1,6 +1,7 @@
 // What this process may do, asked before anything is touched. Who started it with less than a setting needs is told
 // which setting, which path and which flag; the program itself never asks for more.
 
+import { NODE_PLUGINS } from "../core/shipped/plugins.ts";
 import { type GivenSettings, SETTINGS, usesTunnel } from "../core/settings/settings.ts";
 import { RUN_FOLDER } from "./files.ts";
 
@@ -32,6 +33,11 @@ export function requirePaths(settings: GivenSettings): void {
     ...read.flatMap(([env, path]) => mayRead(path) ? [] : [unreadable(env, path)]),
   ];
   if (troubles.length > 0) throw notPermitted(troubles);
+}
+
+/** What only another verb may do, this process will not: whoever takes it over cannot replace what runs as root. */
+export function giveUpPlugins(): void {
+  Deno.permissions.revokeSync({ name: "write", path: NODE_PLUGINS });
 }
 
 function unwritable(why: string, folder: string): Trouble {

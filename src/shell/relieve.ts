@@ -4,7 +4,7 @@
 /** Small clusters never have so much. */
 const SMALL_BYTES = 30e6;
 /** What may pile up since the last time; a collection takes 50 ms. */
-const SLACK_BYTES = 6e6;
+const SLACK_BYTES = 4e6;
 
 let leftBytes = 0;
 

@@ -2,6 +2,7 @@
 
 import type { Status } from "../core/plan/status.ts";
 import { makePrivately, RUN_FOLDER } from "./files.ts";
+import { relieve } from "./relieve.ts";
 
 /** Where the running agent answers. */
 export const STATUS_SOCKET = `${RUN_FOLDER}/agent.sock`;
@@ -24,8 +25,33 @@ async function answerAll(listener: Deno.UnixListener, status: () => Status): Pro
 }
 
 async function answer(connection: Deno.UnixConn, status: () => Status): Promise<void> {
-  const body = ReadableStream.from([new TextEncoder().encode(JSON.stringify(status()))]);
+  const body = ReadableStream.from(piecesOf(status())).pipeThrough(new TextEncoderStream());
   await body.pipeTo(connection.writable);
+  relieve();
+}
+
+/** So many items of a list at a time: 5,000 peers in one text, and its bytes, are 5 MB at once. */
+const PIECE = 100;
+
+/** What JSON.stringify makes of it, piece by piece. */
+function* piecesOf(status: Status): Iterable<string> {
+  let before = "{";
+  for (const [key, value] of Object.entries(status)) {
+    if (value === undefined) continue;
+    yield `${before}${JSON.stringify(key)}:`;
+    if (Array.isArray(value)) yield* itemsOf(value);
+    else yield JSON.stringify(value);
+    before = ",";
+  }
+  yield "}";
+}
+
+function* itemsOf(list: readonly unknown[]): Iterable<string> {
+  yield "[";
+  for (let i = 0; i < list.length; i += PIECE) {
+    yield (i === 0 ? "" : ",") + JSON.stringify(list.slice(i, i + PIECE)).slice(1, -1);
+  }
+  yield "]";
 }
 
 const ANSWER_MS = 3_000;

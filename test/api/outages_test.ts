@@ -6,7 +6,7 @@ import { NODES } from "../lab/kubernetes/agent_account.ts";
 import { Cluster } from "../lab/kubernetes/cluster.ts";
 import type { Node } from "../lab/node.ts";
 import { kubeletNode } from "../lab/kubernetes/kubelet_node.ts";
-import { manifestOf } from "../lab/manifest.ts";
+import { type Manifest, manifestOf } from "../lab/manifest.ts";
 import { until } from "../lab/until.ts";
 import { differences, identityOf } from "../netns/state.ts";
 
@@ -19,31 +19,52 @@ await cluster.startAll();
 const NOTICED_MS = 30_000;
 const KEY = "aW5zdGVhZCBvZiBhIHJlYWwga2V5IG9mIG5vZGUgOTk=";
 
-/** A Node that has no machine: nobody needs one to be a peer. */
-const GHOST = { name: "n9" };
+/** Nodes that have no machine: nobody needs one to be a peer. */
+const [GHOST, OTHER] = [ghost(9), ghost(8)];
 
-async function appears(): Promise<void> {
-  const { metadata, ...rest } = manifestOf(9);
-  const annotations = { "wigglenet/public-key": KEY, "wigglenet/node-ips": "[]" };
-  await cluster.admin.create(NODES, kubeletNode({ ...rest, metadata: { ...metadata, annotations } }));
+/** With one address: of two the agent would try the other one after a while, and write it. */
+function ghost(i: number): Manifest {
+  const { metadata, status: { addresses }, ...rest } = manifestOf(i);
+  const annotations = { "wigglenet/public-key": KEY.replace("OTk", `O${i}k`), "wigglenet/node-ips": "[]" };
+  return {
+    ...rest,
+    metadata: { ...metadata, annotations },
+    status: { addresses: addresses.slice(0, 1) },
+  };
 }
 
-async function disappears(): Promise<void> {
-  await cluster.admin.remove(`${NODES}/${GHOST.name}`);
+async function appears(node = GHOST): Promise<void> {
+  await cluster.admin.create(NODES, kubeletNode(node));
+}
+
+async function disappears({ metadata: { name } } = GHOST): Promise<void> {
+  await cluster.admin.remove(`${NODES}/${name}`);
+}
+
+/** Waits until both agents have each other and these for peers. */
+async function know(...ghosts: readonly Manifest[]): Promise<void> {
+  const named = ghosts.map(({ metadata }) => metadata);
+  await Promise.all([
+    cluster.knows(n1, [n2, ...named], NOTICED_MS),
+    cluster.knows(n2, [n1, ...named], NOTICED_MS),
+  ]);
 }
 
 // What a failed test left behind.
 Deno.test.beforeEach(async () => {
   await plane.mend();
-  await cluster.admin.ask(`${NODES}/${GHOST.name}`, { method: "DELETE" });
+  const left = await Promise.all([GHOST, OTHER].map(({ metadata: { name } }) => {
+    return cluster.admin.ask(`${NODES}/${name}`, { method: "DELETE" });
+  }));
+  if (left.some(({ status }) => status === 200)) await know();
 });
 
 /** A Node comes and goes, and both agents know within the time. */
 async function follows(): Promise<void> {
   await appears();
-  await Promise.all([cluster.knows(n1, [n2, GHOST], NOTICED_MS), cluster.knows(n2, [n1, GHOST], NOTICED_MS)]);
+  await know(GHOST);
   await disappears();
-  await Promise.all([cluster.knows(n1, [n2], NOTICED_MS), cluster.knows(n2, [n1], NOTICED_MS)]);
+  await know();
 }
 
 /** How often agents have listed everything, in one page as long as they are few. */
@@ -96,32 +117,31 @@ Deno.test("an orderly restart of the API server is no trouble", async () => {
 });
 
 Deno.test("an API that swallows every packet is noticed; what happened meanwhile is made up for", async () => {
+  await appears(OTHER);
+  await know(OTHER);
   await plane.blackHole();
   await standsStill(async () => {
     await appears();
+    await disappears(OTHER);
     await tellTime("noticed after", missesTheApi);
   });
   await plane.mend();
-  await tellTime("the Node that had come was seen after", () => cluster.knows(n1, [n2, GHOST], NOTICED_MS));
-  await plane.blackHole();
+  await tellTime("the Node that had come and the one that had gone were seen after", () => know(GHOST));
   await disappears();
-  await missesTheApi();
-  await plane.mend();
-  await Promise.all([cluster.knows(n1, [n2], NOTICED_MS), cluster.knows(n2, [n1], NOTICED_MS)]);
+  await know();
 });
 
 Deno.test("connections that are dead and do not know it are given up within 30 s, and no event is lost", async () => {
   assert.ok(await plane.halfOpen() >= 2);
   await appears();
-  await tellTime("the Node that had come was seen after", () => cluster.knows(n1, [n2, GHOST], NOTICED_MS));
-  await cluster.knows(n2, [n1, GHOST], NOTICED_MS);
+  await tellTime("the Node that had come was seen after", () => know(GHOST));
   await disappears();
-  await Promise.all([cluster.knows(n1, [n2], NOTICED_MS), cluster.knows(n2, [n1], NOTICED_MS)]);
+  await know();
 });
 
 Deno.test("the version to go on from is gone (410): everything is listed anew, and nothing is lost", async () => {
   await appears();
-  await Promise.all([cluster.knows(n1, [n2, GHOST]), cluster.knows(n2, [n1, GHOST])]);
+  await know(GHOST);
   const before = await listings();
   await plane.blackHole();
   await standsStill(async () => {
@@ -134,7 +154,7 @@ Deno.test("the version to go on from is gone (410): everything is listed anew, a
     await plane.start();
   });
   await plane.mend();
-  await Promise.all([cluster.knows(n1, [n2], NOTICED_MS), cluster.knows(n2, [n1], NOTICED_MS)]);
+  await know();
   // What was under way may still have come by the old connection, so that the list comes after it.
   await until("each agent to list once", async () => await listings() === before + 2);
   await follows();
@@ -159,6 +179,6 @@ Deno.test("an agent that starts while the API is away leaves the data plane as i
     await missesTheApi();
   });
   await plane.mend();
-  await Promise.all([cluster.knows(n1, [n2], NOTICED_MS), cluster.knows(n2, [n1], NOTICED_MS)]);
+  await know();
   await follows();
 });

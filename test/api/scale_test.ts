@@ -1,11 +1,16 @@
-// A thousand and five thousand Nodes of 12 KB in a real API: all of them get into the kernel, and so does each change.
-// How long it takes is what `deno task bench:api` is for.
+// A thousand and five thousand Nodes of 12 KB in a real API: all of them get into the kernel, and so does each change, and
+// the agent as shipped needs no more memory for it than it may. How long it takes is what `deno task bench:api` is for.
 
+import assert from "node:assert/strict";
 import { ApiCrowd } from "../bench/api_crowd.ts";
 import { memberOf } from "../bench/cluster.ts";
+import { memoryOf } from "../bench/processor.ts";
+import { BUNDLED } from "../lab/agent.ts";
 import { until } from "../lab/until.ts";
 
-const crowd = await ApiCrowd.create();
+/** The bound of `deno task bench:api`, after ten minutes in a pod. */
+const BOUND_MB = 110;
+const crowd = await ApiCrowd.create(BUNDLED);
 Deno.test.afterAll(() => crowd[Symbol.asyncDispose]());
 
 let made = 0;
@@ -25,6 +30,9 @@ for (const count of [1_000, 5_000]) {
     await holds(count + 1);
     await crowd.hand.leave(member);
     await holds(count);
+    const { peakMb } = memoryOf(agent.pid);
+    console.log(`${count} Nodes: VmHWM ${peakMb.toFixed(1)} MB`);
+    assert.ok(peakMb < BOUND_MB, `VmHWM ${peakMb} MB`);
     await crowd.crowd.unload(agent);
   });
 }

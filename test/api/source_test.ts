@@ -1,5 +1,13 @@
 // The source of Nodes from a real API server does what every source must do: test/sources/behaviour.ts.
 
+import assert from "node:assert/strict";
+import { parseListPage, parseWatchEvent } from "../../src/core/kubernetes/node_list.ts";
+import { refused } from "../../src/core/net/refusal.ts";
+import type { NodeName } from "../../src/core/nodes/node.ts";
+import { pickNode } from "../../src/core/nodes/pick_node.ts";
+import { formatOf } from "../../src/shell/sources/kubernetes/answer_format.ts";
+import { readBody } from "../../src/shell/sources/kubernetes/body.ts";
+import { kubeletNode } from "../lab/kubernetes/kubelet_node.ts";
 import { NODES } from "../lab/kubernetes/agent_account.ts";
 import { inParallel } from "../lab/kubernetes/api_client.ts";
 import { ControlPlane } from "../lab/kubernetes/control_plane.ts";
@@ -96,3 +104,70 @@ function tryClose(connection: Deno.TcpConn): void {
 }
 
 describeSource("the Kubernetes API", makeHarness);
+
+/** What the API answers to this path in one form. */
+async function answer(accept: string, path: string) {
+  const credentials = {
+    server: plane.adminUrl,
+    identity: "",
+    namespace: undefined,
+    read: () => Promise.resolve(access),
+  };
+  const client = new ApiClient(credentials, ANSWER_MS);
+  try {
+    const ask = { verb: "list", what: "nodes", path, accept, controller: new AbortController() } as const;
+    const response = await client.ask(ask);
+    assert.equal(response.headers.get("content-type")!.split(";")[0], accept);
+    const bytes = await readBody(response, { maxBytes: 8 << 20, onPart: () => {} });
+    return { ...formatOf(response), bytes };
+  } finally {
+    client.renew();
+  }
+}
+
+const FORMS = ["application/json", "application/vnd.kubernetes.protobuf"];
+
+Deno.test("the API says of Nodes the same in protocol buffers as in JSON", async () => {
+  const { items } = await plane.admin.demand(NODES) as { items: { metadata: { name: string } }[] };
+  await inParallel(items, ({ metadata: { name } }) => plane.admin.remove(`${NODES}/${name}`));
+  const metadata = {
+    name: "full",
+    labels: { "example.com/empty": "", zone: "a" },
+    annotations: { "wigglenet/node-ips": `["fd00::1"]`, "example.com/odd": `"}\\ \u{feff}\u0000\u{1f600}\n` },
+  };
+  const spec = { podCIDRs: ["10.1.0.0/24", "fd00:1::/64"] };
+  const status = { addresses: [{ type: "InternalIP", address: "10.0.0.1" }] };
+  await plane.admin.create(NODES, kubeletNode({ apiVersion: "v1", kind: "Node", metadata, spec, status }));
+  await plane.admin.create(NODES, { apiVersion: "v1", kind: "Node", metadata: { name: "bare" } });
+  const pick = (object: unknown) => [undefined, "full" as NodeName].map((name) => pickNode(object, name));
+  const lists: unknown[] = [];
+  const watches: unknown[][] = [];
+  for (const form of FORMS) {
+    const { encoding, bytes } = await answer(form, NODES);
+    const page = parseListPage(bytes, encoding);
+    lists.push(refused(page) ? page : [page.resourceVersion, page.items.map(pick)]);
+    const watch = await answer(form, `${NODES}?watch=1&timeoutSeconds=1`);
+    const events = Array.from(watch.cutter(1 << 20).cut(watch.bytes), (piece) => {
+      const read = parseWatchEvent(piece, watch.encoding);
+      if (refused(read) || read.event.type !== "put") return read;
+      return [read.version, read.event.name, pick(read.event.object)];
+    });
+    watches.push(events.sort((a, b) => String(a).localeCompare(String(b))));
+  }
+  assert.equal((lists[0] as [string, unknown[]])[1].length, 2);
+  assert.equal(watches[0]!.length, 2);
+  assert.deepEqual(lists[1], lists[0]);
+  assert.deepEqual(watches[1], watches[0]);
+});
+
+Deno.test("a refusal in protocol buffers says the same as in JSON", async () => {
+  const texts: string[] = [];
+  for (const form of FORMS) {
+    await assert.rejects(
+      answer(form, `${NODES}?limit=x`),
+      ({ message }: Error) => Boolean(texts.push(message)),
+    );
+  }
+  assert.match(texts[0]!, /the API answered 400: .*limit/);
+  assert.equal(texts[1], texts[0]);
+});

@@ -1,9 +1,10 @@
 // The crowd of a node whose agent reads it from a real API server, as 12 KB objects that a kubelet would write.
 
 import { AGENT, type Agent } from "../lab/agent.ts";
-import { ACCOUNT, NODES } from "../lab/kubernetes/agent_account.ts";
+import { NODES } from "../lab/kubernetes/agent_account.ts";
 import { type ApiClient, inParallel } from "../lab/kubernetes/api_client.ts";
 import { Cluster } from "../lab/kubernetes/cluster.ts";
+import { putKubeconfig } from "../lab/kubernetes/kubeconfig.ts";
 import { kubeletNode } from "../lab/kubernetes/kubelet_node.ts";
 import type { Process } from "../lab/process.ts";
 import type { Hand } from "./changes.ts";
@@ -42,27 +43,10 @@ export class ApiCrowd implements AsyncDisposable {
     const token = await account.podToken(node.name);
     await account.mount(node, token);
     const isPod = access === "in-cluster";
-    const kubeconfig = isPod ? undefined : await this.#writeKubeconfig(token);
+    const kubeconfig = isPod ? undefined : await putKubeconfig(node, plane, { token });
     const settings = { nodes: undefined, kubeconfig, ...SETTINGS };
     const env = isPod ? plane.environment : {};
     return await this.crowd.loadBy(() => node.startAgent({ settings, env }));
-  }
-
-  /** Into the node's own folder: an agent as shipped may read nothing but the usual paths. */
-  async #writeKubeconfig(token: string): Promise<string> {
-    const { plane } = this.cluster;
-    const ca = btoa(await plane.file("ca.crt"));
-    const config = {
-      apiVersion: "v1",
-      kind: "Config",
-      "current-context": "lab",
-      clusters: [{ name: "lab", cluster: { server: plane.url, "certificate-authority-data": ca } }],
-      users: [{ name: ACCOUNT, user: { token } }],
-      contexts: [{ name: "lab", context: { cluster: "lab", user: ACCOUNT } }],
-    };
-    const path = `${this.crowd.node.folder}/kubeconfig`;
-    await Deno.writeTextFile(path, JSON.stringify(config), { mode: 0o600 });
-    return path;
   }
 
   /** The hand that changes the API: a change is made once the API has acknowledged it. */
@@ -89,7 +73,8 @@ export class ApiCrowd implements AsyncDisposable {
     await inParallel(
       Array.from({ length: perSecond * Math.ceil(durationMs / 1000) }, (_, i) => i),
       async (i) => {
-        await new Promise((resolve) => setTimeout(resolve, start + i * 1000 / perSecond - performance.now()));
+        const waitMs = start + i * 1000 / perSecond - performance.now();
+        if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
         if (isOver()) return;
         const time = new Date().toISOString();
         const conditions = [{ type: "Ready", lastHeartbeatTime: time, message: `alive for the ${i}th time` }];
@@ -110,7 +95,7 @@ export class ApiCrowd implements AsyncDisposable {
 }
 
 /** What kubelet, controllers and the member's own agent have written. */
-function objectOf({ name, publicKey, podCidrs, addresses }: Member): Record<string, unknown> {
+export function objectOf({ name, publicKey, podCidrs, addresses }: Member): Record<string, unknown> {
   return kubeletNode({
     apiVersion: "v1",
     kind: "Node",

@@ -120,6 +120,11 @@ export class Crowd {
     };
   }
 
+  /** Process id of wireguard-go. */
+  async serverPid(): Promise<number> {
+    return Number((await this.node.run(["pidof", "-s", "wireguard-go"])).trim());
+  }
+
   /** Ends the agent and takes away all that it made. */
   async unload(agent: Process): Promise<void> {
     await agent.kill("SIGTERM");

@@ -79,7 +79,7 @@ async function judgeChanges(crowd: Crowd, folder: string, verdict: Verdict): Pro
 
 /** Shares of one processor: the agent with the programs it starts, and WireGuard, which answers its polls. */
 async function restingShares(crowd: Crowd, agent: Process): Promise<{ agent: number; wireguard: number }> {
-  const server = await serverPid(crowd);
+  const server = await crowd.serverPid();
   if (!await resting(server, HANDSHAKES_MS)) tell("WireGuard does not come to rest");
   const before = [secondsOf(agent.pid), secondsOf(server)] as const;
   const start = performance.now();
@@ -89,10 +89,6 @@ async function restingShares(crowd: Crowd, agent: Process): Promise<{ agent: num
     agent: (secondsOf(agent.pid) - before[0]) * percent,
     wireguard: (secondsOf(server) - before[1]) * percent,
   };
-}
-
-async function serverPid({ node }: Crowd): Promise<number> {
-  return Number((await node.run(["pidof", "-s", "wireguard-go"])).trim());
 }
 
 async function judgeRest(crowd: Crowd, agent: Process, options: { verdict: Verdict; count: number }) {

@@ -15,6 +15,7 @@ export interface Container {
   readonly volumeMounts?: readonly {
     readonly name?: string;
     readonly mountPath: string;
+    readonly readOnly?: boolean;
     readonly $patch?: "delete";
   }[];
   readonly resources?: { readonly limits?: Readonly<Record<string, string>> };
@@ -31,6 +32,7 @@ export interface Volume {
 
 /** What a pod is made from. */
 export interface PodSpec {
+  readonly initContainers?: readonly (Container & { readonly $patch?: "delete" })[];
   readonly containers?: readonly Container[];
   readonly volumes?: readonly Volume[];
   readonly [field: string]: unknown;
@@ -67,12 +69,18 @@ function patchesOf({ patches = [] }: Manifest): Manifest[] {
   );
 }
 
-/** The pods of a file's DaemonSets, and what its patches change of them. */
+/** The pods of a file's DaemonSets and Jobs, and what its patches change of them. */
 export function podsOf({ manifests }: DeployFile): PodSpec[] {
-  return manifests.filter(({ kind }) => kind === "DaemonSet").map((manifest) =>
+  return manifests.filter(({ kind }) => ["DaemonSet", "Job"].includes(kind)).map((manifest) =>
     (manifest as unknown as { spec: { template: { spec: PodSpec } } }).spec.template.spec
   );
 }
+
+/** The Job that is applied once for a node. */
+export const CLEANUP: DeployFile = {
+  path: "cleanup.yaml",
+  manifests: loadAll(Deno.readTextFileSync(new URL("cleanup.yaml", FOLDER))) as Manifest[],
+};
 
 /** The file of that path. */
 export function file(path: string): DeployFile {

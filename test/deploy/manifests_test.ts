@@ -6,8 +6,18 @@ import { refused } from "../../src/core/net/refusal.ts";
 import type { Setting } from "../../src/core/settings/grammar.ts";
 import { SETTINGS } from "../../src/core/settings/settings.ts";
 import { WRITABLE } from "../../src/core/shipped/flags.ts";
+import { NODE_PLUGINS } from "../../src/core/shipped/plugins.ts";
 import { PROGRAM_PATHS } from "../../src/core/shipped/programs.ts";
-import { type Container, file, FILES, type Manifest, podsOf, type Volume } from "./manifests.ts";
+import {
+  CLEANUP,
+  type Container,
+  file,
+  FILES,
+  type Manifest,
+  podsOf,
+  type PodSpec,
+  type Volume,
+} from "./manifests.ts";
 
 const BY_ENV = new Map<string, Setting<unknown>>(Object.values(SETTINGS).map((it) => [it.env, it]));
 const AGENTS = FILES.flatMap((file) => podsOf(file).flatMap(({ containers = [] }) => containers))
@@ -24,7 +34,8 @@ function mountPaths({ volumeMounts = [] }: Container): string[] {
 }
 
 Deno.test("Every variable of a manifest is a setting, and its value is one that the setting takes", () => {
-  const given = AGENTS.flatMap(({ env = [] }) => env);
+  const init = FILES.flatMap(podsOf).flatMap(({ initContainers = [] }) => initContainers);
+  const given = [...AGENTS, ...init].flatMap(({ env = [] }) => env);
   assert.ok(given.length > 10);
   for (const { name, value, valueFrom } of given) {
     const setting = BY_ENV.get(name);
@@ -38,8 +49,10 @@ Deno.test("Every variable of a manifest is a setting, and its value is one that 
 Deno.test("The agent's folders are those that it may write as shipped, each at the same path inside and outside", () => {
   assert.deepEqual(
     mountPaths(agentOf("base/daemonset.yaml")).sort(),
-    WRITABLE.filter((path) => path !== "/var/run/wireguard").sort(),
+    [...WRITABLE.filter((path) => path !== "/var/run/wireguard"), NODE_PLUGINS].sort(),
   );
+  const readOnly = agentOf("base/daemonset.yaml").volumeMounts!.filter((mount) => mount.readOnly);
+  assert.deepEqual(readOnly.map(({ mountPath }) => mountPath), [NODE_PLUGINS]);
   assert.deepEqual(mountPaths(agentOf("userspace/kustomization.yaml")), ["/var/run/wireguard", TUN]);
   assert.deepEqual(mountPaths(agentOf("firewall-only/kustomization.yaml")), []);
   for (const pod of FILES.flatMap(podsOf)) {
@@ -58,9 +71,11 @@ Deno.test("No container has a power beside NET_ADMIN, nor a patch that gives it 
   for (
     const { path, pod } of FILES.flatMap((file) => podsOf(file).map((pod) => ({ path: file.path, pod })))
   ) {
-    for (const field of ["hostPID", "hostIPC", "shareProcessNamespace", "initContainers"]) {
+    for (const field of ["hostPID", "hostIPC", "shareProcessNamespace"]) {
       assert.equal(pod[field], undefined, `${path}: ${field}`);
     }
+    const init = (pod.initContainers ?? []).filter(({ $patch }) => $patch === undefined);
+    assert.deepEqual(init.map(({ name }) => name), path === "base/daemonset.yaml" ? ["install-cni"] : []);
     for (const { securityContext } of pod.containers!) {
       assert.deepEqual(
         securityContext,
@@ -95,6 +110,28 @@ Deno.test("No pod is held back by a limit of processor time, and each starts on 
       tolerations: [{ operator: "Exists" }],
     }, path);
   }
+});
+
+Deno.test("What installs CNI plugins has no power at all, and one folder", () => {
+  const [install] = podsOf(file("base/daemonset.yaml"))[0]!.initContainers!;
+  const { securityContext } = agentOf("base/daemonset.yaml");
+  assert.deepEqual(install!.securityContext, { ...securityContext, capabilities: { drop: ["ALL"] } });
+  assert.deepEqual(mountPaths(install!), [NODE_PLUGINS]);
+});
+
+Deno.test("The Job that cleans up is what the agent was: its image, its powers, its folders", () => {
+  const [pod] = podsOf(CLEANUP) as [PodSpec];
+  const [container] = pod.containers as [Container];
+  const agent = agentOf("base/daemonset.yaml");
+  assert.equal(container.image, `wigglenet:${project.version}`);
+  assert.deepEqual(container.securityContext, agent.securityContext);
+  assert.deepEqual(mountPaths(container), mountPaths(agent).filter((path) => path !== NODE_PLUGINS));
+  const { hostNetwork, tolerations, securityContext } = podsOf(file("base/daemonset.yaml"))[0]!;
+  assert.deepEqual([pod.hostNetwork, pod.tolerations, pod.securityContext], [
+    hostNetwork,
+    tolerations,
+    securityContext,
+  ]);
 });
 
 interface Identified extends Manifest {

@@ -32,5 +32,7 @@ export function commandsIn({ path, text }: Document): ShownCommand[] {
 
 /** Names of the tasks that a document tells to run. */
 export function tasksIn({ text }: Document): string[] {
-  return [...new Set([...text.matchAll(/\bdeno(?:@\S+)? task ([a-z][a-z:-]*)/g)].map(([, name]) => name!))];
+  return [
+    ...new Set([...text.matchAll(/\bdeno(?:@\S+)? task ([a-z][a-z0-9:-]*)/g)].map(([, name]) => name!)),
+  ];
 }

@@ -9,6 +9,18 @@ import type { Node } from "../lab/node.ts";
 import { until } from "../lab/until.ts";
 import { differences, readState } from "../netns/state.ts";
 
+const KUBECONFIG = JSON.stringify({
+  apiVersion: "v1",
+  kind: "Config",
+  clusters: [{
+    name: "nobody",
+    cluster: { server: "https://127.0.0.1:1", "insecure-skip-tls-verify": true },
+  }],
+  users: [{ name: "me", user: { token: "of-me" } }],
+  contexts: [{ name: "here", context: { cluster: "nobody", user: "me" } }],
+  "current-context": "here",
+});
+
 async function meshOf(lab: Lab): Promise<() => Promise<unknown>> {
   const [from, to] = await Promise.all(lab.nodes.map((node) => node.addPod(`${node.name}-pod`)));
   return () =>
@@ -36,6 +48,7 @@ Deno.test("the image runs the agent on a read-only root with one capability, and
     const { code, stdout, stderr } = await n1.runAgent({ verb });
     assert.equal(code, 0, `${verb}: ${stdout}${stderr}`);
   }
+  assert.match((await n1.runAgent({ verb: "install-cni" })).stdout, /^\/opt\/cni\/bin has every plugin$/m);
   assert.match((await n1.runAgent({ verb: "check", args: ["--mtu"] })).stdout, /n2/);
   const before = await readState(n1);
   const ended = await Promise.all(processes.map((process) => process.kill("SIGTERM")));
@@ -45,6 +58,30 @@ Deno.test("the image runs the agent on a read-only root with one capability, and
   await meet();
   const { code, stdout, stderr } = await n1.runAgent({ verb: "cleanup" });
   assert.deepEqual([code, stderr], [0, ""], stdout);
+});
+
+Deno.test("what is loaded only when a setting asks for it is in the image: metrics, expressions, credentials", async () => {
+  await using lab = await Lab.create({ nodes: 1, agent: IMAGED });
+  const [node] = lab.nodes as [Node];
+  const settings = {
+    "enable-metrics": "true",
+    "metrics-bind-addr": "127.0.0.1:9091",
+    "pod-cidr-source-ipv6": "expression",
+    "pod-cidr-expression": `cidr("fd00:7::/48").subnet(64, 7)`,
+  };
+  const agent = node.startAgent({ settings });
+  await node.inSync();
+  assert.match(await node.conflist(), /fd00:7:0:7::\/64/);
+  const metrics = await node.run(["curl", "-sS", "-m", "10", "http://127.0.0.1:9091/metrics"]);
+  assert.match(metrics, /^wigglenet_in_sync 1$/m);
+  await agent.kill("SIGTERM");
+  // Nobody serves there. To know where "there" is, and as whom, takes the package that reads kubeconfigs.
+  await Deno.writeTextFile(`${node.folder}/kubeconfig`, KUBECONFIG);
+  const kubeconfig = { nodes: undefined, kubeconfig: `${node.folder}/kubeconfig` };
+  const { code, stderr } = await node.runAgent({ verb: "render", settings: kubeconfig });
+  assert.equal(code, 1);
+  assert.match(stderr, /https:\/\/127\.0\.0\.1:1\b/);
+  assert.doesNotMatch(stderr, /module|import/i);
 });
 
 for (const [first, second] of [[BUNDLED, IMAGED], [IMAGED, BUNDLED]] as const) {

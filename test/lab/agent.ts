@@ -6,6 +6,8 @@ import { confined, layOutScript } from "../../deploy/image/confine.ts";
 import { rootOf } from "../../deploy/image/image.ts";
 import { ENTRYPOINT, environment } from "../../deploy/image/runtime.ts";
 import { HOST_ARCHITECTURE } from "../../deploy/image/runtime_binary.ts";
+import { NODE_PLUGINS } from "../../src/core/shipped/plugins.ts";
+import { cniFolder } from "../prepare.ts";
 import { run } from "./process.ts";
 
 const IMAGE_ROOT = rootOf(HOST_ARCHITECTURE);
@@ -109,7 +111,11 @@ export async function layOut(layout: Layout, { enter, agent }: {
   // What the DaemonSet mounts, and the laboratory's files.
   const own = ["/run/wigglenet", "/run/wireguard"];
   const shared = [ETC, CNI, `${ETC}/nodes.d`, LAB, ...own];
-  const binds = Object.fromEntries(shared.map((path) => [path, path]));
+  const plugins = await cniFolder();
+  const binds = {
+    ...Object.fromEntries(shared.map((path) => [path, path])),
+    ...(plugins === undefined ? {} : { [NODE_PLUGINS]: plugins }),
+  };
   const inImage = `mkdir -p ${own.join(" ")}\n${await layOutScript(agent.imageRoot, binds)}`;
   await run([...enter, "sh", "-c", inImage]);
 }

@@ -94,8 +94,11 @@ export class Host {
       "-q",
       "-c",
       `${count}`,
+      // All at once: once something was answered, ping waits for the rest for an interval only, not for its -W.
+      "-l",
+      `${count}`,
       "-i",
-      "0.02",
+      `${timeoutMs * PATIENCE / 1000}`,
       "-W",
       `${timeoutMs * PATIENCE / 1000}`,
       address,

@@ -11,9 +11,17 @@ export interface TestRun {
 
 /**
  * What a layer needs of the machine: nothing, namespaces of its own (a user namespace will do), real root, that and the
- * programs of a Kubernetes control plane, the container image, or what it takes to boot a virtual machine, which is its own namespace.
+ * programs of a Kubernetes control plane, the container image, a kind cluster, or what it takes to boot a virtual machine:
+ * these two are not in a namespace of ours.
  */
-export type Need = "nothing" | "namespaces" | "root" | "a control plane" | "an image" | "a virtual machine";
+export type Need =
+  | "nothing"
+  | "namespaces"
+  | "root"
+  | "a control plane"
+  | "an image"
+  | "a virtual machine"
+  | "a cluster";
 
 /** A layer of tests. */
 export interface Layer {
@@ -51,7 +59,7 @@ const RUNS: Readonly<Record<string, { runs: readonly TestRun[]; needs?: Need; lo
   api: { runs: [{ folders: ["test/api"], flags: ["-A"] }], needs: "a control plane", long: true },
   image: { runs: [{ folders: ["test/image"], flags: ["-A"] }], needs: "an image", long: true },
   vm: { runs: [{ folders: ["test/vm"], flags: ["-A"] }], needs: "a virtual machine", long: true },
-  e2e: { runs: [{ folders: ["test/e2e"], flags: ["-A"] }], needs: "root", long: true },
+  e2e: { runs: [{ folders: ["test/e2e"], flags: ["-A"] }], needs: "a cluster", long: true },
 };
 
 /** All layers, by name, quick ones first. */

@@ -1,11 +1,15 @@
 // Runs one layer: each of its runs is a `deno test` process with exactly the permissions that it needs.
 
+import { inCluster, NAMES } from "../e2e/standing_cluster.ts";
+import { Objection } from "../lab/kind/engine.ts";
 import { runInside } from "../lab/outer.ts";
 import { type Missing, TUN } from "../prepare.ts";
 import { parseJunit, type TestResult } from "./junit.ts";
 import type { Layer, TestRun } from "./layers.ts";
 import type { LayerResult } from "./report.ts";
 import type { Standing } from "./standing.ts";
+
+const CLUSTER = { shape: "dual-stack", name: NAMES.layer, isKept: false } as const;
 
 /** What there is to run on. */
 export interface Machine {
@@ -43,17 +47,25 @@ export async function runLayer(layer: Layer, options: LayerOptions): Promise<Lay
     return { ...result, notRun: layer.isLong ? "none yet: comes with a later issue" : "none yet" };
   }
   const objection = options.machine && objectionTo(layer, options.machine);
-  if (objection !== undefined) {
-    const broken = Deno.env.get("CI") === "true" ? ["the layer could not run"] : [];
-    return { ...result, broken, notRun: `could not run: ${objection}` };
-  }
+  if (objection !== undefined) return withoutRun(result, objection);
   const started = performance.now();
   const ended: Promise<RunEnd>[] = [];
-  for (const run of runs) {
-    console.log(`\n=== ${layer.name}: ${run.folders.join(" ")}`);
-    const end = runTests(layer, run, options.filter);
-    ended.push(end);
-    if (!run.isBeside) await end;
+  const runAll = async (env: Readonly<Record<string, string>>) => {
+    for (const run of runs) {
+      console.log(`\n=== ${layer.name}: ${run.folders.join(" ")}`);
+      const end = runTests(layer, run, { env, filter: options.filter });
+      ended.push(end);
+      if (!run.isBeside) await end;
+    }
+    const ends = await Promise.all(ended);
+    return ends.every(({ tests, broken }) => broken === undefined && tests.every(isGood));
+  };
+  try {
+    if (layer.needs === "a cluster") await inCluster(CLUSTER, runAll);
+    else await runAll({});
+  } catch (error) {
+    if (error instanceof Objection) return withoutRun(result, error.message);
+    ended.push(Promise.resolve({ tests: [], broken: (error as Error).message }));
   }
   const ends = await Promise.all(ended);
   const tests = ends.flatMap((end) => end.tests);
@@ -68,6 +80,16 @@ export async function runLayer(layer: Layer, options: LayerOptions): Promise<Lay
     ignored: options.filter === undefined ? names("ignored") : [],
     seconds: (performance.now() - started) / 1000,
   };
+}
+
+/** Where a layer cannot run that is no failure, unless it is CI: there it must. */
+function withoutRun(result: LayerResult, objection: string): LayerResult {
+  const broken = Deno.env.get("CI") === "true" ? ["the layer could not run"] : [];
+  return { ...result, broken, notRun: `could not run: ${objection}` };
+}
+
+function isGood({ outcome }: TestResult): boolean {
+  return outcome !== "failed";
 }
 
 /** The runs of a layer that have tests, each with only those of its folders that do. */
@@ -99,7 +121,10 @@ interface RunEnd {
   readonly broken?: string;
 }
 
-async function runTests(layer: Layer, run: TestRun, filter?: string): Promise<RunEnd> {
+async function runTests(layer: Layer, run: TestRun, { filter, env }: {
+  readonly filter: string | undefined;
+  readonly env: Readonly<Record<string, string>>;
+}): Promise<RunEnd> {
   const folder = await Deno.makeTempDir({ prefix: "wigglenet-test-" });
   const report = `${folder}/junit.xml`;
   try {
@@ -107,7 +132,7 @@ async function runTests(layer: Layer, run: TestRun, filter?: string): Promise<Ru
     if (layer.name === "golden" && Deno.env.has("UPDATE_GOLDEN")) flags.push("--allow-write=test/golden");
     if (filter !== undefined) flags.push(`--filter=${filter}`);
     const argv = [Deno.execPath(), "test", ...flags, ...run.folders];
-    const end = await start(layer, argv, run.isBeside ?? false);
+    const end = await start(layer, argv, { env, isHeld: run.isBeside ?? false });
     const tests = parseJunit(await Deno.readTextFile(report).catch(() => ""));
     if (end === undefined || tests.some((test) => test.outcome === "failed")) return { tests };
     return { tests, broken: `${run.folders.join(" ")}: ${end}` };
@@ -117,7 +142,10 @@ async function runTests(layer: Layer, run: TestRun, filter?: string): Promise<Ru
 }
 
 /** Runs a command to its end; undefined when it ended well, otherwise how it ended. */
-async function start(layer: Layer, argv: readonly string[], isHeld: boolean): Promise<string | undefined> {
+async function start(layer: Layer, argv: readonly string[], { env, isHeld }: {
+  readonly env: Readonly<Record<string, string>>;
+  readonly isHeld: boolean;
+}): Promise<string | undefined> {
   const [program, ...args] = argv;
   const signal = AbortSignal.timeout(layer.deadlineSeconds * 1000);
   let code;
@@ -126,6 +154,10 @@ async function start(layer: Layer, argv: readonly string[], isHeld: boolean): Pr
     const child = new Deno.Command(program!, options).spawn();
     await printFailures(child.stdout);
     code = (await child.status).code;
+  } else if (layer.needs === "a cluster") {
+    // Not in a namespace: the cluster is in that of its engine.
+    const options = { args, signal, stdin: "null", env: { ...env, NO_COLOR: "1" } } as const;
+    code = (await new Deno.Command(program!, options).spawn().status).code;
   } else code = await runInside(argv, { signal, isHeld });
   if (signal.aborted) return `not done after ${layer.deadlineSeconds} s`;
   return code === 0 ? undefined : `ended with code ${code}, and not by a failed test`;

@@ -1,6 +1,8 @@
 // A double of the Kubernetes API's node part over HTTP: list in pages, watch with bookmarks, merge patch; and its faults.
 // The real API is in the layer `api`, where the same behaviour suite runs.
 
+import { encodeEvent, encodeObject } from "./protobuf.ts";
+
 type Json = Record<string, unknown>;
 
 interface Stored {
@@ -11,8 +13,17 @@ interface Stored {
 interface Event {
   readonly type: "ADDED" | "MODIFIED" | "DELETED";
   readonly version: number;
-  readonly text: string;
+  readonly object: Json;
 }
+
+/** How an event is written to a watch. */
+type Write = (
+  event: Pick<Event, "type" | "object"> | { type: "BOOKMARK" | "ERROR"; object: Json },
+) => Uint8Array;
+
+const PROTOBUF = "application/vnd.kubernetes.protobuf";
+const encoder = new TextEncoder();
+const writeJson: Write = ({ type, object }) => encoder.encode(`${JSON.stringify({ type, object })}\n`);
 
 /** Takes the place of an answer; undefined: the usual one. */
 export type Fault = (request: Request, usual: () => Response) => Response | undefined | Promise<Response>;
@@ -25,14 +36,22 @@ export function refusal(code: number, message: string, headers: Record<string, s
   });
 }
 
+interface Asked {
+  readonly method: string;
+  readonly url: URL;
+  readonly isProtobuf: boolean;
+}
+
 /** An API with Nodes in it. */
 export class FakeApi implements AsyncDisposable {
   readonly url: string;
   /** Of each request: `GET /api/v1/nodes?limit=50`. */
   readonly requests: string[] = [];
   fault: Fault = () => undefined;
+  /** Whoever accepts protocol buffers gets them. */
+  speaksProtobuf = false;
   readonly #nodes = new Map<string, Stored>();
-  readonly #watchers = new Set<ReadableStreamDefaultController<Uint8Array>>();
+  readonly #watchers = new Map<ReadableStreamDefaultController<Uint8Array>, Write>();
   readonly #server: Deno.HttpServer;
   #history: Event[] = [];
   #version = 1;
@@ -56,7 +75,7 @@ export class FakeApi implements AsyncDisposable {
     const object = { ...node, metadata: { ...metadata, resourceVersion: String(version) } };
     const type = this.#nodes.has(name) ? "MODIFIED" : "ADDED";
     this.#nodes.set(name, { object, version });
-    this.#tell({ type, version, text: `${JSON.stringify({ type, object })}\n` });
+    this.#tell({ type, version, object });
   }
 
   remove(name: string): void {
@@ -66,7 +85,7 @@ export class FakeApi implements AsyncDisposable {
     const version = ++this.#version;
     const metadata = { ...stored.object.metadata as Json, resourceVersion: String(version) };
     const object = { ...stored.object, metadata };
-    this.#tell({ type: "DELETED", version, text: `${JSON.stringify({ type: "DELETED", object })}\n` });
+    this.#tell({ type: "DELETED", version, object });
   }
 
   get(name: string): Json | undefined {
@@ -79,19 +98,26 @@ export class FakeApi implements AsyncDisposable {
   }
 
   /** Sends this to all watches, as it stands. */
-  send(text: string): void {
-    const bytes = new TextEncoder().encode(text);
-    for (const watcher of this.#watchers) watcher.enqueue(bytes);
+  send(sent: string | Uint8Array): void {
+    const bytes = typeof sent === "string" ? encoder.encode(sent) : sent;
+    for (const watcher of this.#watchers.keys()) watcher.enqueue(bytes);
   }
 
   bookmark(): void {
     const object = { kind: "Node", metadata: { resourceVersion: String(this.#version) } };
-    this.send(`${JSON.stringify({ type: "BOOKMARK", object })}\n`);
+    for (const [watcher, write] of this.#watchers) watcher.enqueue(write({ type: "BOOKMARK", object }));
+  }
+
+  /** Ends all watches with an error, as the server does when it cannot go on. */
+  endWithError(code: number, message: string): void {
+    const object = { kind: "Status", code, message };
+    for (const [watcher, write] of this.#watchers) watcher.enqueue(write({ type: "ERROR", object }));
+    this.endWatches();
   }
 
   /** Ends all watches, as the server does after a while. */
   endWatches(): void {
-    for (const watcher of this.#watchers) watcher.close();
+    for (const watcher of this.#watchers.keys()) watcher.close();
     this.#watchers.clear();
   }
 
@@ -108,25 +134,27 @@ export class FakeApi implements AsyncDisposable {
 
   #tell(event: Event): void {
     this.#history.push(event);
-    this.send(event.text);
+    for (const [watcher, write] of this.#watchers) watcher.enqueue(write(event));
   }
 
   async #answer(request: Request): Promise<Response> {
     const url = new URL(request.url);
     this.requests.push(`${request.method} ${url.pathname}${url.search}`);
     const body = request.method === "PATCH" ? await request.json() as Json : undefined;
-    const usual = () => this.#usual(request.method, url, body);
+    const isProtobuf = this.speaksProtobuf && request.headers.get("accept")!.includes(PROTOBUF);
+    const usual = () => this.#usual({ method: request.method, url, isProtobuf }, body);
     return await this.fault(request, usual) ?? usual();
   }
 
-  #usual(method: string, url: URL, body: Json | undefined): Response {
+  #usual({ method, url, isProtobuf }: Asked, body: Json | undefined): Response {
     const name = /^\/api\/v1\/nodes\/([^/]+)$/.exec(url.pathname)?.[1];
     if (method === "PATCH" && name !== undefined) return this.#patch(name, body!);
     if (method !== "GET" || url.pathname !== "/api/v1/nodes") return refusal(404, "not found");
-    return url.searchParams.has("watch") ? this.#watch(url.searchParams) : this.#list(url.searchParams);
+    if (url.searchParams.has("watch")) return this.#watch(url.searchParams, isProtobuf);
+    return this.#list(url.searchParams, isProtobuf);
   }
 
-  #list(query: URLSearchParams): Response {
+  #list(query: URLSearchParams, isProtobuf: boolean): Response {
     const limit = Number(query.get("limit") ?? 0) || Infinity;
     const [version, after] = (query.get("continue") ?? `${this.#version}:`).split(":") as [string, string];
     if (Number(version) < this.#compacted) return refusal(410, "The provided continue parameter is too old");
@@ -134,28 +162,29 @@ export class FakeApi implements AsyncDisposable {
     const page = names.slice(0, limit);
     const next = names.length > page.length ? { continue: `${version}:${page.at(-1)}` } : {};
     const items = page.map((name) => this.#nodes.get(name)!.object);
-    return Response.json({
-      kind: "NodeList",
-      apiVersion: "v1",
-      metadata: { resourceVersion: version, ...next },
-      items,
-    });
+    const metadata = { resourceVersion: version, ...next };
+    const list = { kind: "NodeList", apiVersion: "v1", metadata, items };
+    if (!isProtobuf) return Response.json(list);
+    return new Response(encodeObject(list) as BodyInit, { headers: { "content-type": PROTOBUF } });
   }
 
-  #watch(query: URLSearchParams): Response {
+  #watch(query: URLSearchParams, isProtobuf: boolean): Response {
     const from = Number(query.get("resourceVersion"));
     if (from < this.#compacted) return refusal(410, `too old resource version: ${from} (${this.#compacted})`);
     let watcher: ReadableStreamDefaultController<Uint8Array>;
-    const missed = this.#history.filter(({ version }) => version > from).map(({ text }) => text).join("");
+    const write: Write = isProtobuf ? encodeEvent : writeJson;
+    const missed = this.#history.filter(({ version }) => version > from);
     const stream = new ReadableStream<Uint8Array>({
       start: (controller) => {
         watcher = controller;
-        this.#watchers.add(controller);
-        if (missed !== "") controller.enqueue(new TextEncoder().encode(missed));
+        this.#watchers.set(controller, write);
+        for (const event of missed) controller.enqueue(write(event));
       },
       cancel: () => void this.#watchers.delete(watcher),
     });
-    return new Response(stream, { headers: { "content-type": "application/json" } });
+    return new Response(stream, {
+      headers: { "content-type": isProtobuf ? `${PROTOBUF};stream=watch` : "application/json" },
+    });
   }
 
   /** RFC 7386, one level deep below metadata. */

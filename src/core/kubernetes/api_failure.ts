@@ -64,6 +64,10 @@ const TROUBLES: readonly Trouble[] = [
   },
   { sign: /certificate: Expired/, text: "its certificate has expired, or this host's clock is ahead" },
   { sign: /NotValidYet/, text: "its certificate is not valid yet, or this host's clock is behind" },
+  {
+    sign: /KeyMismatch|No (keys|certificates) found in|Unable to decode certificate/,
+    text: "certificate and key of the credentials are none, or do not belong together; give both anew",
+  },
   { sign: /Connection refused/, text: "nobody listens there; is the API server up, and the address right?" },
   { sign: /dns error/, text: "its name cannot be resolved; look at this host's DNS, or use an address" },
   { sign: /unreachable|No route/, text: "there is no route to it; look at this host's network" },
@@ -84,16 +88,15 @@ export function describeFailure({ verb, what }: ApiRequest, message: string): st
   return `${verb} of ${what} failed: ${detail}${known === undefined ? "" : `: ${known.text}`}`;
 }
 
-/** The reason in the body of an answer: a Status object's message, else its first line. */
-export function reasonIn(body: string): string {
-  let text = body;
-  try {
-    const { message } = JSON.parse(body) as { message?: unknown };
-    if (typeof message === "string") text = message;
-  } catch {
-    // Whatever else answers there does not speak of Status objects.
-  }
-  return text.split("\n")[0]!.trim().slice(0, MAX_REASON);
+/**
+ * The reason that an answer gives: a Status object's message, else the first line of its text.
+ * @param object what the answer holds; not every server speaks of Status objects
+ */
+export function reasonIn(object: unknown, text: string): string {
+  const message = typeof object === "object" && object !== null && "message" in object
+    ? object.message
+    : text;
+  return (typeof message === "string" ? message : text).split("\n")[0]!.trim().slice(0, MAX_REASON);
 }
 
 const MAX_REASON = 300;

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { type ApiRequest, describeAnswer, describeFailure, reasonIn } from "./api_failure.ts";
+import { JSON_ENCODING } from "./node_list.ts";
 
 const REQUEST: ApiRequest = {
   verb: "list",
@@ -39,6 +40,8 @@ const failures: readonly [message: string, told: RegExp][] = [
     `${HEAD}tcp connect error: Connection refused (os error 111)`,
     /^list of nodes failed: tcp connect error: Conn.*nobody/,
   ],
+  ["keys may not be consistent: KeyMismatch", /do not belong together; give both anew/],
+  ["No keys found in key data", /certificate and key of the credentials are none/],
   [`${HEAD}invalid peer certificate: UnknownIssuer`, /not signed by the CA of the credentials/],
   [
     `${HEAD}invalid peer certificate: certificate not valid for name "x"; NotValidForName`,
@@ -63,6 +66,6 @@ const bodies: readonly [body: string, reason: string][] = [
 ];
 for (const [body, reason] of bodies) {
   Deno.test(`the reason in ${body.slice(0, 40)} is ${reason.slice(0, 40)}`, () => {
-    assert.equal(reasonIn(body), reason);
+    assert.equal(reasonIn(JSON_ENCODING.object(new TextEncoder().encode(body)), body), reason);
   });
 }

@@ -1,7 +1,8 @@
 // What a list and a watch of the Kubernetes API say, beside the objects in it. Anything may stand there: a proxy's
-// error page, a list of something else, a text that was cut.
+// error page, a list of something else, a text that was cut. JSON or protocol buffers, as the API answers.
 
 import { quote, Refusal } from "../net/refusal.ts";
+import { decodeEvent, decodeObject } from "./protobuf_objects.ts";
 
 /** One page of a list. */
 export interface ListPage {
@@ -20,11 +21,22 @@ export type WatchEvent =
 
 type Fields = Readonly<Record<string, unknown>>;
 
+/** How what the API says is written: what the bytes of an object and of an event are in JSON; undefined: nothing. */
+export interface Encoding {
+  readonly object: (bytes: Uint8Array) => unknown;
+  readonly event: (bytes: Uint8Array) => unknown;
+}
+
+/** JSON. */
+export const JSON_ENCODING: Encoding = { object: parseJson, event: parseJson };
+/** Protocol buffers, of which only what the agent reads is made into values. */
+export const PROTOBUF_ENCODING: Encoding = { object: decodeObject, event: decodeEvent };
+
 /** Reads a page of a NodeList. */
-export function parseListPage(text: string): ListPage | Refusal {
-  const { kind, metadata, items } = fieldsOf(parseJson(text));
+export function parseListPage(bytes: Uint8Array, encoding: Encoding): ListPage | Refusal {
+  const { kind, metadata, items } = fieldsOf(encoding.object(bytes));
   if (kind !== "NodeList" && kind !== "List") {
-    return new Refusal(`the answer is no list of Nodes but ${quote(kind ?? text.slice(0, SHOWN))}`);
+    return new Refusal(`the answer is no list of Nodes but ${quote(kind ?? startOf(bytes))}`);
   }
   const { resourceVersion, continue: next } = fieldsOf(metadata);
   if (typeof resourceVersion !== "string" || resourceVersion === "") {
@@ -41,10 +53,13 @@ const TYPES: Readonly<Record<string, "put" | "delete">> = {
   DELETED: "delete",
 };
 
-/** Reads a line of a watch, with the version after it; an event of an unknown type says the version alone. */
-export function parseWatchLine(line: string): { version: string; event: WatchEvent } | Refusal {
-  const { type, object } = fieldsOf(parseJson(line));
-  if (typeof type !== "string") return new Refusal(`the watch sent ${quote(line.slice(0, SHOWN))}`);
+/** Reads what a watch sent, with the version after it; an event of an unknown type says the version alone. */
+export function parseWatchEvent(
+  bytes: Uint8Array,
+  encoding: Encoding,
+): { version: string; event: WatchEvent } | Refusal {
+  const { type, object } = fieldsOf(encoding.event(bytes));
+  if (typeof type !== "string") return new Refusal(`the watch sent ${quote(startOf(bytes))}`);
   if (type === "ERROR") {
     const { code, message } = fieldsOf(object);
     const event = {
@@ -70,16 +85,24 @@ export function nameOf(object: unknown): string | undefined {
   return typeof name === "string" && name !== "" ? name : undefined;
 }
 
-const SHOWN = 60;
+const SHOWN_BYTES = 60;
+
+function startOf(bytes: Uint8Array): string {
+  return textOf(bytes.subarray(0, SHOWN_BYTES));
+}
 
 function fieldsOf(json: unknown): Fields {
   return typeof json === "object" && json !== null && !Array.isArray(json) ? json as Fields : {};
 }
 
-function parseJson(text: string): unknown {
+function parseJson(bytes: Uint8Array): unknown {
   try {
-    return JSON.parse(text);
+    return JSON.parse(textOf(bytes));
   } catch {
     return undefined;
   }
+}
+
+function textOf(bytes: Uint8Array): string {
+  return new TextDecoder().decode(bytes);
 }

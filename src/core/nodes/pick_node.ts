@@ -13,12 +13,13 @@ const KEYS = Object.values(ANNOTATION);
  */
 export function pickNode(json: unknown, described?: NodeName): Fields {
   const { metadata, spec, status } = fieldsOf(json);
-  const { name, creationTimestamp, labels, annotations } = fieldsOf(metadata);
+  const fields = fieldsOf(metadata);
+  const { name, creationTimestamp, annotations } = fields;
   const { podCIDR, podCIDRs } = fieldsOf(spec);
   const { addresses } = fieldsOf(status);
   return {
     metadata: described !== undefined && name === described
-      ? { name, creationTimestamp, labels, annotations }
+      ? { name, creationTimestamp, labels: fields.labels, annotations } // made only where they are asked for
       : { name, creationTimestamp, annotations: ours(fieldsOf(annotations)) },
     spec: { podCIDR, podCIDRs },
     status: { addresses },

@@ -102,6 +102,7 @@ export const SETTINGS = {
     meaning: "Which family a peer's endpoint may be; `dualstack`: any, IPv4 first.",
   }),
   cniConfigPath: path("CNI_CONFIG_PATH", "/etc/cni/net.d/10-wigglenet.conflist", "The CNI configuration."),
+  arePluginsInstalled: boolean("INSTALL_CNI_PLUGINS", true, "`install-cni` adds missing CNI plugins."),
   masqueradeIpv4: boolean("MASQUERADE_IPV4", true, "Masquerade what pods send out of the pod network, IPv4."),
   masqueradeIpv6: boolean("MASQUERADE_IPV6", true, "The same for IPv6."),
   filterIpv4: boolean("FILTER_IPV4", false, "No new connections to pods from outside the pod network, IPv4."),

@@ -33,6 +33,7 @@ Deno.test("The defaults are the original's, and STRICT is on", () => {
     mtu: "auto",
     endpointFamily: "dualstack",
     cniConfigPath: "/etc/cni/net.d/10-wigglenet.conflist",
+    arePluginsInstalled: true,
     masqueradeIpv4: true,
     masqueradeIpv6: true,
     filterIpv4: false,

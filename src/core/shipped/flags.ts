@@ -2,6 +2,7 @@
 // bundle`, `deno task compile`, the tests and the benchmark of memory take it from here, and README shows it.
 
 import { NOT_YET, SETTINGS } from "../settings/settings.ts";
+import { NODE_PLUGINS } from "./plugins.ts";
 import { PROGRAM_PATHS } from "./programs.ts";
 
 /** The only folders that may be written, as shipped: key, CNI configuration, our own, wireguard-go's sockets. */
@@ -50,7 +51,8 @@ export function shippedFlags(): string[] {
     "--no-prompt",
     `--v8-flags=${V8_FLAGS.join(",")}`,
     "--allow-read",
-    `--allow-write=${WRITABLE.join(",")}`,
+    // The last for `install-cni` alone: an agent gives it up at its start.
+    `--allow-write=${[...WRITABLE, NODE_PLUGINS].join(",")}`,
     "--allow-net",
     `--allow-env=${ENVIRONMENT.join(",")}`,
     `--allow-run=${Object.values(PROGRAM_PATHS).flat().join(",")}`,

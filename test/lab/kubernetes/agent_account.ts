@@ -19,10 +19,10 @@ const PODS = `/api/v1/namespaces/${NAMESPACE}/pods`;
 const TEN_MINUTES = 600;
 const MOUNT = "/run/secrets/kubernetes.io/serviceaccount";
 
+let generation = 0;
+
 /** What of a cluster's life is the test's to do: it has no kubelet, scheduler or controllers. */
 export class AgentAccount {
-  #generation = 0;
-
   private constructor(private readonly plane: ControlPlane, readonly user: string) {}
 
   /** Needs the service account of the manifests to be there. */
@@ -71,21 +71,26 @@ export class AgentAccount {
     return (await this.#admin.create(`${ACCOUNTS}/${ACCOUNT}/token`, request)).status.token;
   }
 
-  /** Puts token, CA and namespace onto the node, all at once, as kubelet swaps the content of a projected volume. */
+  /** Puts token and CA (default: the cluster's) onto the node. */
   async mount(node: Node, token: string, ca?: string): Promise<void> {
-    const folder = `/proc/${node.pid}/root${MOUNT}`;
-    const data = `..${++this.#generation}`;
-    await Deno.mkdir(`${folder}/${data}`, { recursive: true });
-    const files = { token, "ca.crt": ca ?? await this.plane.file("ca.crt"), namespace: NAMESPACE };
-    for (const [name, text] of Object.entries(files)) {
-      await Deno.writeTextFile(`${folder}/${data}/${name}`, text);
-      await Deno.symlink(`..data/${name}`, `${folder}/${name}`).catch(ignoreExisting);
-    }
-    const before = await Deno.readLink(`${folder}/..data`).catch(() => undefined);
-    await Deno.symlink(data, `${folder}/..data_tmp`);
-    await Deno.rename(`${folder}/..data_tmp`, `${folder}/..data`);
-    if (before !== undefined) await Deno.remove(`${folder}/${before}`, { recursive: true });
+    await mountAccount(node, { token, ca: ca ?? await this.plane.file("ca.crt") });
   }
+}
+
+/** Puts token, CA and namespace onto the node, all at once, as kubelet swaps the content of a projected volume. */
+export async function mountAccount(node: Node, { token, ca }: { token: string; ca: string }): Promise<void> {
+  const folder = `/proc/${node.pid}/root${MOUNT}`;
+  const data = `..${++generation}`;
+  await Deno.mkdir(`${folder}/${data}`, { recursive: true });
+  const files = { token, "ca.crt": ca, namespace: NAMESPACE };
+  for (const [name, text] of Object.entries(files)) {
+    await Deno.writeTextFile(`${folder}/${data}/${name}`, text);
+    await Deno.symlink(`..data/${name}`, `${folder}/${name}`).catch(ignoreExisting);
+  }
+  const before = await Deno.readLink(`${folder}/..data`).catch(() => undefined);
+  await Deno.symlink(data, `${folder}/..data_tmp`);
+  await Deno.rename(`${folder}/..data_tmp`, `${folder}/..data`);
+  if (before !== undefined) await Deno.remove(`${folder}/${before}`, { recursive: true });
 }
 
 function podOn(nodeName: string, name: string): unknown {

@@ -18,6 +18,13 @@ export async function makeCertificates(folder: string, addresses: readonly strin
     "-out",
     `${folder}/accounts.pub`,
   ]);
+  await makeServer(folder, addresses);
+  // The one group that may do everything without any role.
+  await makeClient(folder, "admin", "/O=system:masters/CN=admin");
+}
+
+/** Makes `server.crt` and `server.key`, of an API server with these addresses. */
+export async function makeServer(folder: string, addresses: readonly string[]): Promise<void> {
   const names = [
     ...addresses.map((address) => `IP:${address}`),
     "IP:127.0.0.1",
@@ -28,8 +35,11 @@ export async function makeCertificates(folder: string, addresses: readonly strin
     `subjectAltName=${names.join(",")}`,
     "extendedKeyUsage=serverAuth",
   ]);
-  // The one group that may do everything without any role.
-  await issue(folder, "admin", ["/O=system:masters/CN=admin", "extendedKeyUsage=clientAuth"]);
+}
+
+/** Makes the certificate and the key of a user: the subject's CN, and its groups, O. */
+export async function makeClient(folder: string, name: string, subject: string): Promise<void> {
+  await issue(folder, name, [subject, "extendedKeyUsage=clientAuth"]);
 }
 
 /** Makes `ca.crt` and `ca.key`. A folder of its own with one of these has a CA that nobody's server belongs to. */

@@ -11,7 +11,7 @@ import { attempt, type Output, type Process, run } from "../process.ts";
 import { Hopeless, until } from "../until.ts";
 import { ApiClient } from "./api_client.ts";
 import { BINARIES } from "./binaries.ts";
-import { makeCertificates } from "./certificates.ts";
+import { makeAuthority, makeCertificates, makeServer } from "./certificates.ts";
 import { ISSUER } from "./tokens.ts";
 
 /** How a control plane is made. */
@@ -23,6 +23,7 @@ export interface ControlPlaneOptions {
 const ADDRESSES = ["10.9.1.210", "fd09::d2"] as const;
 const PORT = 6443;
 const ADMIN = { server: "10.9.2.1", client: "10.9.2.2" } as const;
+const NAMES = [...ADDRESSES, ADMIN.server];
 const READY_MS = 60_000;
 const LOG = "audit.log";
 /** Deleting what is not there is an error. */
@@ -68,7 +69,7 @@ export class ControlPlane implements AsyncDisposable {
   /** Makes it and waits until it is ready: about four seconds. */
   static async create(lab: Lab, { flags = [] }: ControlPlaneOptions = {}): Promise<ControlPlane> {
     const folder = `${lab.folder}/kubernetes`;
-    await makeCertificates(folder, [...ADDRESSES, ADMIN.server]);
+    await makeCertificates(folder, NAMES);
     await Deno.writeTextFile(`${folder}/audit.json`, JSON.stringify(AUDIT_POLICY));
     const host = await lab.addHost("api", ADDRESSES);
     // Two of one name would be in each other's way, and a laboratory before this one may not be gone yet.
@@ -178,6 +179,24 @@ export class ControlPlane implements AsyncDisposable {
   /** An orderly end: it tells its clients. */
   async stop(): Promise<void> {
     await this.#server!.kill("SIGTERM", 90_000);
+  }
+
+  /**
+   * Comes back with a certificate by another CA of the same name. Clients are known by the old one too.
+   * @returns the new CA, PEM
+   */
+  async renewAuthority(): Promise<string> {
+    const next = `${this.folder}/next`;
+    await makeAuthority(next);
+    await makeServer(next, NAMES);
+    const ca = await Deno.readTextFile(`${next}/ca.crt`);
+    await Deno.writeTextFile(`${this.folder}/ca.crt`, ca, { append: true });
+    for (const name of ["server.crt", "server.key"]) {
+      await Deno.copyFile(`${next}/${name}`, `${this.folder}/${name}`);
+    }
+    await this.kill();
+    await this.start();
+    return ca;
   }
 
   async killEtcd(): Promise<void> {

@@ -7,9 +7,11 @@ import {
   describeFailure,
   reasonIn,
 } from "../../../core/kubernetes/api_failure.ts";
+import { JSON_ENCODING } from "../../../core/kubernetes/node_list.ts";
 import { retryAfterMs } from "../../../core/kubernetes/retry.ts";
+import { formatOf } from "./answer_format.ts";
 import { readBody } from "./body.ts";
-import type { Access, Credentials } from "./credentials.ts";
+import type { Access, Credentials, Doubt } from "./credentials.ts";
 import { Silence } from "./watchdog.ts";
 
 /** A request that was not answered as asked; the message says what, why, and the remedy. */
@@ -33,6 +35,8 @@ export interface Ask extends Pick<ApiRequest, "verb" | "what"> {
   /** Path and query. */
   readonly path: string;
   readonly patch?: string;
+  /** The forms in which it may be answered; without: JSON. */
+  readonly accept?: string;
   /** Ends it, whatever it is waiting for. */
   readonly controller: AbortController;
 }
@@ -53,18 +57,21 @@ export interface Reply {
   readonly body: unknown;
 }
 
-interface Sent extends Pick<Call, "method" | "path"> {
+interface Sent extends Pick<Call, "method" | "path">, Pick<Ask, "accept"> {
   readonly text: string | undefined;
 }
 
+const JSON_TYPE = "application/json";
+/** What an answer says of the credentials that were asked with. */
+const DOUBTS: Readonly<Record<number, Doubt>> = { 401: "refused", 403: "forbidden" };
 const SHORT_LIMITS = { maxBytes: 4 << 20, onPart: () => {} };
 const REASON_LIMITS = { maxBytes: 64 << 10, onPart: () => {} };
 
 /** Asks one API. */
 export class ApiClient {
   #http: { readonly access: Access; readonly client: Deno.HttpClient } | undefined;
-  /** The server's certificate was refused: the CA may have been replaced since it was read. */
-  #isCaDoubted = false;
+  /** The server's certificate was refused, or ours fits no key: one of them may have been replaced since it was read. */
+  #isAccessDoubted = false;
 
   constructor(readonly credentials: Credentials, readonly answerMs: number) {}
 
@@ -77,12 +84,12 @@ export class ApiClient {
    * @throws ApiError
    */
   async ask(ask: Ask): Promise<Response> {
-    const { path, controller, patch } = ask;
+    const { path, controller, patch, accept = JSON_TYPE } = ask;
     const method = patch === undefined ? "GET" : "PATCH";
     try {
-      const response = await this.#sendTwice({ method, path, text: patch }, controller);
+      const response = await this.#sendTwice({ method, path, text: patch, accept }, controller);
       if (response.ok) return response;
-      const message = reasonIn(await readBody(response, REASON_LIMITS).catch(() => ""));
+      const message = await reasonOf(response);
       const { status } = response;
       const text = describeAnswer(this.#named(ask), { status, message });
       throw new ApiError(text, { status, askedMs: retryAfterMs(response.headers.get("retry-after")) });
@@ -98,7 +105,7 @@ export class ApiClient {
     const timer = setTimeout(() => controller.abort(new Silence("no answer in time")), 2 * this.answerMs);
     try {
       const response = await this.#sendTwice({ method, path, text }, controller);
-      return { status: response.status, body: jsonOf(await readBody(response, SHORT_LIMITS)) };
+      return { status: response.status, body: JSON_ENCODING.object(await readBody(response, SHORT_LIMITS)) };
     } catch (error) {
       this.renew();
       throw new Error(`${method} ${path}: ${messageOf(error)}`, { cause: error });
@@ -111,7 +118,7 @@ export class ApiClient {
   failure(ask: Pick<Ask, "verb" | "what">, error: unknown): ApiError {
     if (error instanceof ApiError) return error;
     const message = messageOf(error);
-    this.#isCaDoubted ||= message.includes("invalid peer certificate");
+    this.#isAccessDoubted ||= message.includes("invalid peer certificate");
     return new ApiError(describeFailure(this.#named(ask), message), { cause: error });
   }
 
@@ -121,31 +128,38 @@ export class ApiClient {
     this.#http = undefined;
   }
 
-  /** Once more where the token is refused: it may just have been replaced. */
+  /** Once more where it is not let in and the credentials are others by now: they may just have been replaced. */
   async #sendTwice(sent: Sent, controller: AbortController): Promise<Response> {
+    const { signal } = controller;
     const late = new Silence(`no answer within ${this.answerMs / 1000} s`);
     const timer = setTimeout(() => controller.abort(late), this.answerMs);
     try {
-      const response = await this.#send(sent, controller.signal, false);
-      if (response.status !== 401) return response;
+      const access = await this.credentials.read(this.#isAccessDoubted ? "refused" : undefined);
+      this.#isAccessDoubted = false;
+      const response = await this.#send(sent, access, signal);
+      const doubt = DOUBTS[response.status];
+      const newAccess = doubt === undefined ? access : await this.credentials.read(doubt);
+      if (newAccess === access) return response;
       await response.body?.cancel();
-      return await this.#send(sent, controller.signal, true);
+      return await this.#send(sent, newAccess, signal);
     } finally {
       clearTimeout(timer);
     }
   }
 
-  async #send({ method, path, text }: Sent, signal: AbortSignal, wasRefused: boolean): Promise<Response> {
-    const access = await this.credentials.read(wasRefused || this.#isCaDoubted);
-    this.#isCaDoubted = false;
-    const type = method === "PATCH" ? "application/merge-patch+json" : "application/json";
+  async #send(
+    { method, path, text, accept = JSON_TYPE }: Sent,
+    access: Access,
+    signal: AbortSignal,
+  ): Promise<Response> {
+    const type = method === "PATCH" ? "application/merge-patch+json" : JSON_TYPE;
     return await fetch(this.server + path, {
       method,
       client: this.#client(access),
       signal,
       redirect: "manual",
       headers: {
-        accept: "application/json",
+        accept,
         "user-agent": "wigglenet",
         ...access.headers,
         ...(text === undefined ? {} : { "content-type": type }),
@@ -159,9 +173,14 @@ export class ApiClient {
     this.renew();
     const { caCerts, pair, proxyUrl } = access;
     const proxy = proxyUrl === undefined ? {} : { proxy: { url: proxyUrl } };
-    const client = Deno.createHttpClient({ caCerts: [...caCerts], http2: false, ...pair, ...proxy });
-    this.#http = { access, client };
-    return client;
+    try {
+      const client = Deno.createHttpClient({ caCerts: [...caCerts], http2: false, ...pair, ...proxy });
+      this.#http = { access, client };
+      return client;
+    } catch (error) {
+      this.#isAccessDoubted = true;
+      throw error;
+    }
   }
 
   #named({ verb, what }: Pick<Ask, "verb" | "what">): ApiRequest {
@@ -175,10 +194,9 @@ function messageOf(error: unknown): string {
   return error instanceof TypeError && cause instanceof Error ? cause.message : message;
 }
 
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+/** Why an answer is none of 2xx; empty: it does not say. */
+async function reasonOf(response: Response): Promise<string> {
+  const body = await readBody(response, REASON_LIMITS).catch(() => undefined);
+  if (body === undefined) return "";
+  return reasonIn(formatOf(response).encoding.object(body), new TextDecoder().decode(body));
 }

@@ -11,6 +11,12 @@ export interface Access {
   readonly proxyUrl?: string;
 }
 
+/**
+ * Why access may be out of date: it was refused (401, or the server's certificate was), or something is forbidden to it
+ * (403), as it is to the token of another pod that was mounted by mistake.
+ */
+export type Doubt = "refused" | "forbidden";
+
 /** Where access comes from; it may change while the agent runs. */
 export interface Credentials {
   /** `https://10.96.0.1:443`, without a slash at the end. */
@@ -21,8 +27,8 @@ export interface Credentials {
   readonly namespace: string | undefined;
   /**
    * The present access, the same object until it changes.
-   * @param wasRefused the last one was answered by 401: read everything anew
+   * @param doubt with one everything is read anew; a plugin is asked anew only when it was refused
    * @throws Error that says what is missing
    */
-  readonly read: (wasRefused: boolean) => Promise<Access>;
+  readonly read: (doubt?: Doubt) => Promise<Access>;
 }

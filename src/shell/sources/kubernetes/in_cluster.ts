@@ -31,9 +31,9 @@ export async function inClusterCredentials(
     server: `https://${host.includes(":") ? `[${host}]` : host}:${port}`,
     identity: `the service account token ${folder}/token`,
     namespace: (await readText(`${folder}/namespace`))?.trim() || undefined,
-    read: async (wasRefused) => {
+    read: async (doubt) => {
       const nowMs = performance.now();
-      if (last !== undefined && !wasRefused && nowMs - last.atMs < FRESH_MS) return last.access;
+      if (last !== undefined && doubt === undefined && nowMs - last.atMs < FRESH_MS) return last.access;
       last = { access: await readFiles(folder, last?.access), atMs: nowMs };
       return last.access;
     },

@@ -7,7 +7,7 @@ import { clusterProblem, grantProblem, parseKubeconfig } from "../../../core/kub
 import { refused } from "../../../core/net/refusal.ts";
 import { readText } from "../../files.ts";
 import type { KubeConfig } from "./client_node.ts";
-import type { Access, Credentials } from "./credentials.ts";
+import type { Access, Credentials, Doubt } from "./credentials.ts";
 
 const FRESH_MS = 60_000;
 
@@ -44,10 +44,10 @@ export async function kubeconfigCredentials(paths: readonly string[]): Promise<C
     server,
     identity: `user ${config.getCurrentUser()!.name} of ${named}`,
     namespace: config.getContextObject(config.currentContext)?.namespace,
-    read: async (wasRefused) => {
+    read: async (doubt) => {
       const nowMs = performance.now();
-      if (!wasRefused && nowMs - last.atMs < FRESH_MS) return last.access;
-      last = { ...await readAnew(last, { load, wasRefused }), atMs: nowMs };
+      if (doubt === undefined && nowMs - last.atMs < FRESH_MS) return last.access;
+      last = { ...await readAnew(last, { load, doubt }), atMs: nowMs };
       return last.access;
     },
   };
@@ -56,18 +56,18 @@ export async function kubeconfigCredentials(paths: readonly string[]): Promise<C
 /** What is half-written or gone for a moment does not take the place of what was there, unless that was refused. */
 async function readAnew(
   last: Last,
-  { load, wasRefused }: { readonly load: () => Promise<Loaded>; readonly wasRefused: boolean },
+  { load, doubt }: { readonly load: () => Promise<Loaded>; readonly doubt: Doubt | undefined },
 ): Promise<Omit<Last, "atMs">> {
   try {
     // A plugin has its own idea of when its answer is old, and is only asked anew by the instance that asked before.
     const isPlugin = last.loaded.config.getCurrentUser()?.exec !== undefined;
-    const loaded = isPlugin && !wasRefused ? last.loaded : await load();
+    const loaded = isPlugin && doubt !== "refused" ? last.loaded : await load();
     serverOf(loaded);
     const access = await accessOf(loaded);
     const isSame = JSON.stringify(access) === JSON.stringify(last.access);
     return { loaded, access: isSame ? last.access : access };
   } catch (error) {
-    if (wasRefused) throw error;
+    if (doubt === "refused") throw error;
     return last;
   }
 }

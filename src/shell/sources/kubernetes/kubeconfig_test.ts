@@ -110,7 +110,7 @@ for (const [what, [config, access]] of Object.entries(good)) {
     using folder = new Folder(FILES);
     const path = folder.write("config", kubeconfig(config(folder.path)));
     const credentials = await kubeconfigCredentials([path]);
-    assert.deepEqual(await credentials.read(false), access);
+    assert.deepEqual(await credentials.read(), access);
     assert.deepEqual([credentials.server, credentials.identity, credentials.namespace], [
       API,
       `user agent of ${path}`,
@@ -214,7 +214,7 @@ Deno.test("of several files the first that says something counts, and one that i
   const credentials = await kubeconfigCredentials([`${folder.path}/gone`, first, second, third]);
   assert.equal(credentials.server, API);
   assert.equal(credentials.identity, `user agent of ${first}:${second}:${third}`);
-  assert.deepEqual((await credentials.read(false)).headers, bearer("secret-token").headers);
+  assert.deepEqual((await credentials.read()).headers, bearer("secret-token").headers);
   const gone = [`${folder.path}/gone`, `${folder.path}/too`];
   await assert.rejects(
     kubeconfigCredentials(gone),
@@ -230,25 +230,25 @@ Deno.test("a token file is read again when its token was refused, and once a min
   using folder = new Folder({ token: "old" });
   const path = folder.write("config", kubeconfig({ user: { tokenFile: "token" } }));
   const { read } = await kubeconfigCredentials([path]);
-  const before = await read(false);
-  assert.equal(await read(true), before);
+  const before = await read();
+  assert.equal(await read("refused"), before);
   folder.write("token", "new");
-  assert.equal(await read(false), before, "not yet");
-  assert.deepEqual((await read(true)).headers, bearer("new").headers);
+  assert.equal(await read(), before, "not yet");
+  assert.deepEqual((await read("refused")).headers, bearer("new").headers);
   folder.write("token", "newest");
-  await aMinuteLater(async () => assert.deepEqual((await read(false)).headers, bearer("newest").headers));
+  await aMinuteLater(async () => assert.deepEqual((await read()).headers, bearer("newest").headers));
 });
 
 Deno.test("a kubeconfig that is half-written keeps what it said; that is told only where it was refused", async () => {
   using folder = new Folder();
   const path = folder.write("config", kubeconfig());
   const { read } = await kubeconfigCredentials([path]);
-  const before = await read(false);
+  const before = await read();
   folder.write("config", kubeconfig().slice(0, 100));
-  await aMinuteLater(async () => assert.equal(await read(false), before));
-  await assert.rejects(read(true), /Cannot read kubeconfig/);
+  await aMinuteLater(async () => assert.equal(await read(), before));
+  await assert.rejects(read("refused"), /Cannot read kubeconfig/);
   folder.write("config", kubeconfig({ user: { token: "mended" } }));
-  assert.deepEqual((await read(true)).headers, bearer("mended").headers);
+  assert.deepEqual((await read("refused")).headers, bearer("mended").headers);
 });
 
 async function aMinuteLater(act: () => Promise<void>): Promise<void> {

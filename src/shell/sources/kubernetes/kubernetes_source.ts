@@ -37,6 +37,8 @@ export class KubernetesSource<T> implements NodeSource<T> {
   /** What was seen last; empty: everything must be listed. */
   #version = "";
   #failures = 0;
+  /** The last thing that went wrong was a version that is gone, and no change has come since. */
+  #wasGone = false;
   #heardMs: number | undefined;
   #telling: ReturnType<typeof setTimeout> | undefined;
   #toldMs = -Infinity;
@@ -114,6 +116,7 @@ export class KubernetesSource<T> implements NodeSource<T> {
       onOpen: () => this.#isWell(false),
       onEvent: (event, version) => {
         this.#failures = 0;
+        this.#wasGone = false;
         this.#version = version;
         if (this.#take(event)) hasChanged = true;
       },
@@ -124,8 +127,10 @@ export class KubernetesSource<T> implements NodeSource<T> {
     });
     const lastedMs = performance.now() - openMs;
     if (end === "silent") this.client.renew();
-    if (lastedMs >= SHORT_MS) this.#failures = 0;
-    else if (this.#failures === failures) await this.#pause(0);
+    if (lastedMs >= SHORT_MS) {
+      this.#failures = 0;
+      this.#wasGone = false;
+    } else if (this.#failures === failures) await this.#pause(0);
   }
 
   #reading() {
@@ -155,15 +160,17 @@ export class KubernetesSource<T> implements NodeSource<T> {
     this.#tell();
   }
 
-  /** A version that is gone is no failure the first time: the list comes at once. */
+  /**
+   * A version that is gone is no failure the first time: the list comes at once. An API that was away for long says so
+   * when it is back, to somebody who has waited already.
+   */
   async #fail(error: Error): Promise<void> {
     this.client.renew();
     const isGone = error instanceof ApiError && error.status === GONE;
     if (isGone) this.#version = "";
-    if (isGone && this.#failures === 0) {
-      this.#failures = 1;
-      return;
-    }
+    const isFirst = isGone && !this.#wasGone;
+    this.#wasGone = isGone;
+    if (isFirst) return;
     const reason = error.message;
     if (this.#problem?.reason !== reason) {
       const sinceMs = this.#problem?.sinceMs ?? Date.now();

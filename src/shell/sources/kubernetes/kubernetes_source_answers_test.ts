@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { type Fault, refusal } from "../../../../test/sources/fake_api.ts";
 import { LIST, Scene, times, WATCH } from "../../../../test/sources/scene.ts";
 import { nodeOf } from "../../../../test/sources/trial.ts";
+import type { Access, Doubt } from "./credentials.ts";
 
 const QUICK = { silenceMs: 300, answerMs: 300 };
 const text = (body: string) => () => new Response(body);
@@ -113,18 +114,26 @@ async function* trickle(parts: Promise<string[]>): AsyncGenerator<Uint8Array> {
   }
 }
 
-Deno.test("a refused token is read anew at once", async () => {
-  const asked: boolean[] = [];
-  const read = (wasRefused: boolean) => {
-    asked.push(wasRefused);
-    return Promise.resolve({
-      caCerts: [],
-      headers: { authorization: wasRefused ? "Bearer new" : "Bearer old" },
-    });
-  };
-  const fault: Fault = (request) =>
-    request.headers.get("authorization") === "Bearer new" ? undefined : refusal(401, "Unauthorized");
-  await using scene = await Scene.of(["n1"], { read }, fault);
-  assert.equal(scene.trial.shown, "n1=a");
-  assert.deepEqual(asked.slice(0, 2), [false, true]);
+for (const [status, doubt] of [[401, "refused"], [403, "forbidden"]] as const) {
+  Deno.test(`${status}: the credentials are read anew, and asked with at once where they are others`, async () => {
+    const asked: (Doubt | undefined)[] = [];
+    const old: Access = { caCerts: [], headers: { authorization: "Bearer old" } };
+    const fresh: Access = { caCerts: [], headers: { authorization: "Bearer new" } };
+    const read = (why?: Doubt) => {
+      asked.push(why);
+      return Promise.resolve(why === undefined && asked.length === 1 ? old : fresh);
+    };
+    const fault: Fault = (request) =>
+      request.headers.get("authorization") === "Bearer new" ? undefined : refusal(status, "no");
+    await using scene = await Scene.of(["n1"], { read }, fault);
+    assert.equal(scene.trial.shown, "n1=a");
+    assert.deepEqual(asked.slice(0, 3), [undefined, doubt, undefined]);
+    assert.equal(scene.trial.everyProblem, "");
+  });
+}
+
+Deno.test("the same credentials are not asked with twice", async () => {
+  await using scene = await Scene.of(["n1"], {}, times(1, LIST, () => refusal(401, "Unauthorized")));
+  assert.equal(scene.api.requests.length, 1);
+  await scene.trial.shows("n1=a");
 });

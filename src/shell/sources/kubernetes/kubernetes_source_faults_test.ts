@@ -28,13 +28,28 @@ Deno.test("410 within a watch is the same", async () => {
   await using scene = await Scene.of(["n1", "n2"]);
   const { api, trial } = scene;
   api.fault = (request) => WATCH.test(request.url) && api.watches > 0 ? refusal(503, "") : undefined;
-  const error = { kind: "Status", code: 410, message: "too old resource version", reason: "Expired" };
-  api.send(`${JSON.stringify({ type: "ERROR", object: error })}\n`);
-  api.endWatches();
+  api.endWithError(410, "too old resource version");
   api.remove("n2");
   api.compact();
   await trial.shows("n1=a");
   assert.equal(trial.problems, "");
+});
+
+Deno.test("410 after an API was away: the list comes at once, the long wait was before", async () => {
+  await using scene = await Scene.of(["n1"]);
+  const { api, trial } = scene;
+  let refusals = 3;
+  let goneMs: number | undefined;
+  api.fault = ({ url }) => {
+    if (!WATCH.test(url) || goneMs !== undefined) return;
+    if (refusals-- > 0) return refusal(503, "not now");
+    goneMs = performance.now();
+    return refusal(410, "too old resource version");
+  };
+  api.endWatches();
+  api.put(nodeOf("n2"));
+  await trial.shows("n1=a n2=a");
+  assert.ok(performance.now() - goneMs! < 500, "the next wait would have been one of up to 4 seconds");
 });
 
 Deno.test("a list in pages; one whose rest is gone is begun anew", async () => {
@@ -117,7 +132,7 @@ const bodies: readonly [what: string, send: string, told: RegExp][] = [
     /without a name/,
   ],
   ["no object", `{"type":"MODIFIED"}\n`, /without metadata/],
-  ["a line without an end", "x".repeat(5 << 20), /a line of more than 4194304 bytes/],
+  ["a line without an end", "x".repeat(5 << 20), /an event of more than 4194304 bytes/],
 ];
 for (const [what, send, told] of bodies) {
   Deno.test(`a watch that sends ${what}: named, and what is known stands`, async () => {

@@ -5,10 +5,12 @@ import type { Item } from "../../../../test/sources/trial.ts";
 import type { SourceOptions } from "../node_source.ts";
 import type { KubernetesSource } from "./kubernetes_source.ts";
 
-/** An API that does not listen before `appear`. */
+/** An API that does not listen before `appear`; it answers with protocol buffers or with JSON alone. */
 class Cluster implements Harness, AsyncDisposable {
   #api: FakeApi | undefined;
   readonly #port = freePort();
+
+  constructor(private readonly speaksProtobuf: boolean) {}
 
   open(options: SourceOptions<Item>): KubernetesSource<Item> {
     return sourceOn(`http://127.0.0.1:${this.#port}`, options);
@@ -26,6 +28,7 @@ class Cluster implements Harness, AsyncDisposable {
 
   appear(): Promise<void> {
     this.#api = new FakeApi(this.#port);
+    this.#api.speaksProtobuf = this.speaksProtobuf;
     return Promise.resolve();
   }
 
@@ -40,4 +43,5 @@ function freePort(): number {
   return (listener.addr as Deno.NetAddr).port;
 }
 
-describeSource("kubernetes", () => Promise.resolve(new Cluster()));
+describeSource("kubernetes", () => Promise.resolve(new Cluster(true)));
+describeSource("kubernetes in JSON", () => Promise.resolve(new Cluster(false)));

@@ -1,17 +1,25 @@
 // The changes of Nodes since a version, as they come.
 
-import { parseWatchLine, type WatchEvent } from "../../../core/kubernetes/node_list.ts";
+import { type Encoding, parseWatchEvent, type WatchEvent } from "../../../core/kubernetes/node_list.ts";
 import { refused } from "../../../core/net/refusal.ts";
+import { ACCEPT_EITHER, formatOf } from "./answer_format.ts";
 import { type ApiClient, ApiError } from "./api_client.ts";
-import { LineCutter } from "./body.ts";
+import { partsOf } from "./body.ts";
 import { Silence, Watchdog } from "./watchdog.ts";
 
 /** etcd takes objects of 1.5 MB. */
-const MAX_LINE_BYTES = 4 << 20;
+const MAX_EVENT_BYTES = 4 << 20;
 /** A server may end a watch after so long; each watch asks for up to twice of it, that not all end together. */
 const WATCH_SECONDS = 300;
 /** So long events may be taken in before anybody else has a turn. */
 const TURN_MS = 10;
+/** A part that took longer was waited for: nothing was left to read before it. */
+const AWAITED_MS = 0.5;
+/**
+ * So long a watch is left alone once all that came was read: what comes meanwhile is read at one go. Of 500 events a
+ * second each would else wake the process, which costs as much again as to read it (2026-11).
+ */
+const GATHER_MS = 20;
 const WATCH = { verb: "watch", what: "nodes" } as const;
 
 /** How changes are read. */
@@ -46,7 +54,8 @@ export async function readWatch(options: WatchOptions): Promise<WatchEnd> {
     timeoutSeconds: String(Math.round(WATCH_SECONDS * (1 + Math.random()))),
   });
   using dog = new Watchdog(silenceMs, signal);
-  const ask = { ...WATCH, path: `/api/v1/nodes?${query}`, controller: dog.controller };
+  const path = `/api/v1/nodes?${query}`;
+  const ask = { ...WATCH, path, accept: ACCEPT_EITHER, controller: dog.controller };
   const response = await client.ask(ask);
   dog.heard();
   options.onOpen();
@@ -60,22 +69,30 @@ export async function readWatch(options: WatchOptions): Promise<WatchEnd> {
 }
 
 async function readEvents(response: Response, dog: Watchdog, options: WatchOptions): Promise<void> {
-  const cutter = new LineCutter(MAX_LINE_BYTES);
+  const format = formatOf(response);
+  const cutter = format.cutter(MAX_EVENT_BYTES);
   let turnMs = performance.now();
-  for await (const part of response.body ?? []) {
+  let askedMs = turnMs;
+  let hasWaited = false;
+  for await (const part of partsOf(response)) {
+    hasWaited ||= performance.now() - askedMs > AWAITED_MS;
     dog.heard();
     options.onPart();
-    for (const line of cutter.cut(part)) take(line, options);
+    for (const piece of cutter.cut(part)) take(piece, format.encoding, options);
     options.onTurn();
-    if (performance.now() - turnMs < TURN_MS) continue;
+    const mayGather = hasWaited && !cutter.isAmid;
     // A storm would have nobody else run: what was read already comes without a pause.
-    await new Promise((resolve) => setTimeout(resolve, 0));
-    turnMs = performance.now();
+    if (mayGather || performance.now() - turnMs >= TURN_MS) {
+      await new Promise((resolve) => setTimeout(resolve, mayGather ? GATHER_MS : 0));
+      hasWaited = false;
+      turnMs = performance.now();
+    }
+    askedMs = performance.now();
   }
 }
 
-function take(line: string, { onEvent }: WatchOptions): void {
-  const read = parseWatchLine(line);
+function take(bytes: Uint8Array, encoding: Encoding, { onEvent }: WatchOptions): void {
+  const read = parseWatchEvent(bytes, encoding);
   if (refused(read)) throw new Error(read.reason);
   const { event, version } = read;
   if (event.type !== "error") return onEvent(event, version);

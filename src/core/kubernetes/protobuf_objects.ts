@@ -1,0 +1,188 @@
+// Objects of the Kubernetes API from protocol buffers, in the shape that they have in JSON, and of each only what the
+// agent reads: images, conditions and managedFields are passed over. The numbers are those of the generated.proto files of
+// k8s.io/api/core/v1, k8s.io/apimachinery/pkg/apis/meta/v1 and pkg/runtime; an API never gives one away anew.
+
+import { Malformed, Message } from "./protobuf.ts";
+
+type Fields = Record<string, unknown>;
+
+/** Before each object: "k8s" and the version of the envelope. */
+const MAGIC = [0x6b, 0x38, 0x73, 0];
+/** 9999-12-31, the last one that RFC 3339 has. */
+const LAST_SECOND = 253_402_300_799;
+
+/** The Node, NodeList or Status in these bytes; undefined: it is none. */
+export function decodeObject(bytes: Uint8Array): unknown {
+  return decoded(() => readEnvelope(new Message(bytes)));
+}
+
+/** The event of a watch in these bytes, `{ type, object }`; undefined: it is none. */
+export function decodeEvent(bytes: Uint8Array): unknown {
+  return decoded(() => readEvent(new Message(bytes)));
+}
+
+function decoded(read: () => unknown): unknown {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof Malformed) return undefined;
+    throw error;
+  }
+}
+
+/** meta/v1 WatchEvent, and the runtime.RawExtension in it. */
+function readEvent(event: Message): Fields {
+  let type: string | undefined;
+  let object: unknown;
+  while (event.next()) {
+    if (event.field === 1) type = event.text();
+    else if (event.field === 2) {
+      const extension = event.message();
+      while (extension.next()) if (extension.field === 1) object = readEnvelope(extension.message());
+    }
+  }
+  return { type, object };
+}
+
+/** runtime.Unknown. */
+function readEnvelope(envelope: Message): unknown {
+  if (!envelope.pass(MAGIC)) throw new Malformed("this is no object of Kubernetes");
+  let kind: string | undefined;
+  let object: Message | undefined;
+  while (envelope.next()) {
+    if (envelope.field === 1) kind = readKind(envelope.message());
+    else if (envelope.field === 2) object = envelope.message();
+  }
+  const read = READERS.get(kind);
+  return read === undefined || object === undefined ? { kind } : { kind, ...read(object) };
+}
+
+/** runtime.TypeMeta. */
+function readKind(type: Message): string | undefined {
+  let kind: string | undefined;
+  while (type.next()) if (type.field === 2) kind = type.text();
+  return kind;
+}
+
+const READERS: ReadonlyMap<string | undefined, (object: Message) => Fields> = new Map([
+  ["Node", readNode],
+  ["NodeList", readNodeList],
+  ["Status", readStatus],
+]);
+
+function readStatus(status: Message): Fields {
+  const fields: Fields = {};
+  while (status.next()) {
+    if (status.field === 3) fields.message = status.text();
+    else if (status.field === 6) fields.code = status.number();
+  }
+  return fields;
+}
+
+function readNodeList(list: Message): Fields {
+  const items: Fields[] = [];
+  let metadata: Fields = {};
+  while (list.next()) {
+    if (list.field === 1) metadata = readListMetadata(list.message());
+    else if (list.field === 2) items.push(readNode(list.message()));
+  }
+  return { metadata, items };
+}
+
+function readListMetadata(metadata: Message): Fields {
+  const fields: Fields = {};
+  while (metadata.next()) {
+    if (metadata.field === 2) fields.resourceVersion = metadata.text();
+    else if (metadata.field === 3) fields.continue = metadata.text();
+  }
+  return fields;
+}
+
+function readNode(node: Message): Fields {
+  const fields: Fields = {};
+  while (node.next()) {
+    if (node.field === 1) fields.metadata = readMetadata(node.message());
+    else if (node.field === 2) fields.spec = readSpec(node.message());
+    else if (node.field === 3) fields.status = readNodeStatus(node.message());
+  }
+  return fields;
+}
+
+/** Texts that are empty are not there, as JSON has it: protocol buffers do not tell one from the other. */
+function readMetadata(metadata: Message): Fields {
+  const fields: Fields = {};
+  const labels: Message[] = [];
+  const annotations: Entry[] = [];
+  while (metadata.next()) {
+    switch (metadata.field) {
+      case 1:
+        fields.name = metadata.text() || undefined;
+        break;
+      case 6:
+        fields.resourceVersion = metadata.text();
+        break;
+      case 8:
+        fields.creationTimestamp = readTime(metadata.message());
+        break;
+      case 11:
+        labels.push(metadata.message());
+        break;
+      case 12:
+        annotations.push(readEntry(metadata.message()));
+        break;
+    }
+  }
+  if (annotations.length > 0) fields.annotations = Object.fromEntries(annotations);
+  // Thirty of each Node that the cloud wrote, and nobody asks for more than those of one.
+  let read: Fields | undefined;
+  return labels.length === 0 ? fields : Object.defineProperty(fields, "labels", {
+    get: () => read ??= Object.fromEntries(labels.map(readEntry)),
+    enumerable: true,
+  });
+}
+
+type Entry = readonly [key: string, value: string];
+
+function readEntry(entry: Message): Entry {
+  let key = "";
+  let value = "";
+  while (entry.next()) {
+    if (entry.field === 1) key = entry.text();
+    else if (entry.field === 2) value = entry.text();
+  }
+  return [key, value];
+}
+
+/** As the API server prints it in JSON: whole seconds, UTC. */
+function readTime(time: Message): string | undefined {
+  let seconds: number | undefined;
+  while (time.next()) if (time.field === 1) seconds = time.number();
+  if (seconds === undefined || seconds > LAST_SECOND) return undefined;
+  return `${new Date(seconds * 1000).toISOString().slice(0, -".000Z".length)}Z`;
+}
+
+function readSpec(spec: Message): Fields {
+  const fields: Fields = {};
+  const podCIDRs: string[] = [];
+  while (spec.next()) {
+    if (spec.field === 1) fields.podCIDR = spec.text() || undefined;
+    else if (spec.field === 7) podCIDRs.push(spec.text());
+  }
+  if (podCIDRs.length > 0) fields.podCIDRs = podCIDRs;
+  return fields;
+}
+
+function readNodeStatus(status: Message): Fields {
+  const addresses: Fields[] = [];
+  while (status.next()) if (status.field === 5) addresses.push(readAddress(status.message()));
+  return addresses.length === 0 ? {} : { addresses };
+}
+
+function readAddress(address: Message): Fields {
+  const fields: Fields = { type: "", address: "" };
+  while (address.next()) {
+    if (address.field === 1) fields.type = address.text();
+    else if (address.field === 2) fields.address = address.text();
+  }
+  return fields;
+}

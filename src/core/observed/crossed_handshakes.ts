@@ -1,0 +1,41 @@
+// Handshakes that met on the way. WireGuard has one handshake per peer: who is asked while it waits for an answer forgets
+// its own question, so that two who ask at once both get an answer to what they have forgotten, and ask again 5 s later.
+
+import { parseWireguard } from "./parse_network.ts";
+import type { ObservedPeer } from "./observed_state.ts";
+
+const EVER = { wallSeconds: 0, steadySeconds: 0 };
+
+/**
+ * Peers that have asked, and with which there is no session yet: each is to be forgotten and added anew, which begins a
+ * handshake at once. One side does it, that of the lower key, or the new ones would cross as well.
+ * @param dump of `wg show NAME dump`, a while after the handshakes were begun
+ * @returns for each peer, in order of the dump, arguments of `wg set NAME`
+ * @throws SyntaxError when a line has not the fields that wg prints
+ */
+export function renewalsOf(dump: string, greeted: ReadonlySet<string>): string[][] {
+  const { publicKey: own, peers } = parseWireguard(dump, undefined, EVER);
+  return [...peers.values()]
+    .filter((peer) => greeted.has(peer.publicKey) && own < peer.publicKey && isCrossed(peer))
+    .map(renewal);
+}
+
+/** What came was a valid handshake: nothing else is counted before there is a session. */
+function isCrossed({ handshakeSeconds, receivedBytes, endpoint }: ObservedPeer): boolean {
+  return handshakeSeconds === 0 && receivedBytes > 0 && endpoint !== undefined;
+}
+
+/** As it is. A keepalive that is turned on sends a packet at once. */
+function renewal({ publicKey, endpoint, allowedIps, keepaliveSeconds }: ObservedPeer): string[] {
+  const peer = ["peer", publicKey];
+  const place = ["endpoint", endpoint!, "allowed-ips", allowedIps];
+  const keepalive = (value: string | number) => ["persistent-keepalive", String(value)];
+  return [
+    ...peer,
+    "remove",
+    ...peer,
+    ...place,
+    ...keepalive(keepaliveSeconds || 25),
+    ...(keepaliveSeconds === 0 ? [...peer, ...keepalive("off")] : []),
+  ];
+}
