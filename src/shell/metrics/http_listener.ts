@@ -4,6 +4,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
 import type { Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
 import type { BindAddress } from "../../core/net/bind_address.ts";
 import type { TlsMaterial } from "./tls_files.ts";
 
@@ -43,7 +44,9 @@ export interface ListenOptions {
  */
 export async function listen(options: ListenOptions): Promise<HttpListener> {
   const { address, tls, onError } = options;
+  const known = tls?.ca === undefined ? undefined : new KnownClients();
   const handle = (request: IncomingMessage, response: ServerResponse) => {
+    if (known?.admits(request.socket as TLSSocket) === false) return void request.socket.destroy();
     respond(request, response, options.answer).catch(() => response.destroy());
   };
   const limits = { maxHeaderSize: MAX_HEADER_BYTES };
@@ -64,7 +67,10 @@ export async function listen(options: ListenOptions): Promise<HttpListener> {
     else server.listen(address.port, address.host, listening);
   });
   return {
-    renew: (next) => (server as TlsServer).setSecureContext(contextOf(next)),
+    renew: (next) => {
+      known?.forget();
+      (server as TlsServer).setSecureContext(contextOf(next));
+    },
     close: () => {
       server.close();
       for (const socket of sockets) socket.destroy();
@@ -79,6 +85,38 @@ function contextOf({ cert, key, ca }: TlsMaterial): { cert: string; key: string;
 /** Whoever shows no certificate of these authorities does not get past the handshake. */
 function mutual({ ca }: TlsMaterial): { requestCert: boolean; rejectUnauthorized: boolean } {
   return { requestCert: ca !== undefined, rejectUnauthorized: ca !== undefined };
+}
+
+const MAX_KNOWN = 1_000;
+
+/**
+ * Clients that showed their certificate in a whole handshake since the authorities last changed. Deno (2.9.6) resumes sessions
+ * of any time, of a new server too, and asks no authority then: a client of one that was withdrawn would be served on.
+ */
+class KnownClients {
+  readonly #fingerprints = new Set<string>();
+  #sinceMs = -Infinity;
+
+  admits(socket: TLSSocket): boolean {
+    const { fingerprint256, valid_to } = socket.getPeerCertificate();
+    if (socket.isSessionReused()) {
+      return this.#fingerprints.has(fingerprint256) && Date.parse(valid_to) > Date.now();
+    }
+    // What was begun before the change has ended after that time.
+    if (performance.now() - this.#sinceMs > CONNECTION_MS) this.#add(fingerprint256);
+    return true;
+  }
+
+  /** The authorities have changed. */
+  forget(): void {
+    this.#fingerprints.clear();
+    this.#sinceMs = performance.now();
+  }
+
+  #add(fingerprint: string): void {
+    if (this.#fingerprints.size >= MAX_KNOWN) this.#fingerprints.clear();
+    this.#fingerprints.add(fingerprint);
+  }
 }
 
 /** Counts connections as they come, before TLS has cost anything, and ends each one in time. */
