@@ -145,7 +145,8 @@ export async function sweepLeftovers(paths: readonly string[], minAgeMs = LEFTOV
       if (!/-\d+-\d+$|\.\d+-\d+\.temp$/.test(path) || !prefixes.some((prefix) => path.startsWith(prefix))) {
         continue;
       }
-      const { mtime } = await Deno.lstat(path);
+      // A verb that runs meanwhile removes its own.
+      const mtime = await Deno.lstat(path).then((info) => info.mtime, () => null);
       if (mtime === null || Date.now() - mtime.getTime() < minAgeMs) continue;
       await Deno.remove(path, { recursive: true }).catch(() => {}); // another agent was quicker
     }
