@@ -5,6 +5,7 @@ import fc from "fast-check";
 import { decodeEvent, decodeObject } from "../../src/core/kubernetes/protobuf_objects.ts";
 import type { NodeName } from "../../src/core/nodes/node.ts";
 import { ANNOTATION } from "../../src/core/nodes/node.ts";
+import { pickIds } from "../../src/core/nodes/host_node.ts";
 import { pickNode } from "../../src/core/nodes/pick_node.ts";
 import { type Cutter, FrameCutter, LineCutter } from "../../src/shell/sources/kubernetes/body.ts";
 import { encodeEvent, encodeObject, frame, message } from "../sources/protobuf.ts";
@@ -38,10 +39,15 @@ const node: fc.Arbitrary<Json> = fc.record({
   spec: fc.record({ podCIDR: filled, podCIDRs: list(text), providerID: text }, { requiredKeys: [] }),
   status: fc.record({
     addresses: list(fc.record({ type: text, address: text })),
+    nodeInfo: fc.record({ machineID: filled, systemUUID: filled }, { requiredKeys: [] }),
     images: fc.array(text),
     conditions: text,
   }, { requiredKeys: [] }),
 });
+
+function withoutHoles(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value));
+}
 
 function nameOf(node: Json): NodeName {
   return (node.metadata as Json).name as NodeName;
@@ -54,6 +60,7 @@ Deno.test("of every Node the same is picked from protocol buffers and from JSON"
         const read = decodeObject(encodeObject({ kind: "Node", ...node }));
         const wanted = pickNode(JSON.parse(JSON.stringify(node)), described);
         assert.deepEqual(pickNode(read, described), wanted);
+        assert.deepEqual(withoutHoles(pickIds(read)), withoutHoles(pickIds(node)));
       }
     }),
     RUNS,

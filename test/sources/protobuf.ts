@@ -83,12 +83,14 @@ function specMessage({ podCIDR = "", podCIDRs = [], providerID = "" }: Json): Ui
 }
 
 /** Whatever is no address stands there as bytes that are no message: nobody may look. */
-function statusOfNode({ addresses = [], ...rest }: Json): Uint8Array {
+function statusOfNode({ addresses = [], nodeInfo, ...rest }: Json): Uint8Array {
   const list = (addresses as Json[]).map((address): Field => {
     return [5, message([1, address.type as string], [2, address.address as string])];
   });
   const other = Object.values(rest).map((value): Field => [8, JSON.stringify(value)]);
-  return message([3, ""], ...list, ...other);
+  const { machineID = "", systemUUID = "" } = (nodeInfo ?? {}) as Json;
+  const info = message([1, machineID as string], [2, systemUUID as string], [3, "boot"]);
+  return message([3, ""], ...list, ...(nodeInfo === undefined ? [] : [[7, info] as Field]), ...other);
 }
 
 function varint(value: number | bigint): Uint8Array {

@@ -174,8 +174,27 @@ function readSpec(spec: Message): Fields {
 
 function readNodeStatus(status: Message): Fields {
   const addresses: Fields[] = [];
-  while (status.next()) if (status.field === 5) addresses.push(readAddress(status.message()));
-  return addresses.length === 0 ? {} : { addresses };
+  let info: Message | undefined;
+  while (status.next()) {
+    if (status.field === 5) addresses.push(readAddress(status.message()));
+    else if (status.field === 7) info = status.message();
+  }
+  const fields = addresses.length === 0 ? {} : { addresses };
+  if (info === undefined) return fields;
+  // Read where a host looks for its own Node, and by nobody else.
+  let read: unknown;
+  const get = () => read ??= decoded(() => readInfo(info));
+  return Object.defineProperty(fields, "nodeInfo", { get, enumerable: true });
+}
+
+/** NodeSystemInfo. */
+function readInfo(info: Message): Fields {
+  const fields: Fields = {};
+  while (info.next()) {
+    if (info.field === 1) fields.machineID = info.text() || undefined;
+    else if (info.field === 2) fields.systemUUID = info.text() || undefined;
+  }
+  return fields;
 }
 
 function readAddress(address: Message): Fields {

@@ -59,6 +59,7 @@ export async function readList(options: ListOptions): Promise<Listed> {
       else options.draft.put(name, item);
     }
     // Given back at once: outside of V8's heap megabytes of garbage hurry nobody, and made the agent's peak (2026-11).
+    // Not before all is taken in: labels and nodeInfo are read from it where somebody asks for them.
     page.body.buffer.transfer(0);
     if (options.draft.size() > MAX_OBJECTS) {
       throw options.client.failure(LIST, new Error(`it holds more than ${MAX_OBJECTS} Nodes`));
@@ -69,9 +70,9 @@ export async function readList(options: ListOptions): Promise<Listed> {
 }
 
 interface Page extends ListPage {
-  readonly isCompact: boolean;
-  /** Its items are read from it one by one. */
+  /** What the items are read from. */
   readonly body: Uint8Array<ArrayBuffer>;
+  readonly isCompact: boolean;
 }
 
 /** One page; undefined when it is too long, and may be asked for in smaller ones. */
@@ -91,7 +92,7 @@ async function readPage(options: ListOptions, limit: number, next: string): Prom
     const { encoding, isCompact } = formatOf(response);
     const page = parseListPage(body, encoding);
     if (refused(page)) throw new Error(page.reason);
-    return { ...page, isCompact, body };
+    return { ...page, body, isCompact };
   } catch (error) {
     if (error instanceof TooLong && limit > 1) return undefined;
     throw client.failure(ask, error);
