@@ -31,8 +31,11 @@ export class Mesh {
     return this.lab.nodes;
   }
 
-  /** Waits until every pod has an answer from every other. */
-  async reachable(deadlineMs = 10_000): Promise<void> {
+  /**
+   * Waits until every pod has an answer from every other: WireGuard asks again after 15 s where handshakes that met left
+   * each side with a session that the other has not (one of a hundred first contacts).
+   */
+  async reachable(deadlineMs = 20_000): Promise<void> {
     const pairs = this.pods.flatMap((from) =>
       this.pods.filter((to) => to !== from).map((to) => [from, to] as const)
     );
