@@ -94,11 +94,10 @@ export class Host {
       "-q",
       "-c",
       `${count}`,
-      // All at once: once something was answered, ping waits for the rest for an interval only, not for its -W.
-      "-l",
-      `${count}`,
+      // Once something was answered, ping waits for the rest for an interval only, not for its -W. And not all at once:
+      // of packets that meet before their flow is known to conntrack it drops all but one.
       "-i",
-      `${timeoutMs * PATIENCE / 1000}`,
+      `${0.2 * PATIENCE}`,
       "-W",
       `${timeoutMs * PATIENCE / 1000}`,
       address,
