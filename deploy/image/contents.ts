@@ -2,7 +2,7 @@
 // all, is not in it.
 
 import { IMAGE_PLUGINS, NODE_PLUGINS, PLUGINS } from "../../src/core/shipped/plugins.ts";
-import { PROGRAM_PATHS } from "../../src/core/shipped/programs.ts";
+import { type Program, PROGRAM_PACKAGES, PROGRAM_PATHS } from "../../src/core/shipped/programs.ts";
 import { WRITABLE } from "../../src/core/shipped/flags.ts";
 
 /** A program and the package that it comes from. */
@@ -11,22 +11,11 @@ interface Origin {
   readonly package: string;
 }
 
-const ORIGINS: Readonly<Record<keyof typeof PROGRAM_PATHS, string>> = {
-  nft: "nftables",
-  wg: "wireguard-tools",
-  ip: "iproute2",
-  ss: "iproute2",
-  ln: "coreutils",
-  cat: "coreutils",
-  "wireguard-go": "wireguard-go",
-  ping: "iputils-ping",
-};
-
 /** Programs: those that the agent starts, at the first path where it looks, and conntrack for who looks after a node. */
 export const PROGRAMS: ReadonlyMap<string, Origin> = new Map([
-  ...Object.entries(ORIGINS).map(([name, from]) =>
+  ...Object.entries(PROGRAM_PACKAGES).map(([name, from]) =>
     [
-      PROGRAM_PATHS[name as keyof typeof PROGRAM_PATHS][0]!.slice(1),
+      PROGRAM_PATHS[name as Program][0]!.slice(1),
       { name, package: from },
     ] as const
   ),

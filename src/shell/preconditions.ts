@@ -1,6 +1,6 @@
 // What must be there before anything is touched: programs, the capability, an interface that is ours. One error names it all.
 
-import { PACKAGES } from "../core/check/check.ts";
+import { PROGRAM_PACKAGES } from "../core/shipped/programs.ts";
 import type { DesiredLink } from "../core/desired/desired_state.ts";
 import { isOtherOfOurs, LINK_KIND } from "../core/plan/diff_link.ts";
 import type { Program } from "../core/shipped/programs.ts";
@@ -18,7 +18,7 @@ export async function requirePrograms(settings: GivenSettings): Promise<void> {
   const forbidden = missing.flatMap((program) => locateForbidden(program) ?? []);
   if (forbidden.length > 0) throw mayNotRun(forbidden);
   if (missing.length > 0) {
-    const packages = missing.map((program) => PACKAGES[program]).join(" ");
+    const packages = missing.map((program) => PROGRAM_PACKAGES[program]).join(" ");
     throw new Error(`Cannot find ${missing.join(", ")}: install ${packages} (apt-get install ${packages})`);
   }
   if (!await hasNetAdmin()) {

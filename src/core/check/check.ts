@@ -3,11 +3,12 @@
 import { forwardingRemedy } from "../desired/forwarding.ts";
 import type { Family } from "../net/address.ts";
 import { mtuFindings, type MtuReport } from "./mtu_probe.ts";
+import { type Program, PROGRAM_PACKAGES } from "../shipped/programs.ts";
 
 /** What `wigglenet check` looks at. Undefined: could not be read, which is a finding of its own where it matters. */
 export interface HostReport {
   /** First line of each program's version; undefined: not found. */
-  readonly programs: Readonly<Partial<Record<keyof typeof PACKAGES, string | undefined>>>;
+  readonly programs: Readonly<Partial<Record<Program, string | undefined>>>;
   /** What is there for the tunnel; undefined: no family needs one. */
   readonly tunnel: {
     readonly hasKernel: boolean;
@@ -64,17 +65,6 @@ export interface Finding {
   readonly remedy: string;
 }
 
-/** Debian's package of each program. */
-export const PACKAGES = {
-  nft: "nftables",
-  wg: "wireguard-tools",
-  ip: "iproute2",
-  ss: "iproute2",
-  ln: "coreutils",
-  cat: "coreutils",
-  "wireguard-go": "wireguard-go",
-  ping: "iputils-ping",
-} as const;
 const STRICT = 1;
 
 /** All findings, errors first. */
@@ -108,10 +98,10 @@ function warning(what: string, remedy: string): Finding {
 
 function programFindings({ programs, hasNetAdmin }: HostReport): Finding[] {
   const missing = Object.entries(programs).filter(([, version]) => version === undefined).map(([name]) =>
-    name as keyof typeof PACKAGES
+    name as Program
   );
   return [
-    ...missing.map((name) => error(`${name} is not installed`, `apt-get install ${PACKAGES[name]}`)),
+    ...missing.map((name) => error(`${name} is not installed`, `apt-get install ${PROGRAM_PACKAGES[name]}`)),
     ...(hasNetAdmin ? [] : [
       error("CAP_NET_ADMIN is missing", "run as root, or give the container the capability NET_ADMIN"),
     ]),

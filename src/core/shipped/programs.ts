@@ -19,3 +19,15 @@ export const PROGRAM_PATHS: Readonly<Record<Program, readonly string[]>> = {
   // `check --mtu` alone.
   ping: ["/usr/bin/ping", "/bin/ping"],
 };
+
+/** Debian's package of each. */
+export const PROGRAM_PACKAGES: Readonly<Record<Program, string>> = {
+  nft: "nftables",
+  wg: "wireguard-tools",
+  ip: "iproute2",
+  ss: "iproute2",
+  ln: "coreutils",
+  cat: "coreutils",
+  "wireguard-go": "wireguard-go",
+  ping: "iputils-ping",
+};
