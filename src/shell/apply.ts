@@ -64,22 +64,22 @@ type Greeting = Extract<Action, { kind: "greet" }>;
  * Those that crossed are begun anew, once.
  */
 async function greet({ interfaceName, peers }: Greeting): Promise<void> {
-  for (let i = 0; i < peers.length; i += PEERS_PER_GREETING) {
-    const args = peers.slice(i, i + PEERS_PER_GREETING).flatMap(({ publicKey, keepaliveSeconds }) => {
-      const values = keepaliveSeconds === 0 ? ["25", "off"] : ["off", String(keepaliveSeconds)];
-      return values.flatMap((value) => ["peer", publicKey, "persistent-keepalive", value]);
-    });
-    await run({ program: "wg", args: ["set", interfaceName, ...args] });
-  }
+  const keepalives = peers.map(({ publicKey, keepaliveSeconds }) => {
+    const values = keepaliveSeconds === 0 ? ["25", "off"] : ["off", String(keepaliveSeconds)];
+    return values.flatMap((value) => ["peer", publicKey, "persistent-keepalive", value]);
+  });
+  await setPeers(interfaceName, keepalives);
   if (peers.length > MOST_LOOKED_AFTER) return;
   await new Promise<void>((resolve) => Deno.unrefTimer(setTimeout(resolve, ANSWERED_MS)));
   const dump = await run({ program: "wg", args: ["show", interfaceName, "dump"] });
-  const renewals = renewalsOf(dump, new Set(peers.map(({ publicKey }) => publicKey)));
-  for (let i = 0; i < renewals.length; i += PEERS_PER_GREETING) {
-    await run({
-      program: "wg",
-      args: ["set", interfaceName, ...renewals.slice(i, i + PEERS_PER_GREETING).flat()],
-    });
+  await setPeers(interfaceName, renewalsOf(dump, new Set(peers.map(({ publicKey }) => publicKey))));
+}
+
+/** By `wg set`, with the arguments of each peer, so many peers at a time. */
+async function setPeers(interfaceName: string, peers: readonly (readonly string[])[]): Promise<void> {
+  for (let i = 0; i < peers.length; i += PEERS_PER_GREETING) {
+    const args = peers.slice(i, i + PEERS_PER_GREETING).flat();
+    await run({ program: "wg", args: ["set", interfaceName, ...args] });
   }
 }
 
