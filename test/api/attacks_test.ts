@@ -3,9 +3,9 @@
 
 import assert from "node:assert/strict";
 import { ACCOUNT, NAMESPACE, NODES } from "../lab/kubernetes/agent_account.ts";
-import type { Request } from "../lab/kubernetes/api_client.ts";
 import { Cluster } from "../lab/kubernetes/cluster.ts";
 import type { Node } from "../lab/node.ts";
+import { type Attacks, COMINGS_AND_GOINGS, patch } from "./node_attacks.ts";
 
 const cluster = await Cluster.create({ nodes: 2 });
 const [n1, n2] = cluster.nodes as [Node, Node];
@@ -20,13 +20,11 @@ const TOKENS: Readonly<Record<string, () => Promise<string>>> = {
   "a token bound to n1 itself": () => cluster.account.nodeToken("n1"),
 };
 
-const MERGE = "application/merge-patch+json";
-const patch = (body: unknown, type = MERGE): Request => ({ method: "PATCH", body, type });
 const annotate = (annotations: Record<string, string | null>) => patch({ metadata: { annotations } });
 const OURS = { "wigglenet/public-key": "x", "wigglenet/pod-cidrs": "[]", "wigglenet/of-tomorrow": "x" };
 
 /** Path below the Nodes and what is asked, by what an operator would call it. */
-const ATTACKS: Readonly<Record<string, readonly [string, Request]>> = {
+const ATTACKS: Attacks = {
   "another node's annotations": ["/n2", annotate(OURS)],
   "a label of its own Node": [
     "/n1",
@@ -58,13 +56,7 @@ const ATTACKS: Readonly<Record<string, readonly [string, Request]>> = {
       "application/apply-patch+yaml",
     ),
   ],
-  "a new Node": ["", { method: "POST", body: { apiVersion: "v1", kind: "Node", metadata: { name: "n3" } } }],
-  "a new Node by apply": [
-    "/n3?fieldManager=x",
-    patch({ apiVersion: "v1", kind: "Node", metadata: { name: "n3" } }, "application/apply-patch+yaml"),
-  ],
-  "its own Node's deletion": ["/n1", { method: "DELETE" }],
-  "all Nodes' deletion": ["", { method: "DELETE" }],
+  ...COMINGS_AND_GOINGS,
 };
 
 /** All Nodes as they are, without what changes by itself. */

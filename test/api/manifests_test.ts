@@ -6,13 +6,13 @@ import recipes from "../../docs/pod-networks.md" with { type: "text" };
 import { snippetsIn } from "../docs/snippets.ts";
 import { VARIANTS } from "../deploy/manifests.ts";
 import { AgentAccount, NODES } from "../lab/kubernetes/agent_account.ts";
-import type { Request } from "../lab/kubernetes/api_client.ts";
 import { ControlPlane } from "../lab/kubernetes/control_plane.ts";
 import { kubeletNode } from "../lab/kubernetes/kubelet_node.ts";
 import { Lab } from "../lab/lab.ts";
 import { manifestOf } from "../lab/manifest.ts";
 import { run } from "../lab/process.ts";
 import { until } from "../lab/until.ts";
+import { type Attacks, COMINGS_AND_GOINGS, patch } from "./node_attacks.ts";
 
 const FOLDER = new URL("../../deploy/kubernetes/", import.meta.url).pathname;
 const ORIGINAL = new URL("../fixtures/original/manifest.yaml", import.meta.url).pathname;
@@ -77,12 +77,10 @@ Deno.test("applied over the original it is an update of the same objects, and no
   assert.equal(container.resources.limits, undefined);
 });
 
-const MERGE = "application/merge-patch+json";
-const patch = (body: unknown, type = MERGE): Request => ({ method: "PATCH", body, type });
 const POD_PROXY = "/proxy/healthz";
 
 /** Path below the Nodes and what is asked, with a role that permits everything. */
-const ATTACKS: Readonly<Record<string, readonly [string, Request]>> = {
+const ATTACKS: Attacks = {
   "another node's annotations": [
     "/n2",
     patch({ metadata: { annotations: { "wigglenet/public-key": "x" } } }),
@@ -95,13 +93,7 @@ const ATTACKS: Readonly<Record<string, readonly [string, Request]>> = {
     patch({ metadata: { annotations: { "wigglenet/public-key": "x" } } }),
   ],
   "the kubelet by the proxy": [`/n1${POD_PROXY}`, { method: "GET" }],
-  "a new Node": ["", { method: "POST", body: { apiVersion: "v1", kind: "Node", metadata: { name: "n3" } } }],
-  "a new Node by apply": [
-    "/n3?fieldManager=x",
-    patch({ apiVersion: "v1", kind: "Node", metadata: { name: "n3" } }, "application/apply-patch+yaml"),
-  ],
-  "its own Node's deletion": ["/n1", { method: "DELETE" }],
-  "all Nodes' deletion": ["", { method: "DELETE" }],
+  ...COMINGS_AND_GOINGS,
 };
 
 Deno.test("with every permission in the cluster the account still changes its own Node's wigglenet/* annotations only", async (t) => {
