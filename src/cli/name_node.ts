@@ -7,6 +7,7 @@ import { NO_PROGRESS, type Progress } from "../shell/progress.ts";
 import { serveStatus } from "../shell/status_socket.ts";
 import { missingSource } from "../shell/sources/open_source.ts";
 import { Telemetry } from "../shell/telemetry.ts";
+import { tellProblems } from "../shell/tell.ts";
 import { statusOf } from "./agent_status.ts";
 import { settle } from "./read_nodes.ts";
 import { UsageError } from "./usage_error.ts";
@@ -93,9 +94,7 @@ export async function awaitName(
 
 /** The log leaves out what it said a minute ago. */
 function tellWaiting(log: Log, search: NameSearch): void {
-  for (const { path, reason } of search.source.state().problems) {
-    log.warn(`cannot take in ${path}: ${reason}`);
-  }
+  tellProblems(log, search.source.state().problems);
   const { what, why, next } = search.waiting();
   log.warn(`waiting for ${what}: ${why}; ${next}`);
 }

@@ -25,7 +25,7 @@ import type { Onlooker, Progress } from "./progress.ts";
 import { relieve } from "./relieve.ts";
 import { sleep } from "./sleep.ts";
 import type { NodeSource } from "./sources/node_source.ts";
-import { tellBlocked, tellChanges, tellDesired } from "./tell.ts";
+import { tellBlocked, tellChanges, tellDesired, tellProblems } from "./tell.ts";
 
 const MIN_APPLY_INTERVAL_MS = 100;
 
@@ -221,7 +221,7 @@ export class Reconciler {
     const { settings, log, names } = this.#options;
     this.#hasSourceChanged = false;
     const { items, complete, problems } = source.state();
-    for (const { path, reason } of problems) log.warn(`cannot take in ${path}: ${reason}`);
+    tellProblems(log, problems);
     const hasOwn = items.some(({ node }) => node?.name === settings.nodeName);
     if (complete && hasOwn) {
       this.#nodes = [...items];

@@ -4,6 +4,7 @@ import type { DesiredState } from "../core/desired/desired_state.ts";
 import { describeChange } from "../core/plan/describe.ts";
 import type { Plan, Step } from "../core/plan/plan.ts";
 import type { Log } from "./log.ts";
+import type { SourceProblem } from "./sources/node_source.ts";
 
 const SHOWN = 20;
 
@@ -18,6 +19,11 @@ export function tellDesired(log: Log, desired: DesiredState | undefined): void {
   }
   const left = Math.max(0, rejected.length - SHOWN) + Math.max(0, waiting.length - SHOWN);
   if (left > 0) log.warn(`and ${left} more that wigglenet status lists`);
+}
+
+/** What of the source cannot be taken in. */
+export function tellProblems(log: Log, problems: readonly SourceProblem[]): void {
+  for (const { path, reason } of problems) log.warn(`cannot take in ${path}: ${reason}`);
 }
 
 /** What stands in the way of a plan. */
