@@ -7,6 +7,7 @@ import { unusableAddress, unusablePodCidr } from "../core/net/scope.ts";
 import type { PublicKey } from "../core/net/keys.ts";
 import { type HostFacts, type HostInterface, NO_FACTS } from "../core/desired/host_facts.ts";
 import { type Interfaces, interfacesOf, type LinkAddresses } from "../core/expression/interfaces.ts";
+import { parseUplinks, type Uplink } from "../core/observed/parse_uplinks.ts";
 import type { NodeMetadata, Rejected } from "../core/nodes/node.ts";
 import { type GivenSettings, type Settings, usesTunnel } from "../core/settings/settings.ts";
 import { attempt, run } from "./command.ts";
@@ -82,7 +83,7 @@ async function canMake(args: readonly string[]): Promise<boolean> {
 export async function readFacts(settings: Settings, known: KnownFacts, last?: HostFacts): Promise<HostFacts> {
   const [all, uplinks, { forwarding }, read, key] = await Promise.all([
     links(),
-    uplinkNames(),
+    readUplinks(),
     readNetconf(),
     readPodCidrFile(settings),
     readKey(settings, known, last),
@@ -105,6 +106,7 @@ export async function readFacts(settings: Settings, known: KnownFacts, last?: Ho
       addresses: (link.addr_info ?? []).map(({ local }) => parseAddress(local)).filter(isNodeAddress),
       prefixes: prefixesOf(link),
       hasDefaultRoute: uplinks.has(link.ifname!),
+      ...uplinks.get(link.ifname!),
     }));
   return {
     ...(known.isPublished && { isPublished: true }),
@@ -175,12 +177,12 @@ async function links(): Promise<LinkJson[]> {
 }
 
 /** Interfaces of the default routes: what WireGuard's packets leave by, if no interface holds a node address. */
-async function uplinkNames(): Promise<Set<string>> {
-  const outputs = await Promise.all(
-    ["-4", "-6"].map((family) => run({ program: "ip", args: ["-j", family, "route", "show", "default"] })),
+async function readUplinks(): Promise<ReadonlyMap<string, Uplink>> {
+  return parseUplinks(
+    await Promise.all(
+      ["-4", "-6"].map((family) => run({ program: "ip", args: ["-j", family, "route", "show", "default"] })),
+    ),
   );
-  const routes = outputs.flatMap((json) => JSON.parse(json || "[]") as { dev?: string }[]);
-  return new Set(routes.map(({ dev }) => dev ?? ""));
 }
 
 /** One CIDR a line, as the original: what cannot be read is skipped and named; host bits are dropped. */

@@ -9,6 +9,8 @@ import type { Rejected } from "../nodes/node.ts";
 export interface HostInterface {
   readonly name: string;
   readonly mtuBytes: number;
+  /** Of IPv6, by a router: its routes may carry less than the interface. */
+  readonly announcedMtuBytes?: number;
   /** Those that a node may have: no loopback, no link-local. */
   readonly addresses: readonly Address[];
   /** What is reached without a router: the subnets of the addresses of an interface that is up. */
