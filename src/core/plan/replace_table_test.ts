@@ -56,7 +56,9 @@ Deno.test("Members that differ too are set right before the rules", () => {
 });
 
 Deno.test("A set of our name that is declared otherwise goes while rules look into sets of other names", () => {
-  const foreign = [{ set: { name: "pod-cidrs-v4", comment: "of the original" } }, { chain: { name: "masq" } }];
+  const foreign = [{ set: { name: "pod-cidrs-v4", comment: "of the original" } }, {
+    chain: { name: "masq" },
+  }];
   const [members, detour, again, rules, ...more] = inputsFor({ structure: JSON.stringify(foreign) });
   assert.deepEqual(more, []);
   const { table } = DESIRED;
