@@ -5,7 +5,7 @@ import { parseMaskedPrefix, type Prefix, prefixOf } from "../core/net/prefix.ts"
 import { type Refusal, refused } from "../core/net/refusal.ts";
 import { unusableAddress, unusablePodCidr } from "../core/net/scope.ts";
 import type { PublicKey } from "../core/net/keys.ts";
-import { type HostFacts, type HostInterface, NO_FACTS } from "../core/desired/host_facts.ts";
+import { type HostFacts, type HostInterface, LOOPBACK, NO_FACTS } from "../core/desired/host_facts.ts";
 import { type Interfaces, interfacesOf, type LinkAddresses } from "../core/expression/interfaces.ts";
 import { parseUplinks, type Uplink } from "../core/observed/parse_uplinks.ts";
 import type { NodeMetadata, Rejected } from "../core/nodes/node.ts";
@@ -97,14 +97,12 @@ export async function readFacts(settings: Settings, known: KnownFacts, last?: Ho
     }],
   };
   const computed = await readExpression(settings, known, { all, last });
-  const interfaces = all.filter(({ ifname, mtu }) =>
-    ifname !== settings.interfaceName && ifname !== "lo" && mtu !== undefined
-  )
+  const interfaces = all.filter(({ ifname, mtu }) => ifname !== settings.interfaceName && mtu !== undefined)
     .map((link): HostInterface => ({
       name: link.ifname!,
       mtuBytes: link.mtu!,
       addresses: (link.addr_info ?? []).map(({ local }) => parseAddress(local)).filter(isNodeAddress),
-      prefixes: prefixesOf(link),
+      prefixes: link.ifname === LOOPBACK ? [] : prefixesOf(link),
       hasDefaultRoute: uplinks.has(link.ifname!),
       ...uplinks.get(link.ifname!),
     }));

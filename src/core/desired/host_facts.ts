@@ -5,6 +5,9 @@ import type { PublicKey } from "../net/keys.ts";
 import type { Prefix } from "../net/prefix.ts";
 import type { Rejected } from "../nodes/node.ts";
 
+/** The loopback: addresses may stand there that others reach this host by, over any of its interfaces. */
+export const LOOPBACK = "lo";
+
 /** A network interface of the host. */
 export interface HostInterface {
   readonly name: string;
