@@ -5,10 +5,11 @@ import { parseMaskedPrefix, type Prefix, prefixOf } from "../core/net/prefix.ts"
 import { type Refusal, refused } from "../core/net/refusal.ts";
 import { unusableAddress, unusablePodCidr } from "../core/net/scope.ts";
 import type { PublicKey } from "../core/net/keys.ts";
-import { type HostFacts, type HostInterface, NO_FACTS } from "../core/desired/host_facts.ts";
+import { type HostFacts, type HostInterface, LOOPBACK, NO_FACTS } from "../core/desired/host_facts.ts";
 import { type Interfaces, interfacesOf, type LinkAddresses } from "../core/expression/interfaces.ts";
 import type { ObservedState } from "../core/observed/observed_state.ts";
 import { LINK_KIND } from "../core/plan/diff_link.ts";
+import { parseUplinks, type Uplink } from "../core/observed/parse_uplinks.ts";
 import type { NodeMetadata, Rejected } from "../core/nodes/node.ts";
 import { type GivenSettings, type Settings, usesTunnel } from "../core/settings/settings.ts";
 import { attempt, CommandError, run } from "./command.ts";
@@ -98,15 +99,14 @@ export async function readFacts(settings: Settings, known: KnownFacts, last?: Ho
     }],
   };
   const computed = await readExpression(settings, known, { all, last });
-  const interfaces = all.filter(({ ifname, mtu }) =>
-    ifname !== settings.interfaceName && ifname !== "lo" && mtu !== undefined
-  )
+  const interfaces = all.filter(({ ifname, mtu }) => ifname !== settings.interfaceName && mtu !== undefined)
     .map((link): HostInterface => ({
       name: link.ifname!,
       mtuBytes: link.mtu!,
       addresses: (link.addr_info ?? []).map(({ local }) => parseAddress(local)).filter(isNodeAddress),
-      prefixes: prefixesOf(link),
+      prefixes: link.ifname === LOOPBACK ? [] : prefixesOf(link),
       hasDefaultRoute: uplinks.has(link.ifname!),
+      ...uplinks.get(link.ifname!),
     }));
   return {
     ...(known.isPublished && { isPublished: true }),
@@ -176,15 +176,11 @@ async function links(): Promise<LinkJson[]> {
   return JSON.parse(await run({ program: "ip", args: ["-j", "-d", "address", "show"] })) as LinkJson[];
 }
 
-interface RouteJson {
-  readonly dev?: string;
-}
-
 /** What a node is in its network. */
 interface Network extends Pick<Netconf, "forwarding"> {
   readonly links: readonly LinkJson[];
   /** Interfaces of the default routes: what WireGuard's packets leave by, if no interface holds a node address. */
-  readonly uplinks: ReadonlySet<string>;
+  readonly uplinks: ReadonlyMap<string, Uplink>;
 }
 
 /** By two starts of ip: `route` tells of one family, the others of both. */
@@ -199,10 +195,9 @@ async function readNetwork(): Promise<Network> {
   if (links === undefined || ipv4 === undefined) {
     throw new CommandError("ip -batch", stderr, "told too little");
   }
-  const routes = [ipv4, ipv6].flatMap((json) => JSON.parse(json || "[]") as RouteJson[]);
   return {
     links: JSON.parse(links),
-    uplinks: new Set(routes.map(({ dev }) => dev ?? "")),
+    uplinks: parseUplinks([ipv4, ipv6]),
     forwarding: parseNetconf(netconf).forwarding,
   };
 }
