@@ -14,7 +14,7 @@ import { Verdict } from "./verdict.ts";
 
 const SECONDS = 2;
 const HTTP_PORT = 8_000;
-const STARTS = 3;
+const STARTS = 5;
 /** Behind the runtime's own start. */
 const BOOT_TO_MESH_MS = 3_000;
 const SIDES = ["agent", "hand"] as const;
@@ -143,6 +143,8 @@ async function compare(pairs: number, verdict: Verdict): Promise<void> {
   await Promise.all(Object.values(meshes).map((mesh) => mesh.close()));
 }
 
+const REACHED = "until ping -n -q -c1 -W1 -I 10.244.1.1 10.244.2.1 >/dev/null 2>&1; do sleep 0.1; done";
+
 /** From the start of two agents at once to an answer through the tunnel; and what the runtime alone takes then. */
 async function bootToMesh(): Promise<{ meshMs: number; runtimeMs: number }> {
   const lab = await Lab.create({ nodes: [1, 2].map((i) => manifestOf(i)) });
@@ -153,11 +155,12 @@ async function bootToMesh(): Promise<{ meshMs: number; runtimeMs: number }> {
     await Promise.all(idle);
     const runtimeMs = performance.now() - beforeIdle;
     const start = performance.now();
-    for (const node of lab.nodes) node.startAgent();
-    await until("n1 to reach n2 through the tunnel", async () => {
-      const ping = await n1.attempt(["ping", "-n", "-c1", "-W1", "-I", "10.244.1.1", "10.244.2.1"]);
-      return ping.code === 0;
-    }, { deadlineMs: 60_000, pauseMs: 20, seen: () => n1.diagnose() });
+    const written = Promise.withResolvers<void>();
+    const onLine = (line: string) => / cni .*\(missing\)/.test(line) && written.resolve();
+    for (const node of lab.nodes) node.startAgent(node === n1 ? { onLine } : {});
+    await written.promise; // its first apply ends with that; whoever looks before takes time from whom he looks at
+    const { code } = await n1.attempt(["timeout", "60", "sh", "-c", REACHED]);
+    if (code !== 0) throw new Error(`n1 does not reach n2 through the tunnel\n${await n1.diagnose()}`);
     return { meshMs: performance.now() - start, runtimeMs };
   } finally {
     await lab.close();
@@ -177,7 +180,7 @@ async function measure(pairs: number): Promise<number> {
   verdict.median({ what: "the runtime's own start, two at once", values: runtime, unit: "ms" });
   const values = starts.map(({ meshMs, runtimeMs }) => meshMs - runtimeMs);
   verdict.median({ what: "from there to mesh", values, unit: "ms", bound: BOOT_TO_MESH_MS });
-  await compare(pairs, verdict);
+  if (pairs > 0) await compare(pairs, verdict);
   console.log(`\n${verdict.table()}`);
   return verdict.holds ? 0 : 1;
 }
