@@ -1,5 +1,6 @@
 // What must be there before anything is touched: programs, the capability, an interface that is ours. One error names it all.
 
+import { nftFinding } from "../core/check/nft_version.ts";
 import { PROGRAM_PACKAGES } from "../core/shipped/programs.ts";
 import type { DesiredLink } from "../core/desired/desired_state.ts";
 import { isOtherOfOurs, LINK_KIND } from "../core/plan/diff_link.ts";
@@ -21,6 +22,8 @@ export async function requirePrograms(settings: GivenSettings): Promise<void> {
     const packages = missing.map((program) => PROGRAM_PACKAGES[program]).join(" ");
     throw new Error(`Cannot find ${missing.join(", ")}: install ${packages} (apt-get install ${packages})`);
   }
+  const nft = nftFinding(await run({ program: "nft", args: ["--version"] }));
+  if (nft?.level === "error") throw new Error(`${nft.what}: ${nft.remedy}`);
   if (!await hasNetAdmin()) {
     throw new Error("CAP_NET_ADMIN is missing: run as root, or give the container the capability NET_ADMIN");
   }

@@ -13,6 +13,7 @@ import { attempt, run } from "./command.ts";
 import { readText } from "./files.ts";
 import type { PodCidrExpression } from "./pod_cidr_expression.ts";
 import { readNetconf } from "./read_netconf.ts";
+import { readSurroundings } from "./read_surroundings.ts";
 
 interface LinkJson extends LinkAddresses {
   readonly mtu?: number;
@@ -33,6 +34,8 @@ export interface FixedFacts extends Pick<HostFacts, "isPublished"> {
 export interface KnownFacts extends FixedFacts, Pick<HostFacts, "resolved"> {
   /** Of our own Node. */
   readonly metadata: NodeMetadata;
+  /** Chains of others that drop. */
+  readonly dropChains: readonly string[];
 }
 
 /**
@@ -80,10 +83,11 @@ async function canMake(args: readonly string[]): Promise<boolean> {
  * @throws CannotStart when an expression gives no pod CIDRs, and gave none before
  */
 export async function readFacts(settings: Settings, known: KnownFacts, last?: HostFacts): Promise<HostFacts> {
-  const [all, uplinks, { forwarding }, read, key] = await Promise.all([
+  const [all, uplinks, { forwarding }, surroundings, read, key] = await Promise.all([
     links(),
     uplinkNames(),
     readNetconf(),
+    readSurroundings(settings, known.dropChains),
     readPodCidrFile(settings),
     readKey(settings, known, last),
   ]);
@@ -111,6 +115,7 @@ export async function readFacts(settings: Settings, known: KnownFacts, last?: Ho
     wireguard: known.wireguard,
     resolved: known.resolved,
     unforwarded: ([4, 6] as const).filter((family) => forwarding[family] === false),
+    surroundings,
     paths: NO_FACTS.paths,
     publicKey: key.publicKey,
     interfaces,

@@ -4,6 +4,7 @@ import type { Address, Family } from "../net/address.ts";
 import type { PublicKey } from "../net/keys.ts";
 import type { Prefix } from "../net/prefix.ts";
 import type { Rejected } from "../nodes/node.ts";
+import type { Surroundings } from "./obstacles.ts";
 
 /** A network interface of the host. */
 export interface HostInterface {
@@ -52,6 +53,8 @@ export interface HostFacts {
   readonly resolved: ReadonlyMap<string, Resolution>;
   /** Families in which the host is known to forward nothing. */
   readonly unforwarded?: readonly Family[];
+  /** What of others' is on the host, where it was looked at. */
+  readonly surroundings?: Surroundings;
   /** By address, of those that are reached at all. */
   readonly paths: ReadonlyMap<string, Path>;
 }

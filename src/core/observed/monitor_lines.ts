@@ -25,6 +25,17 @@ export function concernsFastpath(line: string): boolean {
   return FASTPATHS.test(line);
 }
 
+const BASE_CHAIN = /^(add chain \S+ \S+ \S+ \{ type |delete table )/;
+
+/**
+ * True when a line of `nft monitor` says that chains with a hook, of whomever, may have come or gone. Many chains without
+ * one come and go: of those that are deleted only these are meant, as `inet firewalld forward`.
+ */
+export function concernsBaseChains(line: string, chains: readonly string[]): boolean {
+  const text = line.trim();
+  return BASE_CHAIN.test(text) || chains.some((chain) => text === `delete chain ${chain}`);
+}
+
 /** True when a line about our table says what the observed state does not hold: the table must be read back. */
 export function surprisesTable(line: string, { table }: ObservedState): boolean {
   const added = ADDED_SET.exec(line)?.[1];
