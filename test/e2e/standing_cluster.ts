@@ -5,6 +5,7 @@ import { Progress } from "../demo/progress.ts";
 import { Cluster, clustersIn } from "../lab/kind/cluster.ts";
 import { type Engine, findEngine, Objection, startEngine } from "../lab/kind/engine.ts";
 import { prepareNodeImage, prepareParts } from "../lab/kind/node_image.ts";
+import { programPath } from "../lab/kind/programs.ts";
 import { prepareForClusters } from "../prepare.ts";
 import { makeAgentImage } from "./agent_image.ts";
 import { Deployment } from "./deployment.ts";
@@ -149,9 +150,16 @@ class StandingCluster implements AsyncDisposable {
 
 /** Removes what --keep, or a run that was killed, left behind. */
 export async function removeStanding(): Promise<void> {
-  const engine = await findEngine();
-  for (const name of Object.values(NAMES)) await new Cluster(engine, name).delete();
-  if (!await hasClusters(engine)) await engine.stop();
+  const engine = await findEngine().catch((error: Error) => {
+    if (!(error instanceof Objection) || Deno.env.has("DOCKER_HOST")) throw error;
+  });
+  // Without kind none was ever made here.
+  const isBuilt = await Deno.stat(programPath("kind")).then(() => true, () => false);
+  const standing = engine === undefined || !isBuilt ? [] : await clustersIn(engine);
+  const ours = Object.values(NAMES).filter((name) => standing.includes(name));
+  for (const name of ours) await new Cluster(engine!, name).delete();
+  console.log(ours.length === 0 ? "There is no cluster of ours" : `Deleted ${ours.join(", ")}`);
+  if (engine?.isOurs && !await hasClusters(engine)) await engine.stop();
 }
 
 /** The engine too, unless another cluster is in it. */
