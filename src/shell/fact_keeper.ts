@@ -18,8 +18,10 @@ export class FactKeeper {
   /** Those to which all paths are known. */
   #nodes: readonly ParsedNode[] | undefined;
   #isStale = true;
-  /** Chains of others that drop; undefined: to be read. They are read when the monitor tells of chains, never by the clock. */
-  #dropChains: readonly string[] | undefined;
+  /** Chains of others that drop. They are read when the monitor tells of chains, never by the clock. */
+  #dropChains: readonly string[] = [];
+  /** False at first: a start does not wait for what it does not need. */
+  #areChainsStale = false;
   /** What the expression was evaluated with, as text. */
   #metadataText = "";
 
@@ -39,7 +41,7 @@ export class FactKeeper {
 
   /** Base chains of others may have changed. */
   doubtChains(): void {
-    this.#dropChains = undefined;
+    this.#areChainsStale = true;
     this.#isStale = true;
   }
 
@@ -52,7 +54,7 @@ export class FactKeeper {
 
   /** Base chains of others that drop, as they were last read. */
   get dropChains(): readonly string[] {
-    return this.#dropChains ?? [];
+    return this.#dropChains;
   }
 
   /** Interfaces by which endpoints are reached. */
@@ -74,8 +76,11 @@ export class FactKeeper {
       const metadata = this.#describe(nodes);
       if (this.#isStale) {
         this.#isStale = false;
-        const dropChains = this.#dropChains ??= await readDropChains();
-        const known = { ...fixed, metadata, dropChains, resolved: this.resolved() };
+        if (this.#areChainsStale) {
+          this.#areChainsStale = false;
+          this.#dropChains = await readDropChains();
+        }
+        const known = { ...fixed, metadata, dropChains: this.#dropChains, resolved: this.resolved() };
         const read = await readFacts(settings, known, this.#facts);
         if (this.#facts === undefined || factsText(read) !== factsText(this.#facts)) {
           this.#facts = { ...read, paths: this.#facts?.paths ?? read.paths };

@@ -22,9 +22,10 @@ export async function requirePrograms(settings: GivenSettings): Promise<void> {
     const packages = missing.map((program) => PROGRAM_PACKAGES[program]).join(" ");
     throw new Error(`Cannot find ${missing.join(", ")}: install ${packages} (apt-get install ${packages})`);
   }
-  const nft = nftFinding(await run({ program: "nft", args: ["--version"] }));
+  const [said, isAdmin] = await Promise.all([run({ program: "nft", args: ["--version"] }), hasNetAdmin()]);
+  const nft = nftFinding(said);
   if (nft?.level === "error") throw new Error(`${nft.what}: ${nft.remedy}`);
-  if (!await hasNetAdmin()) {
+  if (!isAdmin) {
     throw new Error("CAP_NET_ADMIN is missing: run as root, or give the container the capability NET_ADMIN");
   }
 }

@@ -72,6 +72,7 @@ export class HostWatch {
         });
       }
     });
+    this.#once("chains", FACTS_MS, () => reconciler.doubtChains());
     this.#every("audit", () => AUDIT_MS * (0.9 + Math.random() / 5), () => reconciler.audit());
     this.#every("cni", () => CNI_MS, () => this.#lookAtCni());
     if (usesTunnel(settings)) {
