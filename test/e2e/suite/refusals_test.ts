@@ -72,6 +72,14 @@ Deno.test("no kind, and no Go to build it with: one line with the remedy, and no
   }
 });
 
+Deno.test("kind-e2e --delete leaves a cluster that a run uses as it is", async () => {
+  const argv = [Deno.execPath(), "run", "-A", "--quiet", "test/e2e/kind_e2e.ts", "--delete"];
+  const { code, stdout, stderr } = await attempt(argv, { deadlineMs: 60_000 });
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, new RegExp(`^A run uses ${world.cluster.name}: it stays$`, "m"));
+  assert.deepEqual(await world.cluster.nodes(), [...world.nodes]);
+});
+
 Deno.test("a shape that there is not: the shapes are named", async () => {
   const argv = [Deno.execPath(), "run", "-A", "--quiet", "test/e2e/kind_e2e.ts", "--shape", "triple-stack"];
   const { code, stderr } = await attempt(argv);
