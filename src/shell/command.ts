@@ -56,6 +56,8 @@ function firstLineOf(text: string): string {
 export interface Run {
   readonly program: Program;
   readonly args: readonly string[];
+  /** For its standard input; some lines. What is long goes by a file (files.ts). */
+  readonly input?: string;
   readonly timeoutMs?: number;
 }
 
@@ -88,8 +90,10 @@ function shownOf({ program, args }: Run): string {
  * Runs a program to its end, whatever it says of its success.
  * @throws CommandError when it is not there or does not end in time
  */
-export async function attempt({ program, args, timeoutMs = TIMEOUT_MS }: Run): Promise<Output> {
-  const child = spawn(program, { args, stdin: "null", stdout: "piped", stderr: "piped" });
+export async function attempt({ program, args, input, timeoutMs = TIMEOUT_MS }: Run): Promise<Output> {
+  const stdin = input === undefined ? "null" : "piped";
+  const child = spawn(program, { args, stdin, stdout: "piped", stderr: "piped" });
+  if (input !== undefined) await tell(child.stdin, input);
   let isLate = false;
   const timer = setTimeout(() => {
     isLate = true;
@@ -105,9 +109,15 @@ export async function attempt({ program, args, timeoutMs = TIMEOUT_MS }: Run): P
   return { stdout, stderr, failure: output.success ? undefined : `exited ${output.signal ?? output.code}` };
 }
 
+/** To somebody who may have ended without reading it: his output says why. */
+async function tell(stdin: WritableStream<Uint8Array>, text: string): Promise<void> {
+  const writer = stdin.getWriter();
+  await writer.write(new TextEncoder().encode(text)).then(() => writer.close()).catch(() => {});
+}
+
 interface Streams {
   readonly args: readonly string[];
-  readonly stdin: "null";
+  readonly stdin: "null" | "piped";
   readonly stdout: "piped" | "null";
   readonly stderr: "piped" | "null";
   readonly detached?: boolean;

@@ -143,7 +143,7 @@ async function inspectTunnel(
     mode,
     port,
     interfaceName,
-    isInterfaceUp: link !== undefined,
+    isInterfaceUp: link?.isUp === true,
     udpPorts: await readPorts("udp"),
   };
 }

@@ -4,11 +4,12 @@ import { nftFinding } from "../core/check/nft_version.ts";
 import { PROGRAM_PACKAGES } from "../core/shipped/programs.ts";
 import type { DesiredLink } from "../core/desired/desired_state.ts";
 import { isOtherOfOurs, LINK_KIND } from "../core/plan/diff_link.ts";
+import type { ObservedState } from "../core/observed/observed_state.ts";
 import type { Program } from "../core/shipped/programs.ts";
 import { type GivenSettings, usesTunnel } from "../core/settings/settings.ts";
 import { CommandError, locate, locateForbidden, run } from "./command.ts";
 import { readPublicKey } from "./key_file.ts";
-import { observeLink, observeNetwork, observeWireguard } from "./observe.ts";
+import { observeNetwork, observeWireguard } from "./observe.ts";
 import { mayNotRun } from "./permissions.ts";
 import { hasTunDevice } from "./read_facts.ts";
 
@@ -22,33 +23,40 @@ export async function requirePrograms(settings: GivenSettings): Promise<void> {
     const packages = missing.map((program) => PROGRAM_PACKAGES[program]).join(" ");
     throw new Error(`Cannot find ${missing.join(", ")}: install ${packages} (apt-get install ${packages})`);
   }
-  const [said, isAdmin] = await Promise.all([run({ program: "nft", args: ["--version"] }), hasNetAdmin()]);
-  const nft = nftFinding(said);
+  const { version, mayChange } = await askNft();
+  const nft = nftFinding(version);
   if (nft?.level === "error") throw new Error(`${nft.what}: ${nft.remedy}`);
-  if (!isAdmin) {
+  if (!mayChange) {
     throw new Error("CAP_NET_ADMIN is missing: run as root, or give the container the capability NET_ADMIN");
   }
 }
 
 /** True when this process may change the network: nft asks the kernel, which lists tables to nobody else. */
 export async function hasNetAdmin(): Promise<boolean> {
-  if (locate("nft") === undefined) return true; // not known, and not the first thing to mend
+  return locate("nft") === undefined || (await askNft()).mayChange; // without it not known, and not the first thing to mend
+}
+
+/** Which nft it is and what it may do, in one run, for a start waits for it; an empty version: it did not get to say. */
+async function askNft(): Promise<{ readonly version: string; readonly mayChange: boolean }> {
   try {
-    await run({ program: "nft", args: ["list", "tables"] });
-    return true;
+    const json = await run({ program: "nft", args: ["-j", "list", "tables"] });
+    return { version: /"version": "([^"]*)"/.exec(json)?.[1] ?? "", mayChange: true };
   } catch (error) {
-    return !(error instanceof CommandError && /Operation not permitted/.test(error.stderr));
+    const isForbidden = error instanceof CommandError && /Operation not permitted/.test(error.stderr);
+    return { version: "", mayChange: !isForbidden };
   }
 }
 
-/** Throws Error with the remedy when the interface cannot be ours, or cannot be made. */
+/**
+ * Throws Error with the remedy when the interface cannot be ours, or cannot be made.
+ * @param link the interface of that name, if there is one
+ */
 export async function requireInterface(
   settings: GivenSettings,
-  implementation: DesiredLink["implementation"],
+  { implementation, link }: Pick<DesiredLink, "implementation"> & Pick<ObservedState, "link">,
 ): Promise<void> {
   if (!usesTunnel(settings)) return;
   const name = settings.interfaceName;
-  const link = await observeLink(name);
   const kind = LINK_KIND[implementation];
   const publicKey = await readPublicKey(settings.privateKeyPath);
   const wanted = { name, implementation, publicKey };

@@ -78,7 +78,8 @@ Deno.test("with the nft of Debian 11 the agent does not start and says which to 
   await using node = await freshNode();
   // All that it is asked; the program itself refuses our table, and may crash (docs/decisions/0028).
   const old = `${node.folder}/nft`;
-  await Deno.writeTextFile(old, "#!/bin/sh\necho 'nftables v0.9.8 (E.D.S.)'\n", { mode: 0o755 });
+  const said = `{"nftables": [{"metainfo": {"version": "0.9.8", "release_name": "E.D.S."}}]}`;
+  await Deno.writeTextFile(old, `#!/bin/sh\necho '${said}'\n`, { mode: 0o755 });
   for (const folder of FOLDERS) {
     const isThere = await Deno.stat(`${folder}/nft`).then(() => true, () => false);
     if (isThere) await node.run(["mount", "--bind", old, `${folder}/nft`]);

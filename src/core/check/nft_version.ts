@@ -11,10 +11,10 @@ const REMEDY =
 
 /**
  * What is wrong with the nft that says this of itself.
- * @param text the first line of `nft --version`: `nftables v1.0.6 (Lester Gooch #5)`
+ * @param text the first line of `nft --version` or the version alone: `nftables v1.0.6 (Lester Gooch #5)`, `1.0.6`
  */
 export function nftFinding(text: string): Finding | undefined {
-  const [, ...parts] = /^nftables v(\d+)\.(\d+)(?:\.(\d+))?/.exec(text) ?? [];
+  const [, ...parts] = /^(?:nftables v)?(\d+)\.(\d+)(?:\.(\d+))?/.exec(text) ?? [];
   if (parts.length === 0) return undefined; // a build of somebody's: `nft -f` will tell
   const version = parts.map((part) => Number(part ?? 0));
   const name = `nft ${version.join(".")}`;

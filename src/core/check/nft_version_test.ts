@@ -4,6 +4,9 @@ import { nftFinding } from "./nft_version.ts";
 const cases: readonly (readonly [said: string, level: string | undefined])[] = [
   ["nftables v0.9.8 (E.D.S.)", "error"],
   ["nftables v0.9.10 (x)", "error"],
+  ["0.9.8", "error"],
+  ["1.1.3", undefined],
+  ["", undefined],
   ["nftables v1.0.0 (Fearless Fosdick #3)", "warning"],
   ["nftables v1.0.2 (Lester Gooch)", "warning"],
   ["nftables v1.0.6 (Lester Gooch #5)", undefined],
