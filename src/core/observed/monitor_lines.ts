@@ -25,15 +25,17 @@ export function concernsFastpath(line: string): boolean {
   return FASTPATHS.test(line);
 }
 
-const BASE_CHAIN = /^(add chain \S+ \S+ \S+ \{ type |delete table )/;
+const BASE_CHAIN = /^add chain \S+ \S+ \S+ \{ type /;
+const GONE = /^delete (?:chain|table) (.+)$/;
 
 /**
- * True when a line of `nft monitor` says that chains with a hook, of whomever, may have come or gone. Many chains without
- * one come and go: of those that are deleted only these are meant, as `inet firewalld forward`.
+ * True when a line of `nft monitor` says that chains with a hook have come, of whomever, or that one of these has gone:
+ * `inet firewalld forward`. All others come and go without a look of ours.
  */
 export function concernsBaseChains(line: string, chains: readonly string[]): boolean {
-  const text = line.trim();
-  return BASE_CHAIN.test(text) || chains.some((chain) => text === `delete chain ${chain}`);
+  const gone = GONE.exec(line.trim())?.[1];
+  if (gone === undefined) return BASE_CHAIN.test(line.trim());
+  return chains.some((chain) => chain === gone || chain.startsWith(`${gone} `));
 }
 
 /** True when a line about our table says what the observed state does not hold: the table must be read back. */

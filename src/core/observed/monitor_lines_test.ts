@@ -60,6 +60,8 @@ const baseChains: readonly (readonly [line: string, isTold: boolean])[] = [
   ["add chain ip filter FORWARD { type filter hook forward priority filter; policy accept; }", true],
   ["delete table inet foreign", true],
   ["delete chain inet foreign forward", true],
+  ["delete table inet foreign2", false],
+  ["delete table ip nat", false],
   ["delete chain ip nat KUBE-SVC-ABC", false],
   ["add chain ip nat KUBE-SVC-ABC", false],
   ["add rule inet foreign forward accept", false],
