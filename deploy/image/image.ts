@@ -1,5 +1,5 @@
 // `deno task image`: dist/image/wigglenet-VERSION-ARCH.tar, which docker, podman, containerd and kind load as it is; its
-// root as a folder, which the Dockerfiles copy; and the list of packages in it. No base image, no docker, no registry.
+// root as a folder, which the Dockerfile copies; and the list of packages in it. No base image, no docker, no registry.
 
 import { parseArgs } from "node:util";
 import { bundle, bundledFiles, DIST } from "../bundle.ts";
@@ -31,6 +31,8 @@ export interface ImageOptions {
   readonly suite: string;
   readonly sources?: string | undefined;
   readonly plugins?: string | undefined;
+  /** A runtime that takes the place of npm's; its version may be another. */
+  readonly runtime?: string | undefined;
   readonly isRefreshed?: boolean;
 }
 
@@ -78,7 +80,10 @@ export async function buildImage(options: ImageOptions): Promise<BuiltImage> {
     const { bytes, digest } = await archiveOf(image);
     const stem = `${IMAGES}wigglenet-${version}-${architecture}`;
     const list = layers.packages.map((one) => `${one.name} ${one.version} ${one.architecture}\n`).join("");
-    await Deno.writeTextFile(`${half}/packages.txt`, `${list}deno ${Deno.version.deno} ${architecture}\n`);
+    await Deno.writeTextFile(
+      `${half}/packages.txt`,
+      `${list}deno ${options.runtime ?? Deno.version.deno} ${architecture}\n`,
+    );
     await Deno.writeFile(`${half}/image.tar`, bytes);
     const root = rootOf(architecture);
     await Deno.remove(root, { recursive: true }).catch(() => {});
@@ -126,7 +131,7 @@ async function layersOf(options: ImageOptions, folder: string): Promise<Layers> 
     main = [file(`${home}/wigglenet`, binary, 0o755)];
   } else {
     await bundle();
-    runtime = [file(RUNTIME.slice(1), await runtimeFor(architecture), 0o755)];
+    runtime = [file(RUNTIME.slice(1), await runtimeFor(architecture, options.runtime), 0o755)];
     main = [
       text(`${home}/deno.json`, runtimeConfig()),
       text(`${home}/wigglenet`, LAUNCHER, 0o755),
@@ -224,6 +229,7 @@ async function main(): Promise<number> {
       name: { type: "string" },
       plugins: { type: "string" },
       refresh: { type: "boolean", default: false },
+      runtime: { type: "string" },
       sources: { type: "string" },
       suite: { type: "string", default: DEFAULTS.suite },
     },

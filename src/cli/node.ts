@@ -29,6 +29,7 @@ export async function nodeVerb(args: readonly string[]): Promise<number> {
     expression: await PodCidrExpression.load(settings),
     metadata: ownMetadata(settings, nodes),
     wireguard: "kernel",
+    dropChains: [],
     resolved: new Map(),
   });
   const bare = parseNode({ metadata: { name: settings.nodeName } }, settings.nodeName).node!;

@@ -9,6 +9,7 @@ import { ownMetadata } from "../core/nodes/node_parser.ts";
 import { type Settings, usesTunnel } from "../core/settings/settings.ts";
 import { PathCache } from "./path_cache.ts";
 import { factsText, type FixedFacts, readFacts } from "./read_facts.ts";
+import { readDropChains } from "./read_surroundings.ts";
 
 /** Reads facts when they are in doubt. What cannot be read stays as it was. */
 export class FactKeeper {
@@ -17,6 +18,10 @@ export class FactKeeper {
   /** Those to which all paths are known. */
   #nodes: readonly ParsedNode[] | undefined;
   #isStale = true;
+  /** Chains of others that drop. They are read when the monitor tells of chains, never by the clock. */
+  #dropChains: readonly string[] = [];
+  /** False at first: a start does not wait for what it does not need. */
+  #areChainsStale = false;
   /** What the expression was evaluated with, as text. */
   #metadataText = "";
 
@@ -34,11 +39,22 @@ export class FactKeeper {
     this.#isStale = true;
   }
 
+  /** Base chains of others may have changed. */
+  doubtChains(): void {
+    this.#areChainsStale = true;
+    this.#isStale = true;
+  }
+
   /** Routes may have changed; true when some that are in use may have. */
   doubtPaths(doubts: readonly PathDoubt[]): boolean {
     if (!this.#paths.forget(doubts)) return false;
     this.#nodes = undefined;
     return true;
+  }
+
+  /** Base chains of others that drop, as they were last read. */
+  get dropChains(): readonly string[] {
+    return this.#dropChains;
   }
 
   /** Interfaces by which endpoints are reached. */
@@ -60,7 +76,11 @@ export class FactKeeper {
       const metadata = this.#describe(nodes);
       if (this.#isStale) {
         this.#isStale = false;
-        const known = { ...fixed, metadata, resolved: this.resolved() };
+        if (this.#areChainsStale) {
+          this.#areChainsStale = false;
+          this.#dropChains = await readDropChains();
+        }
+        const known = { ...fixed, metadata, dropChains: this.#dropChains, resolved: this.resolved() };
         const read = await readFacts(settings, known, this.#facts);
         if (this.#facts === undefined || factsText(read) !== factsText(this.#facts)) {
           this.#facts = { ...read, paths: this.#facts?.paths ?? read.paths };

@@ -2,11 +2,11 @@
 
 import type { HostReport } from "../core/check/check.ts";
 import { isForwardingWait } from "../core/desired/forwarding.ts";
+import { isObstacleWait } from "../core/desired/obstacles.ts";
 import type { MtuReport } from "../core/check/mtu_probe.ts";
 import type { Family } from "../core/net/address.ts";
 import type { NodeMetadata } from "../core/nodes/node.ts";
 import type { Status } from "../core/plan/status.ts";
-import { TABLE } from "../core/render/render_table.ts";
 import {
   familySettings,
   type GivenSettings,
@@ -22,6 +22,7 @@ import { probeMtu } from "./probe_mtu.ts";
 import { PodCidrExpression } from "./pod_cidr_expression.ts";
 import { hasKernelWireguard, hasTunDevice, readInterfaces } from "./read_facts.ts";
 import { readNetconf } from "./read_netconf.ts";
+import { readDropChains, readSurroundings } from "./read_surroundings.ts";
 import { readStatus } from "./status_socket.ts";
 
 const VERSION_FLAG: Readonly<Record<Program, string>> = {
@@ -38,9 +39,6 @@ const VERSION_FLAG: Readonly<Record<Program, string>> = {
 const IPUTILS = /iputils/;
 /** For as long as `check --mtu` takes peers up. */
 const PROBE_MS = 60_000;
-const CNI_FOLDERS = ["/opt/cni/bin", "/usr/lib/cni"];
-const CNI_PLUGINS = ["ptp", "host-local", "portmap"];
-const CNI_FILE = /\.(conf|conflist|json)$/;
 
 /** What is looked at beside the rest. */
 export interface Inspection extends Pick<HostReport, "naming"> {
@@ -82,8 +80,7 @@ export async function inspectHost(settings: GivenSettings, inspection: Inspectio
     rpFilter: tunnel === undefined
       ? {}
       : { [settings.interfaceName]: netconf.rpFilterOf(settings.interfaceName) },
-    dropChains: await readDropChains(),
-    cni: settings.isFirewallOnly ? undefined : await inspectCni(settings.cniConfigPath),
+    ...await readSurroundings(settings, await readDropChains()),
     serving: status === undefined ? await inspectServing(settings) : { taken: [], tlsProblem: undefined },
     agent: status && agentOf(status),
     expression: await expressionTrouble(settings, inspection.metadata),
@@ -180,46 +177,12 @@ async function inspectServing(settings: GivenSettings): Promise<HostReport["serv
   return { taken: addresses.filter(({ port }) => ports.includes(port)), tlsProblem };
 }
 
-interface ChainJson {
-  readonly family: string;
-  readonly table: string;
-  readonly name: string;
-  readonly hook?: string;
-  readonly policy?: string;
-}
-
-/** Chains only: sets of others may be long. */
-async function readDropChains(): Promise<string[]> {
-  if (locate("nft") === undefined) return [];
-  const json = await run({ program: "nft", args: ["-j", "list", "chains"] }).catch(() => `{"nftables": []}`);
-  const { nftables } = JSON.parse(json) as { nftables: readonly { readonly chain?: ChainJson }[] };
-  return nftables.flatMap(({ chain }) => chain ?? []).filter(({ table, hook, policy }) =>
-    table !== TABLE && policy === "drop" && (hook === "forward" || hook === "input")
-  ).map(({ family, table, name }) => `${family} ${table} ${name}`);
-}
-
-async function inspectCni(path: string): Promise<NonNullable<HostReport["cni"]>> {
-  const slash = path.lastIndexOf("/");
-  const entries = await Array.fromAsync(Deno.readDir(path.slice(0, slash) || "/")).catch(() => []);
-  const missing = await Promise.all(CNI_PLUGINS.map(async (plugin) => {
-    const found = await Promise.all(
-      CNI_FOLDERS.map((folder) => Deno.stat(`${folder}/${plugin}`).then(() => true, () => false)),
-    );
-    return found.some(Boolean) ? [] : [plugin];
-  }));
-  return {
-    path,
-    others: entries.map(({ name }) => name).filter((name) =>
-      CNI_FILE.test(name) && name !== path.slice(slash + 1)
-    ),
-    missingPlugins: missing.flat(),
-  };
-}
-
+/** What is looked at here besides is not told twice. */
 function agentOf({ applied, waiting }: Status): HostReport["agent"] {
+  const others = waiting.filter(({ what }) => !isForwardingWait(what) && !isObstacleWait(what));
   return {
     isInSync: applied.isInSync,
     failing: Object.entries(applied.failing).map(([part, { error }]) => `${part}: ${error}`),
-    waiting: waiting.filter(({ what }) => !isForwardingWait(what)).map(({ what, why }) => `${what}: ${why}`),
+    waiting: others.map(({ what, why }) => `${what}: ${why}`),
   };
 }

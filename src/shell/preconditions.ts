@@ -1,5 +1,6 @@
 // What must be there before anything is touched: programs, the capability, an interface that is ours. One error names it all.
 
+import { nftFinding } from "../core/check/nft_version.ts";
 import { PROGRAM_PACKAGES } from "../core/shipped/programs.ts";
 import type { DesiredLink } from "../core/desired/desired_state.ts";
 import { isOtherOfOurs, LINK_KIND } from "../core/plan/diff_link.ts";
@@ -22,19 +23,27 @@ export async function requirePrograms(settings: GivenSettings): Promise<void> {
     const packages = missing.map((program) => PROGRAM_PACKAGES[program]).join(" ");
     throw new Error(`Cannot find ${missing.join(", ")}: install ${packages} (apt-get install ${packages})`);
   }
-  if (!await hasNetAdmin()) {
+  const { version, mayChange } = await askNft();
+  const nft = nftFinding(version);
+  if (nft?.level === "error") throw new Error(`${nft.what}: ${nft.remedy}`);
+  if (!mayChange) {
     throw new Error("CAP_NET_ADMIN is missing: run as root, or give the container the capability NET_ADMIN");
   }
 }
 
 /** True when this process may change the network: nft asks the kernel, which lists tables to nobody else. */
 export async function hasNetAdmin(): Promise<boolean> {
-  if (locate("nft") === undefined) return true; // not known, and not the first thing to mend
+  return locate("nft") === undefined || (await askNft()).mayChange; // without it not known, and not the first thing to mend
+}
+
+/** Which nft it is and what it may do, in one run, for a start waits for it; an empty version: it did not get to say. */
+async function askNft(): Promise<{ readonly version: string; readonly mayChange: boolean }> {
   try {
-    await run({ program: "nft", args: ["list", "tables"] });
-    return true;
+    const json = await run({ program: "nft", args: ["-j", "list", "tables"] });
+    return { version: /"version": "([^"]*)"/.exec(json)?.[1] ?? "", mayChange: true };
   } catch (error) {
-    return !(error instanceof CommandError && /Operation not permitted/.test(error.stderr));
+    const isForbidden = error instanceof CommandError && /Operation not permitted/.test(error.stderr);
+    return { version: "", mayChange: !isForbidden };
   }
 }
 

@@ -16,6 +16,7 @@ import { attempt, CommandError, run } from "./command.ts";
 import { readText } from "./files.ts";
 import type { PodCidrExpression } from "./pod_cidr_expression.ts";
 import { type Netconf, parseNetconf } from "./read_netconf.ts";
+import { readSurroundings } from "./read_surroundings.ts";
 
 interface LinkJson extends LinkAddresses {
   readonly mtu?: number;
@@ -35,6 +36,8 @@ export interface FixedFacts extends Pick<HostFacts, "isPublished"> {
 export interface KnownFacts extends FixedFacts, Pick<HostFacts, "resolved"> {
   /** Of our own Node. */
   readonly metadata: NodeMetadata;
+  /** Chains of others that drop. */
+  readonly dropChains: readonly string[];
 }
 
 /**
@@ -85,8 +88,9 @@ async function canMake(command: string): Promise<boolean> {
  * @throws CannotStart when an expression gives no pod CIDRs, and gave none before
  */
 export async function readFacts(settings: Settings, known: KnownFacts, last?: HostFacts): Promise<HostFacts> {
-  const [{ links: all, uplinks, forwarding }, read, key] = await Promise.all([
+  const [{ links: all, uplinks, forwarding }, surroundings, read, key] = await Promise.all([
     readNetwork(),
+    readSurroundings(settings, known.dropChains),
     readPodCidrFile(settings),
     readKey(settings, known, last),
   ]);
@@ -113,6 +117,7 @@ export async function readFacts(settings: Settings, known: KnownFacts, last?: Ho
     wireguard: known.wireguard,
     resolved: known.resolved,
     unforwarded: ([4, 6] as const).filter((family) => forwarding[family] === false),
+    surroundings,
     paths: NO_FACTS.paths,
     publicKey: key.publicKey,
     interfaces,

@@ -90,6 +90,12 @@ export class Reconciler {
     this.wake();
   }
 
+  /** Base chains of others may have changed. */
+  doubtChains(): void {
+    this.#options.keeper.doubtChains();
+    this.wake();
+  }
+
   /** Others may be reached in another way. */
   doubtPaths(doubts: readonly PathDoubt[]): void {
     if (this.#options.keeper.doubtPaths(doubts)) this.wake();

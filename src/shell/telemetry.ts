@@ -9,7 +9,7 @@ import { type GivenSettings, isNamed, usesMetricsTls } from "../core/settings/se
 import type { Outcome } from "./apply.ts";
 import { EventWriter } from "./events/event_writer.ts";
 import type { Log } from "./log.ts";
-import type { Answer } from "./metrics/http_listener.ts";
+import type { Answer, Asked } from "./metrics/http_listener.ts";
 import type { KeptServer } from "./metrics/kept_server.ts";
 import type { MetricsRegistry } from "./metrics/registry.ts";
 import type { Onlooker, Progress } from "./progress.ts";
@@ -78,7 +78,7 @@ export class Telemetry implements Onlooker {
             address: metricsAddress,
             tls,
             log,
-            answer: (path) => this.#answer(path),
+            answer: (asked) => this.#answer(asked),
           }),
         ]
         : []),
@@ -87,7 +87,7 @@ export class Telemetry implements Onlooker {
           what: "health",
           address: healthAddress,
           log,
-          answer: (path) => this.#probe(path),
+          answer: (asked) => this.#probe(asked),
         }),
       ]),
     ];
@@ -117,14 +117,14 @@ export class Telemetry implements Onlooker {
     return (performance.now() - this.#passedAtMs) / 1000;
   }
 
-  #answer(path: string): Answer {
-    if (path !== "/metrics") return this.#probe(path);
+  #answer(asked: Asked): Answer {
+    if (asked.path !== "/metrics") return this.#probe(asked);
     return { status: 200, contentType: this.#registry!.contentType, body: this.#metrics() };
   }
 
-  #probe(path: string): Answer {
+  #probe({ path, userAgent }: Asked): Answer {
     if (path === "/healthz") return probed(healthOf({ passAgeSeconds: this.#passAgeSeconds() }));
-    if (path === "/readyz") return probed(this.#readiness());
+    if (path === "/readyz") return shownBy(userAgent, this.#readiness());
     return { status: 404, contentType: TEXT, body: "here is nothing but /metrics, /healthz and /readyz\n" };
   }
 
@@ -170,7 +170,7 @@ export class Telemetry implements Onlooker {
       version,
       settings,
       rejected: now.desired?.rejected ?? items.flatMap(({ rejected }) => rejected),
-      waiting: now.waiting.length,
+      waiting: now.waiting.filter(({ isRemark }) => isRemark !== true).length,
       isReady: this.#isReady,
       passAgeSeconds: this.#passAgeSeconds(),
       failing: Object.keys(now.failing),
@@ -191,4 +191,17 @@ export class Telemetry implements Onlooker {
 
 function probed({ isGood, text }: Verdict): Answer {
   return { status: isGood ? 200 : 503, contentType: TEXT, body: `${text}\n` };
+}
+
+/** RFC 6761: no host ever has such a name. */
+const NOWHERE = "http://message.invalid/";
+
+/**
+ * Of a probe that succeeds kubelet shows nobody the message, except where it is redirected to another host: then it follows
+ * nowhere, takes that as success, and its Event `ProbeWarning` has the text (pkg/probe/http/http.go of Kubernetes 1.36).
+ */
+function shownBy(userAgent: string, verdict: Verdict): Answer {
+  const answer = probed(verdict);
+  if (!verdict.hasRemarks || !userAgent.startsWith("kube-probe/")) return answer;
+  return { ...answer, status: 302, location: NOWHERE };
 }

@@ -1,6 +1,7 @@
 // What wakes the loop: monitors of the kernel, file watches, polls where there are no events, audits for all the rest.
 
 import {
+  concernsBaseChains,
   concernsFastpath,
   concernsNetwork,
   concernsTable,
@@ -52,10 +53,13 @@ export class HostWatch {
   constructor(private readonly options: HostWatchOptions) {}
 
   start(): void {
-    const { reconciler, settings } = this.options;
+    const { reconciler, keeper, settings } = this.options;
     this.#supervise({ program: "nft", args: ["monitor"] }, (line) => {
       if (concernsTable(line)) reconciler.heard("table", line);
       else if (concernsFastpath(line)) reconciler.doubt("fastpath");
+      else if (concernsBaseChains(line, keeper.dropChains)) {
+        this.#once("chains", FACTS_MS, () => reconciler.doubtChains());
+      }
     });
     this.#supervise({ program: "ip", args: ["-o", "monitor", "link", "address", "route"] }, (line) => {
       const { routes } = reconciler.observed ?? { routes: NO_ROUTES };
@@ -68,6 +72,7 @@ export class HostWatch {
         });
       }
     });
+    this.#once("chains", FACTS_MS, () => reconciler.doubtChains());
     this.#every("audit", () => AUDIT_MS * (0.9 + Math.random() / 5), () => reconciler.audit());
     this.#every("cni", () => CNI_MS, () => this.#lookAtCni());
     if (usesTunnel(settings)) {

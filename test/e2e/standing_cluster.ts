@@ -5,6 +5,7 @@ import { Progress } from "../demo/progress.ts";
 import { Cluster, clustersIn } from "../lab/kind/cluster.ts";
 import { type Engine, findEngine, Objection, startEngine } from "../lab/kind/engine.ts";
 import { prepareNodeImage, prepareParts } from "../lab/kind/node_image.ts";
+import { programPath } from "../lab/kind/programs.ts";
 import { prepareForClusters } from "../prepare.ts";
 import { makeAgentImage } from "./agent_image.ts";
 import { Deployment } from "./deployment.ts";
@@ -49,6 +50,7 @@ export async function inCluster(
   options: StandingOptions,
   tests: (env: Readonly<Record<string, string>>) => Promise<boolean>,
 ): Promise<boolean> {
+  await using _ = await Hold.of(options.name) ?? taken(options.name);
   const interrupted = new AbortController();
   const stop = () => interrupted.abort();
   for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, stop);
@@ -61,6 +63,28 @@ export async function inCluster(
   } finally {
     for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.removeSignalListener(signal, stop);
   }
+}
+
+/** The right to a cluster: who deletes what others left keeps off one that is in use. It goes with its process. */
+class Hold implements AsyncDisposable {
+  private constructor(private readonly path: string, private readonly file: Deno.FsFile) {}
+
+  /** Undefined: another process has it. */
+  static async of(name: string): Promise<Hold | undefined> {
+    const path = `/run/wigglenet-kind-${name}.lock`;
+    const file = await Deno.open(path, { create: true, write: true });
+    if (await file.tryLock(true)) return new Hold(path, file);
+    file.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Deno.remove(this.path);
+    this.file.close();
+  }
+}
+
+function taken(name: string): never {
+  throw new Objection(`Another run uses the cluster "${name}"`, "wait for its end");
 }
 
 /** A cluster that stands, with the agent on every node. */
@@ -141,7 +165,7 @@ class StandingCluster implements AsyncDisposable {
     const { engine, kubeconfig } = this.cluster;
     const docker = Object.entries(engine.env).map(([name, value]) => `${name}=${value} `).join("");
     console.log(`The cluster stands. To look into it:
-  ${[...engine.enter, "kubectl", "--kubeconfig", kubeconfig].join(" ")} get pods -A
+  ${[...engine.enter, programPath("kubectl"), "--kubeconfig", kubeconfig].join(" ")} get pods -A
   ${docker}docker exec -it ${this.standing.name}-worker bash
   deno task kind-e2e --delete`);
   }
@@ -149,9 +173,20 @@ class StandingCluster implements AsyncDisposable {
 
 /** Removes what --keep, or a run that was killed, left behind. */
 export async function removeStanding(): Promise<void> {
-  const engine = await findEngine();
-  for (const name of Object.values(NAMES)) await new Cluster(engine, name).delete();
-  if (!await hasClusters(engine)) await engine.stop();
+  const engine = await findEngine().catch((error: Error) => {
+    if (!(error instanceof Objection) || Deno.env.has("DOCKER_HOST")) throw error;
+  });
+  // Without kind none was ever made here.
+  const isBuilt = await Deno.stat(programPath("kind")).then(() => true, () => false);
+  const standing = engine === undefined || !isBuilt ? [] : await clustersIn(engine);
+  const ours = Object.values(NAMES).filter((name) => standing.includes(name));
+  for (const name of ours) {
+    await using hold = await Hold.of(name);
+    if (hold !== undefined) await new Cluster(engine!, name).delete();
+    console.log(hold === undefined ? `A run uses ${name}: it stays` : `Deleted ${name}`);
+  }
+  if (ours.length === 0) console.log("There is no cluster of ours");
+  if (engine?.isOurs && !await hasClusters(engine)) await engine.stop();
 }
 
 /** The engine too, unless another cluster is in it. */

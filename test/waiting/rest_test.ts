@@ -29,6 +29,7 @@ const LOOKS: readonly RegExp[] = [
   /^wg show wigglenet dump$/,
   /^ip -j -force -batch \/run\/wigglenet\/input-/, // ways to endpoints
   /^ip -j -d -batch -$/, // addresses, uplinks, forwarding
+  /^nft -j list chains$/, // foreign ones, once, two seconds after the start
 ];
 
 /** One event after the other, ten a second. */
@@ -83,6 +84,7 @@ Deno.test(`ten foreign events a second for ${SECONDS} s make the agent write not
     count(LOOKS[3]!) <= 1,
     `the ways were asked for ${count(LOOKS[3]!)} times, an audit does it once`,
   );
+  assert.ok(count(LOOKS[5]!) <= 1, `foreign chains were read ${count(LOOKS[5]!)} times`);
   assert.equal(await handlesOf(), handles);
   assert.deepEqual(agent.stderr.slice(log), []);
 

@@ -1,12 +1,14 @@
 // Can this host do it, and is it well? What was seen of it -> findings, each with a remedy.
 
 import { forwardingRemedy } from "../desired/forwarding.ts";
+import { obstaclesIn, type Surroundings } from "../desired/obstacles.ts";
 import type { Family } from "../net/address.ts";
+import { nftFinding } from "./nft_version.ts";
 import { mtuFindings, type MtuReport } from "./mtu_probe.ts";
 import { type Program, PROGRAM_PACKAGES } from "../shipped/programs.ts";
 
 /** What `wigglenet check` looks at. Undefined: could not be read, which is a finding of its own where it matters. */
-export interface HostReport {
+export interface HostReport extends Surroundings {
   /** First line of each program's version; undefined: not found. */
   readonly programs: Readonly<Partial<Record<Program, string | undefined>>>;
   /** What is there for the tunnel; undefined: no family needs one. */
@@ -28,16 +30,6 @@ export interface HostReport {
   readonly families: readonly Family[];
   /** IPv4 rp_filter in force, by interface. */
   readonly rpFilter: Readonly<Record<string, number>>;
-  /** Base chains of others in forward and input whose policy is to drop: `inet firewalld forward`. */
-  readonly dropChains: readonly string[];
-  /** Undefined: FIREWALL_ONLY. */
-  readonly cni: {
-    readonly path: string;
-    /** Names of other configurations in the same folder. */
-    readonly others: readonly string[];
-    /** Plugins that are in none of the usual folders. */
-    readonly missingPlugins: readonly string[];
-  } | undefined;
   /** What would keep metrics or probes from being served; looked at while no agent runs, which says it itself. */
   readonly serving: {
     /** `METRICS_BIND_ADDR :9091` of each address whose port is somebody else's. */
@@ -73,8 +65,7 @@ export function findingsOf(report: HostReport): Finding[] {
     ...programFindings(report),
     ...tunnelFindings(report),
     ...kernelFindings(report),
-    ...firewallFindings(report),
-    ...cniFindings(report),
+    ...obstacleFindings(report),
     ...expressionFindings(report),
     ...namingFindings(report),
     ...servingFindings(report),
@@ -101,6 +92,7 @@ function programFindings({ programs, hasNetAdmin }: HostReport): Finding[] {
     name as Program
   );
   return [
+    ...[programs.nft === undefined ? [] : nftFinding(programs.nft) ?? []].flat(),
     ...missing.map((name) => error(`${name} is not installed`, `apt-get install ${PROGRAM_PACKAGES[name]}`)),
     ...(hasNetAdmin ? [] : [
       error("CAP_NET_ADMIN is missing", "run as root, or give the container the capability NET_ADMIN"),
@@ -149,33 +141,10 @@ function kernelFindings({ families, forwarding, rpFilter }: HostReport): Finding
   ];
 }
 
-function firewallFindings({ dropChains }: HostReport): Finding[] {
-  return dropChains.map((chain) =>
-    warning(
-      `${chain} drops what no rule of its own accepts: an accept of ours does not change that`,
-      `nft list chain ${chain}; let pods and WireGuard's port pass there`,
-    )
+function obstacleFindings(report: HostReport): Finding[] {
+  return obstaclesIn(report).map(({ what, remedy, isCertain }) =>
+    isCertain ? error(what, remedy) : warning(what, remedy)
   );
-}
-
-function cniFindings({ cni }: HostReport): Finding[] {
-  if (cni === undefined) return [];
-  const own = cni.path.slice(cni.path.lastIndexOf("/") + 1);
-  const first = [...cni.others, own].sort()[0]!;
-  return [
-    ...(first === own ? [] : [
-      error(
-        `${first} comes before ${own}: pods get another network`,
-        `remove it, or name ours first: CNI_CONFIG_PATH`,
-      ),
-    ]),
-    ...(cni.missingPlugins.length === 0 ? [] : [
-      error(
-        `CNI plugins are missing: ${cni.missingPlugins.join(", ")}`,
-        "apt-get install containernetworking-plugins, or put them into /opt/cni/bin",
-      ),
-    ]),
-  ];
 }
 
 function expressionFindings({ expression }: HostReport): Finding[] {

@@ -36,6 +36,12 @@ const sick: readonly (readonly [report: Partial<HostReport>, level: string, what
   [
     [{ programs: { nft: undefined, ip: "" } }, "error", /^nft is not installed$/, /install nftables$/],
     [
+      { programs: { nft: "nftables v0.9.8 (E.D.S.)" } },
+      "error",
+      /^nft 0\.9\.8 is too old/,
+      /nftables 1\.0\.6/,
+    ],
+    [
       { naming: "NODE_NAME is not set, and none of the Nodes has machine-id 3d1219c7...; set NODE_NAME" },
       "error",
       /^nobody knows which Node this host is$/,

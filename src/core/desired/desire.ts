@@ -21,6 +21,7 @@ import { clusterPodCidrs, desireRoutes, type Guarded } from "./desire_routes.ts"
 import { namesToResolve } from "./endpoints.ts";
 import type { HostFacts } from "./host_facts.ts";
 import { KeptMap } from "./kept_map.ts";
+import { obstacleWaits } from "./obstacles.ts";
 import { type TunnelMtu, tunnelMtu, underlayMtu } from "./tunnel_mtu.ts";
 
 const FAMILIES: readonly Family[] = [4, 6];
@@ -257,6 +258,7 @@ function waitingOf(settings: Settings, { own, facts }: Circumstances): Waiting[]
   const waiting = forwardingWaits(
     unforwarded.filter((family) => own.podCidrs.some((prefix) => prefix.family === family)),
   );
+  if (facts.surroundings !== undefined) waiting.push(...obstacleWaits(facts.surroundings));
   const name = settings.nodeName;
   if (own.podCidrs.length === 0 && !settings.isFirewallOnly) {
     waiting.push({

@@ -104,6 +104,8 @@ export interface Waiting {
   readonly isBlocking?: true;
   /** True when packets are lost until somebody acts. */
   readonly isTrouble?: true;
+  /** True when it may be as it is meant: told, but not counted. */
+  readonly isRemark?: true;
 }
 
 /** What is not removed although nobody wants it. */

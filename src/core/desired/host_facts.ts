@@ -4,6 +4,7 @@ import type { Address, Family } from "../net/address.ts";
 import type { PublicKey } from "../net/keys.ts";
 import type { Prefix } from "../net/prefix.ts";
 import type { Rejected } from "../nodes/node.ts";
+import type { Surroundings } from "./obstacles.ts";
 
 /** The loopback: addresses may stand there that others reach this host by, over any of its interfaces. */
 export const LOOPBACK = "lo";
@@ -57,6 +58,8 @@ export interface HostFacts {
   readonly resolved: ReadonlyMap<string, Resolution>;
   /** Families in which the host is known to forward nothing. */
   readonly unforwarded?: readonly Family[];
+  /** What of others' is on the host, where it was looked at. */
+  readonly surroundings?: Surroundings;
   /** By address, of those that are reached at all. */
   readonly paths: ReadonlyMap<string, Path>;
 }

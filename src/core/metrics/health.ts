@@ -7,6 +7,8 @@ export interface Verdict {
   readonly isGood: boolean;
   /** One line for people. */
   readonly text: string;
+  /** It is good, and yet there is something that somebody should see. */
+  readonly hasRemarks?: true;
 }
 
 /**
@@ -29,24 +31,39 @@ export interface Advance {
   readonly failing: Readonly<Record<string, { readonly error: string }>>;
 }
 
-const SHOWN = 3;
-const CHARACTERS = 500;
+const SHOWN = 5;
+const CHARACTERS = 900;
 
-/** May pods be sent here? From the first complete apply on, for the data plane stands from then on, whoever fails. */
+/**
+ * May pods be sent here? From the first complete apply on, for the data plane stands from then on, whoever fails. What of
+ * the host keeps pods from their network is told then too: it comes and goes, and no rolling update may stand still for it.
+ */
 export function readinessOf({ isReady, waiting, failing }: Advance): Verdict {
-  if (isReady) return { isGood: true, text: "ready" };
+  if (isReady) {
+    const remarks = waiting.filter(({ isTrouble, isRemark }) => isTrouble || isRemark).map(reasonOf);
+    if (remarks.length === 0) return { isGood: true, text: "ready" };
+    return { isGood: true, text: `ready, but ${listed(remarks)}`, hasRemarks: true };
+  }
   const reasons = [
     ...Object.entries(failing).map(([part, { error }]) => `${part}: ${error}`),
-    ...waiting.map(({ what, why, next }) => `waiting for ${what}: ${why}; ${next}`),
+    ...waiting.map((one) => `waiting for ${reasonOf(one)}`),
   ];
-  const left = reasons.length - SHOWN;
-  const text = reasons.length === 0
-    ? "the first apply is under way"
-    : reasons.slice(0, SHOWN).join("; ") + (left > 0 ? `; and ${left} more` : "");
-  return { isGood: false, text: `not ready: ${oneLine(text)}` };
+  return {
+    isGood: false,
+    text: `not ready: ${reasons.length === 0 ? "the first apply is under way" : listed(reasons)}`,
+  };
 }
 
-/** A probe's message is shown whole by kubelet, on one line by kubectl. */
+function reasonOf({ what, why, next }: Waiting): string {
+  return `${what}: ${why}; ${next}`;
+}
+
+function listed(reasons: readonly string[]): string {
+  const left = reasons.length - SHOWN;
+  return oneLine(reasons.slice(0, SHOWN).join("; ") + (left > 0 ? `; and ${left} more` : ""));
+}
+
+/** Of a probe's message kubelet keeps 1,024 bytes, which kubectl shows on one line. */
 function oneLine(text: string): string {
   const line = text.replace(/[^ -~]+/g, " ");
   return line.length > CHARACTERS ? `${line.slice(0, CHARACTERS)}...` : line;

@@ -25,6 +25,19 @@ export function concernsFastpath(line: string): boolean {
   return FASTPATHS.test(line);
 }
 
+const BASE_CHAIN = /^add chain \S+ \S+ \S+ \{ type /;
+const GONE = /^delete (?:chain|table) (.+)$/;
+
+/**
+ * True when a line of `nft monitor` says that chains with a hook have come, of whomever, or that one of these has gone:
+ * `inet firewalld forward`. All others come and go without a look of ours.
+ */
+export function concernsBaseChains(line: string, chains: readonly string[]): boolean {
+  const gone = GONE.exec(line.trim())?.[1];
+  if (gone === undefined) return BASE_CHAIN.test(line.trim());
+  return chains.some((chain) => chain === gone || chain.startsWith(`${gone} `));
+}
+
 /** True when a line about our table says what the observed state does not hold: the table must be read back. */
 export function surprisesTable(line: string, { table }: ObservedState): boolean {
   const added = ADDED_SET.exec(line)?.[1];

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { desireOf, ordinaryNode } from "../../../test/cluster.ts";
 import {
+  concernsBaseChains,
   concernsNetwork,
   concernsTable,
   pathDoubtOf,
@@ -53,6 +54,27 @@ const news: readonly string[] = [
   "delete set inet wigglenet __set0",
   "add set inet wigglenet another-set { typeof ip saddr; flags interval; } ",
 ];
+// Of others' chains: those whose policy may keep packets from us.
+const baseChains: readonly (readonly [line: string, isTold: boolean])[] = [
+  ["add chain inet foreign forward { type filter hook forward priority filter + 10; policy drop; }", true],
+  ["add chain ip filter FORWARD { type filter hook forward priority filter; policy accept; }", true],
+  ["delete table inet foreign", true],
+  ["delete chain inet foreign forward", true],
+  ["delete table inet foreign2", false],
+  ["delete table ip nat", false],
+  ["delete chain ip nat KUBE-SVC-ABC", false],
+  ["add chain ip nat KUBE-SVC-ABC", false],
+  ["add rule inet foreign forward accept", false],
+  ["add table inet foreign", false],
+  ["# new generation 12 by process 11817 (iptables)", false],
+];
+
+for (const [line, isTold] of baseChains) {
+  Deno.test(`"${line}" ${isTold ? "may" : "does not"} change what others drop`, () => {
+    assert.equal(concernsBaseChains(line, ["inet foreign forward"]), isTold);
+  });
+}
+
 const foreign: readonly string[] = [
   "add table inet wigglenet-reference { flags dormant; }",
   "add rule inet wigglenet-reference output ip daddr @pod-cidrs-v4 counter packets 0 bytes 0 drop",

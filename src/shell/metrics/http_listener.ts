@@ -13,6 +13,14 @@ export interface Answer {
   readonly status: number;
   readonly contentType: string;
   readonly body: AsyncIterable<string> | string;
+  /** Where a redirect leads. */
+  readonly location?: string;
+}
+
+/** Of a request what an answer may depend on. */
+export interface Asked {
+  readonly path: string;
+  readonly userAgent: string;
 }
 
 /** A server that listens. */
@@ -33,7 +41,7 @@ const MAX_HEADER_BYTES = 8_192;
 export interface ListenOptions {
   readonly address: BindAddress;
   readonly tls: TlsMaterial | undefined;
-  readonly answer: (path: string) => Answer;
+  readonly answer: (asked: Asked) => Answer;
   /** The server has ended by itself. */
   readonly onError: (error: Error) => void;
 }
@@ -150,7 +158,9 @@ async function respond(
     return;
   }
   const path = (request.url ?? "").split("?")[0]!;
-  const { status, contentType, body } = answer(path);
+  const userAgent = request.headers["user-agent"] ?? "";
+  const { status, contentType, body, location } = answer({ path, userAgent });
+  if (location !== undefined) response.setHeader("Location", location);
   response.writeHead(status, { "Content-Type": contentType, "X-Content-Type-Options": "nosniff" });
   if (method === "HEAD") response.end();
   else if (typeof body === "string") response.end(body);

@@ -13,8 +13,14 @@ interface Fault {
   /** Scripts for the node. */
   readonly make: string;
   readonly mend: string;
+  /** By check, and by the readiness of the agent's pod. */
   readonly named: RegExp;
+  readonly shown: RegExp;
 }
+
+const [FORWARDING, VERSION] = world.families.includes("v4")
+  ? ["net.ipv4.ip_forward", "4"]
+  : ["net.ipv6.conf.all.forwarding", "6"];
 
 const FAULTS: readonly Fault[] = [
   {
@@ -22,25 +28,30 @@ const FAULTS: readonly Fault[] = [
     make: `mv ${PLUGINS}/ptp ${ASIDE}`,
     mend: `mv ${ASIDE} ${PLUGINS}/ptp`,
     named: /^error: CNI plugins are missing: ptp; /m,
+    shown: /pod network: CNI plugins are missing: ptp; /,
   },
   {
     what: "with another CNI configuration before ours",
     make: "echo '{}' > /etc/cni/net.d/00-other.conflist",
     mend: "rm /etc/cni/net.d/00-other.conflist",
     named: /^error: 00-other\.conflist comes before 10-wigglenet\.conflist/m,
+    shown: /pod network: 00-other\.conflist comes before 10-wigglenet\.conflist/,
   },
   {
     what: "that does not forward",
-    make: "sysctl -qw net.ipv4.ip_forward=0",
-    mend: "sysctl -qw net.ipv4.ip_forward=1",
-    named: /^error: IPv4 is not forwarded; .*net\.ipv4\.ip_forward=1/m,
+    make: `sysctl -qw ${FORWARDING}=0`,
+    mend: `sysctl -qw ${FORWARDING}=1`,
+    named: new RegExp(`^error: IPv${VERSION} is not forwarded; .*${FORWARDING}=1`, "m"),
+    shown: new RegExp(`IPv${VERSION} forwarding: ${FORWARDING} is 0`),
   },
   {
+    // The last one: the agent hears of it at once, and looks at all.
     what: "with a foreign table that drops",
     make:
       `nft 'table inet foreign { chain forward { type filter hook forward priority 10; policy drop; accept; }; }'`,
     mend: "nft delete table inet foreign",
     named: /^warning: inet foreign forward drops what no rule of its own accepts/m,
+    shown: /foreign firewall: inet foreign forward drops/,
   },
 ];
 
@@ -59,6 +70,30 @@ for (const { what, make, mend, named } of FAULTS) {
     }
   });
 }
+
+/** What kubelet says of the readiness of a pod, as `kubectl describe pod` shows it. */
+async function readinessEvents(pod: string): Promise<string> {
+  const of = ["--field-selector", `involvedObject.name=${pod},reason=ProbeWarning`];
+  const { items } = await world.cluster.json(["-n", "kube-system", "get", "events", ...of]);
+  return items.map(({ message }: { message: string }) => message).join("\n");
+}
+
+Deno.test("all of that is in what kubelet says of the agent's pod, which stays ready", async () => {
+  const { metadata: { name } } = (await world.agentOn(world.far))!;
+  for (const { make } of FAULTS) await onNode(make);
+  let said = "";
+  try {
+    await until("kubelet to say all of it", async () => {
+      said = await readinessEvents(name);
+      return FAULTS.every(({ shown }) => said.split("\n").some((line) => shown.test(line)));
+    }, { deadlineMs: 60_000, pauseMs: 1000, seen: () => said });
+    assert.match(said, /^Readiness probe warning: .*ready, but /m);
+    const { status } = (await world.agentOn(world.far))!;
+    assert.equal(status.conditions!.find(({ type }) => type === "Ready")!.status, "True");
+  } finally {
+    for (const { mend } of FAULTS) await onNode(mend);
+  }
+});
 
 Deno.test("a node that lacks a CNI plugin gets it with its next agent; what it has is left as it is", async () => {
   const seen = async (name: string) => (await onNode(`stat -c '%i %s %a' ${PLUGINS}/${name}`)).trim();

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { HTTP, NODE_HTTP } from "../pods.ts";
 import { at, hostOf, type PodName, World } from "../world.ts";
+import { FAMILIES, testIn } from "../test_in.ts";
 
 const world = await World.standing();
 const MEGABYTES = 50;
@@ -17,18 +18,19 @@ Deno.test("every node is Ready, and no agent has logged an error", async () => {
   assert.deepEqual(await world.agentErrors(), []);
 });
 
-for (const family of world.families) {
+for (const family of FAMILIES) {
+  const test = (name: string, work: () => Promise<void>) => testIn(world, family, { name, work });
   const pairs: readonly (readonly [PodName, PodName])[] = [["one", "two"], ["one", "far"], ["far", "one"]];
   for (const [from, to] of pairs) {
     const where = from === "one" && to === "two" ? "its own node" : "another node";
-    Deno.test(`pod ${from} reaches pod ${to} of ${where} by ${family}, and is seen with its own address`, async () => {
+    test(`pod ${from} reaches pod ${to} of ${where} by ${family}, and is seen with its own address`, async () => {
       const url = `http://${at(await world.podAddress(to, family), HTTP)}`;
       assert.equal(await world.ask(from, `${url}/hostname`), to);
       assert.equal(hostOf(await world.ask(from, `${url}/clientip`)), await world.podAddress(from, family));
     });
   }
 
-  Deno.test(`a packet that fills the pods' MTU passes unbroken to another node by ${family}, a larger one is refused at once`, async () => {
+  test(`a packet that fills the pods' MTU passes unbroken to another node by ${family}, a larger one is refused at once`, async () => {
     const mtu = Number((await world.inPod("one", ["cat", "/sys/class/net/eth0/mtu"])).stdout);
     const headers = family === "v4" ? 28 : 48;
     const ping = async (bytes: number) => {
@@ -53,7 +55,7 @@ for (const family of world.families) {
     assert.match(larger.stdout + larger.stderr, /too long|too big/i);
   });
 
-  Deno.test(`${MEGABYTES} MB arrive whole on another node by ${family}`, async () => {
+  test(`${MEGABYTES} MB arrive whole on another node by ${family}`, async () => {
     const file = "/tmp/bulk";
     const make = `head -c ${MEGABYTES}M /dev/urandom > ${file}; sha256sum < ${file}`;
     const sent = await world.inPod("one", ["bash", "-c", make]);
@@ -70,7 +72,7 @@ for (const family of world.families) {
     assert.equal(arrived.stdout, sent.stdout);
   });
 
-  Deno.test(`a pod reaches its own node and the other one by ${family}, and they reach it`, async () => {
+  test(`a pod reaches its own node and the other one by ${family}, and they reach it`, async () => {
     for (const node of [world.near, world.far]) {
       const url = `http://${at(await world.nodeAddress(node, family), NODE_HTTP)}/hostname`;
       assert.equal(await world.ask("one", url), node);
@@ -79,7 +81,7 @@ for (const family of world.families) {
     }
   });
 
-  Deno.test(`pods in the network of their node reach pods and each other by ${family}`, async () => {
+  test(`pods in the network of their node reach pods and each other by ${family}`, async () => {
     const pod = `http://${at(await world.podAddress("far", family), HTTP)}/hostname`;
     assert.equal(await world.ask("host-one", pod), "far");
     assert.equal(await world.ask("host-far", pod), "far");

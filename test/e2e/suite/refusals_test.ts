@@ -7,6 +7,7 @@ import { Engine, findEngine } from "../../lab/kind/engine.ts";
 import { nodeImageName, prepareNodeImage, refuseFull } from "../../lab/kind/node_image.ts";
 import { cacheFolder } from "../../lab/kubernetes/go_program.ts";
 import { programPath } from "../../lab/kind/programs.ts";
+import { attempt } from "../../lab/process.ts";
 import { until } from "../../lab/until.ts";
 import { World } from "../world.ts";
 
@@ -50,6 +51,42 @@ Deno.test("a docker that is named and does not answer is not passed over", async
   });
 });
 
+Deno.test("no kind, and no Go to build it with: one line with the remedy, and nothing was started", async () => {
+  const cache = await Deno.makeTempDir();
+  const env = {
+    PATH: "/usr/sbin:/usr/bin:/sbin:/bin",
+    XDG_CACHE_HOME: cache,
+    DENO_DIR: `${cacheFolder()}/../deno`,
+  };
+  const script = 'if [ -d /usr/local/go ]; then mount -t tmpfs tmpfs /usr/local/go; fi; exec "$@"';
+  const argv = [Deno.execPath(), "run", "-A", "--quiet", "--cached-only", "test/e2e/kind_e2e.ts"];
+  try {
+    const { code, stderr } = await attempt(["unshare", "--mount", "sh", "-c", script, "sh", ...argv], {
+      env,
+    });
+    assert.equal(code, 1);
+    assert.match(stderr.trim(), /^This needs Go 1\.26 or newer, .* Remedy: install it, then again$/);
+    assert.deepEqual(namesIn(cache), []);
+  } finally {
+    await Deno.remove(cache, { recursive: true });
+  }
+});
+
+Deno.test("kind-e2e --delete leaves a cluster that a run uses as it is", async () => {
+  const argv = [Deno.execPath(), "run", "-A", "--quiet", "test/e2e/kind_e2e.ts", "--delete"];
+  const { code, stdout, stderr } = await attempt(argv, { deadlineMs: 60_000 });
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, new RegExp(`^A run uses ${world.cluster.name}: it stays$`, "m"));
+  assert.deepEqual(await world.cluster.nodes(), [...world.nodes]);
+});
+
+Deno.test("a shape that there is not: the shapes are named", async () => {
+  const argv = [Deno.execPath(), "run", "-A", "--quiet", "test/e2e/kind_e2e.ts", "--shape", "triple-stack"];
+  const { code, stderr } = await attempt(argv);
+  assert.equal(code, 2);
+  assert.match(stderr, /^There is no shape "triple-stack"\n.*dual-stack\|no-podcidr\|ipv4-only/);
+});
+
 Deno.test("a cluster of that name is there: it stays as it is", async () => {
   const { engine, name } = world.cluster;
   const again = { engine, name, shape: "kind/dual-stack.yaml", image: await nodeImageName() };
@@ -78,7 +115,7 @@ Deno.test("a port that is taken: no node of the new cluster stays behind", async
     await thief.kill();
     await Deno.remove(shape);
   }
-  assert.deepEqual(await clustersIn(engine), [world.cluster.name]);
+  assert.ok(!(await clustersIn(engine)).includes(OTHER));
   const left = await engine.docker(["ps", "-aq", "--filter", `label=io.x-k8s.kind.cluster=${OTHER}`]);
   assert.equal(left, "");
 });

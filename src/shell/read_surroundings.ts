@@ -1,0 +1,54 @@
+// What others have on the host that keeps pods from their network, for `check` and for the running agent.
+
+import type { CniSurroundings, Surroundings } from "../core/desired/obstacles.ts";
+import { TABLE } from "../core/render/render_table.ts";
+import type { GivenSettings } from "../core/settings/settings.ts";
+import { locate, run } from "./command.ts";
+
+const CNI_FOLDERS = ["/opt/cni/bin", "/usr/lib/cni"];
+const CNI_PLUGINS = ["ptp", "host-local", "portmap"];
+const CNI_FILE = /\.(conf|conflist|json)$/;
+
+/** Looks at all of it; what cannot be read is left out. */
+export async function readSurroundings(
+  { isFirewallOnly, cniConfigPath }: GivenSettings,
+  dropChains: readonly string[],
+): Promise<Surroundings> {
+  return { cni: isFirewallOnly ? undefined : await readCniSurroundings(cniConfigPath), dropChains };
+}
+
+interface ChainJson {
+  readonly family: string;
+  readonly table: string;
+  readonly name: string;
+  readonly hook?: string;
+  readonly policy?: string;
+}
+
+/** Chains only: sets of others may be long. */
+export async function readDropChains(): Promise<string[]> {
+  if (locate("nft") === undefined) return [];
+  const json = await run({ program: "nft", args: ["-j", "list", "chains"] }).catch(() => `{"nftables": []}`);
+  const { nftables } = JSON.parse(json) as { nftables: readonly { readonly chain?: ChainJson }[] };
+  return nftables.flatMap(({ chain }) => chain ?? []).filter(({ table, hook, policy }) =>
+    table !== TABLE && policy === "drop" && (hook === "forward" || hook === "input")
+  ).map(({ family, table, name }) => `${family} ${table} ${name}`);
+}
+
+async function readCniSurroundings(path: string): Promise<CniSurroundings> {
+  const slash = path.lastIndexOf("/");
+  const entries = await Array.fromAsync(Deno.readDir(path.slice(0, slash) || "/")).catch(() => []);
+  const missing = await Promise.all(CNI_PLUGINS.map(async (plugin) => {
+    const found = await Promise.all(
+      CNI_FOLDERS.map((folder) => Deno.stat(`${folder}/${plugin}`).then(() => true, () => false)),
+    );
+    return found.some(Boolean) ? [] : [plugin];
+  }));
+  return {
+    path,
+    others: entries.map(({ name }) => name).filter((name) =>
+      CNI_FILE.test(name) && name !== path.slice(slash + 1)
+    ).sort(),
+    missingPlugins: missing.flat(),
+  };
+}
