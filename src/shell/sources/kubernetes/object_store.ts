@@ -6,6 +6,8 @@ import type { SourceOptions } from "../node_source.ts";
 interface Entry<T> {
   readonly digest: string;
   readonly value: T;
+  /** Of what it was made of last, where that has one. */
+  mark: number | undefined;
 }
 
 /** What becomes of an object. */
@@ -24,10 +26,16 @@ export class ObjectStore<T> {
 
   constructor(readonly options: StoreOptions<T>) {}
 
+  /** An object with this mark was put last under this name. */
+  hasMark(name: string, mark: number): boolean {
+    return this.#entries.get(name)?.mark === mark;
+  }
+
   /** True when that changed anything. */
-  put(name: string, object: unknown): boolean {
+  put(name: string, object: unknown, mark?: number): boolean {
     const before = this.#entries.get(name);
     const entry = this.#read(name, object, before);
+    entry.mark = mark;
     if (entry === before) return false;
     this.#entries.set(name, entry);
     if (before === undefined) this.#names = undefined;
@@ -72,7 +80,9 @@ export class ObjectStore<T> {
   #read(name: string, object: unknown, before: Entry<T> | undefined): Entry<T> {
     const picked = this.options.pick(object);
     const digest = createHash("sha256").update(JSON.stringify(picked)).digest("base64");
-    return before?.digest === digest ? before : { digest, value: this.options.parse(picked, name) };
+    return before?.digest === digest
+      ? before
+      : { digest, value: this.options.parse(picked, name), mark: undefined };
   }
 }
 
