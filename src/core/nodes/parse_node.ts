@@ -121,11 +121,9 @@ class NodeReader {
     const bySpec = this.#claims(items, SPEC, (item) => this.#podCidr(item));
     const listed = this.#listIn(ANNOTATION.podCidrs);
     if (listed === undefined) return { podCidrs: bySpec, assignedPodCidrs: bySpec };
-    const inSpec = new Set(bySpec.map((claim) => claim.value.text));
+    const inSpec = new Map(bySpec.map((claim) => [claim.value.text, claim]));
     const byAnnotation = this.#claims(listed, annotated(ANNOTATION.podCidrs), (item) => this.#podCidr(item));
-    const podCidrs = byAnnotation.map((claim): Claim<Prefix> =>
-      inSpec.has(claim.value.text) ? { ...claim, origin: "spec" } : claim
-    );
+    const podCidrs = byAnnotation.map((claim) => inSpec.get(claim.value.text) ?? claim);
     return { podCidrs, assignedPodCidrs: bySpec };
   }
 

@@ -29,7 +29,7 @@ export function parseWireguard(
     const peer = parsePeer(line.split("\t"), last, now);
     peers.set(peer.publicKey, peer);
   }
-  return { publicKey, port: Number(port), hasMark: mark !== "off", peers };
+  return { publicKey: ownText(publicKey), port: Number(port), hasMark: mark !== "off", peers };
 }
 
 function parsePeer(fields: readonly string[], state: ObservedWireguard | undefined, now: Now): ObservedPeer {
