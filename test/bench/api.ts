@@ -1,7 +1,8 @@
 // `deno task bench:api [--minutes N] [--rounds N] [--changes N] [--part NAME]...`: the agent as shipped on a real API server with Nodes of
 // 12 KB: how soon a change is in the kernel, how long a start takes beside what curl needs for the same list, what it
 // costs to be told 500 times a second what is none of its business, and its memory.
-// API server, etcd and wireguard-go use the same processors: their time is in the numbers.
+// API server, etcd and wireguard-go use the same processors: their time is in the numbers. Heartbeats are written into etcd,
+// for the API server takes too few patches; what it sends of them is its own.
 
 import { parseArgs } from "node:util";
 import { BUNDLED } from "../lab/agent.ts";
