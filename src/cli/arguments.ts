@@ -1,6 +1,6 @@
 // Flags -> Settings. Every setting is a flag; verbs add their own.
 
-import { parseArgs, type ParseArgsConfig } from "node:util";
+import type { ParseArgsConfig } from "node:util";
 import { parseSettings, type RawSettings } from "../core/settings/parse_settings.ts";
 import { flagOf, type GivenSettings, SETTINGS } from "../core/settings/settings.ts";
 import { nearest } from "./nearest.ts";
@@ -23,8 +23,8 @@ const SWITCHES = new Set(
  * @param own the verb's own flags, which take no value
  * @throws UsageError that names every bad setting
  */
-export function parseArguments(args: readonly string[], own: readonly string[]): Arguments {
-  const { raw, given } = parseFlags(args, own);
+export async function parseArguments(args: readonly string[], own: readonly string[]): Promise<Arguments> {
+  const { raw, given } = await parseFlags(args, own);
   const settings = parseSettings(environment(), raw);
   if (!("nodeName" in settings)) throw new UsageError(`bad settings:\n  ${settings.join("\n  ")}`);
   return { settings, given };
@@ -36,17 +36,20 @@ function environment(): RawSettings {
 }
 
 /** Flags as they are written, for a verb that does with or without settings. */
-export function parseFlags(
+export async function parseFlags(
   args: readonly string[],
   own: readonly string[],
-): { readonly raw: RawSettings; readonly given: ReadonlySet<string> } {
+): Promise<{ readonly raw: RawSettings; readonly given: ReadonlySet<string> }> {
   const options: NonNullable<ParseArgsConfig["options"]> = {};
   for (const flag of own) options[flag] = { type: "boolean" };
   for (const flag of FLAGS.keys()) options[flag] = { type: "string", multiple: true };
   // A flag of the verb's own that is a setting's too (`check --mtu`) is the verb's when it stands alone.
   const bare = new Set(own.filter((flag) => FLAGS.has(flag) && isAlone(args, args.indexOf(`--${flag}`))));
   const rest = args.filter((arg) => !bare.has(arg.slice(2)));
-  const values = parse(rest.map((arg, i) => isBareSwitch(arg, rest[i + 1]) ? `${arg}=true` : arg), options);
+  const values = await parse(
+    rest.map((arg, i) => isBareSwitch(arg, rest[i + 1]) ? `${arg}=true` : arg),
+    options,
+  );
   const raw: Record<string, string> = {};
   for (const [flag, env] of FLAGS) {
     const texts = values[flag] as string[] | undefined;
@@ -67,13 +70,18 @@ function isBareSwitch(arg: string, next: string | undefined): boolean {
   return SWITCHES.has(arg) && (next === undefined || next.startsWith("--"));
 }
 
-function parse(args: string[], options: NonNullable<ParseArgsConfig["options"]>): Record<string, unknown> {
+async function parse(
+  args: string[],
+  options: NonNullable<ParseArgsConfig["options"]>,
+): Promise<Record<string, unknown>> {
+  if (args.length === 0) return {};
   const unknown = args.find((arg) => arg.startsWith("--") && !(arg.slice(2).split("=")[0]! in options));
   if (unknown !== undefined) {
     const guess = nearest(unknown.slice(2).split("=")[0]!, Object.keys(options));
     const hint = guess === undefined ? "" : `: did you mean --${guess}?`;
     throw new UsageError(`there is no flag ${unknown.split("=")[0]}${hint}`);
   }
+  const { parseArgs } = await import("node:util");
   try {
     return parseArgs({ args, options, strict: true, allowPositionals: false }).values;
   } catch (error) {
@@ -82,8 +90,11 @@ function parse(args: string[], options: NonNullable<ParseArgsConfig["options"]>)
 }
 
 /** The verb's own flags only. */
-export function parseSwitches(args: readonly string[], own: readonly string[]): ReadonlySet<string> {
+export async function parseSwitches(
+  args: readonly string[],
+  own: readonly string[],
+): Promise<ReadonlySet<string>> {
   const options = Object.fromEntries(own.map((flag) => [flag, { type: "boolean" } as const]));
-  const values = parse([...args], options);
+  const values = await parse([...args], options);
   return new Set(own.filter((flag) => values[flag] === true));
 }

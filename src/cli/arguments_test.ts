@@ -11,8 +11,8 @@ const cases: readonly [args: string[], given: string[], mtu: string | undefined]
   [[], [], undefined],
 ];
 for (const [args, given, mtu] of cases) {
-  Deno.test(`check ${args.join(" ")}: --mtu alone is the verb's own flag, with a value it is the setting`, () => {
-    const flags = parseFlags(args, ["json", "mtu"]);
+  Deno.test(`check ${args.join(" ")}: --mtu alone is the verb's own flag, with a value it is the setting`, async () => {
+    const flags = await parseFlags(args, ["json", "mtu"]);
     assert.deepEqual([...flags.given].sort(), given);
     assert.equal(flags.raw["WIGGLENET_MTU"], mtu);
   });

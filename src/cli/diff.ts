@@ -10,7 +10,7 @@ import { type Settings, usesTunnel } from "../core/settings/settings.ts";
 import { readPublicKey } from "../shell/key_file.ts";
 import { FactKeeper } from "../shell/fact_keeper.ts";
 import { resolveNames } from "../shell/name_resolver.ts";
-import { observeAll, steadySeconds } from "../shell/observe.ts";
+import { observeAll, observeLink, steadySeconds } from "../shell/observe.ts";
 import { PodCidrExpression } from "../shell/pod_cidr_expression.ts";
 import { wireguardOf } from "../shell/read_facts.ts";
 import { parseArguments } from "./arguments.ts";
@@ -20,7 +20,7 @@ import { UsageError } from "./usage_error.ts";
 
 /** Prints the differences; 0 in sync, 1 differs, 2 cannot tell. */
 export async function diffVerb(args: readonly string[]): Promise<number> {
-  const { settings, given } = parseArguments(args, ["json"]);
+  const { settings, given } = await parseArguments(args, ["json"]);
   let plan: Plan;
   let isKnown: boolean;
   try {
@@ -46,7 +46,10 @@ async function planNow(settings: Settings): Promise<{ plan: Plan; isKnown: boole
       const publicKey = isTunnelled ? await readPublicKey(settings.privateKeyPath) : undefined;
       return publicKey && { publicKey };
     },
-    wireguard: await wireguardOf(settings),
+    wireguard: await wireguardOf(
+      settings,
+      isTunnelled ? await observeLink(settings.interfaceName) : undefined,
+    ),
     isPublished,
     expression: await PodCidrExpression.load(settings),
   };

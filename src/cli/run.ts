@@ -8,6 +8,7 @@ import { ensureKey, type HostKey } from "../shell/key_file.ts";
 import { Log } from "../shell/log.ts";
 import { NameResolver } from "../shell/name_resolver.ts";
 import { becomeOnlyAgent } from "../shell/only_agent.ts";
+import { observeLink } from "../shell/observe.ts";
 import { giveUpPlugins, requirePaths } from "../shell/permissions.ts";
 import { requireInterface, requirePrograms } from "../shell/preconditions.ts";
 import { Publisher } from "../shell/publish.ts";
@@ -36,7 +37,7 @@ function warnOfIgnored(log: Log): void {
 
 /** Runs until SIGTERM or SIGINT; 0 then, 1 when it cannot start. The data plane stays. */
 export async function runAgent(args: readonly string[]): Promise<number> {
-  const { settings: given } = parseArguments(args, []);
+  const { settings: given } = await parseArguments(args, []);
   requireNodes(given);
   giveUpPlugins();
   const log = new Log(given.logFormat, given.logLevel);
@@ -118,8 +119,9 @@ async function requireHost(settings: GivenSettings): Promise<HostParts> {
     );
   }
   await sweepLeftovers([settings.cniConfigPath, settings.privateKeyPath]);
-  const wireguard = await wireguardOf(settings);
-  await requireInterface(settings, wireguard);
+  const link = usesTunnel(settings) ? await observeLink(settings.interfaceName) : undefined;
+  const wireguard = await wireguardOf(settings, link);
+  await requireInterface(settings, { implementation: wireguard, link });
   return { wireguard, expression };
 }
 

@@ -1,6 +1,5 @@
 // The only place that starts programs: argv arrays, never a shell; LC_ALL=C; a timeout; stderr kept in the error.
 
-import { createHash } from "node:crypto";
 import { type Program, PROGRAM_PATHS } from "../core/shipped/programs.ts";
 
 const FOLDERS = ["/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/sbin", "/usr/local/bin"];
@@ -57,6 +56,8 @@ function firstLineOf(text: string): string {
 export interface Run {
   readonly program: Program;
   readonly args: readonly string[];
+  /** For its standard input; some lines. What is long goes by a file (files.ts). */
+  readonly input?: string;
   readonly timeoutMs?: number;
 }
 
@@ -87,7 +88,7 @@ export interface Print {
 export async function runAnew(command: Run, digest: string): Promise<Print> {
   const { stdout, stderr, failure } = await execute(command);
   if (failure !== undefined) throw new CommandError(shownOf(command), stderr, failure);
-  const found = createHash("sha256").update(stdout).digest("base64");
+  const found = new Uint8Array(await crypto.subtle.digest("SHA-256", stdout)).toBase64();
   return { digest: found, stdout: found === digest ? discarded(stdout) : textOf(stdout) };
 }
 
@@ -116,8 +117,10 @@ interface Execution extends Omit<Output, "stdout"> {
   readonly stdout: Uint8Array<ArrayBuffer>;
 }
 
-async function execute({ program, args, timeoutMs = TIMEOUT_MS }: Run): Promise<Execution> {
-  const child = spawn(program, { args, stdin: "null", stdout: "piped", stderr: "piped" });
+async function execute({ program, args, input, timeoutMs = TIMEOUT_MS }: Run): Promise<Execution> {
+  const stdin = input === undefined ? "null" : "piped";
+  const child = spawn(program, { args, stdin, stdout: "piped", stderr: "piped" });
+  if (input !== undefined) await tell(child.stdin, input);
   let isLate = false;
   const timer = setTimeout(() => {
     isLate = true;
@@ -143,9 +146,15 @@ function discarded({ buffer }: Uint8Array<ArrayBuffer>): undefined {
   buffer.transfer(0);
 }
 
+/** To somebody who may have ended without reading it: his output says why. */
+async function tell(stdin: WritableStream<Uint8Array>, text: string): Promise<void> {
+  const writer = stdin.getWriter();
+  await writer.write(new TextEncoder().encode(text)).then(() => writer.close()).catch(() => {});
+}
+
 interface Streams {
   readonly args: readonly string[];
-  readonly stdin: "null";
+  readonly stdin: "null" | "piped";
   readonly stdout: "piped" | "null";
   readonly stderr: "piped" | "null";
   readonly detached?: boolean;

@@ -136,10 +136,8 @@ export class HostState {
     collect();
     const network = await ifDue("network", () => observeNetwork(name));
     collect();
-    const tunnel = await ifDue(
-      "wireguard",
-      () => desired.link === undefined ? observeServers(name) : observeWireguard(name, last.wireguard),
-    );
+    const isAbsent = network !== undefined && network.link === undefined;
+    const tunnel = await ifDue("wireguard", () => readTunnel(desired, { isAbsent, last: last.wireguard }));
     const cni = await ifDue("cni", async () => ({ cni: await observeCni(desired.cniPath) }));
     const references = { ...(reference && { reference }), ...fastpathReference };
     this.#observed = { ...last, ...table, ...fastpath, ...network, ...tunnel, ...cni, ...references };
@@ -168,4 +166,15 @@ export class HostState {
   failed(step: Step): void {
     this.doubt(...READ_AFTER[step.part]);
   }
+}
+
+/** Of an interface that is not there nothing is read: who serves it all the same is asked later. */
+async function readTunnel(
+  { link, interfaceName }: DesiredState,
+  { isAbsent, last }: { readonly isAbsent: boolean; readonly last: ObservedState["wireguard"] },
+): Promise<Partial<ObservedState>> {
+  if (isAbsent) return { wireguard: undefined };
+  return link === undefined
+    ? await observeServers(interfaceName)
+    : await observeWireguard(interfaceName, last);
 }

@@ -16,7 +16,6 @@ import {
 } from "../core/settings/settings.ts";
 import type { Program } from "../core/shipped/programs.ts";
 import { locate, run } from "./command.ts";
-import { readTls } from "./metrics/tls_files.ts";
 import { observeLink } from "./observe.ts";
 import { hasNetAdmin } from "./preconditions.ts";
 import { probeMtu } from "./probe_mtu.ts";
@@ -147,7 +146,7 @@ async function inspectTunnel(
     mode,
     port,
     interfaceName,
-    isInterfaceUp: link !== undefined,
+    isInterfaceUp: link?.isUp === true,
     udpPorts: await readPorts("udp"),
   };
 }
@@ -173,7 +172,10 @@ async function inspectServing(settings: GivenSettings): Promise<HostReport["serv
   const ports = addresses.length === 0 ? [] : await readPorts("tcp");
   const isTlsUsed = isMetricsEnabled && usesMetricsTls(settings);
   const tlsProblem = isTlsUsed
-    ? await readTls(settings).then(() => undefined, (error: Error) => error.message)
+    ? await (await import("./metrics/tls_files.ts")).readTls(settings).then(
+      () => undefined,
+      (error: Error) => error.message,
+    )
     : undefined;
   return { taken: addresses.filter(({ port }) => ports.includes(port)), tlsProblem };
 }

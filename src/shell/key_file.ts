@@ -1,8 +1,6 @@
-// The private key stands in its file and on the interface. It goes from one to the other by `wg`, and to node:crypto to
+// The private key stands in its file and on the interface. It goes from one to the other by `wg`, and to Web Crypto to
 // learn the public key: never into an argument list, a log or an error.
 
-import { createPrivateKey, createPublicKey, generateKeyPairSync } from "node:crypto";
-import { Buffer } from "node:buffer";
 import type { PublicKey } from "../core/net/keys.ts";
 import type { Settings } from "../core/settings/settings.ts";
 import { locate, run } from "./command.ts";
@@ -10,7 +8,8 @@ import { readText, writeAtomically } from "./files.ts";
 import { unlessAbsent } from "./observe.ts";
 
 // The DER head of an X25519 private key (RFC 8410 section 7); the 32 key bytes follow.
-const PKCS8_HEAD = Buffer.from("302e020100300506032b656e04220420", "hex");
+const PKCS8_HEAD = Uint8Array.fromHex("302e020100300506032b656e04220420");
+const KEY_BYTES = 32;
 const KEY = /^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=\n?$/;
 
 /** This host's key. */
@@ -35,7 +34,7 @@ export async function ensureKey(
   const standing = await readInterfaceKey(interfaceName);
   const key = standing ?? makeKey();
   const found = {
-    publicKey: publicKeyOf(key),
+    publicKey: await publicKeyOf(key),
     origin: standing === undefined ? "chance" : "interface",
   } as const;
   try {
@@ -50,10 +49,12 @@ export async function ensureKey(
   return found;
 }
 
+/** Any 32 bytes are one: whoever uses it sets and clears the bits that must be (RFC 7748 section 5). */
 function makeKey(): string {
-  const { privateKey } = generateKeyPairSync("x25519");
-  const bytes = privateKey.export({ format: "der", type: "pkcs8" }).subarray(PKCS8_HEAD.length);
-  return Buffer.from(bytes).toString("base64");
+  const bytes = crypto.getRandomValues(new Uint8Array(KEY_BYTES));
+  bytes[0]! &= 248;
+  bytes[31] = bytes[31]! & 127 | 64; // as `wg genkey` prints them
+  return bytes.toBase64();
 }
 
 /** The private key of the interface; undefined when there is no interface, nobody serves it, or it has none yet. */
@@ -76,15 +77,12 @@ export async function readPublicKey(path: string): Promise<PublicKey | undefined
       `Private key file ${path} holds no WireGuard key: restore it, or remove it to have it written anew`,
     );
   }
-  return publicKeyOf(text);
+  return await publicKeyOf(text.trim());
 }
 
-function publicKeyOf(privateKey: string): PublicKey {
-  const key = createPrivateKey({
-    key: Buffer.concat([PKCS8_HEAD, Buffer.from(privateKey, "base64")]),
-    format: "der",
-    type: "pkcs8",
-  });
-  const spki = createPublicKey(key).export({ format: "der", type: "spki" });
-  return spki.subarray(spki.length - 32).toString("base64") as PublicKey;
+async function publicKeyOf(privateKey: string): Promise<PublicKey> {
+  const der = new Uint8Array([...PKCS8_HEAD, ...Uint8Array.fromBase64(privateKey)]);
+  const key = await crypto.subtle.importKey("pkcs8", der, { name: "X25519" }, true, ["deriveBits"]);
+  const { x } = await crypto.subtle.exportKey("jwk", key);
+  return Uint8Array.fromBase64(x!, { alphabet: "base64url" }).toBase64() as PublicKey;
 }

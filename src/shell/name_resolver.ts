@@ -1,7 +1,6 @@
 // What DNS names lead to, asked of the host's own resolver (/etc/hosts and nsswitch included) every half minute, beside
 // the loop and never waited for by it. A name that cannot be resolved keeps its last good answer.
 
-import { lookup } from "node:dns/promises";
 import type { Resolution } from "../core/desired/host_facts.ts";
 import { type Address, compareAddresses, parseAddress } from "../core/net/address.ts";
 import { refused } from "../core/net/refusal.ts";
@@ -73,8 +72,8 @@ export class NameResolver {
         this.#take(name, this.#answers.get(name)?.trouble ?? "no answer in time");
         resolve();
       }, TIMEOUT_MS);
-      lookup(name, { all: true }).then(
-        (found) => this.#take(name, addressesOf(found.map(({ address }) => address))),
+      lookUp(name).then(
+        (found) => this.#take(name, addressesOf(found)),
         (error) => this.#take(name, troubleOf(error)),
       ).finally(() => {
         clearTimeout(timer);
@@ -107,6 +106,11 @@ export async function resolveNames(names: ReadonlySet<string>): Promise<Answers>
   clearTimeout(timer);
   resolver.close();
   return resolver.answers;
+}
+
+async function lookUp(name: string): Promise<string[]> {
+  const { lookup } = await import("node:dns/promises"); // most clusters have no names
+  return (await lookup(name, { all: true })).map(({ address }) => address);
 }
 
 /** Sorted: resolvers turn the order about. An answer without a usable address is none. */

@@ -80,11 +80,11 @@ async function readMtus(
   // Our own interface is none of the host's: a path by it is a loop, whatever it carries.
   const ipv4 = new Map([[ownName, 0], ...interfaces.map((i) => [i.name, i.mtuBytes] as const)]);
   const ipv6 = new Map(ipv4);
-  for (const { name, mtuBytes } of interfaces) {
+  for (const { name, mtuBytes, announcedMtuBytes = mtuBytes } of interfaces) {
     if (!used.has(name)) continue;
-    // As shipped nothing in /proc may be read: then the interface's own counts, and what a router announced does not.
+    // As shipped nothing in /proc may be read: then what is announced by who is no router does not count.
     const text = await readText(`/proc/sys/net/ipv6/conf/${name}/mtu`).catch(() => undefined);
-    if (text !== undefined) ipv6.set(name, Math.min(mtuBytes, Number(text)));
+    ipv6.set(name, Math.min(mtuBytes, announcedMtuBytes, Number(text ?? mtuBytes)));
   }
   return { 4: ipv4, 6: ipv6 };
 }

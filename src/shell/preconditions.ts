@@ -3,11 +3,12 @@
 import { PROGRAM_PACKAGES } from "../core/shipped/programs.ts";
 import type { DesiredLink } from "../core/desired/desired_state.ts";
 import { isOtherOfOurs, LINK_KIND } from "../core/plan/diff_link.ts";
+import type { ObservedState } from "../core/observed/observed_state.ts";
 import type { Program } from "../core/shipped/programs.ts";
 import { type GivenSettings, usesTunnel } from "../core/settings/settings.ts";
 import { CommandError, locate, locateForbidden, run } from "./command.ts";
 import { readPublicKey } from "./key_file.ts";
-import { observeLink, observeNetwork, observeWireguard } from "./observe.ts";
+import { observeNetwork, observeWireguard } from "./observe.ts";
 import { mayNotRun } from "./permissions.ts";
 import { hasTunDevice } from "./read_facts.ts";
 
@@ -37,14 +38,16 @@ export async function hasNetAdmin(): Promise<boolean> {
   }
 }
 
-/** Throws Error with the remedy when the interface cannot be ours, or cannot be made. */
+/**
+ * Throws Error with the remedy when the interface cannot be ours, or cannot be made.
+ * @param link the interface of that name, if there is one
+ */
 export async function requireInterface(
   settings: GivenSettings,
-  implementation: DesiredLink["implementation"],
+  { implementation, link }: Pick<DesiredLink, "implementation"> & Pick<ObservedState, "link">,
 ): Promise<void> {
   if (!usesTunnel(settings)) return;
   const name = settings.interfaceName;
-  const link = await observeLink(name);
   const kind = LINK_KIND[implementation];
   const publicKey = await readPublicKey(settings.privateKeyPath);
   const wanted = { name, implementation, publicKey };

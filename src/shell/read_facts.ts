@@ -5,18 +5,20 @@ import { parseMaskedPrefix, type Prefix, prefixOf } from "../core/net/prefix.ts"
 import { type Refusal, refused } from "../core/net/refusal.ts";
 import { unusableAddress, unusablePodCidr } from "../core/net/scope.ts";
 import type { PublicKey } from "../core/net/keys.ts";
-import { type HostFacts, type HostInterface, NO_FACTS } from "../core/desired/host_facts.ts";
+import { type HostFacts, type HostInterface, LOOPBACK, NO_FACTS } from "../core/desired/host_facts.ts";
 import { type Interfaces, interfacesOf, type LinkAddresses } from "../core/expression/interfaces.ts";
+import type { ObservedState } from "../core/observed/observed_state.ts";
+import { LINK_KIND } from "../core/plan/diff_link.ts";
+import { parseUplinks, type Uplink } from "../core/observed/parse_uplinks.ts";
 import type { NodeMetadata, Rejected } from "../core/nodes/node.ts";
 import { type GivenSettings, type Settings, usesTunnel } from "../core/settings/settings.ts";
-import { attempt, run } from "./command.ts";
+import { attempt, CommandError, run } from "./command.ts";
 import { readText } from "./files.ts";
 import type { PodCidrExpression } from "./pod_cidr_expression.ts";
-import { readNetconf } from "./read_netconf.ts";
+import { type Netconf, parseNetconf } from "./read_netconf.ts";
 
 interface LinkJson extends LinkAddresses {
   readonly mtu?: number;
-  readonly linkinfo?: { readonly info_kind?: string };
   readonly flags?: readonly string[];
 }
 
@@ -37,16 +39,19 @@ export interface KnownFacts extends FixedFacts, Pick<HostFacts, "resolved"> {
 
 /**
  * Which WireGuard serves this node.
+ * @param link the interface of that name, if there is one
  * @throws Error when the kernel's is asked for and there is none
  */
-export async function wireguardOf(settings: GivenSettings): Promise<FixedFacts["wireguard"]> {
-  const { interfaceName, wireguardMode } = settings;
+export async function wireguardOf(
+  settings: GivenSettings,
+  link: ObservedState["link"],
+): Promise<FixedFacts["wireguard"]> {
+  const { wireguardMode } = settings;
   if (!usesTunnel(settings) || wireguardMode === "userspace") {
     return usesTunnel(settings) ? "userspace" : "kernel";
   }
-  const kind = (await links()).find(({ ifname }) => ifname === interfaceName)?.linkinfo?.info_kind;
-  if (kind === "wireguard") return "kernel";
-  if (kind === "tun" && wireguardMode === "auto") return "userspace";
+  if (link?.kind === LINK_KIND.kernel) return "kernel";
+  if (link?.kind === LINK_KIND.userspace && wireguardMode === "auto") return "userspace";
   if (await hasKernelWireguard()) return "kernel";
   if (wireguardMode === "auto") return "userspace";
   throw new Error("This kernel has no WireGuard: load the module wireguard, or set WIREGUARD_MODE=userspace");
@@ -56,21 +61,21 @@ const PROBE = "wigglenet-probe";
 
 /** True when the kernel makes WireGuard interfaces. Only trying tells: the module may be built in, loadable, or neither. */
 export function hasKernelWireguard(): Promise<boolean> {
-  return canMake(["link", "add", "dev", PROBE, "type", "wireguard"]);
+  return canMake(`link add dev ${PROBE} type wireguard`);
 }
 
 /** True when /dev/net/tun makes interfaces. Deno (2.9.6) lets nobody look into /dev who may not do everything. */
 export function hasTunDevice(): Promise<boolean> {
-  return canMake(["tuntap", "add", "dev", PROBE, "mode", "tun"]);
+  return canMake(`tuntap add dev ${PROBE} mode tun`);
 }
 
-async function canMake(args: readonly string[]): Promise<boolean> {
-  const succeeds = async (args: readonly string[]) =>
-    (await attempt({ program: "ip", args })).failure === undefined;
-  const isMade = await succeeds(args);
-  const wasThere = await succeeds(["link", "del", "dev", PROBE]);
-  // What a killed agent left was in the way, and is not any more.
-  return isMade || (wasThere && await canMake(args));
+async function canMake(command: string): Promise<boolean> {
+  const succeeds = async (input: string) =>
+    (await attempt({ program: "ip", args: ["-batch", "-"], input })).failure === undefined;
+  const discard = `link del dev ${PROBE}\n`;
+  const both = `${command}\n${discard}`;
+  // What a killed agent left may be in the way.
+  return await succeeds(both) || await succeeds(discard) && await succeeds(both);
 }
 
 /**
@@ -80,10 +85,8 @@ async function canMake(args: readonly string[]): Promise<boolean> {
  * @throws CannotStart when an expression gives no pod CIDRs, and gave none before
  */
 export async function readFacts(settings: Settings, known: KnownFacts, last?: HostFacts): Promise<HostFacts> {
-  const [all, uplinks, { forwarding }, read, key] = await Promise.all([
-    links(),
-    uplinkNames(),
-    readNetconf(),
+  const [{ links: all, uplinks, forwarding }, read, key] = await Promise.all([
+    readNetwork(),
     readPodCidrFile(settings),
     readKey(settings, known, last),
   ]);
@@ -96,15 +99,14 @@ export async function readFacts(settings: Settings, known: KnownFacts, last?: Ho
     }],
   };
   const computed = await readExpression(settings, known, { all, last });
-  const interfaces = all.filter(({ ifname, mtu }) =>
-    ifname !== settings.interfaceName && ifname !== "lo" && mtu !== undefined
-  )
+  const interfaces = all.filter(({ ifname, mtu }) => ifname !== settings.interfaceName && mtu !== undefined)
     .map((link): HostInterface => ({
       name: link.ifname!,
       mtuBytes: link.mtu!,
       addresses: (link.addr_info ?? []).map(({ local }) => parseAddress(local)).filter(isNodeAddress),
-      prefixes: prefixesOf(link),
+      prefixes: link.ifname === LOOPBACK ? [] : prefixesOf(link),
       hasDefaultRoute: uplinks.has(link.ifname!),
+      ...uplinks.get(link.ifname!),
     }));
   return {
     ...(known.isPublished && { isPublished: true }),
@@ -174,13 +176,30 @@ async function links(): Promise<LinkJson[]> {
   return JSON.parse(await run({ program: "ip", args: ["-j", "-d", "address", "show"] })) as LinkJson[];
 }
 
-/** Interfaces of the default routes: what WireGuard's packets leave by, if no interface holds a node address. */
-async function uplinkNames(): Promise<Set<string>> {
-  const outputs = await Promise.all(
-    ["-4", "-6"].map((family) => run({ program: "ip", args: ["-j", family, "route", "show", "default"] })),
-  );
-  const routes = outputs.flatMap((json) => JSON.parse(json || "[]") as { dev?: string }[]);
-  return new Set(routes.map(({ dev }) => dev ?? ""));
+/** What a node is in its network. */
+interface Network extends Pick<Netconf, "forwarding"> {
+  readonly links: readonly LinkJson[];
+  /** Interfaces of the default routes: what WireGuard's packets leave by, if no interface holds a node address. */
+  readonly uplinks: ReadonlyMap<string, Uplink>;
+}
+
+/** By two starts of ip: `route` tells of one family, the others of both. */
+async function readNetwork(): Promise<Network> {
+  const input = "address show\nroute show default\nnetconf\n";
+  const [{ stdout, stderr }, ipv6] = await Promise.all([
+    attempt({ program: "ip", args: ["-j", "-d", "-batch", "-"], input }),
+    run({ program: "ip", args: ["-j", "-6", "route", "show", "default"] }),
+  ]);
+  const [links, ipv4, netconf = "[]"] = stdout.split("\n").filter((line) => line !== "");
+  // Without netconf, which an old kernel may lack, forwarding is not known, and no more.
+  if (links === undefined || ipv4 === undefined) {
+    throw new CommandError("ip -batch", stderr, "told too little");
+  }
+  return {
+    links: JSON.parse(links),
+    uplinks: parseUplinks([ipv4, ipv6]),
+    forwarding: parseNetconf(netconf).forwarding,
+  };
 }
 
 /** One CIDR a line, as the original: what cannot be read is skipped and named; host bits are dropped. */

@@ -26,6 +26,11 @@ export async function readNetconf(): Promise<Netconf> {
   const json = locate("ip") === undefined
     ? ""
     : await run({ program: "ip", args: ["-j", "netconf"] }).catch(() => "");
+  return parseNetconf(json);
+}
+
+/** What `ip -j netconf` printed. */
+export function parseNetconf(json: string): Netconf {
   const entries = JSON.parse(json || "[]") as readonly NetconfJson[];
   const forwarding = ([4, 6] as const).flatMap((family) => {
     // IPv4 goes by the interface that a packet came in by, IPv6 by `all` alone.

@@ -1,6 +1,5 @@
 // What the agent tells of itself while it runs: metrics, health, readiness. Looks on; the loop never waits for it.
 
-import process from "node:process";
 import type { Waiting } from "../core/desired/desired_state.ts";
 import { healthOf, readinessOf, type Verdict } from "../core/metrics/health.ts";
 import { measure, type Moment } from "../core/metrics/measure.ts";
@@ -166,7 +165,6 @@ export class Telemetry implements Onlooker {
     const { items, complete, problems } = source.state();
     const now = progress();
     const heardMs = source.liveness?.().heardMs;
-    const { user, system } = process.cpuUsage();
     return {
       ...now,
       version,
@@ -184,7 +182,7 @@ export class Telemetry implements Onlooker {
       },
       process: {
         memoryBytes: Deno.memoryUsage().rss,
-        cpuSeconds: (user + system) / 1e6,
+        cpuSeconds: this.#registry!.cpuSeconds,
         startSeconds: performance.timeOrigin / 1000,
       },
     };

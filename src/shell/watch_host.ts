@@ -88,8 +88,10 @@ export class HostWatch {
     this.#pathDoubts.set(doubt === "all" ? doubt : doubt.text, doubt);
     if (this.#pathDoubts.size > MAX_PATH_DOUBTS) this.#pathDoubts = new Map([["all", "all"]]);
     this.#once("paths", FACTS_MS, () => {
-      reconciler.doubtPaths([...this.#pathDoubts.values()]);
+      const doubts = [...this.#pathDoubts.values()];
       this.#pathDoubts.clear();
+      if (doubts.includes("all")) reconciler.doubtFacts(); // it may be a default route: an uplink, or what a router told
+      reconciler.doubtPaths(doubts);
     });
   }
 

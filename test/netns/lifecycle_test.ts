@@ -146,6 +146,26 @@ Deno.test("what was changed while no agent ran is mended by the next one", async
   });
 });
 
+/** Where a node sends to the others. */
+async function endpointsOf(node: Node): Promise<string[]> {
+  const text = await node.run(["wg", "show", "wigglenet", "endpoints"]);
+  return text.trim().split("\n").map((line) => line.split("\t")[1]!);
+}
+
+Deno.test("another WG_IP_FAMILY is followed by the next start, sessions that live included, and loses nothing", async (t) => {
+  for (const [family, address] of [["ipv6", /^\[fd09::\d\]:/], ["ipv4", /^10\.9\.1\.\d:/]] as const) {
+    await losesOnly(t, {}, async () => {
+      await mesh.killAgents("SIGTERM");
+      await mesh.startAgents({ settings: { ...settings, "wg-ip-family": family } });
+      await until(`all endpoints to be of ${family}`, async () => {
+        return (await Promise.all(mesh.nodes.map(endpointsOf))).flat().every((text) => address.test(text));
+      }, { seen: () => lab.diagnose() });
+    });
+  }
+  await mesh.killAgents("SIGTERM");
+  await mesh.startAgents();
+});
+
 Deno.test("both sides of a tunnel lose all at once, and find each other again", async () => {
   await Promise.all([n1, n2].map(async (node) => {
     await node.agent!.kill("SIGKILL");

@@ -71,6 +71,36 @@ Deno.test("graph draws what the agent sees, node prints the manifest that the ot
   assert.match(sick.stdout, /^error: IPv4 is not forwarded; .*\nerror: no agent runs; .*\n$/);
 });
 
+Deno.test("an address on the loopback is a node address where NODE_IP_INTERFACES says so; 127.0.0.1 never is", async () => {
+  await using node = await freshNode();
+  await node.ip(["address add 203.0.113.9/32 dev lo"]);
+  const settings = { "node-ip-interfaces": "lo" };
+  const { stdout } = await node.runAgent({ verb: "node", args: ["--json"], settings });
+  const { status } = JSON.parse(stdout) as typeof node.manifest;
+  assert.deepEqual(status.addresses.map(({ address }) => address).sort(), [
+    "10.9.1.1",
+    "203.0.113.9",
+    "fd09::1",
+  ]);
+});
+
+const THIEF =
+  `Deno.listenDatagram({ transport: "udp", hostname: "0.0.0.0", port: 24601 }); setTimeout(() => {}, 1e6)`;
+
+Deno.test("check names the port that somebody else has, also where the agent has made its interface", async () => {
+  await using node = await freshNode();
+  node.start([Deno.execPath(), "eval", "--unstable-net", THIEF]);
+  await until("the port to be taken", async () => (await node.run(["ss", "-Hlun"])).includes(":24601"));
+  node.startAgent();
+  await node.says("its interface cannot be set up", ({ applied }) => "link" in applied.failing);
+  const { code, stdout } = await node.runAgent({ verb: "check" });
+  assert.equal(code, 1);
+  assert.match(
+    stdout,
+    /^error: UDP port 24601 is somebody else's: wigglenet cannot listen; ss -ulnp shows who/m,
+  );
+});
+
 Deno.test("diff exits 0 in sync, 1 with a line for each difference, 2 when it cannot tell, and changes nothing", async () => {
   await using node = await freshNode();
   const first = await node.runAgent({ verb: "diff" });

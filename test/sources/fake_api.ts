@@ -51,7 +51,7 @@ export class FakeApi implements AsyncDisposable {
   /** Whoever accepts protocol buffers gets them. */
   speaksProtobuf = false;
   readonly #nodes = new Map<string, Stored>();
-  readonly #watchers = new Map<ReadableStreamDefaultController<Uint8Array>, Write>();
+  readonly #watchers = new Map<ReadableStreamDefaultController<Uint8Array>, { from: number; write: Write }>();
   readonly #server: Deno.HttpServer;
   #history: Event[] = [];
   #version = 1;
@@ -105,13 +105,13 @@ export class FakeApi implements AsyncDisposable {
 
   bookmark(): void {
     const object = { kind: "Node", metadata: { resourceVersion: String(this.#version) } };
-    for (const [watcher, write] of this.#watchers) watcher.enqueue(write({ type: "BOOKMARK", object }));
+    for (const [watcher, { write }] of this.#watchers) watcher.enqueue(write({ type: "BOOKMARK", object }));
   }
 
   /** Ends all watches with an error, as the server does when it cannot go on. */
   endWithError(code: number, message: string): void {
     const object = { kind: "Status", code, message };
-    for (const [watcher, write] of this.#watchers) watcher.enqueue(write({ type: "ERROR", object }));
+    for (const [watcher, { write }] of this.#watchers) watcher.enqueue(write({ type: "ERROR", object }));
     this.endWatches();
   }
 
@@ -127,6 +127,20 @@ export class FakeApi implements AsyncDisposable {
     this.#history = [];
   }
 
+  /** What {@link restore} takes. */
+  backup(): { readonly version: number; readonly nodes: ReadonlyMap<string, Stored> } {
+    return { version: this.#version, nodes: new Map(this.#nodes) };
+  }
+
+  /** An older state is back, as an etcd has it from a backup: versions begin there again. */
+  restore({ version, nodes }: ReturnType<FakeApi["backup"]>): void {
+    this.#version = version;
+    this.#history = [];
+    this.#nodes.clear();
+    for (const [name, stored] of nodes) this.#nodes.set(name, stored);
+    for (const watcher of this.#watchers.values()) watcher.from = Infinity;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.endWatches();
     await this.#server.shutdown();
@@ -134,7 +148,9 @@ export class FakeApi implements AsyncDisposable {
 
   #tell(event: Event): void {
     this.#history.push(event);
-    for (const [watcher, write] of this.#watchers) watcher.enqueue(write(event));
+    for (const [watcher, { from, write }] of this.#watchers) {
+      if (event.version > from) watcher.enqueue(write(event));
+    }
   }
 
   async #answer(request: Request): Promise<Response> {
@@ -177,7 +193,7 @@ export class FakeApi implements AsyncDisposable {
     const stream = new ReadableStream<Uint8Array>({
       start: (controller) => {
         watcher = controller;
-        this.#watchers.set(controller, write);
+        this.#watchers.set(controller, { from, write });
         for (const event of missed) controller.enqueue(write(event));
       },
       cancel: () => void this.#watchers.delete(watcher),

@@ -135,6 +135,19 @@ Deno.test("the MTU follows the route to a peer, and a route by the tunnel itself
   await adapted(n1, 1440);
 });
 
+Deno.test("what a router announces for IPv6 counts for peers on the link too", async () => {
+  await using lab = await Lab.create({ nodes: 2, families: { underlay: [6] } });
+  const [n1] = lab.nodes as [Node, Node];
+  n1.startAgent();
+  await adapted(n1, 1420);
+  // As the kernel notes it; of the interface as a whole only /proc would tell.
+  const announced = ["default", "via", "fd09::fe", "dev", "eth0", "proto", "ra", "metric", "2048", "mtu"];
+  await n1.run(["ip", "-6", "route", "add", ...announced, "1400"]);
+  await adapted(n1, 1320);
+  await n1.run(["ip", "-6", "route", "del", ...announced, "1400"]);
+  await adapted(n1, 1420);
+});
+
 const BLACK_HOLE = `table netdev hole {
 	chain n2 { type filter hook ingress device "n2" priority 0; ip length > 1400 counter drop; }
 	chain n1 { type filter hook ingress device "n1" priority 0; ip length > 1400 counter drop; }

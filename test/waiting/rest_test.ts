@@ -28,7 +28,7 @@ const LOOKS: readonly RegExp[] = [
   /^ip -j .*show\b/,
   /^wg show wigglenet dump$/,
   /^ip -j -force -batch \/run\/wigglenet\/input-/, // ways to endpoints
-  /^ip -j netconf$/, // forwarding
+  /^ip -j -d -batch -$/, // addresses, uplinks, forwarding
 ];
 
 /** One event after the other, ten a second. */

@@ -3,7 +3,7 @@
 import { isInterfaceName } from "../settings/grammar.ts";
 import { type Settings, usesTunnel } from "../settings/settings.ts";
 import type { DesiredFastpath, Waiting } from "./desired_state.ts";
-import type { HostFacts } from "./host_facts.ts";
+import { type HostFacts, LOOPBACK } from "./host_facts.ts";
 
 /** What is wanted, and what stands in its way. */
 export interface FastpathWish {
@@ -15,7 +15,7 @@ export interface FastpathWish {
 export function desireFastpath(settings: Settings, { interfaces }: HostFacts): FastpathWish {
   if (!settings.isFlowtableEnabled) return { fastpath: undefined, waiting: [] };
   const { flowtableDevices: chosen, interfaceName } = settings;
-  const present = new Set(interfaces.map(({ name }) => name));
+  const present = new Set(interfaces.map(({ name }) => name).filter((name) => name !== LOOPBACK));
   if (usesTunnel(settings)) present.add(interfaceName);
   const names = chosen === "auto" ? [...present].filter(isInterfaceName) : chosen;
   const devices = interfaces.length === 0 ? names : names.filter((name) => present.has(name));

@@ -102,6 +102,13 @@ Deno.test("WIGGLENET_MTU overrides the underlay's; without a tunnel pods have th
   assert.equal(desireOf(MESH, native).cni?.mtuBytes, undefined);
 });
 
+Deno.test("An own address on the loopback says nothing of the MTU, and flows enter by no loopback", () => {
+  const interfaces = [nic("lo", 65536, ["10.9.1.1"]), { ...nic("eth0", 1400, []), hasDefaultRoute: true }];
+  const native = { NATIVE_ROUTING_IPV4: "1", NATIVE_ROUTING_IPV6: "1", ENABLE_FLOWTABLE: "1" };
+  const { cni, fastpath } = desireOf(MESH, native, { interfaces });
+  assert.deepEqual([cni?.mtuBytes, fastpath?.devices], [1400, ["eth0"]]);
+});
+
 Deno.test("Addresses of NODE_IP_INTERFACES are the node's too, and the operator is told to publish them", () => {
   const interfaces = [
     nic("eth0", 1500, ["10.9.1.1"]),

@@ -9,6 +9,7 @@ import type { Settings } from "../settings/settings.ts";
 import type { Peer, Waiting } from "./desired_state.ts";
 import {
   candidatesOf,
+  excludedOf,
   interfacesText,
   nameOf,
   overrideOf,
@@ -101,6 +102,7 @@ function prospectOf(
     const why = `no address for WG_IP_FAMILY=${settings.endpointFamily}: it must speak first`;
     waiting.push({ what, why, next: look });
   }
+  const excluded = excludedOf(settings, settled);
   const isUnresolved = name !== undefined && (facts.resolved.get(name)?.addresses.length ?? 0) === 0;
   return {
     peer: {
@@ -108,6 +110,7 @@ function prospectOf(
       publicKey,
       endpoint: candidates[0],
       candidates,
+      ...(excluded.length > 0 ? { excluded } : {}),
       ...(isUnresolved ? { isUnresolved } : {}),
       allowedIps: withoutNested([...podCidrs, ...addresses.map(hostPrefix)]).map(({ text }) => text).join(
         ",",

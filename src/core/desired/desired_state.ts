@@ -34,6 +34,8 @@ export interface Peer {
   readonly endpoint: string | undefined;
   /** Where it may be reached, best first. */
   readonly candidates: readonly string[];
+  /** Where its Node says that it is, in a family that no endpoint may be of. */
+  readonly excluded?: readonly string[];
   /** A name is to say the best one, and nobody knows yet what it says. */
   readonly isUnresolved?: true;
   /** Canonical prefixes, sorted, joined by commas: one string compares and prints at once. */

@@ -36,6 +36,13 @@ export function candidatesOf(settings: Settings, located: Located, facts: HostFa
   return inOrder.filter(({ text }, i) => inOrder.findIndex((other) => other.text === text) === i);
 }
 
+/** Endpoints of a Node's own addresses in the family that WG_IP_FAMILY leaves out. */
+export function excludedOf(settings: Settings, { addresses }: Located): readonly string[] {
+  return addresses.filter(({ family }) => !isAllowed(settings, family)).map((address) =>
+    endpointOf(address, settings.port).text
+  );
+}
+
 function isAllowed({ endpointFamily }: Settings, family: Family): boolean {
   return endpointFamily === "dualstack" || endpointFamily === `ipv${family}`;
 }

@@ -5,10 +5,15 @@ import type { PublicKey } from "../net/keys.ts";
 import type { Prefix } from "../net/prefix.ts";
 import type { Rejected } from "../nodes/node.ts";
 
+/** The loopback: addresses may stand there that others reach this host by, over any of its interfaces. */
+export const LOOPBACK = "lo";
+
 /** A network interface of the host. */
 export interface HostInterface {
   readonly name: string;
   readonly mtuBytes: number;
+  /** Of IPv6, by a router: its routes may carry less than the interface. */
+  readonly announcedMtuBytes?: number;
   /** Those that a node may have: no loopback, no link-local. */
   readonly addresses: readonly Address[];
   /** What is reached without a router: the subnets of the addresses of an interface that is up. */

@@ -7,7 +7,7 @@ import type { SettledNode } from "../nodes/settled_node.ts";
 import { familySettings, type Settings } from "../settings/settings.ts";
 import type { Waiting } from "./desired_state.ts";
 import { overrideOf } from "./endpoints.ts";
-import type { HostFacts } from "./host_facts.ts";
+import { type HostFacts, LOOPBACK } from "./host_facts.ts";
 import { KeptMap } from "./kept_map.ts";
 
 /** Bytes around a packet in the tunnel, by the family of the endpoint: IP (20 or 40), UDP (8) and WireGuard (32). */
@@ -60,7 +60,9 @@ function overridden(settings: Settings, node: Node | undefined, facts: HostFacts
 /** Smallest MTU, in bytes, of the interfaces that hold our node addresses, else of those with a default route. */
 export function underlayMtu(addresses: readonly Address[], { interfaces }: HostFacts): number | undefined {
   const own = new Set(addresses.map(({ text }) => text));
-  const holders = interfaces.filter((candidate) => candidate.addresses.some(({ text }) => own.has(text)));
+  const holders = interfaces.filter(({ name, addresses }) =>
+    name !== LOOPBACK && addresses.some(({ text }) => own.has(text))
+  );
   const carriers = holders.length > 0 ? holders : interfaces.filter(({ hasDefaultRoute }) => hasDefaultRoute);
   return carriers.length === 0 ? undefined : Math.min(...carriers.map(({ mtuBytes }) => mtuBytes));
 }

@@ -35,7 +35,19 @@ export class Fingerprint {
     this.b = b;
   }
 
-  /** Of all bytes so far, in 53 bits. */
+  /** A text that is all there is. */
+  addText(text: string): void {
+    let { a, b } = this;
+    for (let i = 0; i < text.length; i++) {
+      const unit = text.charCodeAt(i);
+      a = Math.imul(a ^ unit, FNV_PRIME);
+      b = Math.imul((b << 5 | b >>> 27) ^ unit, MIX);
+    }
+    this.a = a;
+    this.b = b;
+  }
+
+  /** Of all that was added so far, in 53 bits. */
   get value(): number {
     return (this.a >>> 0) * 2 ** 21 + (this.b >>> 11);
   }

@@ -79,6 +79,13 @@ export function parseWatchEvent(
   return { version: resourceVersion, event: { type: kind, name, object } };
 }
 
+const DECIMAL = /^\d+$/;
+
+/** True when a version is older than another; of versions that are no numbers nobody can say it. */
+export function isEarlier(version: string, other: string): boolean {
+  return DECIMAL.test(version) && DECIMAL.test(other) && BigInt(version) < BigInt(other);
+}
+
 /** The name of a listed object; undefined where it has none. */
 export function nameOf(object: unknown): string | undefined {
   const { name } = fieldsOf(fieldsOf(object).metadata);

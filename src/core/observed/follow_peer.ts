@@ -17,7 +17,10 @@ export type Sight = Pick<
 >;
 
 /** What is known by comparison. */
-export type Followed = Pick<ObservedPeer, "aliveSeconds" | "isRoamed" | "isProven" | "silence" | "choice">;
+export type Followed = Pick<
+  ObservedPeer,
+  "aliveSeconds" | "isRoamed" | "foundSeconds" | "isProven" | "silence" | "choice"
+>;
 
 /** Compares a peer with what it was; `clocks` is when it was read. */
 export function followPeer(last: ObservedPeer | undefined, now: Sight, clocks: Now): Followed {
@@ -26,12 +29,20 @@ export function followPeer(last: ObservedPeer | undefined, now: Sight, clocks: N
   if (last === undefined) {
     // A session that lives is where it is for a good reason.
     const isAlive = steadySeconds - aliveSeconds < SESSION_SECONDS;
-    return { aliveSeconds, isRoamed: isAlive, isProven: isAlive, silence: undefined, choice: undefined };
+    return {
+      aliveSeconds,
+      isRoamed: isAlive,
+      foundSeconds: steadySeconds,
+      isProven: isAlive,
+      silence: undefined,
+      choice: undefined,
+    };
   }
   const isHeard = now.receivedBytes > last.receivedBytes || now.handshakeSeconds !== last.handshakeSeconds;
   const isThere = last.endpoint === now.endpoint;
   return {
     aliveSeconds,
+    ...(last.foundSeconds === undefined ? {} : { foundSeconds: last.foundSeconds }),
     ...roaming(last, now),
     silence: isHeard || !isThere ? undefined : silenceOf(last, now, steadySeconds),
     choice: isThere ? answered(last.choice, isHeard) : undefined,

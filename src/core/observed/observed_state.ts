@@ -44,6 +44,8 @@ export interface ObservedPeer {
   readonly hasPresharedKey: boolean;
   /** True when the endpoint was learned from an authenticated packet rather than set by somebody. */
   readonly isRoamed: boolean;
+  /** When this agent found it there: whether the endpoint was learned or set then, nobody knows. Undefined: it made it. */
+  readonly foundSeconds?: number;
   /** False while only the packets of one moment say so: then the next read decides. */
   readonly isProven: boolean;
   /** Undefined: all was answered, or nothing sent. */

@@ -12,6 +12,9 @@ const UNANSWERED_IN_SESSION_SECONDS = 15;
 /** Most NATs forget UDP that is silent for 30 s (RFC 4787 asks for two minutes, at least). */
 export const NAT_KEEPALIVE_SECONDS = 25;
 
+/** A packet of the peer that is on its way takes an endpoint back; a peer that is to send from there does it for good. */
+const INSISTENCE_SECONDS = 30;
+
 /** True while a session lives. */
 export function isFresh({ aliveSeconds }: ObservedPeer, steadySeconds: number): boolean {
   return steadySeconds - aliveSeconds < SESSION_SECONDS;
@@ -30,6 +33,7 @@ export function endpointFor(peer: Peer, has: ObservedPeer, steadySeconds: number
   const { candidates } = peer;
   const [first] = candidates;
   if (first === undefined || has.endpoint === undefined) return has.endpoint ?? first;
+  if (isOutdated(peer, has, steadySeconds)) return first;
   const place = candidates.indexOf(has.endpoint);
   if (place < 0) {
     const stays = has.choice?.preferred === first
@@ -46,6 +50,12 @@ export function endpointFor(peer: Peer, has: ObservedPeer, steadySeconds: number
     return candidates[(place + 1) % candidates.length];
   }
   return isForsaken(has, steadySeconds) ? first : has.endpoint;
+}
+
+/** An endpoint that was set under another WG_IP_FAMILY, before this agent began. */
+function isOutdated({ excluded = [] }: Peer, has: ObservedPeer, steadySeconds: number): boolean {
+  const { endpoint, foundSeconds = -Infinity } = has;
+  return excluded.includes(endpoint!) && steadySeconds - foundSeconds < INSISTENCE_SECONDS;
 }
 
 /**

@@ -94,6 +94,16 @@ Deno.test("A peer without candidates stays wherever it is", () => {
   assert.equal(endpointFor(nowhere, { ...HAS, endpoint: undefined }, NOW), undefined);
 });
 
+Deno.test("A peer that was found in a family that is excluded now goes to the first candidate; not for ever", () => {
+  const peer = { ...PEER!, excluded: [THERE] };
+  const has = { ...HAS, endpoint: THERE, isRoamed: true, handshakeSeconds: NOW, aliveSeconds: NOW };
+  const found = (foundSeconds: number) => ({ ...has, foundSeconds });
+  assert.equal(endpointFor(peer, found(NOW - 29), NOW), FIRST);
+  assert.equal(endpointFor(peer, found(NOW - 30), NOW), THERE);
+  assert.equal(endpointFor(peer, has, NOW), THERE);
+  assert.equal(endpointFor({ ...peer, candidates: [] }, found(NOW), NOW), THERE);
+});
+
 Deno.test("While a name is not resolved, nobody knows whether its peer is elsewhere: the keepalive stays as it is", () => {
   const has = {
     ...HAS,

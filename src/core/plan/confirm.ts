@@ -54,6 +54,7 @@ function changedPeers(
       hasPresharedKey: false,
       isRoamed: stays && last.isRoamed,
       isProven: stays && last.isProven,
+      ...(last?.foundSeconds === undefined ? {} : { foundSeconds: last.foundSeconds }),
       silence: stays ? last.silence : undefined,
       choice: stays ? last.choice : choice,
     });

@@ -83,11 +83,13 @@ const endpoints: readonly [what: string, set: string | undefined, endpoint: stri
 
 for (const [what, endpoint, expected, stays] of endpoints) {
   Deno.test(`A roamed peer is set with an endpoint: ${what}`, () => {
-    const has = { ...N2, endpoint: "192.0.2.1:9", isRoamed: true, isProven: true, silence: SILENCE };
+    const roamed = { endpoint: "192.0.2.1:9", isRoamed: true, isProven: true, silence: SILENCE };
+    const has = { ...N2, ...roamed, foundSeconds: 7 };
     const host = { ...HOST, wireguard: { ...HOST.wireguard!, peers: new Map([[N2.publicKey, has]]) } };
     const set = [setting(TWO.peers[0]!, endpoint === undefined ? {} : { endpoint, choice: CHOICE })];
     const peer = confirmed({ peers: { set, removed: [] } }, host).wireguard!.peers.get(keyOf(2))!;
     assert.deepEqual([peer.endpoint, peer.isRoamed, peer.isProven], [expected, stays, stays]);
+    assert.equal(peer.foundSeconds, 7);
     assert.deepEqual([peer.silence, peer.choice], stays ? [SILENCE, undefined] : [undefined, CHOICE]);
   });
 }

@@ -5,7 +5,9 @@
 import type { DesiredTable } from "../desired/desired_state.ts";
 import type { ObservedTable } from "../observed/observed_state.ts";
 import {
+  INTERIM_SETS,
   renderDeltas,
+  renderDetour,
   renderMembers,
   renderRules,
   renderTable,
@@ -26,8 +28,13 @@ export function replacements(
   if (observed.hasFlags || foreign === undefined || wanted === undefined) return [renderTable(table)];
   const isKept = ([name, declaration]: [string, string]) =>
     declaration === (wanted.sets.get(name) ?? declaration);
-  if (!foreign.sets.entries().every(isKept)) return [renderTable(table)];
-  const surplus = [...foreign.sets.keys()].filter((name) => !wanted.sets.has(name));
+  const sets = [...foreign.sets.keys()];
+  if (!foreign.sets.entries().every(isKept)) {
+    // Somebody was killed on the detour: those sets may be in use.
+    if (sets.some((name) => INTERIM_SETS.includes(name))) return [renderTable(table)];
+    return renderDetour(table, { chains: foreign.chains, sets }, wanted.chains);
+  }
+  const surplus = sets.filter((name) => !wanted.sets.has(name));
   return [
     ...(deltas.length === 0 ? [] : [renderDeltas(deltas)]),
     renderRules(table, foreign.chains, surplus),

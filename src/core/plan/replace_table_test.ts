@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { desireOf, ordinaryNode } from "../../../test/cluster.ts";
 import { hostOf } from "../../../test/host_state.ts";
 import type { ObservedTable } from "../observed/observed_state.ts";
-import { renderRules, renderTable } from "../render/render_table.ts";
+import { renderMembers, renderRules, renderTable } from "../render/render_table.ts";
 import { diff } from "./diff.ts";
 
 const DESIRED = desireOf([1, 2].map(ordinaryNode));
@@ -55,8 +55,32 @@ Deno.test("Members that differ too are set right before the rules", () => {
   assert.equal(rules.length, 1);
 });
 
+Deno.test("A set of our name that is declared otherwise goes while rules look into sets of other names", () => {
+  const foreign = [{ set: { name: "pod-cidrs-v4", comment: "of the original" } }, {
+    chain: { name: "masq" },
+  }];
+  const [members, detour, again, rules, ...more] = inputsFor({ structure: JSON.stringify(foreign) });
+  assert.deepEqual(more, []);
+  const { table } = DESIRED;
+  assert.deepEqual(
+    [members, again],
+    [renderMembers(table).replaceAll(/pod-cidrs-v./g, "$&-interim"), renderMembers(table)],
+  );
+  assert.ok(
+    detour!.startsWith(
+      "flush table inet wigglenet\ndelete chain inet wigglenet masq\ndelete set inet wigglenet pod-cidrs-v4\ndefine",
+    ),
+    detour,
+  );
+  assert.doesNotMatch(detour!.slice(detour!.indexOf("define")), /pod-cidrs-v.(?!-interim)/);
+  assert.equal(rules, renderRules(table, ["forward"], [...SETS].map(({ set }) => `${set.name}-interim`)));
+});
+
 const STRANGE: Readonly<Record<string, unknown[]>> = {
-  "a set of our name that is declared otherwise": [{ set: { name: "pod-cidrs-v4", type: "mark" } }],
+  "such a set, and one of another name that a killed agent left": [
+    { set: { name: "pod-cidrs-v4", type: "mark" } },
+    { set: { name: "pod-cidrs-v4-interim" } },
+  ],
   "something that is no set, chain or rule": [...SETS, { map: { name: "pod-cidrs-v4" } }],
   "nothing": [],
 };

@@ -73,14 +73,48 @@ export function renderMembers(table: DesiredTable): string {
 
 /** One transaction that gives a table that has the sets and members already its chains and rules, in place of its own. */
 export function renderRules(table: DesiredTable, chains: readonly string[], sets: readonly string[]): string {
-  const own = (chains.length > 0 || sets.length > 0) ? [`flush table inet ${TABLE}\n`] : [];
+  return discard(chains, sets) + renderStructure(table);
+}
+
+/** What a table holds that is to go. */
+interface Superseded {
+  readonly chains: readonly string[];
+  readonly sets: readonly string[];
+}
+
+/**
+ * Transactions, one after the other, that give a table other sets of the same names: its rules look into sets of other names
+ * meanwhile, and never into one whose members are still to come.
+ * @param chains those that our structure has
+ */
+export function renderDetour(
+  table: DesiredTable,
+  old: Superseded,
+  chains: readonly string[],
+): readonly string[] {
   return [
-    ...own,
+    interim(renderMembers(table)),
+    discard(old.chains, old.sets) + interim(renderStructure(table)),
+    renderMembers(table),
+    renderRules(table, chains, INTERIM_SETS),
+  ];
+}
+
+function discard(chains: readonly string[], sets: readonly string[]): string {
+  return [
+    ...(chains.length > 0 || sets.length > 0) ? [`flush table inet ${TABLE}\n`] : [],
     ...chains.map((name) => `delete chain inet ${TABLE} ${name}\n`),
     ...sets.map((name) => `delete set inet ${TABLE} ${name}\n`),
-    renderStructure(table),
   ].join("");
 }
+
+/** The text with other names in the place of our sets'. */
+function interim(text: string): string {
+  return text.replace(/\b(?:local-)?pod-cidrs-v[46]\b/g, "$&-interim");
+}
+
+/** Names of the sets of {@link renderDetour}. */
+export const INTERIM_SETS: readonly string[] = SET_NAMES.map(interim);
 
 /** The same structure as a dormant table of another name. */
 export function renderReference(table: DesiredTable): string {

@@ -1,6 +1,7 @@
 // The registry of prom-client, filled from src/core/metrics. Imported only with ENABLE_METRICS, and of the package only
 // what is used: with its push gateway, cluster and OpenTelemetry it is seven times as large.
 
+import process from "node:process";
 import type { Counter, CounterConfiguration, Gauge, Histogram, Metric, Registry } from "prom-client";
 import CounterClass from "prom-client/lib/counter.js";
 import GaugeClass from "prom-client/lib/gauge.js";
@@ -33,6 +34,12 @@ export class MetricsRegistry {
     for (const status of ["success", "error"]) {
       this.count("wigglenet_firewall_sync_total", { backend: BACKEND, status }, 0);
     }
+  }
+
+  /** Processor time of this process, all threads. */
+  get cpuSeconds(): number {
+    const { user, system } = process.cpuUsage();
+    return (user + system) / 1e6;
   }
 
   get contentType(): string {

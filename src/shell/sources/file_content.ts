@@ -1,7 +1,6 @@
 // One manifest file, read whole or not at all: size, text encoding and the pieces in it.
-// Does not watch, and keeps no text: a piece that was parsed before is known by its digest.
+// Does not watch, and keeps no long text: a piece that was parsed before is known by its digest.
 
-import { createHash } from "node:crypto";
 import { type Piece, readPiece, splitDocuments } from "../../core/nodes/documents.ts";
 import { Refusal, refused } from "../../core/net/refusal.ts";
 import type { SourceOptions } from "./node_source.ts";
@@ -21,6 +20,8 @@ export class Unsettled {
 /** How long a file that nobody closed must have been left alone before it is read. */
 export const QUIET_MS = 3_000;
 const MAX_BYTES = 256 << 20;
+/** The pieces of a file that is no longer are their own digests. */
+const MAX_KEPT_LENGTH = 2_000;
 const JSON_START = /^\s*\{/;
 
 /** Changes whenever the file's content does, within the resolution of its times. */
@@ -76,7 +77,8 @@ function readPieces<T>(
   const pieces: (readonly T[])[] = [];
   const digests: string[] = [];
   for (const piece of file.pieces) {
-    const digest = createHash("sha256").update(text.slice(piece.start, piece.end)).digest("base64");
+    const own = text.slice(piece.start, piece.end);
+    const digest = text.length <= MAX_KEPT_LENGTH ? own : sha256(own); // a slice keeps the whole text in memory
     let found = known.get(digest);
     if (found === undefined) {
       const nodes = readPiece(text, piece);
@@ -87,8 +89,12 @@ function readPieces<T>(
     digests.push(digest);
   }
   const [first] = pieces;
-  if (first !== undefined && pieces.length === 1) {
-    return { values: first, pieces: [first], digests: [digests[0]!] };
-  }
+  if (first !== undefined && pieces.length === 1) return { values: first, pieces, digests };
   return { values: pieces.flat(), pieces, digests };
+}
+
+/** Loaded where it is used: a folder of short manifests, and an agent in a cluster, do without its 5 MB. */
+function sha256(text: string): string {
+  // deno-lint-ignore no-process-global -- its import is the cost that is spared
+  return process.getBuiltinModule("node:crypto").createHash("sha256").update(text).digest("base64");
 }

@@ -2,7 +2,7 @@
 // As Deno 2.9 passes inotify on: `access` is a close after writing, a vanished path is always `remove`, and
 // nothing is told of links that lead out of the folder. So events say where to look, never what is there.
 
-import { basename, join } from "node:path";
+import { nameIn, pathIn } from "../paths.ts";
 
 /** What an event says of a file: somebody may be writing it (or changed its mode), or left it there whole. */
 export type Hint = "written" | "whole";
@@ -80,9 +80,9 @@ export class FolderWatch {
     // The folder was removed or renamed: the watch is dead, or follows it to where it is no longer ours.
     if (path === folder) this.#drop();
     // kubelet swaps the content of a mounted ConfigMap by renaming the link `..data`.
-    const isEverything = path === folder || basename(path).startsWith("..");
+    const isEverything = path === folder || nameIn(path).startsWith("..");
     const hint = kind === "create" || kind === "modify" ? "written" : "whole";
-    this.hear(isEverything ? null : join(folder, basename(path)), hint);
+    this.hear(isEverything ? null : pathIn(folder, nameIn(path)), hint);
   }
 }
 

@@ -2,12 +2,12 @@
 // Events only say where to look, so that a lost one costs time and nothing else: names are compared every second,
 // all files every 30 s, and every second where nothing can be watched.
 
-import { dirname, join, resolve } from "node:path";
 import { Refusal } from "../../core/net/refusal.ts";
 import { Agenda } from "./agenda.ts";
 import { type FileContent, readContent, stampOf, Unsettled, versionOf, youthMs } from "./file_content.ts";
 import { FolderWatch, type Hint, messageOf } from "./folder_watch.ts";
 import type { SourceOptions, SourceProblem } from "./node_source.ts";
+import { absolutePath, folderOf, pathIn } from "../paths.ts";
 
 /** What is known of one file. */
 interface Entry<T> {
@@ -51,7 +51,7 @@ export class WatchedPath<T> {
   #hasChanged = false;
 
   constructor(path: string, options: SourceOptions<T>) {
-    this.path = resolve(path);
+    this.path = absolutePath(path);
     this.#options = options;
   }
 
@@ -126,7 +126,7 @@ export class WatchedPath<T> {
     try {
       const info = infoOf(this.path);
       this.#isFolder = info?.isDirectory ?? false;
-      this.#folder = this.#isFolder ? this.path : dirname(this.path);
+      this.#folder = this.#isFolder ? this.path : folderOf(this.path);
       const folder = this.#isFolder ? info : infoOf(this.#folder);
       const wasDeaf = this.#watch.keep(this.#folder, folder);
       if (this.#watch.failure !== this.#deafness) this.#hasChanged = true;
@@ -170,7 +170,7 @@ export class WatchedPath<T> {
   *#names(): Iterable<{ path: string; isLink: boolean }> {
     if (!this.#isFolder) return yield { path: this.path, isLink: true };
     for (const { name, isDirectory, isSymlink } of Deno.readDirSync(this.#folder)) {
-      if (MANIFEST.test(name) && !isDirectory) yield { path: join(this.#folder, name), isLink: isSymlink };
+      if (MANIFEST.test(name) && !isDirectory) yield { path: pathIn(this.#folder, name), isLink: isSymlink };
     }
   }
 

@@ -203,6 +203,15 @@ export class ControlPlane implements AsyncDisposable {
     await this.#etcd!.kill("SIGKILL");
   }
 
+  /** Has something done to etcd's data, in `folder`/etcd, while nobody uses it. */
+  async whileStopped(act: () => Promise<unknown>): Promise<void> {
+    await this.kill();
+    await this.killEtcd();
+    await act();
+    this.startEtcd();
+    await this.start();
+  }
+
   /** Runs kubectl as administrator; returns what it printed. */
   async kubectl(args: readonly string[], stdin?: string): Promise<Output> {
     const path = (name: string) => `${this.folder}/${name}`;

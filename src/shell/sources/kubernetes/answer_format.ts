@@ -3,6 +3,7 @@
 import { type Encoding, JSON_ENCODING, PROTOBUF_ENCODING } from "../../../core/kubernetes/node_list.ts";
 import { skimEvent, type Skimmed } from "../../../core/kubernetes/skim_event.ts";
 import { type Cutter, FrameCutter, LineCutter } from "./body.ts";
+import { SEED } from "./seed.ts";
 
 const PROTOBUF = "application/vnd.kubernetes.protobuf";
 
@@ -19,9 +20,6 @@ export interface AnswerFormat {
   /** Cuts a watch into events. */
   readonly cutter: (maxBytes: number) => Cutter;
 }
-
-/** One for the process, as the marks are that are kept. */
-const SEED = crypto.getRandomValues(new Uint32Array(2));
 
 const FORMATS = {
   protobuf: {

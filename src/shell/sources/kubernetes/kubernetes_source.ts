@@ -1,11 +1,12 @@
 // Node objects from the Kubernetes API: a list, then a watch from where the list ended, for ever. What is known stays as
 // it is while the API is out of reach, whatever it answers, and until a new list is complete.
 
+import { isEarlier } from "../../../core/kubernetes/node_list.ts";
 import { retryMs } from "../../../core/kubernetes/retry.ts";
 import type { Liveness, NodeSource, SourceOptions, SourceProblem, SourceState } from "../node_source.ts";
 import { type ApiClient, ApiError } from "./api_client.ts";
 import { ObjectStore, type StoreOptions } from "./object_store.ts";
-import { readList } from "./read_list.ts";
+import { readList, readVersion } from "./read_list.ts";
 import { type Happening, readWatch } from "./read_watch.ts";
 
 /** What the source needs of its user. */
@@ -35,6 +36,8 @@ export class KubernetesSource<T> implements NodeSource<T> {
   #nameless = 0;
   /** What was seen last; empty: everything must be listed. */
   #version = "";
+  /** The API was out of sight since: it may have been put back to an older state. */
+  #isVersionDoubted = false;
   #failures = 0;
   /** The last thing that went wrong was a version that is gone, and no change has come since. */
   #wasGone = false;
@@ -99,6 +102,7 @@ export class KubernetesSource<T> implements NodeSource<T> {
     const draft = this.#store.draft();
     const { version, nameless } = await readList({ ...this.#reading(), draft });
     this.#version = version;
+    this.#isVersionDoubted = false;
     const hasChanged = draft.commit() || !this.#isComplete || nameless !== this.#nameless;
     this.#isComplete = true;
     this.#nameless = nameless;
@@ -112,7 +116,10 @@ export class KubernetesSource<T> implements NodeSource<T> {
     const end = await readWatch({
       ...this.#reading(),
       version: this.#version,
-      onOpen: () => this.#isWell(false),
+      onOpen: async () => {
+        if (this.#isVersionDoubted) await this.#requireSameHistory();
+        this.#isWell(false);
+      },
       isKnown: ({ name, mark }) => this.#store.hasMark(name, mark),
       onEvent: (event, version) => {
         this.#failures = 0;
@@ -126,11 +133,28 @@ export class KubernetesSource<T> implements NodeSource<T> {
       },
     });
     const lastedMs = performance.now() - openMs;
-    if (end === "silent") this.client.renew();
+    if (end === "silent") this.#loseSight();
     if (lastedMs >= SHORT_MS) {
       this.#failures = 0;
       this.#wasGone = false;
     } else if (this.#failures === failures) await this.#pause(0);
+  }
+
+  #loseSight(): void {
+    this.client.renew();
+    this.#isVersionDoubted = true;
+  }
+
+  /**
+   * A watch from a version that an API has not reached yet, for its etcd was restored from a backup, is silent until it
+   * has, and then leaves out what is different (1.36.1).
+   */
+  async #requireSameHistory(): Promise<void> {
+    const version = await readVersion(this.#reading());
+    if (isEarlier(version, this.#version)) {
+      throw new ApiError(`the API is at version ${version}, behind ${this.#version}`, { status: GONE });
+    }
+    this.#isVersionDoubted = false;
   }
 
   #reading() {
@@ -165,7 +189,7 @@ export class KubernetesSource<T> implements NodeSource<T> {
    * when it is back, to somebody who has waited already.
    */
   async #fail(error: Error): Promise<void> {
-    this.client.renew();
+    this.#loseSight();
     const isGone = error instanceof ApiError && error.status === GONE;
     if (isGone) this.#version = "";
     const isFirst = isGone && !this.#wasGone;

@@ -52,6 +52,37 @@ Deno.test("410 after an API was away: the list comes at once, the long wait was 
   assert.ok(performance.now() - goneMs! < 500, "the next wait would have been one of up to 4 seconds");
 });
 
+/** Two Nodes that a source has seen change and go since a backup was taken; returns what brings that back. */
+async function losesWhatCameLater({ api, trial }: Scene): Promise<() => void> {
+  const backup = api.backup();
+  for (let i = 0; i < 20; i++) api.put(nodeOf("n2", `v${i}`));
+  api.remove("n1");
+  await trial.shows("n2=v19");
+  return () => {
+    api.restore(backup);
+    api.put(nodeOf("n3"));
+  };
+}
+
+Deno.test("an API that comes back with an older state, for its etcd was restored from a backup, is listed anew", async () => {
+  await using scene = await Scene.of(["n1"]);
+  const { network, trial } = scene;
+  const restore = await losesWhatCameLater(scene);
+  network.kill();
+  await trial.complains(/nobody listens there/);
+  restore();
+  network.revive();
+  await trial.shows("n1=a n3=a");
+  await trial.complains(/^$/);
+});
+
+Deno.test("a watch that is silent, for the state behind it is an older one now, is not believed", async () => {
+  await using scene = await Scene.of(["n1"], QUICK);
+  (await losesWhatCameLater(scene))();
+  await scene.trial.shows("n1=a n3=a");
+  assert.equal(scene.trial.everyProblem, "");
+});
+
 Deno.test("a list in pages; one whose rest is gone is begun anew", async () => {
   const names = Array.from({ length: 120 }, (_, i) => `n${100 + i}`);
   const fault = times(1, /continue/, () => refusal(410, "The provided continue parameter is too old"));

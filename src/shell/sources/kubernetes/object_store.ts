@@ -1,12 +1,15 @@
-// What is kept of the listed objects: of each its name, what `parse` made of it, and a digest of what it was made of.
+// What is kept of the listed objects: of each its name, what `parse` made of it, and a fingerprint of what it was made of. The
+// texts of 5,000 Nodes would be 3 MB; what makes digests, node:crypto, takes more (docs/decisions/0032).
 
-import { createHash } from "node:crypto";
+import { Fingerprint } from "../../../core/kubernetes/fingerprint.ts";
 import type { SourceOptions } from "../node_source.ts";
+import { SEED } from "./seed.ts";
 
 interface Entry<T> {
-  readonly digest: string;
+  /** Of what was picked. */
+  readonly print: number;
   readonly value: T;
-  /** Of what it was made of last, where that has one. */
+  /** Of the event that told it last, where that has one. */
   mark: number | undefined;
 }
 
@@ -79,11 +82,17 @@ export class ObjectStore<T> {
 
   #read(name: string, object: unknown, before: Entry<T> | undefined): Entry<T> {
     const picked = this.options.pick(object);
-    const digest = createHash("sha256").update(JSON.stringify(picked)).digest("base64");
-    return before?.digest === digest
+    const print = printOf(JSON.stringify(picked));
+    return before?.print === print
       ? before
-      : { digest, value: this.options.parse(picked, name), mark: undefined };
+      : { print, value: this.options.parse(picked, name), mark: undefined };
   }
+}
+
+function printOf(text: string): number {
+  const fingerprint = new Fingerprint(SEED);
+  fingerprint.addText(text);
+  return fingerprint.value;
 }
 
 /** A list in the making. */

@@ -69,6 +69,14 @@ export async function readList(options: ListOptions): Promise<Listed> {
   }
 }
 
+/**
+ * Where the API is now, as consistent as it can say it.
+ * @throws ApiError
+ */
+export async function readVersion(options: Omit<ListOptions, "draft">): Promise<string> {
+  return (await readPage(options, 1, ""))!.resourceVersion;
+}
+
 interface Page extends ListPage {
   /** What the items are read from. */
   readonly body: Uint8Array<ArrayBuffer>;
@@ -76,7 +84,11 @@ interface Page extends ListPage {
 }
 
 /** One page; undefined when it is too long, and may be asked for in smaller ones. */
-async function readPage(options: ListOptions, limit: number, next: string): Promise<Page | undefined> {
+async function readPage(
+  options: Omit<ListOptions, "draft">,
+  limit: number,
+  next: string,
+): Promise<Page | undefined> {
   const { client, silenceMs, signal } = options;
   const query = new URLSearchParams({ limit: String(limit), ...(next === "" ? {} : { continue: next }) });
   using dog = new Watchdog(silenceMs, signal);

@@ -33,8 +33,8 @@ export interface WatchOptions {
   readonly version: string;
   readonly silenceMs: number;
   readonly signal: AbortSignal;
-  /** The watch stands. */
-  readonly onOpen: () => void;
+  /** The watch stands; nothing of it is read before this has settled. */
+  readonly onOpen: () => Promise<void>;
   /** Called with each part that comes. */
   readonly onPart: () => void;
   readonly onEvent: (event: Happening, version: string) => void;
@@ -64,7 +64,7 @@ export async function readWatch(options: WatchOptions): Promise<WatchEnd> {
   const ask = { ...WATCH, path, accept: ACCEPT_EITHER, controller: dog.controller };
   const response = await client.ask(ask);
   dog.heard();
-  options.onOpen();
+  await options.onOpen();
   try {
     await readEvents(response, dog, options);
     return "over";

@@ -1,0 +1,36 @@
+// Output of `ip -j route show default` -> the interfaces that the host goes out by, and what routers told of them.
+
+/** An interface with a default route. */
+export interface Uplink {
+  /**
+   * What a router announced for IPv6, in bytes. It counts for the whole interface, but is told with no other route than the
+   * default one that the kernel made of the same announcement.
+   */
+  readonly announcedMtuBytes?: number;
+}
+
+interface RouteJson {
+  readonly dev?: string;
+  readonly protocol?: string;
+  readonly metrics?: readonly { readonly mtu?: number }[];
+}
+
+/**
+ * Reads the answers of both families; of several announcements for one interface the least counts.
+ * @throws SyntaxError when one is no JSON
+ */
+export function parseUplinks(answers: readonly string[]): ReadonlyMap<string, Uplink> {
+  const uplinks = new Map<string, Uplink>();
+  for (
+    const { dev, protocol, metrics = [] } of answers.flatMap((json) =>
+      JSON.parse(json || "[]") as RouteJson[]
+    )
+  ) {
+    if (dev === undefined) continue;
+    const { announcedMtuBytes: known } = uplinks.get(dev) ?? {};
+    const announced = protocol === "ra" ? metrics.flatMap(({ mtu }) => mtu ?? []) : [];
+    const all = [...announced, ...known === undefined ? [] : [known]];
+    uplinks.set(dev, all.length === 0 ? {} : { announcedMtuBytes: Math.min(...all) });
+  }
+  return uplinks;
+}
