@@ -74,6 +74,24 @@ export async function run(command: Run): Promise<string> {
   return stdout;
 }
 
+/** What a program printed this time. */
+export interface Print {
+  readonly digest: string;
+  /** Undefined: the same as it did before. */
+  readonly stdout: string | undefined;
+}
+
+/**
+ * Runs a program to its end. What it prints is made a text of only where it is not that of this digest.
+ * @throws CommandError with the first line of its stderr
+ */
+export async function runAnew(command: Run, digest: string): Promise<Print> {
+  const { stdout, stderr, failure } = await execute(command);
+  if (failure !== undefined) throw new CommandError(shownOf(command), stderr, failure);
+  const found = new Uint8Array(await crypto.subtle.digest("SHA-256", stdout)).toBase64();
+  return { digest: found, stdout: found === digest ? discarded(stdout) : textOf(stdout) };
+}
+
 /** What came of a program that ended. */
 export interface Output {
   readonly stdout: string;
@@ -90,7 +108,16 @@ function shownOf({ program, args }: Run): string {
  * Runs a program to its end, whatever it says of its success.
  * @throws CommandError when it is not there or does not end in time
  */
-export async function attempt({ program, args, input, timeoutMs = TIMEOUT_MS }: Run): Promise<Output> {
+export async function attempt(command: Run): Promise<Output> {
+  const { stdout, ...rest } = await execute(command);
+  return { stdout: textOf(stdout), ...rest };
+}
+
+interface Execution extends Omit<Output, "stdout"> {
+  readonly stdout: Uint8Array<ArrayBuffer>;
+}
+
+async function execute({ program, args, input, timeoutMs = TIMEOUT_MS }: Run): Promise<Execution> {
   const stdin = input === undefined ? "null" : "piped";
   const child = spawn(program, { args, stdin, stdout: "piped", stderr: "piped" });
   if (input !== undefined) await tell(child.stdin, input);
@@ -104,9 +131,19 @@ export async function attempt({ program, args, input, timeoutMs = TIMEOUT_MS }: 
   if (isLate) {
     throw new CommandError(shownOf({ program, args }), stderr, `did not end within ${timeoutMs} ms`);
   }
-  const stdout = new TextDecoder().decode(output.stdout);
-  output.stdout.buffer.transfer(0); // megabytes outside of V8's heap, which it does not hurry to collect
-  return { stdout, stderr, failure: output.success ? undefined : `exited ${output.signal ?? output.code}` };
+  const failure = output.success ? undefined : `exited ${output.signal ?? output.code}`;
+  return { stdout: output.stdout, stderr, failure };
+}
+
+function textOf(stdout: Uint8Array<ArrayBuffer>): string {
+  const text = new TextDecoder().decode(stdout);
+  discarded(stdout);
+  return text;
+}
+
+/** Megabytes outside of V8's heap, which it does not hurry to collect. */
+function discarded({ buffer }: Uint8Array<ArrayBuffer>): undefined {
+  buffer.transfer(0);
 }
 
 /** To somebody who may have ended without reading it: his output says why. */

@@ -22,30 +22,34 @@ import {
   renderReference,
   TABLE,
 } from "../core/render/render_table.ts";
-import { CommandError, run } from "./command.ts";
+import { CommandError, type Run, run } from "./command.ts";
 import { readLink, readText, withInput } from "./files.ts";
+import { LastReading } from "./last_reading.ts";
 import { relieve } from "./relieve.ts";
 import { findServers } from "./wireguard_go.ts";
 
+const LAST_TABLE = new LastReading(parseTable);
+
 /** Our table; undefined when there is none. */
 export async function observeTable(): Promise<ObservedTable | undefined> {
-  return await observe(TABLE, parseTable, { structure: "", sets: new Map() });
+  const read = () => LAST_TABLE.read(listing("table", TABLE));
+  return await observe(TABLE, read, { structure: "", sets: new Map() });
 }
 
 /** The table of the flowtable; undefined when there is none. */
 export async function observeFastpath(): Promise<ObservedFastpath | undefined> {
-  return await observe(FASTPATH, parseFastpath, { structure: "", devices: new Set() });
+  const read = async () => parseFastpath(await run(listing("table", FASTPATH)));
+  return await observe(FASTPATH, read, { structure: "", devices: new Set() });
 }
 
 /** @param rest what a table with flags is taken for */
 async function observe<T extends { hasFlags: boolean }>(
   table: string,
-  parse: (json: string) => T,
+  read: () => Promise<T>,
   rest: Omit<T, "hasFlags">,
 ): Promise<T | undefined> {
   try {
-    const json = await unlessAbsent(list("table", table));
-    return json === undefined ? undefined : parse(json);
+    return await unlessAbsent(read());
   } catch (error) {
     // nft 1.0.6 frees the flags of a table before it prints them as JSON: junk, nothing at all, or a crash (2026-11-21).
     const text = await unlessAbsent(run({ program: "nft", args: ["-t", "list", "table", "inet", table] }));
@@ -54,15 +58,15 @@ async function observe<T extends { hasFlags: boolean }>(
   }
 }
 
-function list(kind: string, table: string, ...name: readonly string[]): Promise<string> {
-  return run({ program: "nft", args: ["-j", "list", kind, "inet", table, ...name] });
+function listing(kind: string, table: string, ...name: readonly string[]): Run {
+  return { program: "nft", args: ["-j", "list", kind, "inet", table, ...name] };
 }
 
 /** What ip, nft and wg say of something that is not there; anything else is an error. */
 const ABSENT = /No such file or directory|does not exist|No such device|Unable to access interface/;
 
-/** The output of a program; undefined when it failed because what it was asked for is not there. */
-export async function unlessAbsent(output: Promise<string>): Promise<string | undefined> {
+/** The output of a program, or what was made of it; undefined when it failed because what it was asked for is not there. */
+export async function unlessAbsent<T>(output: Promise<T>): Promise<T | undefined> {
   try {
     return await output;
   } catch (error) {
@@ -111,7 +115,7 @@ async function referenceOf(text: string, name: string): Promise<string> {
   const pieces = new Set([...text.matchAll(/^\t(set|chain) \S+(?= \{)/gm)].map(([piece]) => piece.trim()));
   const listings = [...pieces].map((piece) => {
     const [kind, object] = piece.split(" ");
-    return list(kind!, name, object!);
+    return run(listing(kind!, name, object!));
   });
   const structure = parsePieces(await Promise.all(listings));
   await load(discard);
@@ -151,17 +155,22 @@ export function steadySeconds(): number {
   return performance.now() / 1000;
 }
 
+const LAST_ROUTES = {
+  4: new LastReading((json) => parseRoutes(json, 4)),
+  6: new LastReading((json) => parseRoutes(json, 6)),
+};
+
 /**
  * Our routes, and those into our interface that nobody has put his name to (docs/decisions/0027). One family after the
  * other: 10,000 routes are 8 MB while they are read.
  */
-async function observeRoutes(family: Family, dev: string | undefined): Promise<Set<string>> {
+async function observeRoutes(family: Family, dev: string | undefined): Promise<ReadonlySet<string>> {
   const show = ["-j", `-${family}`, "route", "show", "proto"];
-  const ours = parseRoutes(await run({ program: "ip", args: [...show, `${ROUTE_PROTOCOL}`] }), family);
+  const ours = await LAST_ROUTES[family].read({ program: "ip", args: [...show, `${ROUTE_PROTOCOL}`] });
   if (dev === undefined) return ours;
   const unnamed = await unlessAbsent(run({ program: "ip", args: [...show, UNNAMED_PROTOCOL, "dev", dev] }));
-  for (const text of parseRoutes(unnamed ?? "", family, UNNAMED_PROTOCOL)) ours.add(text);
-  return ours;
+  const others = parseRoutes(unnamed ?? "", family, UNNAMED_PROTOCOL);
+  return others.size === 0 ? ours : ours.union(others);
 }
 
 /** WireGuard's peers, and who serves the interface when it is not the kernel. */

@@ -162,6 +162,37 @@ Deno.test("the API says of Nodes the same in protocol buffers as in JSON", async
   assert.deepEqual(watches[1], watches[0]);
 });
 
+Deno.test("heartbeats that the API tells have one mark, and a label another one", async () => {
+  const named = { apiVersion: "v1", kind: "Node", metadata: { name: "beating" } };
+  const { metadata } = await plane.admin.create(NODES, named);
+  const beat = (seconds: number) => {
+    const conditions = [{
+      type: "Ready",
+      status: "True",
+      lastHeartbeatTime: `2026-01-01T00:00:0${seconds}Z`,
+    }];
+    const type = "application/strategic-merge-patch+json";
+    return plane.admin.demand(`${NODES}/beating/status`, {
+      method: "PATCH",
+      body: { status: { conditions } },
+      type,
+    });
+  };
+  const versions: string[] = [];
+  for (const seconds of [1, 2]) versions.push((await beat(seconds)).metadata.resourceVersion);
+  const labelled = await plane.admin.patch(`${NODES}/beating`, { metadata: { labels: { zone: "a" } } });
+  versions.push(labelled.metadata.resourceVersion);
+  const query = `watch=1&timeoutSeconds=1&fieldSelector=metadata.name%3Dbeating`;
+  const watch = await answer(FORMS[1]!, `${NODES}?${query}&resourceVersion=${metadata.resourceVersion}`);
+  const events = Array.from(watch.cutter(1 << 20).cut(watch.bytes), (piece) => watch.skim(piece)!);
+  assert.deepEqual(events.map(({ name }) => name), ["beating", "beating", "beating"]);
+  assert.deepEqual(events.map(({ version }) => version), versions);
+  const [first, second, third] = events.map(({ mark }) => mark);
+  assert.equal(second, first);
+  assert.notEqual(third, first);
+  await plane.admin.remove(`${NODES}/beating`);
+});
+
 Deno.test("a refusal in protocol buffers says the same as in JSON", async () => {
   const texts: string[] = [];
   for (const form of FORMS) {

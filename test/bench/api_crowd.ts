@@ -10,12 +10,15 @@ import type { Process } from "../lab/process.ts";
 import type { Hand } from "./changes.ts";
 import { type Member, memberOf } from "./cluster.ts";
 import { Crowd, SETTINGS } from "./crowd.ts";
+import { Heartbeats } from "./heartbeats.ts";
 
 /** How the agent gets at the API: as a pod, or with a kubeconfig as one outside of the cluster would. */
 export type Access = "in-cluster" | "kubeconfig";
 
 /** A crowd in an API server. Make it with {@link ApiCrowd.create}; `await using` closes it. */
 export class ApiCrowd implements AsyncDisposable {
+  #heartbeats: Heartbeats | undefined;
+
   private constructor(readonly cluster: Cluster, readonly crowd: Crowd) {}
 
   /** One machine with its own Node, and the control plane. */
@@ -61,32 +64,9 @@ export class ApiCrowd implements AsyncDisposable {
     };
   }
 
-  /**
-   * Nodes say that they are alive, so often a second for so long, as evenly as the API server lets them; nothing of it
-   * is the agents' business.
-   * @returns how many did
-   */
-  async heartbeats(members: number, perSecond: number, durationMs: number): Promise<number> {
-    const start = performance.now();
-    let sent = 0;
-    const isOver = () => performance.now() - start >= durationMs;
-    await inParallel(
-      Array.from({ length: perSecond * Math.ceil(durationMs / 1000) }, (_, i) => i),
-      async (i) => {
-        const waitMs = start + i * 1000 / perSecond - performance.now();
-        if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
-        if (isOver()) return;
-        const time = new Date().toISOString();
-        const conditions = [{ type: "Ready", lastHeartbeatTime: time, message: `alive for the ${i}th time` }];
-        await this.#admin.demand(`${NODES}/${memberOf(i % members + 1).name}/status`, {
-          method: "PATCH",
-          body: { status: { conditions } },
-          type: "application/strategic-merge-patch+json",
-        });
-        sent++;
-      },
-    );
-    return sent;
+  /** The kubelets of the first so many members, whose Nodes are there already. */
+  async heartbeats(members: number): Promise<Heartbeats> {
+    return this.#heartbeats ??= await Heartbeats.of(this.cluster.plane.host, members);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

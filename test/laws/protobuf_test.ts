@@ -1,7 +1,9 @@
 // What the API says in protocol buffers is read as what it says in JSON, and bytes of any kind do no harm.
 
 import assert from "node:assert/strict";
+import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
+import { skimEvent } from "../../src/core/kubernetes/skim_event.ts";
 import { decodeEvent, decodeObject } from "../../src/core/kubernetes/protobuf_objects.ts";
 import type { NodeName } from "../../src/core/nodes/node.ts";
 import { ANNOTATION } from "../../src/core/nodes/node.ts";
@@ -82,6 +84,50 @@ Deno.test("every event says its type, its version and its Node", () => {
   );
 });
 
+const SEED = [1, 2];
+
+/** Everything that is read of a Node, but for its version. */
+function allOf(node: Json): unknown {
+  const { metadata, ...rest } = withoutHoles(decodeObject(encodeObject({ kind: "Node", ...node }))) as Json;
+  return { ...rest, metadata: { ...metadata as Json, resourceVersion: "" } };
+}
+
+function skim(node: Json) {
+  return skimEvent(encodeEvent({ type: "MODIFIED", object: node }).subarray(4), SEED);
+}
+
+Deno.test("a Node has another mark exactly when something else is read of it", () => {
+  const heart = fc.record({ images: fc.array(text), conditions: text });
+  fc.assert(
+    fc.property(node, node, heart, (node, other, heart) => {
+      const { metadata } = node as { metadata: Json };
+      const beat = {
+        ...node,
+        metadata: { ...metadata, resourceVersion: `${metadata.resourceVersion}1` },
+        status: { ...node.status as Json, ...heart },
+      };
+      const mark = skim(node)!.mark;
+      assert.deepEqual(skim(beat), { name: metadata.name, version: `${metadata.resourceVersion}1`, mark });
+      // Of the other Node one part each, so that the rest is the same.
+      for (const part of ["metadata", "spec", "status"]) {
+        const changed = { ...node, [part]: other[part] };
+        const isSame = isDeepStrictEqual(allOf(changed), allOf(node));
+        assert.equal(skim(changed)!.mark === mark, isSame);
+      }
+    }),
+    RUNS,
+  );
+});
+
+Deno.test("only what a watch says of a Node that was changed is skimmed", () => {
+  fc.assert(
+    fc.property(text, node, (type, object) => {
+      assert.equal(skimEvent(encodeEvent({ type, object }).subarray(4), SEED), undefined);
+    }),
+    RUNS,
+  );
+});
+
 Deno.test("every list says all of its Nodes", () => {
   fc.assert(
     fc.property(fc.array(node, { maxLength: 5 }), filled, (items, next) => {
@@ -99,13 +145,14 @@ Deno.test("bytes of any kind are read or are nothing: no error, no other prototy
   /** A good event, of which some bytes are others, and the end is missing. */
   const damaged = fc.tuple(node, fc.array(fc.tuple(fc.nat(), fc.nat(255)), { maxLength: 4 }), fc.nat()).map(
     ([node, changes, cut]) => {
-      const good = encodeEvent({ type: "ADDED", object: node }).subarray(4);
+      const good = encodeEvent({ type: "MODIFIED", object: node }).subarray(4);
       for (const [at, byte] of changes) good[at % good.length] = byte;
       return good.subarray(0, cut % (good.length + 1));
     },
   );
   fc.assert(
     fc.property(fc.oneof(bytes, damaged), (bytes) => {
+      skimEvent(bytes, SEED);
       for (const read of [decodeEvent(bytes), decodeObject(bytes)]) {
         if (read === undefined) continue;
         assert.equal(Object.getPrototypeOf(read), Object.prototype);

@@ -116,7 +116,7 @@ function prospectOf(
         ",",
       ),
     },
-    waiting,
+    waiting: waiting.length === 0 ? NOBODY.waiting : waiting, // one for thousands
     rejected: overrideOf(settings, node, facts).rejected,
   };
 }

@@ -33,7 +33,7 @@ export function endpointAddresses(
 ): readonly Address[] {
   return endpointFamily === "dualstack"
     ? addresses
-    : addresses.filter(({ family }) => endpointFamily === `ipv${family}`);
+    : addresses.filter(({ family }) => endpointFamily === `ipv${family}`).slice(); // no room to grow
 }
 
 const PATH_ADDRESSES = new KeptMap<ParsedNode, readonly Address[]>();

@@ -1,6 +1,8 @@
 // The wire format of protocol buffers, read where it stands: a field that nobody asks for is skipped by its length, and
 // what is in it costs nothing. https://protobuf.dev/programming-guides/encoding/
 
+import type { Fingerprint } from "./fingerprint.ts";
+
 /** Thrown for bytes that are no message; whoever reads one answers for it. */
 export class Malformed extends Error {
   override readonly name = "Malformed";
@@ -58,6 +60,21 @@ export class Message {
   /** The field as text. */
   text(): string {
     return decoder.decode(this.content());
+  }
+
+  /** The field is this text, all of it ASCII. */
+  is(text: string): boolean {
+    this.requireBytes();
+    if (this.at - this.start !== text.length) return false;
+    for (let i = 0; i < text.length; i++) if (this.bytes[this.start + i] !== text.charCodeAt(i)) return false;
+    return true;
+  }
+
+  /** Adds the field, text or message, as it stands. */
+  addTo(fingerprint: Fingerprint): void {
+    this.requireBytes();
+    fingerprint.begin(this.field, this.at - this.start);
+    fingerprint.add(this.bytes, this.start, this.at);
   }
 
   /** The field as a message. */

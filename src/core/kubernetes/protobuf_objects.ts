@@ -44,8 +44,20 @@ function readEvent(event: Message): Fields {
   return { type, object };
 }
 
-/** runtime.Unknown. */
 function readEnvelope(envelope: Message): unknown {
+  const { kind, object } = openEnvelope(envelope);
+  const read = READERS.get(kind);
+  return read === undefined || object === undefined ? { kind } : { kind, ...read(object) };
+}
+
+/** runtime.Unknown: an object that is not read yet. */
+export interface Envelope {
+  readonly kind: string | undefined;
+  readonly object: Message | undefined;
+}
+
+/** What is in an envelope. Throws Malformed where it is none. */
+export function openEnvelope(envelope: Message): Envelope {
   if (!envelope.pass(MAGIC)) throw new Malformed("this is no object of Kubernetes");
   let kind: string | undefined;
   let object: Message | undefined;
@@ -53,8 +65,7 @@ function readEnvelope(envelope: Message): unknown {
     if (envelope.field === 1) kind = readKind(envelope.message());
     else if (envelope.field === 2) object = envelope.message();
   }
-  const read = READERS.get(kind);
-  return read === undefined || object === undefined ? { kind } : { kind, ...read(object) };
+  return { kind, object };
 }
 
 /** runtime.TypeMeta. */

@@ -27,6 +27,9 @@ const MAX_ANNOTATION_CHARACTERS = 16_384;
 const MAX_KEEPALIVE_SECONDS = 65_535;
 const SECONDS = /^(?:0|[1-9]\d{0,4})$/;
 
+/** One for thousands. */
+const NOTHING: readonly Rejected[] = [];
+
 /**
  * Reads a core/v1 Node.
  * @param json any JSON value
@@ -49,8 +52,9 @@ export function parseNode(json: unknown, origin: string, described?: NodeName): 
     endpoint: reader.endpoint(),
     keepaliveSeconds: reader.keepaliveSeconds(),
   };
-  if (name !== described) return { node, rejected: reader.rejected };
-  return { node: { ...node, metadata: metadataOf(name, metadata) }, rejected: reader.rejected };
+  const rejected = reader.rejected.length === 0 ? NOTHING : reader.rejected;
+  if (name !== described) return { node, rejected };
+  return { node: { ...node, metadata: metadataOf(name, metadata) }, rejected };
 }
 
 /** A number or a boolean passes as its text: that is what YAML makes of some without quotes. */
@@ -121,11 +125,9 @@ class NodeReader {
     const bySpec = this.#claims(items, SPEC, (item) => this.#podCidr(item));
     const listed = this.#listIn(ANNOTATION.podCidrs);
     if (listed === undefined) return { podCidrs: bySpec, assignedPodCidrs: bySpec };
-    const inSpec = new Set(bySpec.map((claim) => claim.value.text));
+    const inSpec = new Map(bySpec.map((claim) => [claim.value.text, claim]));
     const byAnnotation = this.#claims(listed, annotated(ANNOTATION.podCidrs), (item) => this.#podCidr(item));
-    const podCidrs = byAnnotation.map((claim): Claim<Prefix> =>
-      inSpec.has(claim.value.text) ? { ...claim, origin: "spec" } : claim
-    );
+    const podCidrs = byAnnotation.map((claim) => inSpec.get(claim.value.text) ?? claim);
     return { podCidrs, assignedPodCidrs: bySpec };
   }
 

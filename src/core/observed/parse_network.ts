@@ -6,6 +6,7 @@ import { comparePrefixes, parsePrefix, type Prefix } from "../net/prefix.ts";
 import { refused } from "../net/refusal.ts";
 import { ROUTE_PROTOCOL } from "../desired/desired_state.ts";
 import { followPeer } from "./follow_peer.ts";
+import { endOfKnown } from "./known_line.ts";
 import type { Now, ObservedLink, ObservedPeer, ObservedWireguard } from "./observed_state.ts";
 
 /**
@@ -19,17 +20,35 @@ export function parseWireguard(
   last: ObservedWireguard | undefined,
   now: Now,
 ): ObservedWireguard {
-  const [head, ...lines] = dump.split("\n").filter((line) => line !== "");
-  const [, publicKey, port, mark] = head?.split("\t") ?? [];
+  const [, publicKey, port, mark] = dump.slice(0, endOfLine(dump, 0)).split("\t");
   if (publicKey === undefined || !/^\d+$/.test(port ?? "")) {
     throw new SyntaxError("wg printed no interface line");
   }
   const peers = new Map<string, ObservedPeer>();
-  for (const line of lines) {
+  for (let at = endOfLine(dump, 0) + 1, end = at; at < dump.length; at = end) {
+    // In any order: wireguard-go has another one each time.
+    const known = last?.peers.get(dump.slice(at, at + KEY_LENGTH));
+    end = known === undefined ? -1 : endOfKnown(dump, at, known);
+    if (end >= 0) {
+      peers.set(known!.publicKey, known!);
+      continue;
+    }
+    end = endOfLine(dump, at) + 1;
+    const line = dump.slice(at, end - 1);
+    if (line === "") continue;
     const peer = parsePeer(line.split("\t"), last, now);
     peers.set(peer.publicKey, peer);
   }
-  return { publicKey, port: Number(port), hasMark: mark !== "off", peers };
+  // A slice would keep all of the dump.
+  return { publicKey: ownText(publicKey), port: Number(port), hasMark: mark !== "off", peers };
+}
+
+/** Of a public key in base64. */
+const KEY_LENGTH = 44;
+
+function endOfLine(text: string, from: number): number {
+  const end = text.indexOf("\n", from);
+  return end < 0 ? text.length : end;
 }
 
 function parsePeer(fields: readonly string[], state: ObservedWireguard | undefined, now: Now): ObservedPeer {

@@ -1,7 +1,9 @@
 // In which form an API answers: protocol buffers where it can, JSON where it (or a proxy before it) cannot.
 
 import { type Encoding, JSON_ENCODING, PROTOBUF_ENCODING } from "../../../core/kubernetes/node_list.ts";
+import { skimEvent, type Skimmed } from "../../../core/kubernetes/skim_event.ts";
 import { type Cutter, FrameCutter, LineCutter } from "./body.ts";
+import { SEED } from "./seed.ts";
 
 const PROTOBUF = "application/vnd.kubernetes.protobuf";
 
@@ -13,13 +15,29 @@ export interface AnswerFormat {
   readonly encoding: Encoding;
   /** What is not read of it takes no memory beside its bytes. */
   readonly isCompact: boolean;
+  /** Sees of an event what tells whether it changes anything; undefined: it must be read. */
+  readonly skim: (event: Uint8Array) => Skimmed | undefined;
   /** Cuts a watch into events. */
   readonly cutter: (maxBytes: number) => Cutter;
 }
 
+const FORMATS = {
+  protobuf: {
+    encoding: PROTOBUF_ENCODING,
+    isCompact: true,
+    skim: (event) => skimEvent(event, SEED),
+    cutter: (maxBytes) => new FrameCutter(maxBytes),
+  },
+  json: {
+    encoding: JSON_ENCODING,
+    isCompact: false,
+    skim: () => undefined,
+    cutter: (maxBytes) => new LineCutter(maxBytes),
+  },
+} satisfies Record<string, AnswerFormat>;
+
 /** That of an answer. */
 export function formatOf({ headers }: Response): AnswerFormat {
-  return headers.get("content-type")?.startsWith(PROTOBUF) === true
-    ? { encoding: PROTOBUF_ENCODING, isCompact: true, cutter: (maxBytes) => new FrameCutter(maxBytes) }
-    : { encoding: JSON_ENCODING, isCompact: false, cutter: (maxBytes) => new LineCutter(maxBytes) };
+  const isProtobuf = headers.get("content-type")?.startsWith(PROTOBUF) === true;
+  return isProtobuf ? FORMATS.protobuf : FORMATS.json;
 }

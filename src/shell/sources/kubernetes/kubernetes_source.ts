@@ -1,13 +1,13 @@
 // Node objects from the Kubernetes API: a list, then a watch from where the list ended, for ever. What is known stays as
 // it is while the API is out of reach, whatever it answers, and until a new list is complete.
 
-import { isEarlier, type WatchEvent } from "../../../core/kubernetes/node_list.ts";
+import { isEarlier } from "../../../core/kubernetes/node_list.ts";
 import { retryMs } from "../../../core/kubernetes/retry.ts";
 import type { Liveness, NodeSource, SourceOptions, SourceProblem, SourceState } from "../node_source.ts";
 import { type ApiClient, ApiError } from "./api_client.ts";
 import { ObjectStore, type StoreOptions } from "./object_store.ts";
 import { readList, readVersion } from "./read_list.ts";
-import { readWatch } from "./read_watch.ts";
+import { type Happening, readWatch } from "./read_watch.ts";
 
 /** What the source needs of its user. */
 export interface KubernetesOptions<T> extends SourceOptions<T>, Pick<StoreOptions<T>, "pick"> {
@@ -120,6 +120,7 @@ export class KubernetesSource<T> implements NodeSource<T> {
         if (this.#isVersionDoubted) await this.#requireSameHistory();
         this.#isWell(false);
       },
+      isKnown: ({ name, mark }) => this.#store.hasMark(name, mark),
       onEvent: (event, version) => {
         this.#failures = 0;
         this.#wasGone = false;
@@ -165,10 +166,10 @@ export class KubernetesSource<T> implements NodeSource<T> {
     };
   }
 
-  #take(event: Exclude<WatchEvent, { type: "error" }>): boolean {
+  #take(event: Happening): boolean {
     switch (event.type) {
       case "put":
-        return this.#store.put(event.name, event.object);
+        return this.#store.put(event.name, event.object, event.mark);
       case "delete":
         return this.#store.delete(event.name);
       case "bookmark":

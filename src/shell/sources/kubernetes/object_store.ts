@@ -1,11 +1,16 @@
-// What is kept of the listed objects: of each its name, what `parse` made of it, and the text of what it was made of: some
-// 600 bytes of a Node. What makes digests, node:crypto, takes more memory than the texts of 5,000.
+// What is kept of the listed objects: of each its name, what `parse` made of it, and a fingerprint of what it was made of. The
+// texts of 5,000 Nodes would be 3 MB; what makes digests, node:crypto, takes more (docs/decisions/0032).
 
+import { Fingerprint } from "../../../core/kubernetes/fingerprint.ts";
 import type { SourceOptions } from "../node_source.ts";
+import { SEED } from "./seed.ts";
 
 interface Entry<T> {
-  readonly text: string;
+  /** Of what was picked. */
+  readonly print: number;
   readonly value: T;
+  /** Of the event that told it last, where that has one. */
+  mark: number | undefined;
 }
 
 /** What becomes of an object. */
@@ -24,10 +29,16 @@ export class ObjectStore<T> {
 
   constructor(readonly options: StoreOptions<T>) {}
 
+  /** An object with this mark was put last under this name. */
+  hasMark(name: string, mark: number): boolean {
+    return this.#entries.get(name)?.mark === mark;
+  }
+
   /** True when that changed anything. */
-  put(name: string, object: unknown): boolean {
+  put(name: string, object: unknown, mark?: number): boolean {
     const before = this.#entries.get(name);
     const entry = this.#read(name, object, before);
+    entry.mark = mark;
     if (entry === before) return false;
     this.#entries.set(name, entry);
     if (before === undefined) this.#names = undefined;
@@ -71,9 +82,17 @@ export class ObjectStore<T> {
 
   #read(name: string, object: unknown, before: Entry<T> | undefined): Entry<T> {
     const picked = this.options.pick(object);
-    const text = JSON.stringify(picked);
-    return before?.text === text ? before : { text, value: this.options.parse(picked, name) };
+    const print = printOf(JSON.stringify(picked));
+    return before?.print === print
+      ? before
+      : { print, value: this.options.parse(picked, name), mark: undefined };
   }
+}
+
+function printOf(text: string): number {
+  const fingerprint = new Fingerprint(SEED);
+  fingerprint.addText(text);
+  return fingerprint.value;
 }
 
 /** A list in the making. */

@@ -1,8 +1,9 @@
 // The changes of Nodes since a version, as they come.
 
-import { type Encoding, parseWatchEvent, type WatchEvent } from "../../../core/kubernetes/node_list.ts";
+import { parseWatchEvent, type WatchEvent } from "../../../core/kubernetes/node_list.ts";
+import type { Skimmed } from "../../../core/kubernetes/skim_event.ts";
 import { refused } from "../../../core/net/refusal.ts";
-import { ACCEPT_EITHER, formatOf } from "./answer_format.ts";
+import { ACCEPT_EITHER, type AnswerFormat, formatOf } from "./answer_format.ts";
 import { type ApiClient, ApiError } from "./api_client.ts";
 import { partsOf } from "./body.ts";
 import { Silence, Watchdog } from "./watchdog.ts";
@@ -22,6 +23,9 @@ const AWAITED_MS = 0.5;
 const GATHER_MS = 20;
 const WATCH = { verb: "watch", what: "nodes" } as const;
 
+/** What is told of a watch. A Node that was put has its mark, by which it is known when it comes again. */
+export type Happening = Exclude<WatchEvent, { type: "error" }> & { readonly mark?: number };
+
 /** How changes are read. */
 export interface WatchOptions {
   readonly client: ApiClient;
@@ -33,7 +37,9 @@ export interface WatchOptions {
   readonly onOpen: () => Promise<void>;
   /** Called with each part that comes. */
   readonly onPart: () => void;
-  readonly onEvent: (event: Exclude<WatchEvent, { type: "error" }>, version: string) => void;
+  readonly onEvent: (event: Happening, version: string) => void;
+  /** A Node is known as it was skimmed: nothing is read of it, and no event but a bookmark is told. */
+  readonly isKnown: (skimmed: Skimmed) => boolean;
   /** Called when all events of a part were told. */
   readonly onTurn: () => void;
 }
@@ -78,7 +84,7 @@ async function readEvents(response: Response, dog: Watchdog, options: WatchOptio
     hasWaited ||= performance.now() - askedMs > AWAITED_MS;
     dog.heard();
     options.onPart();
-    for (const piece of cutter.cut(part)) take(piece, format.encoding, options);
+    for (const piece of cutter.cut(part)) take(piece, format, options);
     options.onTurn();
     const mayGather = hasWaited && !cutter.isAmid;
     // A storm would have nobody else run: what was read already comes without a pause.
@@ -91,11 +97,17 @@ async function readEvents(response: Response, dog: Watchdog, options: WatchOptio
   }
 }
 
-function take(bytes: Uint8Array, encoding: Encoding, { onEvent }: WatchOptions): void {
+function take(bytes: Uint8Array, { skim, encoding }: AnswerFormat, options: WatchOptions): void {
+  const skimmed = skim(bytes);
+  if (skimmed !== undefined && options.isKnown(skimmed)) {
+    return options.onEvent({ type: "bookmark" }, skimmed.version);
+  }
   const read = parseWatchEvent(bytes, encoding);
   if (refused(read)) throw new Error(read.reason);
   const { event, version } = read;
-  if (event.type !== "error") return onEvent(event, version);
+  if (event.type !== "error") {
+    return options.onEvent(skimmed === undefined ? event : { ...event, mark: skimmed.mark }, version);
+  }
   const { code: status, message } = event;
   throw new ApiError(`watch of nodes: the API ended it with ${status}: ${message}`, { status });
 }
