@@ -20,7 +20,7 @@ const AWAITED_MS = 0.5;
  * So long a watch is left alone once all that came was read: what comes meanwhile is read at one go. Of 500 events a
  * second each would else wake the process, which costs as much again as to read it (2026-11).
  */
-const GATHER_MS = 20;
+const GATHER_MS = 50;
 const WATCH = { verb: "watch", what: "nodes" } as const;
 
 /** What is told of a watch. A Node that was put has its mark, by which it is known when it comes again. */
