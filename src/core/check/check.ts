@@ -93,8 +93,9 @@ function programFindings({ programs, hasNetAdmin }: HostReport): Finding[] {
   const missing = Object.entries(programs).filter(([, version]) => version === undefined).map(([name]) =>
     name as Program
   );
+  const tooOld = programs.nft === undefined ? undefined : nftFinding(programs.nft);
   return [
-    ...[programs.nft === undefined ? [] : nftFinding(programs.nft) ?? []].flat(),
+    ...(tooOld === undefined ? [] : [tooOld]),
     ...missing.map((name) => error(`${name} is not installed`, `apt-get install ${PROGRAM_PACKAGES[name]}`)),
     ...(hasNetAdmin ? [] : [
       error("CAP_NET_ADMIN is missing", "run as root, or give the container the capability NET_ADMIN"),
