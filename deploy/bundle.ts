@@ -37,6 +37,9 @@ async function requireLate(path: string): Promise<void> {
   const text = await Deno.readTextFile(path);
   const late = text.replace(EARLY, "var __require = (name) => process.getBuiltinModule(name);");
   if (late !== text) await Deno.writeTextFile(path, late);
+  if (/__require = \w+\(import\.meta\.url\)/.test(late)) {
+    throw new Error(`${path} requires in another way than deno bundle 2.9.6 wrote: see docs/decisions/0032`);
+  }
 }
 
 /** Everything that the program consists of, {@link BUNDLE} among it. */

@@ -1,6 +1,6 @@
 // Carries out a Plan, stage by stage, and reports what happened. Goes on past a failed step where the rest is independent.
 
-import { renewalsOf } from "../core/observed/crossed_handshakes.ts";
+import { deafRenewalsOf, renewalsOf } from "../core/observed/crossed_handshakes.ts";
 import type { Action, Part, Plan, Step } from "../core/plan/plan.ts";
 import { run } from "./command.ts";
 import { linkAtomically, removeFile, withInput, writeAtomically } from "./files.ts";
@@ -61,7 +61,7 @@ type Greeting = Extract<Action, { kind: "greet" }>;
 /**
  * A keepalive that is turned on sends a packet at once, and with it the handshake; the same command leaves the peer with
  * the one that it is to have. Not waited for: 5,000 handshakes take seconds of CPU, and nothing else depends on them.
- * Those that crossed are begun anew, once.
+ * Those that crossed are begun anew, once, and a second later those in which one side is deaf.
  */
 async function greet({ interfaceName, peers }: Greeting): Promise<void> {
   const keepalives = peers.map(({ publicKey, keepaliveSeconds }) => {
@@ -70,9 +70,16 @@ async function greet({ interfaceName, peers }: Greeting): Promise<void> {
   });
   await setPeers(interfaceName, keepalives);
   if (peers.length > MOST_LOOKED_AFTER) return;
+  const greeted = new Set<string>(peers.map(({ publicKey }) => publicKey));
+  const dump = await dumpOnceAnswered(interfaceName);
+  await setPeers(interfaceName, renewalsOf(dump, greeted));
+  if (deafRenewalsOf(dump, greeted).length === 0) return;
+  await setPeers(interfaceName, deafRenewalsOf(await dumpOnceAnswered(interfaceName), greeted));
+}
+
+async function dumpOnceAnswered(interfaceName: string): Promise<string> {
   await new Promise<void>((resolve) => Deno.unrefTimer(setTimeout(resolve, ANSWERED_MS)));
-  const dump = await run({ program: "wg", args: ["show", interfaceName, "dump"] });
-  await setPeers(interfaceName, renewalsOf(dump, new Set(peers.map(({ publicKey }) => publicKey))));
+  return await run({ program: "wg", args: ["show", interfaceName, "dump"] });
 }
 
 /** By `wg set`, with the arguments of each peer, so many peers at a time. */

@@ -1,6 +1,7 @@
 // The only place that writes files: a temporary file with its final mode, fsync, rename. Nobody ever reads half a file.
 
 import { run } from "./command.ts";
+import { folderOf, pathIn } from "./paths.ts";
 
 /** Where everything of ours that must not survive a boot stands. */
 export const RUN_FOLDER = "/run/wigglenet";
@@ -131,7 +132,7 @@ const LEFTOVER_MS = 60_000;
  * for an agent of another network namespace may be writing it, unless it is known that none is there.
  */
 export async function sweepLeftovers(paths: readonly string[], minAgeMs = LEFTOVER_MS): Promise<void> {
-  const folders = new Set([RUN_FOLDER, ...paths.map((path) => path.slice(0, path.lastIndexOf("/")) || "/")]);
+  const folders = new Set([RUN_FOLDER, ...paths.map(folderOf)]);
   const prefixes = [
     `${RUN_FOLDER}/input-`,
     `${RUN_FOLDER}/cni-`,
@@ -141,7 +142,7 @@ export async function sweepLeftovers(paths: readonly string[], minAgeMs = LEFTOV
   for (const folder of folders) {
     const entries = await Array.fromAsync(Deno.readDir(folder)).catch(() => []);
     for (const { name } of entries) {
-      const path = `${folder}/${name}`;
+      const path = pathIn(folder, name);
       if (!/-\d+-\d+$|\.\d+-\d+\.temp$/.test(path) || !prefixes.some((prefix) => path.startsWith(prefix))) {
         continue;
       }

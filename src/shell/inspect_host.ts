@@ -145,7 +145,14 @@ async function inspectTunnel(
     interfaceName,
     isInterfaceUp: link?.isUp === true,
     udpPorts: await readPorts("udp"),
+    ...(await isExposed(settings.privateKeyPath) ? { exposedKeyPath: settings.privateKeyPath } : {}),
   };
+}
+
+const BY_OTHERS = 0o077;
+
+async function isExposed(path: string): Promise<boolean> {
+  return await Deno.stat(path).then(({ mode }) => ((mode ?? 0) & BY_OTHERS) !== 0, () => false);
 }
 
 /** `ss -Hlun`: the fourth field is `ADDRESS:PORT`. */

@@ -10,7 +10,7 @@ import { unlessAbsent } from "./observe.ts";
 // The DER head of an X25519 private key (RFC 8410 section 7); the 32 key bytes follow.
 const PKCS8_HEAD = Uint8Array.fromHex("302e020100300506032b656e04220420");
 const KEY_BYTES = 32;
-const KEY = /^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=\n?$/;
+const KEY = /^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=\s*$/; // wg takes white space behind it, too
 
 /** This host's key. */
 export interface HostKey {

@@ -9,8 +9,8 @@ import { refused } from "../core/net/refusal.ts";
 const INTERVAL_MS = 30_000;
 const TIMEOUT_MS = 5_000;
 const AT_ONCE = 8;
-/** A node has a few. */
-const MAX_ADDRESSES = 16;
+/** Of a family; a node has a few. */
+const MAX_ADDRESSES = 8;
 
 /** Answers by name. */
 export type Answers = ReadonlyMap<string, Resolution>;
@@ -121,7 +121,10 @@ function addressesOf(texts: readonly string[]): readonly Address[] | string {
     if (!refused(address)) addresses.set(address.text, address);
   }
   if (addresses.size === 0) return "no address";
-  return [...addresses.values()].sort(compareAddresses).slice(0, MAX_ADDRESSES);
+  const sorted = [...addresses.values()].sort(compareAddresses);
+  return ([4, 6] as const).flatMap((family) =>
+    sorted.filter((address) => address.family === family).slice(0, MAX_ADDRESSES)
+  );
 }
 
 /** The code alone: the message holds the name once more. */

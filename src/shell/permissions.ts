@@ -4,6 +4,7 @@
 import { NODE_PLUGINS } from "../core/shipped/plugins.ts";
 import { type GivenSettings, SETTINGS, usesTunnel } from "../core/settings/settings.ts";
 import { RUN_FOLDER } from "./files.ts";
+import { folderOf } from "./paths.ts";
 
 /** Something that is needed and not permitted. */
 interface Trouble {
@@ -27,7 +28,7 @@ export function requirePaths(settings: GivenSettings): void {
   const troubles = [
     ...(mayWrite(RUN_FOLDER) ? [] : [unwritable(`${RUN_FOLDER} is needed`, RUN_FOLDER)]),
     ...written.flatMap(([env, path]) => {
-      const folder = path.slice(0, path.lastIndexOf("/")) || "/";
+      const folder = folderOf(path);
       return mayWrite(folder) ? [] : [unwritable(`${env} is ${path}`, folder)];
     }),
     ...read.flatMap(([env, path]) => mayRead(path) ? [] : [unreadable(env, path)]),

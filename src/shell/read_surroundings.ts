@@ -4,6 +4,7 @@ import type { CniSurroundings, Surroundings } from "../core/desired/obstacles.ts
 import { TABLE } from "../core/render/render_table.ts";
 import type { GivenSettings } from "../core/settings/settings.ts";
 import { locate, run } from "./command.ts";
+import { folderOf, nameIn } from "./paths.ts";
 
 const CNI_FOLDERS = ["/opt/cni/bin", "/usr/lib/cni"];
 const CNI_PLUGINS = ["ptp", "host-local", "portmap"];
@@ -36,8 +37,7 @@ export async function readDropChains(): Promise<string[]> {
 }
 
 async function readCniSurroundings(path: string): Promise<CniSurroundings> {
-  const slash = path.lastIndexOf("/");
-  const entries = await Array.fromAsync(Deno.readDir(path.slice(0, slash) || "/")).catch(() => []);
+  const entries = await Array.fromAsync(Deno.readDir(folderOf(path))).catch(() => []);
   const missing = await Promise.all(CNI_PLUGINS.map(async (plugin) => {
     const found = await Promise.all(
       CNI_FOLDERS.map((folder) => Deno.stat(`${folder}/${plugin}`).then(() => true, () => false)),
@@ -46,9 +46,8 @@ async function readCniSurroundings(path: string): Promise<CniSurroundings> {
   }));
   return {
     path,
-    others: entries.map(({ name }) => name).filter((name) =>
-      CNI_FILE.test(name) && name !== path.slice(slash + 1)
-    ).sort(),
+    others: entries.map(({ name }) => name).filter((name) => CNI_FILE.test(name) && name !== nameIn(path))
+      .sort(),
     missingPlugins: missing.flat(),
   };
 }

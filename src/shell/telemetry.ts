@@ -3,6 +3,7 @@
 import type { Waiting } from "../core/desired/desired_state.ts";
 import { healthOf, readinessOf, type Verdict } from "../core/metrics/health.ts";
 import { measure, type Moment } from "../core/metrics/measure.ts";
+import { News } from "../core/metrics/news.ts";
 import { nodesByKey, peerSeries } from "../core/metrics/peer_series.ts";
 import type { ParsedNode } from "../core/nodes/node.ts";
 import { type GivenSettings, isNamed, usesMetricsTls } from "../core/settings/settings.ts";
@@ -32,6 +33,11 @@ export interface TelemetryOptions {
 const USUAL_NAMESPACE = "kube-system";
 const TEXT = "text/plain; charset=utf-8";
 
+/** RFC 6761: no host ever has such a name. */
+const NOWHERE = "http://message.invalid/";
+/** A remark that stands for longer has been seen, or is as somebody wants it. */
+const NEWS_MS = 600_000;
+
 /** Counts, answers probes, serves metrics where they are asked for. */
 export class Telemetry implements Onlooker {
   readonly #options: TelemetryOptions;
@@ -40,6 +46,7 @@ export class Telemetry implements Onlooker {
   readonly #events: EventWriter | undefined;
   #isReady = false;
   #passedAtMs = performance.now();
+  readonly #remarks = new News(NEWS_MS);
   #turn: Promise<void> = Promise.resolve();
 
   constructor(options: TelemetryOptions) {
@@ -124,8 +131,20 @@ export class Telemetry implements Onlooker {
 
   #probe({ path, userAgent }: Asked): Answer {
     if (path === "/healthz") return probed(healthOf({ passAgeSeconds: this.#passAgeSeconds() }));
-    if (path === "/readyz") return shownBy(userAgent, this.#readiness());
+    if (path === "/readyz") return this.#shownBy(userAgent, this.#readiness());
     return { status: 404, contentType: TEXT, body: "here is nothing but /metrics, /healthz and /readyz\n" };
+  }
+
+  /**
+   * Of a probe that succeeds kubelet shows nobody the message, except where it is redirected to another host: then it follows
+   * nowhere, takes that as success, and its Event `ProbeWarning` has the text (pkg/probe/http/http.go of Kubernetes 1.36).
+   * Not for ever: what somebody wants so, thousands of kubelets would tell the API of every few minutes.
+   */
+  #shownBy(userAgent: string, verdict: Verdict): Answer {
+    const answer = probed(verdict);
+    if (!userAgent.startsWith("kube-probe/")) return answer;
+    const isNews = this.#remarks.isNews(verdict.hasRemarks && verdict.text, performance.now());
+    return isNews ? { ...answer, status: 302, location: NOWHERE } : answer;
   }
 
   /**
@@ -191,17 +210,4 @@ export class Telemetry implements Onlooker {
 
 function probed({ isGood, text }: Verdict): Answer {
   return { status: isGood ? 200 : 503, contentType: TEXT, body: `${text}\n` };
-}
-
-/** RFC 6761: no host ever has such a name. */
-const NOWHERE = "http://message.invalid/";
-
-/**
- * Of a probe that succeeds kubelet shows nobody the message, except where it is redirected to another host: then it follows
- * nowhere, takes that as success, and its Event `ProbeWarning` has the text (pkg/probe/http/http.go of Kubernetes 1.36).
- */
-function shownBy(userAgent: string, verdict: Verdict): Answer {
-  const answer = probed(verdict);
-  if (!verdict.hasRemarks || !userAgent.startsWith("kube-probe/")) return answer;
-  return { ...answer, status: 302, location: NOWHERE };
 }

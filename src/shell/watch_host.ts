@@ -57,9 +57,7 @@ export class HostWatch {
     this.#supervise({ program: "nft", args: ["monitor"] }, (line) => {
       if (concernsTable(line)) reconciler.heard("table", line);
       else if (concernsFastpath(line)) reconciler.doubt("fastpath");
-      else if (concernsBaseChains(line, keeper.dropChains)) {
-        this.#once("chains", FACTS_MS, () => reconciler.doubtChains());
-      }
+      else if (concernsBaseChains(line, keeper.dropChains)) this.#doubtChains();
     });
     this.#supervise({ program: "ip", args: ["-o", "monitor", "link", "address", "route"] }, (line) => {
       const { routes } = reconciler.observed ?? { routes: NO_ROUTES };
@@ -72,7 +70,6 @@ export class HostWatch {
         });
       }
     });
-    this.#once("chains", FACTS_MS, () => reconciler.doubtChains());
     this.#every("audit", () => AUDIT_MS * (0.9 + Math.random() / 5), () => reconciler.audit());
     this.#every("cni", () => CNI_MS, () => this.#lookAtCni());
     if (usesTunnel(settings)) {
@@ -98,6 +95,10 @@ export class HostWatch {
       if (doubts.includes("all")) reconciler.doubtFacts(); // it may be a default route: an uplink, or what a router told
       reconciler.doubtPaths(doubts);
     });
+  }
+
+  #doubtChains(): void {
+    this.#once("chains", FACTS_MS, () => this.options.reconciler.doubtChains());
   }
 
   close(): void {
@@ -138,6 +139,7 @@ export class HostWatch {
     this.#followers.set(name, follower);
     // Whatever happened before it listened is seen by reading.
     this.options.reconciler.doubt("table", "network");
+    this.#doubtChains(); // no audit reads them
     follower.ended.then((why) => {
       if (this.#isClosed) return;
       const count = performance.now() - startMs > LONGEST_RESTART_MS ? 0 : failures + 1;

@@ -8,7 +8,7 @@ import { runInMachine } from "../vm/machine.ts";
 const PACKAGES = ["iperf3", "wrk", "lighttpd"];
 const DEADLINE_SECONDS = 3_600;
 
-const { values } = parseArgs({ options: { pairs: { type: "string", default: "20" } } });
+const { values } = parseArgs({ options: { pairs: { type: "string", default: "60" } } });
 await bundle(); // what is shipped is measured
 const code = await runInMachine({
   program: new URL("rivals.ts", import.meta.url).pathname,

@@ -2,12 +2,11 @@
 
 import assert from "node:assert/strict";
 import readme from "../../README.md" with { type: "text" };
-import { SET_NAMES } from "../../src/core/desired/desired_state.ts";
+import { ROUTE_PROTOCOL, SET_NAMES, type Waiting } from "../../src/core/desired/desired_state.ts";
 import { ANNOTATION } from "../../src/core/nodes/node.ts";
 import type { Change } from "../../src/core/plan/plan.ts";
 import type { Status } from "../../src/core/plan/status.ts";
 import { renderAll } from "../../src/core/render/render_all.ts";
-import { ROUTE_PROTOCOL } from "../../src/core/desired/desired_state.ts";
 import { shippedFlags } from "../../src/core/shipped/flags.ts";
 import { REFERENCE_TABLE, TABLE } from "../../src/core/render/render_table.ts";
 import { desireOf, ordinaryNode } from "../cluster.ts";
@@ -32,9 +31,16 @@ function assertTold(value: unknown, text: string): void {
 
 Deno.test("README tells every field of render --json", () => {
   const rendered = renderAll(desireOf([ordinaryNode(1), ordinaryNode(2), { name: "n3" }]));
-  const waiting = [{ what: "", why: "", next: "" }];
+  const waiting: Required<Waiting> = {
+    what: "",
+    why: "",
+    next: "",
+    isBlocking: true,
+    isTrouble: true,
+    isRemark: true,
+  };
   assert.ok(rendered.rejected.length > 0);
-  assertTold({ ...rendered, waiting }, item("`render --json`"));
+  assertTold({ ...rendered, waiting: [waiting] }, item("`render --json`"));
 });
 
 Deno.test("README tells every field of diff --json", () => {

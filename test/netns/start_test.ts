@@ -132,6 +132,17 @@ for (
   });
 }
 
+Deno.test("a key file that was written elsewhere may end as lines do there", async () => {
+  await using node = await freshNode();
+  const path = `${node.folder}/private.key`;
+  const key = await node.run(["wg", "genkey"]);
+  await Deno.writeTextFile(path, key.replace("\n", "\r\n"), { mode: 0o600 });
+  node.startAgent();
+  await node.inSync();
+  const publicKey = await node.run(["wg", "pubkey"], { stdin: key });
+  assert.equal(await node.run(["wg", "show", "wigglenet", "public-key"]), publicKey);
+});
+
 const SEEN = String.raw`; the interfaces that it saw: eth0 \(10\.9\.1\.1\/24, fd09::1\/64\)$`;
 for (
   const [text, reason] of Object.entries({

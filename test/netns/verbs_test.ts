@@ -64,6 +64,14 @@ Deno.test("graph draws what the agent sees, node prints the manifest that the ot
   const check = await node.runAgent({ verb: "check", settings: { "wireguard-mode": "userspace" } });
   assert.match(check.stdout, /^n1 is well: .*nftables.*\n$/, check.stderr);
   assert.equal(check.code, 0);
+  await Deno.chmod(`${node.folder}/private.key`, 0o640);
+  const exposed = await node.runAgent({ verb: "check", settings: { "wireguard-mode": "userspace" } });
+  assert.match(
+    exposed.stdout,
+    /^warning: \S+\/private\.key may be read by others than its owner; chmod 600 \S+\n$/,
+  );
+  assert.equal(exposed.code, 0);
+  await Deno.chmod(`${node.folder}/private.key`, 0o600);
   await node.sysctl("0", ["net.ipv4.ip_forward"]);
   await node.agent!.kill("SIGKILL");
   const sick = await node.runAgent({ verb: "check", settings: { "wireguard-mode": "userspace" } });

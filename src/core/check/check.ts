@@ -21,6 +21,8 @@ export interface HostReport extends Surroundings {
     readonly isInterfaceUp: boolean;
     /** UDP ports that somebody listens on. */
     readonly udpPorts: readonly number[];
+    /** The private key file, where its mode lets others than its owner read it. */
+    readonly exposedKeyPath?: string;
   } | undefined;
   readonly hasNetAdmin: boolean;
   /** Why nobody knows which Node this host is; undefined: it is known. */
@@ -91,8 +93,9 @@ function programFindings({ programs, hasNetAdmin }: HostReport): Finding[] {
   const missing = Object.entries(programs).filter(([, version]) => version === undefined).map(([name]) =>
     name as Program
   );
+  const tooOld = programs.nft === undefined ? undefined : nftFinding(programs.nft);
   return [
-    ...[programs.nft === undefined ? [] : nftFinding(programs.nft) ?? []].flat(),
+    ...(tooOld === undefined ? [] : [tooOld]),
     ...missing.map((name) => error(`${name} is not installed`, `apt-get install ${PROGRAM_PACKAGES[name]}`)),
     ...(hasNetAdmin ? [] : [
       error("CAP_NET_ADMIN is missing", "run as root, or give the container the capability NET_ADMIN"),
@@ -102,7 +105,7 @@ function programFindings({ programs, hasNetAdmin }: HostReport): Finding[] {
 
 function tunnelFindings({ tunnel }: HostReport): Finding[] {
   if (tunnel === undefined) return [];
-  const { hasKernel, hasTun, mode, port, interfaceName, isInterfaceUp, udpPorts } = tunnel;
+  const { hasKernel, hasTun, mode, port, interfaceName, isInterfaceUp, udpPorts, exposedKeyPath } = tunnel;
   const findings: Finding[] = [];
   if (!hasKernel && mode === "kernel") {
     findings.push(error("this kernel has no WireGuard", "modprobe wireguard, or WIREGUARD_MODE=auto"));
@@ -123,6 +126,11 @@ function tunnelFindings({ tunnel }: HostReport): Finding[] {
       `UDP port ${port} is somebody else's: ${interfaceName} cannot listen`,
       `ss -ulnp shows who; end it, or choose another WIGGLENET_WG_PORT on all nodes`,
     ));
+  }
+  if (exposedKeyPath !== undefined) {
+    findings.push(
+      warning(`${exposedKeyPath} may be read by others than its owner`, `chmod 600 ${exposedKeyPath}`),
+    );
   }
   return findings;
 }

@@ -75,6 +75,12 @@ const sick: readonly (readonly [report: Partial<HostReport>, level: string, what
     ],
     [{ tunnel: { ...tunnel, isInterfaceUp: false } }, "error", /UDP port 24601/, /ss -ulnp/],
     [
+      { tunnel: { ...tunnel, exposedKeyPath: "/etc/wigglenet/private.key" } },
+      "warning",
+      /private\.key may be read by others/,
+      /^chmod 600 \/etc\/wigglenet\/private\.key$/,
+    ],
+    [
       { forwarding: { 4: true, 6: false } },
       "error",
       /^IPv6 is not forwarded/,

@@ -253,12 +253,23 @@ interface Circumstances {
   readonly facts: HostFacts;
 }
 
+/** Interfaces whose addresses the others are to know. `render` knows of none. */
+function absentInterfaces({ nodeIpInterfaces }: Settings, { interfaces }: HostFacts): Waiting[] {
+  const present = new Set(interfaces.map(({ name }) => name));
+  return nodeIpInterfaces.filter((name) => present.size > 0 && !present.has(name)).map((name) => ({
+    what: `addresses of ${name}`,
+    why: "this host has no interface of that name",
+    next: "ip -br address shows what there is; mend NODE_IP_INTERFACES",
+  }));
+}
+
 function waitingOf(settings: Settings, { own, facts }: Circumstances): Waiting[] {
   const unforwarded = settings.isFirewallOnly ? [] : facts.unforwarded ?? [];
   const waiting = forwardingWaits(
     unforwarded.filter((family) => own.podCidrs.some((prefix) => prefix.family === family)),
   );
   if (facts.surroundings !== undefined) waiting.push(...obstacleWaits(facts.surroundings));
+  waiting.push(...absentInterfaces(settings, facts));
   const name = settings.nodeName;
   if (own.podCidrs.length === 0 && !settings.isFirewallOnly) {
     waiting.push({

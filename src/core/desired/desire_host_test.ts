@@ -123,6 +123,16 @@ Deno.test("Addresses of NODE_IP_INTERFACES are the node's too, and the operator 
   ]);
 });
 
+Deno.test("An interface of NODE_IP_INTERFACES that the host has not is told; render knows none", () => {
+  const interfaces = [nic("eth0", 1500, ["10.9.1.1"])];
+  const environment = { NODE_IP_INTERFACES: "eth0,eht1" };
+  assert.deepEqual(waitingOf(desireOf(MESH, environment, { interfaces })), [
+    "addresses of eht1: this host has no interface of that name; " +
+    "ip -br address shows what there is; mend NODE_IP_INTERFACES",
+  ]);
+  assert.deepEqual(waitingOf(desireOf(MESH, environment)), []);
+});
+
 Deno.test("A key that the Node does not say, or says wrongly, is told with the line to add", () => {
   const next = `put wigglenet/public-key: ${keyOf(9)} into the manifest of n1`;
   for (const key of [undefined, keyOf(1)]) {

@@ -3,7 +3,7 @@
 import type { Endpoint } from "../net/endpoint.ts";
 import { firstBehind } from "../net/first_behind.ts";
 import { comparePrefixes, containsAddress, hostPrefix, type Prefix, withoutNested } from "../net/prefix.ts";
-import type { Node, Rejected } from "../nodes/node.ts";
+import { ANNOTATION, type Node, type Rejected } from "../nodes/node.ts";
 import type { SettledNode } from "../nodes/settled_node.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { Peer, Waiting } from "./desired_state.ts";
@@ -98,8 +98,14 @@ function prospectOf(
   const name = nameOf(node);
   const trouble = name && troubleWith(name, facts.resolved.get(name), names.has(name));
   const waiting: Waiting[] = trouble ? [{ what: `endpoint of ${node.name}`, ...trouble }] : [];
+  const { rejected, isExcluded } = overrideOf(settings, node, facts);
+  const family = `WG_IP_FAMILY=${settings.endpointFamily}`;
+  if (isExcluded) {
+    const why = `${ANNOTATION.endpoint} ${node.endpoint!.text} has no address for ${family}`;
+    waiting.push({ what: `endpoint of ${node.name}`, why, next: look });
+  }
   if (candidates.length === 0) {
-    const why = `no address for WG_IP_FAMILY=${settings.endpointFamily}: it must speak first`;
+    const why = `no address for ${family}: it must speak first`;
     waiting.push({ what, why, next: look });
   }
   const excluded = excludedOf(settings, settled);
@@ -117,7 +123,7 @@ function prospectOf(
       ),
     },
     waiting: waiting.length === 0 ? NOBODY.waiting : waiting, // one for thousands
-    rejected: overrideOf(settings, node, facts).rejected,
+    rejected,
   };
 }
 

@@ -90,6 +90,8 @@ export function interfacesText({ interfaces }: HostFacts): string {
 export interface Override {
   readonly endpoints: readonly Endpoint[];
   readonly rejected: readonly Rejected[];
+  /** It has addresses, and none of a family that an endpoint may have. */
+  readonly isExcluded?: true;
 }
 
 const NO_OVERRIDE: Override = { endpoints: [], rejected: [] };
@@ -101,12 +103,14 @@ export function overrideOf(settings: Settings, { name, endpoint }: Node, facts: 
   const addresses = typeof host === "string" ? facts.resolved.get(host)?.addresses ?? [] : [host];
   const endpoints: Endpoint[] = [];
   const rejected: Rejected[] = [];
-  for (const address of addresses.filter(({ family }) => isAllowed(settings, family))) {
+  const allowed = addresses.filter(({ family }) => isAllowed(settings, family));
+  for (const address of allowed) {
     const reason = objectionTo(address, viewOf(facts.interfaces));
     if (reason === undefined) endpoints.push(endpointOf(address, port));
     else rejected.push(refusedOverride({ name, endpoint }, reason));
   }
-  return { endpoints, rejected };
+  const isExcluded = addresses.length > 0 && allowed.length === 0;
+  return { endpoints, rejected, ...(isExcluded ? { isExcluded } : {}) };
 }
 
 /** A `wigglenet/endpoint` that is not followed. */

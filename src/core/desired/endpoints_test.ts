@@ -143,6 +143,17 @@ Deno.test("WG_IP_FAMILY and WIGGLENET_WG_PORT are for all candidates, the annota
   assert.deepEqual(peerOf(words, { WG_IP_FAMILY: "ipv6" }).candidates, ipv6);
 });
 
+Deno.test("An annotation of a family that WG_IP_FAMILY leaves out is told, a name's other addresses count", () => {
+  const ipv4 = { WG_IP_FAMILY: "ipv4" };
+  const told = (words: string) =>
+    `endpoint of n2: wigglenet/endpoint ${words} has no address for WG_IP_FAMILY=ipv4; look at Node n2`;
+  assert.deepEqual(peerOf({ endpoint: "[2001:db8::7]:7" }, ipv4).waiting, [told("[2001:db8::7]:7")]);
+  const lookUp = (...texts: string[]) =>
+    peerOf(named, ipv4, { resolved: answers({ "gw.example.org": texts }) }).waiting;
+  assert.deepEqual(lookUp("2001:db8::7"), [told("gw.example.org:7")]);
+  assert.deepEqual(lookUp("2001:db8::7", "203.0.113.7"), []);
+});
+
 const refusals: readonly [endpoint: string, reason: string][] = [
   ["10.9.1.1:24601", "10.9.1.1 is an address of this host"],
   ["[fd09::1]:7", "fd09::1 is an address of this host"],

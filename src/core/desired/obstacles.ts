@@ -44,6 +44,9 @@ export function obstaclesIn({ cni, dropChains }: Surroundings): Obstacle[] {
   ];
 }
 
+/** It hands pods on to the next configuration. */
+const META_PLUGIN = /multus/i;
+
 function cniObstacles({ path, others, missingPlugins }: CniSurroundings): Obstacle[] {
   const own = path.slice(path.lastIndexOf("/") + 1);
   const first = [...others, own].sort()[0]!;
@@ -52,7 +55,7 @@ function cniObstacles({ path, others, missingPlugins }: CniSurroundings): Obstac
       name: "pod network" as const,
       what: `${first} comes before ${own}: pods get another network`,
       remedy: "remove it, or name ours first: CNI_CONFIG_PATH",
-      isCertain: true,
+      isCertain: !META_PLUGIN.test(first),
     }]),
     ...(missingPlugins.length === 0 ? [] : [{
       name: "pod network" as const,

@@ -21,6 +21,12 @@ const cases:
       true,
     ],
     [
+      "a meta-plugin that comes first may hand them on to ours",
+      { cni: { ...cni, others: ["00-multus.conf"] } },
+      /^pod network: 00-multus\.conf comes before/,
+      false,
+    ],
+    [
       "plugins that are missing are named",
       { cni: { ...cni, missingPlugins: ["ptp", "portmap"] } },
       /^pod network: CNI plugins are missing: ptp, portmap; apt-get install containernetworking-plugins/,

@@ -1,7 +1,7 @@
 // Tells whether bytes are those that were seen before, at a few nanoseconds a byte: in place of a cryptographic digest, which
 // costs more to ask for than a heartbeat may cost at all.
 
-/** Two numbers of 32 bits that nobody else knows: who does not, cannot make two texts of one fingerprint. */
+/** Two numbers of 32 bits that nobody else knows: without them nobody can make two texts of one fingerprint. */
 export type Seed = ArrayLike<number>;
 
 const FNV_PRIME = 0x01000193;

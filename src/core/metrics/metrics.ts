@@ -85,7 +85,10 @@ export const METRICS = {
   wigglenet_in_sync: ours("gauge", "1 while the host is as the Nodes want it."),
   wigglenet_last_pass_age_seconds: ours("gauge", "Seconds since the loop last finished a pass."),
   wigglenet_plan_changes: ours("gauge", "Differences between host and Nodes in the last plan."),
-  wigglenet_waiting: ours("gauge", "Things that wait for something or somebody; status names them."),
+  wigglenet_waiting: ours(
+    "gauge",
+    "Things that wait for something or somebody, remarks apart; status names them.",
+  ),
   wigglenet_failing: ours("gauge", "1 for each part that failed and is tried again.", ["part"]),
   wigglenet_steps_total: ours("counter", "Steps of plans that were tried.", ["part", "status"]),
   wigglenet_apply_duration_seconds: ours("histogram", "How long it took to apply a plan."),

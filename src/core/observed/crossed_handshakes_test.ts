@@ -1,7 +1,7 @@
 // Which peers are begun anew with, and how.
 
 import assert from "node:assert/strict";
-import { renewalsOf } from "./crossed_handshakes.ts";
+import { deafRenewalsOf, renewalsOf } from "./crossed_handshakes.ts";
 
 const OWN = `${"M".repeat(43)}=`;
 const LOWER = `${"A".repeat(43)}=`;
@@ -16,9 +16,14 @@ function line(
   );
 }
 
+function dumpOf(...lines: readonly string[]): string {
+  return [["private", OWN, "24601", "off"].join("\t"), ...lines].join("\n");
+}
+
+const GREETED = new Set([LOWER, HIGHER]);
+
 function renewals(...lines: readonly string[]): string[][] {
-  const dump = [["private", OWN, "24601", "off"].join("\t"), ...lines].join("\n");
-  return renewalsOf(dump, new Set([LOWER, HIGHER]));
+  return renewalsOf(dumpOf(...lines), GREETED);
 }
 
 Deno.test("A peer that has asked, and with which there is no session, is begun anew with, as it is", () => {
@@ -27,6 +32,20 @@ Deno.test("A peer that has asked, and with which there is no session, is begun a
     ...["peer", HIGHER, "endpoint", "192.0.2.2:24601", "allowed-ips", "10.244.2.0/24,192.0.2.2/32"],
     ...["persistent-keepalive", "25", "peer", HIGHER, "persistent-keepalive", "off"],
   ]]);
+});
+
+Deno.test("A session that has heard a question and an answer, and nothing since, is begun anew: by the lower key, later by either", () => {
+  const deaf = { handshake: 1_700_000_000, received: 240 };
+  assert.deepEqual(renewals(line(deaf)), renewals(line({})));
+  assert.deepEqual(renewals(line({ ...deaf, key: LOWER })), []);
+  const later = (words: Parameters<typeof line>[0]) =>
+    deafRenewalsOf(dumpOf(line(words)), GREETED).map(([, key]) => key);
+  assert.deepEqual([later(deaf), later({ ...deaf, key: LOWER })], [[HIGHER], [LOWER]]);
+  assert.deepEqual([later({ ...deaf, received: 272 }), later({}), later({ ...deaf, key: OWN })], [
+    [],
+    [],
+    [],
+  ]);
 });
 
 Deno.test("A keepalive stays what it is", () => {

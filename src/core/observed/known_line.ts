@@ -5,7 +5,10 @@ import type { ObservedPeer } from "./observed_state.ts";
 
 const NONE = "(none)";
 const OFF = "off";
-const [TAB, NEWLINE, ZERO, NINE] = [9, 10, 48, 57];
+const TAB = 9;
+const NEWLINE = 10;
+const ZERO = 48;
+const NINE = 57;
 
 /**
  * Where the line of a peer ends that stands from `at` on, behind its newline.
@@ -47,8 +50,8 @@ function endOfNumber(dump: string, at: number, value: number): number {
   let end = at;
   for (;; end++) {
     const code = dump.charCodeAt(end);
-    if (!(code >= ZERO! && code <= NINE!)) break;
-    number = number * 10 + code - ZERO!;
+    if (!(code >= ZERO && code <= NINE)) break;
+    number = number * 10 + code - ZERO;
   }
   return end > at && number === value ? end : -1;
 }

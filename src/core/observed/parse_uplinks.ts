@@ -11,6 +11,8 @@ export interface Uplink {
 
 interface RouteJson {
   readonly dev?: string;
+  /** In place of `dev` where there are several. */
+  readonly nexthops?: readonly { readonly dev?: string }[];
   readonly protocol?: string;
   readonly metrics?: readonly { readonly mtu?: number }[];
 }
@@ -20,17 +22,15 @@ interface RouteJson {
  * @throws SyntaxError when one is no JSON
  */
 export function parseUplinks(answers: readonly string[]): ReadonlyMap<string, Uplink> {
+  const routes = answers.flatMap((json) => JSON.parse(json || "[]") as RouteJson[]);
   const uplinks = new Map<string, Uplink>();
-  for (
-    const { dev, protocol, metrics = [] } of answers.flatMap((json) =>
-      JSON.parse(json || "[]") as RouteJson[]
-    )
-  ) {
-    if (dev === undefined) continue;
-    const { announcedMtuBytes: known } = uplinks.get(dev) ?? {};
+  for (const { protocol, metrics = [], nexthops = [], ...route } of routes) {
     const announced = protocol === "ra" ? metrics.flatMap(({ mtu }) => mtu ?? []) : [];
-    const all = [...announced, ...known === undefined ? [] : [known]];
-    uplinks.set(dev, all.length === 0 ? {} : { announcedMtuBytes: Math.min(...all) });
+    for (const dev of [route, ...nexthops].flatMap(({ dev }) => dev ?? [])) {
+      const { announcedMtuBytes: known } = uplinks.get(dev) ?? {};
+      const all = [...announced, ...known === undefined ? [] : [known]];
+      uplinks.set(dev, all.length === 0 ? {} : { announcedMtuBytes: Math.min(...all) });
+    }
   }
   return uplinks;
 }

@@ -49,10 +49,16 @@ Deno.test("one changed file among 5,000 is told within milliseconds, and a rewri
   );
 
   const told = trial.told.length;
+  const rewriteMs = performance.now();
   for (let i = 0; i < NODES; i++) write(i, "c");
   const isDone = () => trial.source.state().items.every(({ text }) => text.endsWith("=c"));
   await until("all files rewritten", isDone, { seen: () => trial.shown.slice(0, 1_000) });
-  assert.ok(trial.told.length - told < 100, `told ${trial.told.length - told} times`);
+  // A machine that is busy takes seconds for it, and tells of each tenth of one.
+  const most = 50 + (performance.now() - rewriteMs) / 50;
+  assert.ok(
+    trial.told.length - told < most,
+    `told ${trial.told.length - told} times, at most ${most} are due`,
+  );
 });
 
 Deno.test("one changed Node in a file of 5,000 is told within milliseconds", async () => {
