@@ -5,7 +5,7 @@ import { type Run, runAnew } from "./command.ts";
 
 /** The last reading of one thing. The program runs each time: nothing is remembered that could be observed. */
 export class LastReading<T extends object> {
-  #digest = "";
+  #print: number | undefined;
   #value: WeakRef<T> | undefined;
 
   /** @param parse must make the same of the same text, and nobody may change it after */
@@ -17,10 +17,10 @@ export class LastReading<T extends object> {
    */
   async read(command: Run): Promise<T> {
     const last = this.#value?.deref();
-    const { digest, stdout } = await runAnew(command, last === undefined ? "" : this.#digest);
+    const { print, stdout } = await runAnew(command, last === undefined ? undefined : this.#print);
     if (stdout === undefined) return last!;
     const value = this.parse(stdout);
-    this.#digest = digest;
+    this.#print = print;
     this.#value = new WeakRef(value);
     return value;
   }
