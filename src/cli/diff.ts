@@ -10,7 +10,7 @@ import { type Settings, usesTunnel } from "../core/settings/settings.ts";
 import { readPublicKey } from "../shell/key_file.ts";
 import { FactKeeper } from "../shell/fact_keeper.ts";
 import { resolveNames } from "../shell/name_resolver.ts";
-import { observeAll, observeLink, steadySeconds } from "../shell/observe.ts";
+import { observeAll, observeTunnel, steadySeconds } from "../shell/observe.ts";
 import { PodCidrExpression } from "../shell/pod_cidr_expression.ts";
 import { wireguardOf } from "../shell/read_facts.ts";
 import { parseArguments } from "./arguments.ts";
@@ -46,10 +46,7 @@ async function planNow(settings: Settings): Promise<{ plan: Plan; isKnown: boole
       const publicKey = isTunnelled ? await readPublicKey(settings.privateKeyPath) : undefined;
       return publicKey && { publicKey };
     },
-    wireguard: await wireguardOf(
-      settings,
-      isTunnelled ? await observeLink(settings.interfaceName) : undefined,
-    ),
+    wireguard: await wireguardOf(settings, await observeTunnel(settings)),
     isPublished,
     expression: await PodCidrExpression.load(settings),
   };

@@ -8,7 +8,7 @@ import { ensureKey, type HostKey } from "../shell/key_file.ts";
 import { Log } from "../shell/log.ts";
 import { NameResolver } from "../shell/name_resolver.ts";
 import { becomeOnlyAgent } from "../shell/only_agent.ts";
-import { observeLink } from "../shell/observe.ts";
+import { observeTunnel } from "../shell/observe.ts";
 import { giveUpPlugins, requirePaths } from "../shell/permissions.ts";
 import { requireInterface, requirePrograms } from "../shell/preconditions.ts";
 import { Publisher } from "../shell/publish.ts";
@@ -119,7 +119,7 @@ async function requireHost(settings: GivenSettings): Promise<HostParts> {
     );
   }
   await sweepLeftovers([settings.cniConfigPath, settings.privateKeyPath]);
-  const link = usesTunnel(settings) ? await observeLink(settings.interfaceName) : undefined;
+  const link = await observeTunnel(settings);
   const wireguard = await wireguardOf(settings, link);
   await requireInterface(settings, { implementation: wireguard, link });
   return { wireguard, expression };

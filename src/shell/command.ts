@@ -2,7 +2,7 @@
 
 import { Fingerprint } from "../core/kubernetes/fingerprint.ts";
 import { type Program, PROGRAM_PATHS } from "../core/shipped/programs.ts";
-import { SEED } from "./sources/kubernetes/seed.ts";
+import { SEED } from "./seed.ts";
 
 const FOLDERS = ["/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/sbin", "/usr/local/bin"];
 const paths = new Map<Program, string>();

@@ -50,9 +50,8 @@ export async function wireguardOf(
   link: ObservedState["link"],
 ): Promise<FixedFacts["wireguard"]> {
   const { wireguardMode } = settings;
-  if (!usesTunnel(settings) || wireguardMode === "userspace") {
-    return usesTunnel(settings) ? "userspace" : "kernel";
-  }
+  if (!usesTunnel(settings)) return "kernel";
+  if (wireguardMode === "userspace") return "userspace";
   if (link?.kind === LINK_KIND.kernel) return "kernel";
   if (link?.kind === LINK_KIND.userspace && wireguardMode === "auto") return "userspace";
   if (await hasKernelWireguard()) return "kernel";

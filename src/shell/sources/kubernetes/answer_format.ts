@@ -3,7 +3,7 @@
 import { type Encoding, JSON_ENCODING, PROTOBUF_ENCODING } from "../../../core/kubernetes/node_list.ts";
 import { skimEvent, type Skimmed } from "../../../core/kubernetes/skim_event.ts";
 import { type Cutter, FrameCutter, LineCutter } from "./body.ts";
-import { SEED } from "./seed.ts";
+import { SEED } from "../../seed.ts";
 
 const PROTOBUF = "application/vnd.kubernetes.protobuf";
 

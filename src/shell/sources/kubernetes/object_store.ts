@@ -3,7 +3,7 @@
 
 import { Fingerprint } from "../../../core/kubernetes/fingerprint.ts";
 import type { SourceOptions } from "../node_source.ts";
-import { SEED } from "./seed.ts";
+import { SEED } from "../../seed.ts";
 
 interface Entry<T> {
   /** Of what was picked. */

@@ -1,4 +1,0 @@
-// What fingerprints of Nodes begin with: one for the process, for they are kept and compared, and nobody else's to know.
-
-/** See {@link Fingerprint}. */
-export const SEED: Uint32Array = crypto.getRandomValues(new Uint32Array(2));
