@@ -1,7 +1,7 @@
 // The source of Nodes from a real API server does what every source must do: test/sources/behaviour.ts.
 
 import assert from "node:assert/strict";
-import { parseListPage, parseWatchEvent } from "../../src/core/kubernetes/node_list.ts";
+import { parseListPage, parseWatchEvent } from "../../src/core/kubernetes/object_list.ts";
 import { refused } from "../../src/core/net/refusal.ts";
 import type { NodeName } from "../../src/core/nodes/node.ts";
 import { pickNode } from "../../src/core/nodes/pick_node.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type ApiRequest, describeAnswer, describeFailure, reasonIn } from "./api_failure.ts";
-import { JSON_ENCODING } from "./node_list.ts";
+import { JSON_ENCODING } from "./object_list.ts";
 
 const REQUEST: ApiRequest = {
   verb: "list",

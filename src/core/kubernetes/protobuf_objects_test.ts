@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { encodeEvent, encodeObject, message } from "../../../test/sources/protobuf.ts";
 import { quote, refused } from "../net/refusal.ts";
 import { reasonIn } from "./api_failure.ts";
-import { parseListPage, parseWatchEvent, PROTOBUF_ENCODING } from "./node_list.ts";
+import { parseListPage, parseWatchEvent, PROTOBUF_ENCODING } from "./object_list.ts";
 import { decodeEvent, decodeObject } from "./protobuf_objects.ts";
 
 /** What kube-apiserver 1.36.1 answered to a list that nobody had granted. */

@@ -1,7 +1,8 @@
-// Node objects from the Kubernetes API: a list, then a watch from where the list ended, for ever. What is known stays as
+// Objects of one kind from the Kubernetes API: a list, then a watch from where the list ended, for ever. What is known stays as
 // it is while the API is out of reach, whatever it answers, and until a new list is complete.
 
-import { isEarlier } from "../../../core/kubernetes/node_list.ts";
+import { isEarlier } from "../../../core/kubernetes/object_list.ts";
+import { NODES, type Resource } from "../../../core/kubernetes/resource.ts";
 import { retryMs } from "../../../core/kubernetes/retry.ts";
 import type { Liveness, NodeSource, SourceOptions, SourceProblem, SourceState } from "../node_source.ts";
 import { type ApiClient, ApiError } from "./api_client.ts";
@@ -11,6 +12,8 @@ import { type Happening, readWatch } from "./read_watch.ts";
 
 /** What the source needs of its user. */
 export interface KubernetesOptions<T> extends SourceOptions<T>, Pick<StoreOptions<T>, "pick"> {
+  /** What is listed and watched; by default Nodes. */
+  readonly resource?: Resource;
   /** What was silent for so long is taken for dead, and asked for anew on another connection. */
   readonly silenceMs?: number;
 }
@@ -22,7 +25,7 @@ const TELL_MS = 10;
 const SHORT_MS = 1_000;
 const GONE = 410;
 
-/** The Nodes of one cluster. */
+/** The Nodes of one cluster, or what else is asked for. */
 export class KubernetesSource<T> implements NodeSource<T> {
   readonly places: readonly string[];
   readonly #store: ObjectStore<T>;
@@ -160,6 +163,7 @@ export class KubernetesSource<T> implements NodeSource<T> {
   #reading() {
     return {
       client: this.client,
+      resource: this.options.resource ?? NODES,
       silenceMs: this.#silenceMs,
       signal: this.#end.signal,
       onPart: () => this.#heardMs = performance.now(),
