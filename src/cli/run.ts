@@ -1,7 +1,7 @@
 // `wigglenet run`: the agent. Everything that can be refused is refused before anything is touched.
 
 import { nodeParser, nodePicker } from "../core/nodes/node_parser.ts";
-import { type GivenSettings, NOT_YET, type Settings, usesTunnel } from "../core/settings/settings.ts";
+import { type GivenSettings, type Settings, usesTunnel } from "../core/settings/settings.ts";
 import { FactKeeper } from "../shell/fact_keeper.ts";
 import { sweepLeftovers } from "../shell/files.ts";
 import { ensureKey, type HostKey } from "../shell/key_file.ts";
@@ -24,16 +24,6 @@ import { parseArguments } from "./arguments.ts";
 import { awaitName } from "./name_node.ts";
 import { requireNodes } from "./read_nodes.ts";
 import { VERSION } from "./version.ts";
-
-function isOn(value: string | undefined): boolean {
-  return /^(1|t|true)$/i.test(value ?? "");
-}
-
-function warnOfIgnored(log: Log): void {
-  for (const name of NOT_YET.filter((name) => isOn(Deno.env.get(name)))) {
-    log.warn(`${name} is ignored: this version does not have it yet`);
-  }
-}
 
 /** Runs until SIGTERM or SIGINT; 0 then, 1 when it cannot start. The data plane stays. */
 export async function runAgent(args: readonly string[]): Promise<number> {
@@ -65,7 +55,6 @@ async function runNamed(settings: Settings, { host, log, signal }: Start): Promi
   const readKey = () => keyOf(settings, log);
   const publicKey = (await readKey())?.publicKey;
   log.info(`wigglenet ${VERSION} starts`, { node: settings.nodeName, wireguard: host.wireguard, publicKey });
-  warnOfIgnored(log);
   const { source, api } = await openSource(settings, {
     parse: nodeParser(settings),
     pick: nodePicker(settings),

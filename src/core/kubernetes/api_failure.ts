@@ -29,7 +29,11 @@ export function describeAnswer(request: ApiRequest, { status, message }: Refused
 
 const ADMISSION = /admission|ValidatingAdmissionPolicy/i;
 
-function remedyOf({ verb, identity, resource }: ApiRequest, status: number, message: string): string | undefined {
+function remedyOf(
+  { verb, identity, resource }: ApiRequest,
+  status: number,
+  message: string,
+): string | undefined {
   if (status === 401) {
     return `renew ${identity}: it has expired, is of another cluster, or its account is gone`;
   }

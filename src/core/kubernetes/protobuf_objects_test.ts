@@ -41,9 +41,9 @@ Deno.test("a refusal of a real API says its reason", () => {
 });
 
 Deno.test("of another kind of object the kind is read", () => {
-  assert.deepEqual(decodeObject(encodeObject({ kind: "PodList" })), { kind: "PodList" });
-  const page = parseListPage(encodeObject({ kind: "PodList" }), PROTOBUF_ENCODING);
-  assert.match(refused(page) ? page.reason : "", /no list of Nodes but "PodList"/);
+  assert.deepEqual(decodeObject(encodeObject({ kind: "ServiceList" })), { kind: "ServiceList" });
+  const page = parseListPage(encodeObject({ kind: "ServiceList" }), PROTOBUF_ENCODING, "Node");
+  assert.match(refused(page) ? page.reason : "", /no NodeList but "ServiceList"/);
 });
 
 Deno.test("what is empty is not there, as in JSON", () => {

@@ -15,13 +15,13 @@ export interface Skimmed {
 }
 
 const METADATA = 1;
-type Parts = ReadonlyMap<number, readonly number[] | "all">;
+type Parts = Readonly<Record<number, readonly number[] | "all">>;
 /** Whatever anybody picks of metadata, spec and status of each kind, but for the version: a mark sees no less. */
 const READ: ReadonlyMap<string | undefined, Parts> = new Map<string, Parts>([
-  ["Node", new Map([[METADATA, [1, 8, 11, 12]], [2, [1, 7]], [3, [5, 7]]])],
-  ["Pod", new Map([[METADATA, [1, 3, 5, 8, 9, 11]], [2, [2, 10, 11, 20]], [3, [1, 6, 7, 12]]])],
-  ["Namespace", new Map([[METADATA, [1, 5, 8, 9, 11, 12]]])],
-  ["NetworkPolicy", new Map([[METADATA, [1, 3, 5, 8, 9, 11, 12]], [2, "all"]])],
+  ["Node", { 1: [1, 8, 11, 12], 2: [1, 7], 3: [5, 7] }],
+  ["Pod", { 1: [1, 3, 5, 8, 9, 11], 2: [2, 10, 11, 20], 3: [1, 6, 7, 12] }],
+  ["Namespace", { 1: [1, 11, 12] }],
+  ["NetworkPolicy", { 1: [1, 3, 5, 12], 2: "all" }],
 ]);
 
 /** The object in these bytes, an event of the type MODIFIED in protocol buffers; undefined: they are anything else. */
@@ -64,7 +64,7 @@ function skim({ object, parts }: Modified, fingerprint: Fingerprint): Skimmed | 
   let namespace = "";
   let version = "";
   while (object.next()) {
-    const read = parts.get(object.field);
+    const read = parts[object.field];
     if (read === undefined) continue;
     if (object.field === METADATA) name = namespace = version = "";
     fingerprint.begin(object.field, 0);

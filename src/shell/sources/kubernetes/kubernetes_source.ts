@@ -11,7 +11,7 @@ import { readList, readVersion } from "./read_list.ts";
 import { type Happening, readWatch } from "./read_watch.ts";
 
 /** What the source needs of its user. */
-export interface KubernetesOptions<T> extends SourceOptions<T>, Pick<StoreOptions<T>, "pick"> {
+export interface KubernetesOptions<T> extends SourceOptions<T>, Pick<StoreOptions<T>, "pick" | "listener"> {
   /** What is listed and watched; by default Nodes. */
   readonly resource?: Resource;
   /** What was silent for so long is taken for dead, and asked for anew on another connection. */

@@ -8,15 +8,23 @@ import { SEED } from "../../seed.ts";
 interface Entry<T> {
   /** Of what was picked. */
   readonly print: number;
-  readonly value: T;
+  /** Undefined once somebody was told who keeps it. */
+  value: T | undefined;
   /** Of the event that told it last, where that has one. */
   mark: number | undefined;
+}
+
+/** Hears of each object that has changed, when it has, and keeps what it needs: then the store keeps none. */
+export interface ObjectListener<T> {
+  put(name: string, value: T): void;
+  remove(name: string): void;
 }
 
 /** What becomes of an object. */
 export interface StoreOptions<T> extends Pick<SourceOptions<T>, "parse"> {
   /** Of an object what `parse` reads, and nothing else: equal ones are parsed once. */
   readonly pick: (json: unknown) => unknown;
+  readonly listener?: ObjectListener<T>;
 }
 
 /** Objects by name. */
@@ -28,6 +36,10 @@ export class ObjectStore<T> {
   #items: readonly T[] | undefined;
 
   constructor(readonly options: StoreOptions<T>) {}
+
+  get size(): number {
+    return this.#entries.size;
+  }
 
   /** An object with this mark was put last under this name. */
   hasMark(name: string, mark: number): boolean {
@@ -41,6 +53,7 @@ export class ObjectStore<T> {
     entry.mark = mark;
     if (entry === before) return false;
     this.#entries.set(name, entry);
+    this.#tell(name, entry);
     if (before === undefined) this.#names = undefined;
     this.#items = undefined;
     return true;
@@ -50,6 +63,7 @@ export class ObjectStore<T> {
   delete(name: string): boolean {
     if (!this.#entries.delete(name)) return false;
     this.#names = this.#items = undefined;
+    this.options.listener?.remove(name);
     return true;
   }
 
@@ -63,17 +77,28 @@ export class ObjectStore<T> {
     };
   }
 
-  /** In the order of names. */
+  /** In the order of names; none where a listener has them. */
   items(): readonly T[] {
-    return this.#items ??= this.#sortedNames().map((name) => this.#entries.get(name)!.value);
+    if (this.options.listener !== undefined) return [];
+    return this.#items ??= this.#sortedNames().map((name) => this.#entries.get(name)!.value!);
   }
 
   #replace(entries: Map<string, Entry<T>>): boolean {
-    const isSame = entries.size === this.#entries.size &&
-      [...entries].every(([name, entry]) => this.#entries.get(name) === entry);
+    const before = this.#entries;
+    const gone = [...before.keys()].filter((name) => !entries.has(name));
+    const news = [...entries].filter(([name, entry]) => before.get(name) !== entry);
     this.#entries = entries;
+    for (const name of gone) this.options.listener?.remove(name);
+    for (const [name, entry] of news) this.#tell(name, entry);
+    const isSame = gone.length === 0 && news.length === 0;
     if (!isSame) this.#names = this.#items = undefined;
     return !isSame;
+  }
+
+  #tell(name: string, entry: Entry<T>): void {
+    if (this.options.listener === undefined) return;
+    this.options.listener.put(name, entry.value!);
+    entry.value = undefined;
   }
 
   #sortedNames(): readonly string[] {

@@ -64,7 +64,10 @@ export async function readList(options: ListOptions): Promise<Listed> {
     page.body.buffer.transfer(0);
     if (options.draft.size() > MAX_OBJECTS) {
       const { client, resource } = options;
-      throw client.failure(listOf(resource), new Error(`it holds more than ${MAX_OBJECTS} ${resource.kind}s`));
+      throw client.failure(
+        listOf(resource),
+        new Error(`it holds more than ${MAX_OBJECTS} ${resource.kind}s`),
+      );
     }
     if (page.next === "") return { version: page.resourceVersion, nameless };
     next = page.next;

@@ -63,7 +63,12 @@ export async function readWatch(options: WatchOptions): Promise<WatchEnd> {
   });
   using dog = new Watchdog(silenceMs, signal);
   const named = { verb: "watch", what: resource.plural, resource } as const;
-  const ask = { ...named, path: `${resource.path}?${query}`, accept: ACCEPT_EITHER, controller: dog.controller };
+  const ask = {
+    ...named,
+    path: `${resource.path}?${query}`,
+    accept: ACCEPT_EITHER,
+    controller: dog.controller,
+  };
   const response = await client.ask(ask);
   dog.heard();
   await options.onOpen();
@@ -111,5 +116,7 @@ function take(bytes: Uint8Array, { skim, encoding }: AnswerFormat, options: Watc
     return options.onEvent(skimmed === undefined ? event : { ...event, mark: skimmed.mark }, version);
   }
   const { code: status, message } = event;
-  throw new ApiError(`watch of ${options.resource.plural}: the API ended it with ${status}: ${message}`, { status });
+  throw new ApiError(`watch of ${options.resource.plural}: the API ended it with ${status}: ${message}`, {
+    status,
+  });
 }
