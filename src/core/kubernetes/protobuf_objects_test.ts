@@ -50,9 +50,32 @@ Deno.test("what is empty is not there, as in JSON", () => {
   const bytes = encodeObject({ kind: "Node", metadata: { name: "n1", resourceVersion: "7" } });
   assert.deepEqual(decodeObject(bytes), {
     kind: "Node",
-    metadata: { name: "n1", resourceVersion: "7", creationTimestamp: undefined },
+    metadata: {
+      name: "n1",
+      namespace: undefined,
+      uid: undefined,
+      resourceVersion: "7",
+      creationTimestamp: undefined,
+    },
     spec: { podCIDR: undefined },
     status: {},
+  });
+});
+
+Deno.test("of a NetworkPolicy a field of a newer version is named, for it may narrow what is allowed", () => {
+  const spec = message([1, message([9, "x"])], [2, message([2, message([1, message()], [7, "who"])])], [
+    5,
+    1,
+  ]);
+  const kind = message([1, "networking.k8s.io/v1"], [2, "NetworkPolicy"]);
+  const bytes = new Uint8Array([0x6b, 0x38, 0x73, 0, ...message([1, kind], [2, message([2, spec])])]);
+  assert.deepEqual(decodeObject(bytes), {
+    kind: "NetworkPolicy",
+    spec: {
+      podSelector: { "field 9 of a newer version": true },
+      ingress: [{ from: [{ podSelector: {}, "field 7 of a newer version": true }] }],
+      "field 5 of a newer version": true,
+    },
   });
 });
 
