@@ -8,13 +8,12 @@ import { SEED } from "../../seed.ts";
 interface Entry<T> {
   /** Of what was picked. */
   readonly print: number;
-  /** Undefined once somebody was told who keeps it. */
-  value: T | undefined;
+  readonly value: T;
   /** Of the event that told it last, where that has one. */
   mark: number | undefined;
 }
 
-/** Hears of each object that has changed, when it has, and keeps what it needs: then the store keeps none. */
+/** Hears of each object that has changed, in place of whoever asks for all of them. */
 export interface ObjectListener<T> {
   put(name: string, value: T): void;
   remove(name: string): void;
@@ -53,7 +52,7 @@ export class ObjectStore<T> {
     entry.mark = mark;
     if (entry === before) return false;
     this.#entries.set(name, entry);
-    this.#tell(name, entry);
+    this.options.listener?.put(name, entry.value);
     if (before === undefined) this.#names = undefined;
     this.#items = undefined;
     return true;
@@ -77,10 +76,14 @@ export class ObjectStore<T> {
     };
   }
 
-  /** In the order of names; none where a listener has them. */
+  /** In the order of names; none where a listener was told of them. */
   items(): readonly T[] {
     if (this.options.listener !== undefined) return [];
-    return this.#items ??= this.#sortedNames().map((name) => this.#entries.get(name)!.value!);
+    return this.#items ??= this.#sortedNames().map((name) => this.#entries.get(name)!.value);
+  }
+
+  get(name: string): T | undefined {
+    return this.#entries.get(name)?.value;
   }
 
   #replace(entries: Map<string, Entry<T>>): boolean {
@@ -89,16 +92,10 @@ export class ObjectStore<T> {
     const news = [...entries].filter(([name, entry]) => before.get(name) !== entry);
     this.#entries = entries;
     for (const name of gone) this.options.listener?.remove(name);
-    for (const [name, entry] of news) this.#tell(name, entry);
+    for (const [name, { value }] of news) this.options.listener?.put(name, value);
     const isSame = gone.length === 0 && news.length === 0;
     if (!isSame) this.#names = this.#items = undefined;
     return !isSame;
-  }
-
-  #tell(name: string, entry: Entry<T>): void {
-    if (this.options.listener === undefined) return;
-    this.options.listener.put(name, entry.value!);
-    entry.value = undefined;
   }
 
   #sortedNames(): readonly string[] {

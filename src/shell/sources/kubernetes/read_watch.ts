@@ -34,6 +34,8 @@ export interface WatchOptions {
   readonly version: string;
   readonly silenceMs: number;
   readonly signal: AbortSignal;
+  /** Ends it as if it were silent. */
+  readonly doubt: AbortSignal;
   /** The watch stands; nothing of it is read before this has settled. */
   readonly onOpen: () => Promise<void>;
   /** Called with each part that comes. */
@@ -53,7 +55,7 @@ export type WatchEnd = "over" | "silent";
  * @throws ApiError; with status 410 when the version is too old, and everything must be listed anew
  */
 export async function readWatch(options: WatchOptions): Promise<WatchEnd> {
-  const { client, resource, version, silenceMs, signal } = options;
+  const { client, resource, version, silenceMs, signal, doubt } = options;
   const query = new URLSearchParams({
     watch: "1",
     allowWatchBookmarks: "true",
@@ -61,7 +63,7 @@ export async function readWatch(options: WatchOptions): Promise<WatchEnd> {
     timeoutSeconds: String(Math.round(WATCH_SECONDS * (1 + Math.random()))),
     ...resource.query,
   });
-  using dog = new Watchdog(silenceMs, signal);
+  using dog = new Watchdog(silenceMs, signal, doubt);
   const named = { verb: "watch", what: resource.plural, resource } as const;
   const ask = {
     ...named,
