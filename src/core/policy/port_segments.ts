@@ -1,0 +1,54 @@
+// Port ranges of several rules, which may overlap, cut at their ends into disjoint segments: behind each stands who may
+// use it, so that the ports of one rule are never open to the peers of another (R11).
+
+import type { PortRange, Protocol } from "./objects.ts";
+
+/** Ports from `first` to `last` of one protocol, and what is said of them. */
+export interface Cut<T> {
+  readonly protocol: Protocol;
+  readonly first: number;
+  readonly last: number;
+  /** Of each range that covers the segment, without repeats, in order of the input. */
+  readonly covered: readonly T[];
+}
+
+/** In the order of segments. */
+const PROTOCOLS: readonly Protocol[] = ["tcp", "udp", "sctp"];
+
+/** Disjoint, sorted; what no range covers is left out. Segments that touch may be covered by the same. */
+export function cutRanges<T>(ranges: readonly (readonly [PortRange, T])[]): Cut<T>[] {
+  return PROTOCOLS.flatMap((protocol) => sweep(ranges.filter(([range]) => range.protocol === protocol)));
+}
+
+/** From one end of a range to the next, with the ranges that are open there. */
+function sweep<T>(ranges: readonly (readonly [PortRange, T])[]): Cut<T>[] {
+  const opening = new Map<number, T[]>();
+  const closing = new Map<number, T[]>();
+  const order = new Map<T, number>();
+  for (const [{ first, last }, value] of ranges) {
+    push(opening, first, value);
+    push(closing, last + 1, value);
+    if (!order.has(value)) order.set(value, order.size);
+  }
+  const ends = [...new Set([...opening.keys(), ...closing.keys()])].sort((a, b) => a - b);
+  const open = new Map<T, number>();
+  const cuts: Cut<T>[] = [];
+  for (const [i, first] of ends.entries()) {
+    for (const value of opening.get(first) ?? []) open.set(value, (open.get(value) ?? 0) + 1);
+    for (const value of closing.get(first) ?? []) {
+      const left = open.get(value)! - 1;
+      if (left === 0) open.delete(value);
+      else open.set(value, left);
+    }
+    if (open.size === 0) continue;
+    const covered = [...open.keys()].sort((a, b) => order.get(a)! - order.get(b)!);
+    cuts.push({ protocol: ranges[0]![0].protocol, first, last: ends[i + 1]! - 1, covered });
+  }
+  return cuts;
+}
+
+function push<T>(lists: Map<number, T[]>, key: number, value: T): void {
+  const list = lists.get(key);
+  if (list === undefined) lists.set(key, [value]);
+  else list.push(value);
+}
