@@ -91,7 +91,9 @@ export class PolicyFeed {
       : problems.map(({ path, reason }) => `${path}: ${reason}`).join("; ");
     return [{
       what: "NetworkPolicies",
-      why: `${why}; ${this.#wasComplete ? "the last ones stay enforced" : "what stands in the kernel stays"} until then`,
+      why: `${why}; ${
+        this.#wasComplete ? "the last ones stay enforced" : "what stands in the kernel stays"
+      } until then`,
       next: "mend that, or set ENABLE_NETWORK_POLICY=false",
       isTrouble: true,
     }];
