@@ -62,7 +62,10 @@ export class PolicyFeed {
 
   /** What is different from the last one; undefined: not all that is needed is known. */
   takeChange(): PolicyChange | undefined {
-    return this.#isKnown() ? this.model.takeChange() : undefined;
+    if (!this.#isKnown()) return undefined;
+    const change = this.model.takeChange();
+    this.#need(); // a set that nobody refers to any more needs no pods
+    return change;
   }
 
   /** The whole; undefined: not all that is needed is known. */
@@ -91,7 +94,9 @@ export class PolicyFeed {
       : problems.map(({ path, reason }) => `${path}: ${reason}`).join("; ");
     return [{
       what: "NetworkPolicies",
-      why: `${why}; ${this.#wasComplete ? "the last ones stay enforced" : "what stands in the kernel stays"} until then`,
+      why: `${why}; ${
+        this.#wasComplete ? "the last ones stay enforced" : "what stands in the kernel stays"
+      } until then`,
       next: "mend that, or set ENABLE_NETWORK_POLICY=false",
       isTrouble: true,
     }];
