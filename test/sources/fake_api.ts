@@ -29,6 +29,8 @@ interface Watcher {
   readonly write: Write;
   readonly collection: Collection;
   readonly selector: string;
+  /** What is told later; undefined: nothing is. */
+  held?: Change[] | undefined;
 }
 
 /** How an event is written to a watch. */
@@ -115,10 +117,20 @@ export class FakeApi implements AsyncDisposable {
 
   /** What watches that stand are of: `pods spec.nodeName=n1`, sorted. */
   get watched(): string[] {
-    return [...this.#watchers.values()].map(({ collection, selector }) =>
-      `${collection.plural} ${selector}`.trim()
-    )
-      .sort();
+    return [...this.#watchers.values()].map(textOf).sort();
+  }
+
+  /** Tells this watch nothing until what is returned is called. */
+  hold(watched: string): () => void {
+    const held = [...this.#watchers].filter(([, watcher]) => textOf(watcher) === watched);
+    for (const [, watcher] of held) watcher.held = [];
+    return () => {
+      for (const [controller, watcher] of held) {
+        const changes = watcher.held!;
+        watcher.held = undefined;
+        for (const change of changes) send(change, controller, watcher);
+      }
+    };
   }
 
   /** Number of watches that stand. */
@@ -221,7 +233,7 @@ export class FakeApi implements AsyncDisposable {
     const from = Number(query.get("resourceVersion"));
     if (from < this.#compacted) return refusal(410, `too old resource version: ${from} (${this.#compacted})`);
     const write: Write = isProtobuf ? encodeEvent : writeJson;
-    const watcher = { from, write, collection, selector: query.get("fieldSelector") ?? "" };
+    const watcher: Watcher = { from, write, collection, selector: query.get("fieldSelector") ?? "" };
     let told: ReadableStreamDefaultController<Uint8Array>;
     const stream = new ReadableStream<Uint8Array>({
       start: (controller) => {
@@ -253,12 +265,17 @@ export class FakeApi implements AsyncDisposable {
   }
 }
 
+function textOf({ collection, selector }: Watcher): string {
+  return `${collection.plural} ${selector}`.trim();
+}
+
 /** As a watch sees it that selects some objects: one that is selected no more is gone. */
 function send(
   { version, kind, before, after }: Change,
   controller: ReadableStreamDefaultController<Uint8Array>,
-  { from, write, collection, selector }: Watcher,
+  { from, write, collection, selector, held }: Watcher,
 ): void {
+  if (held !== undefined) return void held.push({ version, kind, before, after });
   if (version <= from || kind !== collection.kind) return;
   const was = before !== undefined && isSelected(before, selector);
   const is = after !== undefined && isSelected(after, selector);

@@ -62,7 +62,10 @@ export class PolicyFeed {
 
   /** What is different from the last one; undefined: not all that is needed is known. */
   takeChange(): PolicyChange | undefined {
-    return this.#isKnown() ? this.model.takeChange() : undefined;
+    if (!this.#isKnown()) return undefined;
+    const change = this.model.takeChange();
+    this.#need(); // a set that nobody refers to any more needs no pods
+    return change;
   }
 
   /** The whole; undefined: not all that is needed is known. */
