@@ -2,7 +2,7 @@
 // What wakes it is in watch_host.ts; what it wants and does is decided in core.
 
 import { desire } from "../core/desired/desire.ts";
-import type { DesiredState, Spared } from "../core/desired/desired_state.ts";
+import type { DesiredState } from "../core/desired/desired_state.ts";
 import type { HostFacts } from "../core/desired/host_facts.ts";
 import type { ParsedNode } from "../core/nodes/node.ts";
 import type { PathDoubt } from "../core/observed/monitor_lines.ts";
@@ -10,17 +10,17 @@ import type { ObservedState } from "../core/observed/observed_state.ts";
 import { describeChange } from "../core/plan/describe.ts";
 import { diff } from "../core/plan/diff.ts";
 import { isInSync, type Part, type Plan } from "../core/plan/plan.ts";
-import { everythingOn, NOTHING_SPARED, withoutWanted } from "../core/plan/spared.ts";
 import { apply, type Outcome } from "./apply.ts";
 import { Backoff, type Trouble } from "./backoff.ts";
 import type { FactKeeper } from "./fact_keeper.ts";
 import { HostState, type Stale } from "./host_state.ts";
 import { NodeIntake, type NodeIntakeOptions } from "./node_intake.ts";
-import { type PolicyKeeper, withPolicy } from "./policy/policy_keeper.ts";
+import { type PolicyInput, PolicyKeeper, policyOptionsOf, withPolicy } from "./policy/policy_keeper.ts";
 import { steadySeconds } from "./observe.ts";
 import { CannotStart } from "./pod_cidr_expression.ts";
 import type { Onlooker, Progress } from "./progress.ts";
 import { relieve } from "./relieve.ts";
+import { Sparing } from "./sparing.ts";
 import { sleep } from "./sleep.ts";
 import { type Cause, tellBlocked, tellChanges, tellDesired } from "./tell.ts";
 
@@ -30,7 +30,7 @@ const MIN_APPLY_INTERVAL_MS = 100;
 export interface ReconcilerOptions extends NodeIntakeOptions {
   readonly keeper: FactKeeper;
   /** Undefined: what stands of policies is left as it is. */
-  readonly policy?: PolicyKeeper;
+  readonly policy?: PolicyInput;
   readonly onlooker?: Onlooker;
   /** Hears of Nodes and facts whenever they may have changed. */
   readonly publish: (nodes: readonly ParsedNode[], facts: HostFacts) => void;
@@ -40,13 +40,13 @@ export interface ReconcilerOptions extends NodeIntakeOptions {
 export class Reconciler {
   readonly #options: ReconcilerOptions;
   readonly #intake: NodeIntake;
+  readonly #policy: PolicyKeeper | undefined;
+  readonly #sparing = new Sparing();
   readonly #backoff = new Backoff();
   readonly #host = new HostState();
   readonly #drift: Record<string, number> = {};
   #facts: HostFacts | undefined;
   #desired: DesiredState | undefined;
-  /** Undefined: the host was not read yet. Empty once all files were. */
-  #spared: Spared | undefined;
   #isSettled = false;
   #hasSourceChanged = false;
   /** Of the last plan. Not the plan itself: that of a first load holds megabytes of text. */
@@ -60,6 +60,8 @@ export class Reconciler {
   constructor(options: ReconcilerOptions) {
     this.#options = options;
     this.#intake = new NodeIntake(options);
+    const { policy, settings } = options;
+    this.#policy = policy && new PolicyKeeper(policy, policyOptionsOf(settings), () => this.wake());
   }
 
   /** Number of peers: what the pace of polling depends on. */
@@ -70,6 +72,10 @@ export class Reconciler {
   sourceChanged(): void {
     this.#hasSourceChanged = true;
     this.wake();
+  }
+
+  policyChanged(): void {
+    this.#policy?.changed();
   }
 
   /** Something may differ from what was read last; without an argument: anything. */
@@ -104,7 +110,7 @@ export class Reconciler {
 
   /** A line of a monitor that concerns us. */
   heard(monitor: "table" | "network", line: string): void {
-    const isNews = monitor === "table" ? this.#options.policy?.heard(line) : undefined;
+    const isNews = monitor === "table" ? this.#policy?.heard(line) : undefined;
     if (isNews === false) return;
     if (isNews === true) return this.doubt("table");
     this.#host.heard(monitor, line);
@@ -174,8 +180,11 @@ export class Reconciler {
     if (!isNews && !isDoubtful && this.#isSettled) return await this.#passPolicy();
     const { observed, blind, tried } = await this.#host.read(this.#desired, this.#backoff.heldReadings());
     for (const [part, error] of tried) this.#noteReading(part, error);
-    const spared = this.#spare(this.#desired, observed, blind.size === 0);
-    const policy = this.#options.policy?.objects();
+    const spared = this.#sparing.spare(this.#desired, observed, {
+      isPartial: this.#intake.isPartial,
+      isAllRead: blind.size === 0,
+    });
+    const policy = this.#policy?.objects();
     const wanted = { ...this.#desired, ...spared, ...(policy && { policy }) };
     const plan = diff(wanted, observed, steadySeconds());
     const changes = plan.steps.reduce((count, step) => count + step.changes.length, 0);
@@ -185,7 +194,7 @@ export class Reconciler {
     const wasRead = tried.has("table") && tried.get("table") === undefined;
     const isHeld = this.#backoff.heldParts().has("policy");
     const canPlan = !isHeld && !blind.has("policy");
-    const steps = await withPolicy(plan.steps, this.#options.policy, {
+    const steps = await withPolicy(plan.steps, this.#policy, {
       table: observed.table,
       wasRead,
       canPlan,
@@ -198,7 +207,7 @@ export class Reconciler {
 
   /** Nothing but the policies may have changed: all the rest is not even compared. */
   async #passPolicy(): Promise<boolean> {
-    const { policy } = this.#options;
+    const policy = this.#policy;
     const observed = this.#host.observed;
     if (policy === undefined || observed === undefined || this.#backoff.heldParts().has("policy")) {
       return false;
@@ -208,28 +217,17 @@ export class Reconciler {
       return false;
     }
     const step = await policy.plan(observed.table, false);
-    if (step === undefined) return false;
-    return await this.#apply({ steps: [step], waiting: [], rejected: [] }, new Set(), "policy");
+    return step !== undefined &&
+      await this.#apply({ steps: [step], waiting: [], rejected: [] }, new Set(), "policy");
   }
 
   async #apply(plan: Plan, blind: ReadonlySet<Part>, cause: Cause): Promise<boolean> {
-    if (plan.steps.length === 0) return false;
     const startMs = performance.now();
     const outcomes = await apply(plan, new Set([...this.#backoff.heldParts(), ...blind]));
     if (outcomes.length === 0) return false;
     this.#options.onlooker?.applied(outcomes, performance.now() - startMs);
     this.#settle(outcomes, cause);
     return true;
-  }
-
-  /** While a file was never read, what was there before this agent stays, unless it has wanted it since. */
-  #spare(desired: DesiredState, observed: ObservedState, isAllRead: boolean): { spared?: Spared } {
-    const { isPartial } = this.#intake;
-    const spared = isPartial
-      ? withoutWanted(this.#spared ?? everythingOn(observed), desired)
-      : NOTHING_SPARED;
-    if (!isPartial || isAllRead) this.#spared = spared;
-    return isPartial ? { spared } : {};
   }
 
   /** Takes in Nodes and facts; true when what is wanted has changed. */
@@ -265,14 +263,14 @@ export class Reconciler {
         this.#appliedSteps++;
         this.#backoff.succeeded(step.part);
         this.#host.confirmed(step);
-        if (step.part === "policy") this.#options.policy?.confirmed();
+        if (step.part === "policy") this.#policy?.confirmed();
         tellChanges(this.#options.log, step, step.cause ?? cause);
         if ((step.cause ?? cause) !== "drift") continue;
         for (const { kind } of step.changes) this.#drift[kind] = (this.#drift[kind] ?? 0) + 1;
         continue;
       }
       this.#host.failed(step);
-      if (step.part === "policy") this.#options.policy?.lost();
+      if (step.part === "policy") this.#policy?.lost();
       const [first] = step.changes;
       const what = first === undefined ? step.part : describeChange(first);
       this.#failed(step.part, error, `cannot apply: ${what}`);

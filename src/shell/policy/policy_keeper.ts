@@ -12,6 +12,7 @@ import { isClean, NO_GARBAGE, standingOf, type StandingPolicy } from "../../core
 import type { PolicyObjects } from "../../core/policy/policy_objects.ts";
 import type { DesiredPolicy, PolicyChange } from "../../core/policy/policy_table.ts";
 import { policyObjects, type PolicyOptions } from "../../core/render/render_policy.ts";
+import type { GivenSettings } from "../../core/settings/settings.ts";
 import { observePolicyReference } from "../observe.ts";
 import { ExpectedLines } from "./expected_lines.ts";
 
@@ -21,6 +22,11 @@ export interface PolicyInput {
   takeChange(): PolicyChange | undefined;
   /** The whole; undefined while not all is known yet: then nothing is changed. */
   desired(): DesiredPolicy | undefined;
+}
+
+/** What the settings say of the table. */
+export function policyOptionsOf({ unknownPods }: GivenSettings): PolicyOptions {
+  return { isUnknownClosed: unknownPods === "closed", isLogged: false };
 }
 
 /** Kernels before 6.2 refuse to delete a chain that an element has just led to. */
@@ -66,7 +72,7 @@ export class PolicyKeeper {
 
   /**
    * What is to be done now; undefined when nothing is.
-   * @param table as it is; "as known" when it was not read in this pass
+   * @param wasRead in this pass
    */
   async plan(table: ObservedTable | undefined, wasRead: boolean): Promise<Step | undefined> {
     const step = wasRead || this.#standing === undefined
