@@ -51,6 +51,16 @@ function judged(model: PolicyModel, { source, destination, protocol, port }: Ora
   return verdict === "accept";
 }
 
+function withOwnAddresses(pods: readonly unknown[]): unknown[] {
+  const seen = new Set<string>();
+  return pods.filter((pod) => {
+    const { podIPs } = (pod as { status: { podIPs: { ip: string }[] } }).status;
+    const isOwn = podIPs.every(({ ip }) => !seen.has(ip));
+    for (const { ip } of podIPs) seen.add(ip);
+    return isOwn;
+  });
+}
+
 const histories = fc.array(
   fc.tuple(happening, fc.boolean(), fc.array(flow, { minLength: 4, maxLength: 12 })),
   { minLength: 4, maxLength: 40 },
@@ -76,7 +86,7 @@ Deno.test("Model and changes say of every flow what the text of the API says, af
         }
       }
     }),
-    { numRuns: 300 },
+    { numRuns: 150 },
   );
 });
 
@@ -99,7 +109,7 @@ Deno.test("Every history ends as if from clean, and its changes add up to the wh
         assert.deepEqual(model.needs(), clean.needs());
       }
     }),
-    { numRuns: 200 },
+    { numRuns: 100 },
   );
 });
 
@@ -108,14 +118,16 @@ Deno.test("Pods of other nodes that nobody needs change nothing: whether they ar
     fc.property(histories, (history) => {
       const book = new WorldBook();
       for (const [event] of history) book.happen(event);
-      const { pods } = fromClean(book.world).needs();
+      // Of two pods with one address the one that is not told may be the owner: nodes' pod CIDRs keep them apart.
+      const world = { ...book.world, pods: withOwnAddresses(book.world.pods) };
+      const { pods } = fromClean(world).needs();
       const isNeeded = (pod: unknown) => {
         const { metadata, spec } = pod as { metadata: { namespace: string }; spec: { nodeName: string } };
         return spec.nodeName === "n1" || pods === "all" || pods.has(metadata.namespace);
       };
-      const fewer = { ...book.world, pods: book.world.pods.filter(isNeeded) };
-      assert.deepEqual(fromClean(fewer).desired(), fromClean(book.world).desired());
+      const fewer = { ...world, pods: world.pods.filter(isNeeded) };
+      assert.deepEqual(fromClean(fewer).desired(), fromClean(world).desired());
     }),
-    { numRuns: 200 },
+    { numRuns: 100 },
   );
 });
