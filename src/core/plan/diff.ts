@@ -5,6 +5,7 @@ import { parsePrefix, type Prefix, withoutNested } from "../net/prefix.ts";
 import { refused } from "../net/refusal.ts";
 import type { ObservedState, ObservedTable } from "../observed/observed_state.ts";
 import { renderCni } from "../render/render_network.ts";
+import { renderPolicyDelta, wholeDelta } from "../render/render_policy.ts";
 import { renderDeltas, renderTable, type SetDelta } from "../render/render_table.ts";
 import { diffFastpath } from "./diff_fastpath.ts";
 import { awaitedServer, diffLink, foreignKind, keptKey, withoutOther } from "./diff_link.ts";
@@ -80,8 +81,10 @@ function diffTable(desired: DesiredState, { table: observed, reference }: Observ
   const why = reason ?? (isOdd ? "a set has members that are not prefixes" : undefined);
   if (why === undefined) return deltas.length === 0 ? [] : [deltaStep(deltas)];
   const isPlain = !isOdd && (why === MISSING || why === RULES_DIFFER);
-  const inputs = isPlain ? replacements(table, { observed, reference }, deltas) : [renderTable(table)];
-  return [replaceTable(table, inputs, why)];
+  const inputs = isPlain ? replacements(table, { observed, reference }, deltas) : undefined;
+  if (inputs !== undefined) return [replaceTable(table, inputs, why)];
+  const policyText = desired.policy === undefined ? "" : renderPolicyDelta(wholeDelta(desired.policy));
+  return [{ ...replaceTable(table, [renderTable(table, policyText)], why), holdsPolicy: true }];
 }
 
 /** The table that goes on guarding what is spared, also where its rules change or a prefix takes the place of others. */
