@@ -166,11 +166,8 @@ const JUNK: typeof BEHAVIOUR = {
     await trial.wants("10.1.0.1 closed", "10.1.0.2 closed");
     const [rejected, ...more] = trial.feed.rejected();
     assert.deepEqual(more, []);
-    assert.deepEqual([rejected!.kind, rejected!.namespace, rejected!.name], [
-      "NetworkPolicy",
-      "default",
-      "bad",
-    ]);
+    assert.equal(rejected!.node, "NetworkPolicy default/bad");
+    assert.deepEqual(rejected!.object, { kind: "NetworkPolicy", namespace: "default", name: "bad" });
     assert.match(rejected!.reason, /10\.0\.0\.0\/33/);
     await harness.put(policyOf("bad", "web"));
     await until("nothing to be rejected", () => trial.feed.rejected().length === 0, { pauseMs: 2 });
