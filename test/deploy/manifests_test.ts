@@ -197,8 +197,8 @@ Deno.test("The agent's account may do this and nothing else", () => {
       { apiGroups: [""], resources: ["nodes"], verbs: ["list", "watch", "patch"] },
       { apiGroups: ["networking.k8s.io"], resources: ["networkpolicies"], verbs: ["list", "watch"] },
       { apiGroups: [""], resources: ["namespaces", "pods"], verbs: ["list", "watch"] },
+      { apiGroups: [""], resources: ["events"], verbs: ["create"] },
     ],
-    ["default", { apiGroups: [""], resources: ["events"], verbs: ["create"] }],
     [
       "kube-system",
       { apiGroups: ["coordination.k8s.io"], resources: ["leases"], verbs: ["create"] },

@@ -2,13 +2,22 @@
 // it says nothing: what stands in the kernel stays, at a start, in an outage, and while a new policy's peers are read.
 
 import type { Waiting } from "../../core/desired/desired_state.ts";
-import type { NodeName } from "../../core/nodes/node.ts";
+import type { NodeName, Rejected } from "../../core/nodes/node.ts";
 import type { Parsed, PolicyKind, RejectedPart } from "../../core/policy/objects.ts";
 import { PolicyModel } from "../../core/policy/policy_model.ts";
+import { refusalsOf } from "../../core/policy/refusals.ts";
 import type { DesiredPolicy, PolicyChange } from "../../core/policy/policy_table.ts";
 import type { OpenedSource } from "../sources/open_source.ts";
+import type { SourceProblem } from "../sources/node_source.ts";
 import type { ObjectListener } from "../sources/kubernetes/object_store.ts";
 import type { PolicySource } from "../sources/policy_source.ts";
+import type { PolicyInput } from "./policy_keeper.ts";
+
+/** What is wanted where policies are nothing of ours: that nothing of them is left. */
+export const NO_POLICIES: PolicyInput = {
+  takeChange: () => undefined,
+  desired: () => ({ isGuarded: false, contents: new Map(), sets: new Map(), subjects: new Map() }),
+};
 
 /** What the feed needs. */
 export interface PolicyFeedOptions {
@@ -19,7 +28,7 @@ export interface PolicyFeedOptions {
 }
 
 /** Keeps the model of policies as its objects are. */
-export class PolicyFeed {
+export class PolicyFeed implements PolicyInput {
   readonly model: PolicyModel;
   readonly #source: PolicySource;
   readonly #onChange: () => void;
@@ -74,8 +83,8 @@ export class PolicyFeed {
   }
 
   /** What of the objects is not believed. */
-  rejected(): readonly RejectedPart[] {
-    return [...[...this.#rejected.values()].flat(), ...this.model.rejected()];
+  rejected(): readonly Rejected[] {
+    return refusalsOf([...[...this.#rejected.values()].flat(), ...this.model.rejected()]);
   }
 
   /** Why policies are not enforced as they are now. */
@@ -100,6 +109,11 @@ export class PolicyFeed {
       next: "mend that, or set ENABLE_NETWORK_POLICY=false",
       isTrouble: true,
     }];
+  }
+
+  /** What cannot be read. */
+  problems(): readonly SourceProblem[] {
+    return this.#source.problems();
   }
 
   /** How many objects are known. */

@@ -52,12 +52,12 @@ const OWN = `pods spec.nodeName=n1,${ALIVE}`;
 const OTHERS = `pods spec.nodeName!=n1,spec.nodeName!=,${ALIVE}`;
 const FROM_CLIENT = { podSelector: { matchLabels: { app: "client" } } };
 
-describePolicyFeed("an API", () => Promise.resolve(new ApiWorld()));
+describePolicyFeed("an API", () => Promise.resolve(new ApiWorld()), { takesJunk: true });
 describePolicyFeed("an API that speaks protocol buffers", () => {
   const world = new ApiWorld();
   world.api.speaksProtobuf = true;
   return Promise.resolve(world);
-});
+}, { takesJunk: true });
 
 /** A folder in which each object has a file. */
 class FolderWorld implements PolicyHarness {
@@ -89,7 +89,7 @@ class FolderWorld implements PolicyHarness {
   }
 }
 
-describePolicyFeed("a folder", () => Promise.resolve(new FolderWorld()));
+describePolicyFeed("a folder", () => Promise.resolve(new FolderWorld()), { takesJunk: true });
 
 Deno.test("policies of an API: nothing is watched that nobody needs, and what is needed is soon", async () => {
   await using world = new ApiWorld();
