@@ -49,7 +49,7 @@ export class Reconciler {
   #desired: DesiredState | undefined;
   #isSettled = false;
   #hasSourceChanged = false;
-  /** Of the last plan. Not the plan itself: that of a first load holds megabytes of text. */
+  /** Of the last plan, which may hold megabytes of text. */
   #planned: Pick<Progress, "waiting" | "isInSync" | "changes"> | undefined;
   #appliedSteps = 0;
   #lastApplyMs: number | undefined;
@@ -207,8 +207,7 @@ export class Reconciler {
 
   /** Nothing but the policies may have changed: all the rest is not even compared. */
   async #passPolicy(): Promise<boolean> {
-    const policy = this.#policy;
-    const observed = this.#host.observed;
+    const [policy, observed] = [this.#policy, this.#host.observed];
     if (policy === undefined || observed === undefined || this.#backoff.heldParts().has("policy")) {
       return false;
     }

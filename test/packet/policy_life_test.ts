@@ -30,45 +30,36 @@ async function neighbourDiscovery(node: PolicedNode, type: number): Promise<numb
   return arrivals!.length;
 }
 
-Deno.test("Policies, nodes and Services", async (t) => {
-  await using node = await PolicedNode.create({ settings: { "filter-ipv4": "true", "filter-ipv6": "true" } });
-  await loadServices(node.cabled);
-  await node.cabled.node.run(["nft", "-f", "-"], { stdin: QUIET });
-  await node.enforce([CLOSED, { ...CLOSED, namespace: "y" }]);
+type Steps = Readonly<Record<string, (node: PolicedNode) => Promise<void>>>;
 
-  await t.step(
-    "N1, N2: a node and its own pods reach each other whatever the policies say",
-    () =>
-      node.judge(`
+const NODES: Steps = {
+  "N1, N2: a node and its own pods reach each other whatever the policies say": (node) =>
+    node.judge(`
       host   -> pod-a   udp 53  accept
       host   -> pod-b   udp 80  accept
       pod-a  -> host    udp 9   unreachable`),
-  );
 
-  await t.step(
-    "N3: another node is an outsider, by its own address and through the tunnel",
-    () =>
-      node.judge(`
+  "N3: another node is an outsider, by its own address and through the tunnel": (node) =>
+    node.judge(`
       peer-node -> pod-a  tcp 80  drop
       peer-pod  -> pod-a  tcp 80  drop`),
-  );
 
-  await t.step("N6: a pod that is isolated both ways reaches itself through a Service", () =>
+  "N6: a pod that is isolated both ways reaches itself through a Service": (node) =>
     node.judge(`
       pod-a    -> host  udp 30053  accept at pod-a
       pod-a    -> host  tcp 30053  accept at pod-a
       pod-b    -> host  udp 30053  drop
       outsider -> host  udp 30053  drop
-      host     -> host  udp 30053  accept at pod-a`));
+      host     -> host  udp 30053  accept at pod-a`),
 
-  await t.step("N9: neighbour discovery passes, other ICMPv6 of that range does not", async () => {
+  "N9: neighbour discovery passes, other ICMPv6 of that range does not": async (node) => {
     for (const type of [133, 134, 135, 136, 137]) {
       assert.equal(await neighbourDiscovery(node, type), 1, `type ${type}`);
     }
     for (const type of [138, 139]) assert.equal(await neighbourDiscovery(node, type), 0, `type ${type}`);
-  });
+  },
 
-  await t.step("R1, N7: a port is the pod's own, behind a Service's address or a node's port", async () => {
+  "R1, N7: a port is the pod's own, behind a Service's address or a node's port": async (node) => {
     await node.enforce([{
       ...ALL,
       policyTypes: ["Ingress", "Egress"],
@@ -79,108 +70,119 @@ Deno.test("Policies, nodes and Services", async (t) => {
       pod-a    -> service     tcp 80     accept at wigglenet
       pod-a    -> peer-pod-2  tcp 80     drop
       outsider -> host        udp 30053  accept at pod-a`);
-  });
+  },
 
-  await t.step("a policy opens nothing that FILTER_IPV4 and FILTER_IPV6 keep out", async () => {
+  "a policy opens nothing that FILTER_IPV4 and FILTER_IPV6 keep out": async (node) => {
     await node.enforce([{ ...ALL, ingress: [{}] }]);
     await node.judge(`
       outsider -> pod-a  tcp 80  drop
       peer-pod -> pod-a  tcp 80  accept`);
-  });
-});
+  },
+};
 
-Deno.test("Policies and the lives of pods", async (t) => {
-  await using node = await PolicedNode.create();
-
-  await t.step("S15: a pod that loses the label is no peer any more, and is one again with it", async () => {
+const LIVES: Steps = {
+  "S15: a pod that loses the label is no peer any more, and is one again with it": async (node) => {
     await node.enforce([A_HEARS_PEERS]);
     await node.judge("peer-pod -> pod-a  tcp 80  accept");
     await node.change("peer-pod", { labels: {} });
     await node.judge("peer-pod -> pod-a  tcp 80  drop");
     await node.change("peer-pod", {});
     await node.judge("peer-pod -> pod-a  tcp 80  accept");
-  });
+  },
 
-  await t.step("S15: a pod that gets another label is selected by other policies", async () => {
+  "S15: a pod that gets another label is selected by other policies": async (node) => {
     await node.change("pod-a", { labels: { app: "other" } });
     await node.judge("outsider -> pod-a  tcp 80  accept");
     await node.change("pod-a", {});
     await node.judge("outsider -> pod-a  tcp 80  drop");
-  });
+  },
 
-  await t.step("L5: a pod that is pending with an address is subject and peer", async () => {
+  "L5: a pod that is pending with an address is subject and peer": async (node) => {
     await node.change("pod-a", { phase: "Pending" });
     await node.change("peer-pod", { phase: "Pending" });
     await node.judge("peer-pod -> pod-a  tcp 80  accept\n outsider -> pod-a  tcp 80  drop");
     await node.restore();
-  });
+  },
 
-  await t.step("L6: a pod that has ended is no peer", async () => {
+  "L6: a pod that has ended is no peer": async (node) => {
     await node.enforce([A_HEARS_PEERS]);
     await node.change("peer-pod", { phase: "Succeeded" });
     await node.judge("peer-pod -> pod-a  tcp 80  drop");
     await node.restore();
-  });
+  },
 
-  await t.step("L7: one that is being deleted is peer and subject still", async () => {
+  "L7: one that is being deleted is peer and subject still": async (node) => {
     await node.enforce([A_HEARS_PEERS]);
     const more = { deletionTimestamp: "2026-11-21T22:00:00Z" };
     await node.change("peer-pod", { more });
     await node.change("pod-a", { more });
     await node.judge("peer-pod -> pod-a  tcp 80  accept\n outsider -> pod-a  tcp 80  drop");
     await node.restore();
-  });
+  },
 
-  await t.step("P15, P16: a pod of the host's network is neither subject nor peer", async () => {
+  "P15, P16: a pod of the host's network is neither subject nor peer": async (node) => {
     await node.enforce([A_HEARS_PEERS]);
     await node.change("peer-pod", { hostNetwork: true });
     await node.judge("peer-pod -> pod-a  tcp 80  drop");
     await node.restore();
-  });
+  },
 
-  await t.step(
-    "an address of this node's pods that no pod is known to have is closed both ways, but for its node",
-    async () => {
-      await node.enforce([A_HEARS_PEERS]);
-      await node.remove("pod-b");
-      await node.judge(`
+  "an address of this node's pods that no pod is known to have is closed both ways, but for its node": async (
+    node,
+  ) => {
+    await node.enforce([A_HEARS_PEERS]);
+    await node.remove("pod-b");
+    await node.judge(`
       peer-pod -> pod-b     tcp 80  drop
       pod-b    -> peer-pod  tcp 80  drop
       pod-b    -> world     udp 53  drop
       host     -> pod-b     udp 80  accept`);
-      await node.change("pod-b", {});
-      await node.judge("peer-pod -> pod-b  tcp 80  accept\n pod-b -> world  udp 53  masquerade");
-    },
-  );
+    await node.change("pod-b", {});
+    await node.judge("peer-pod -> pod-b  tcp 80  accept\n pod-b -> world  udp 53  masquerade");
+  },
 
-  await t.step("and open where no policy isolates anybody", async () => {
+  "and open where no policy isolates anybody": async (node) => {
     await node.enforce([]);
     await node.remove("pod-b");
     await node.judge("peer-pod -> pod-b  tcp 80  accept\n pod-b -> world  udp 53  masquerade");
     await node.restore();
-  });
+  },
 
-  await t.step("L12: isolation ends with the last policy that selects the pod", async () => {
+  "L12: isolation ends with the last policy that selects the pod": async (node) => {
     await node.enforce([A_HEARS_PEERS, { ...ALL, policyTypes: ["Ingress"] }]);
     await node.judge("outsider -> pod-a  tcp 80  drop");
     await node.enforce([{ ...ALL, policyTypes: ["Ingress"] }]);
     await node.judge("peer-pod -> pod-a  tcp 80  drop");
     await node.enforce([]);
     await node.judge("outsider -> pod-a  tcp 80  accept");
-  });
+  },
 
-  await t.step(
-    "policies that come back find what nobody has deleted yet, and nothing of old in it",
-    async () => {
-      await node.enforce([A_HEARS_PEERS]);
-      await node.enforce([]);
-      await node.change("peer-pod", { labels: {} });
-      await node.enforce([A_HEARS_PEERS]);
-      await node.judge("peer-pod -> pod-a  tcp 80  drop\n outsider -> pod-b  tcp 80  accept");
-      await node.tidy();
-      await node.restore();
-      await node.tidy();
-      assert.deepEqual(await node.objects(), []);
-    },
-  );
+  "policies that come back find what nobody has deleted yet, and nothing of old in it": async (node) => {
+    await node.enforce([A_HEARS_PEERS]);
+    await node.enforce([]);
+    await node.change("peer-pod", { labels: {} });
+    await node.enforce([A_HEARS_PEERS]);
+    await node.judge("peer-pod -> pod-a  tcp 80  drop\n outsider -> pod-b  tcp 80  accept");
+    await node.tidy();
+    await node.restore();
+    await node.tidy();
+    assert.deepEqual(await node.objects(), []);
+  },
+};
+
+async function take(steps: Steps, node: PolicedNode, t: Deno.TestContext): Promise<void> {
+  for (const [sentence, act] of Object.entries(steps)) await t.step(sentence, () => act(node));
+}
+
+Deno.test("Policies, nodes and Services", async (t) => {
+  await using node = await PolicedNode.create({ settings: { "filter-ipv4": "true", "filter-ipv6": "true" } });
+  await loadServices(node.cabled);
+  await node.cabled.node.run(["nft", "-f", "-"], { stdin: QUIET });
+  await node.enforce([CLOSED, { ...CLOSED, namespace: "y" }]);
+  await take(NODES, node, t);
+});
+
+Deno.test("Policies and the lives of pods", async (t) => {
+  await using node = await PolicedNode.create();
+  await take(LIVES, node, t);
 });
