@@ -1,0 +1,136 @@
+// Ends flows that policies do not allow any more: conntrack lets them pass for as long as it knows them. One pass over all
+// flows for whatever has changed meanwhile, beside the loop, at most two a second.
+
+import {
+  type EstablishedFlow,
+  parseEstablishedFlow,
+  renderRevocation,
+  revokedMembers,
+} from "../../core/policy/established_flow.ts";
+import type { Flow } from "../../core/policy/judge_flow.ts";
+import type { Verdict } from "../../core/policy/policy_table.ts";
+import { fixedObjects } from "../../core/render/policy_templates.ts";
+import { renderPolicyDelta } from "../../core/render/render_policy.ts";
+import { follow, run } from "../command.ts";
+import { withInput } from "../files.ts";
+import type { Log } from "../log.ts";
+import { sleep } from "../sleep.ts";
+
+/** What a change of the policies may mean for flows that there are. */
+export interface Tightening {
+  /** Something may be allowed no longer. */
+  readonly isTighter: boolean;
+  /** Addresses that are another pod's now, or nobody's: all their flows end. */
+  readonly disowned: readonly string[];
+}
+
+/** What the revoker needs. */
+export interface FlowRevokerOptions {
+  /** What the policies say of a flow now. */
+  readonly judge: (flow: Flow) => Verdict;
+  /** POLICY_ESTABLISHED=revoke; otherwise only flows of addresses that have changed hands end. */
+  readonly isRevoking: boolean;
+  readonly log: Log;
+  /** Flows of the flowtable go the long way again: there they ask nobody. */
+  readonly resetFastpath: () => Promise<void>;
+}
+
+const MIN_INTERVAL_MS = 500;
+/** TCP gives up on what is not answered within about this. */
+const REMEMBERED = "15m";
+const MEMBERS_A_LINE = 10_000;
+
+/** See above. */
+export class FlowRevoker {
+  readonly #disowned = new Set<string>();
+  #isDue = false;
+  #isRunning = false;
+  #canReplace: Promise<boolean> | undefined;
+
+  constructor(private readonly options: FlowRevokerOptions) {}
+
+  /** The kernel has a change of the policies. */
+  consider({ isTighter, disowned }: Tightening): void {
+    for (const address of disowned) this.#disowned.add(address);
+    if (!(isTighter && this.options.isRevoking) && disowned.length === 0) return;
+    this.#isDue = true;
+    if (!this.#isRunning) this.#run();
+  }
+
+  async #run(): Promise<void> {
+    this.#isRunning = true;
+    while (this.#isDue) {
+      this.#isDue = false;
+      const startMs = performance.now();
+      const disowned = new Set(this.#disowned);
+      this.#disowned.clear();
+      try {
+        await this.#pass(disowned);
+      } catch (error) {
+        this.options.log.warn(`cannot end flows that are not allowed any more: ${(error as Error).message}`);
+      }
+      await sleep(startMs + MIN_INTERVAL_MS - performance.now());
+    }
+    this.#isRunning = false;
+  }
+
+  async #pass(disowned: ReadonlySet<string>): Promise<void> {
+    const flows = await this.#find(disowned, await ownAddresses());
+    if (flows.length === 0) return;
+    await remember(flows);
+    if (flows.some(({ isOffloaded }) => isOffloaded)) await this.options.resetFastpath();
+    this.#canReplace ??= canReplaceEntries();
+    const text = renderRevocation(flows, await this.#canReplace);
+    await withInput(text, (path) => run({ program: "conntrack", args: ["-R", path] }));
+    this.options.log.info(`ended ${flows.length} flows that are not allowed any more`);
+  }
+
+  /** Line by line: 100,000 flows are 20 MB of text. */
+  async #find(disowned: ReadonlySet<string>, own: ReadonlySet<string>): Promise<EstablishedFlow[]> {
+    const found: EstablishedFlow[] = [];
+    for (const family of ["ipv4", "ipv6"]) {
+      const { ended } = follow({ program: "conntrack", args: ["-L", "-o", "save", "-f", family] }, (line) => {
+        const flow = parseEstablishedFlow(line);
+        if (flow !== undefined && this.#mustEnd(flow, disowned, own)) found.push(flow);
+      });
+      await ended;
+    }
+    return found;
+  }
+
+  #mustEnd(flow: EstablishedFlow, disowned: ReadonlySet<string>, own: ReadonlySet<string>): boolean {
+    const ends = [flow.source.text, flow.destination.text];
+    if (ends.some((end) => disowned.has(end))) return true;
+    // What a node and its own pods say to each other is no policy's business.
+    if (!this.options.isRevoking || ends.some((end) => own.has(end))) return false;
+    return this.options.judge(flow) === "drop";
+  }
+}
+
+/** Before their entries go: a packet of the other end would make a new one, the wrong way round. */
+async function remember(flows: readonly EstablishedFlow[]): Promise<void> {
+  for (const family of [4, 6] as const) {
+    const name = `policy-revoked-v${family}`;
+    const members = revokedMembers(flows, family).map((member) => `${member} timeout ${REMEMBERED}`);
+    for (let i = 0; i < members.length; i += MEMBERS_A_LINE) {
+      const added = members.slice(i, i + MEMBERS_A_LINE);
+      const set = { ...fixedObjects("open").sets.get(name)!, name, isFlushed: false, added, deleted: [] };
+      const input = renderPolicyDelta({ sets: [set], chains: new Map(), flushed: [], counters: [] });
+      await withInput(input, (path) => run({ program: "nft", args: ["-f", path] }));
+    }
+  }
+}
+
+async function ownAddresses(): Promise<ReadonlySet<string>> {
+  const links = JSON.parse(await run({ program: "ip", args: ["-j", "address"] })) as {
+    addr_info?: { local?: string }[];
+  }[];
+  return new Set(links.flatMap(({ addr_info = [] }) => addr_info.map(({ local = "" }) => local)));
+}
+
+/** From 1.4.8 on. */
+async function canReplaceEntries(): Promise<boolean> {
+  const text = await run({ program: "conntrack", args: ["--version"] });
+  const [major, minor, patch] = (/v(\d+)\.(\d+)\.(\d+)/.exec(text) ?? []).slice(1).map(Number);
+  return major !== undefined && (major - 1 || minor! - 4 || patch! - 8) >= 0;
+}
