@@ -9,6 +9,8 @@ import { parseNetworkPolicy } from "../../src/core/policy/parse_network_policy.t
 import { parsePod } from "../../src/core/policy/parse_pod.ts";
 import { PolicyModel } from "../../src/core/policy/policy_model.ts";
 import { parseTable } from "../../src/core/observed/parse_table.ts";
+import { parseEstablishedFlow, renderRevocation } from "../../src/core/policy/established_flow.ts";
+import { renderRevoked } from "../../src/core/render/render_revoked.ts";
 import { policyObjects, renderPolicyGarbage } from "../../src/core/render/render_policy.ts";
 import { CabledNode, type CabledNodeOptions, PLACES } from "./cabled_node.ts";
 import { judge } from "./table.ts";
@@ -130,6 +132,16 @@ export class PolicedNode {
 
   async #load(text: string): Promise<void> {
     if (text !== "") await this.cabled.node.run(["nft", "-f", "-"], { stdin: text });
+  }
+
+  /** Ends the flows that are not allowed any more, by what the agent gives nft and conntrack. */
+  async revoke(): Promise<void> {
+    const { node } = this.cabled;
+    const lines = (await node.run(["conntrack", "-L", "-o", "save"])).split("\n");
+    const flows = lines.map(parseEstablishedFlow).filter((flow) => flow !== undefined)
+      .filter((flow) => this.#model.judge(flow).verdict === "drop");
+    await this.#load(renderRevoked(flows, "1m"));
+    await node.run(["conntrack", "-R", "-"], { stdin: renderRevocation(flows, false) });
   }
 
   /** What nobody needs any more goes, as it does in the agent some seconds later. */

@@ -1,8 +1,8 @@
 // NetworkPolicy where nodes, Services and the lives of pods come in, by real packets; places as in policy_test.ts.
 
 import assert from "node:assert/strict";
-import { icmp, ipPacket } from "../lab/craft.ts";
-import { PLACES } from "./cabled_node.ts";
+import { icmp, ipPacket, tcp, TCP_FLAGS } from "../lab/craft.ts";
+import { type Link, PLACES } from "./cabled_node.ts";
 import { PolicedNode, type Spec } from "./policed_node.ts";
 import { loadServices } from "./services.ts";
 
@@ -185,4 +185,35 @@ Deno.test("Policies, nodes and Services", async (t) => {
 Deno.test("Policies and the lives of pods", async (t) => {
   await using node = await PolicedNode.create();
   await take(LIVES, node, t);
+});
+
+/** What comes of a segment of a flow: the links that it came out of. */
+async function segment(
+  node: PolicedNode,
+  flags: number,
+  [from, to]: readonly [string, string],
+): Promise<string> {
+  const [a, b] = [PLACES[from]!, PLACES[to]!];
+  const mark = node.cabled.mark();
+  const ports = from === "peer-pod" ? [4_000, 80] as const : [80, 4_000] as const;
+  const packet = ipPacket({ source: a.addresses[4], destination: b.addresses[4] }, tcp(ports, flags, mark));
+  const [arrivals] = await node.cabled.shoot([{ link: a.link as Link, packet, mark }]);
+  return arrivals!.map(({ link }) => link).join();
+}
+
+Deno.test("L2: a flow that is there goes on until it is revoked, and then neither end brings it back", async () => {
+  await using node = await PolicedNode.create();
+  const [to, back] = [["peer-pod", "pod-a"], ["pod-a", "peer-pod"]] as const;
+  const { syn, ack } = TCP_FLAGS;
+  await node.enforce([A_HEARS_PEERS]);
+  assert.equal(await segment(node, syn, to), "pod-a");
+  assert.equal(await segment(node, syn | ack, back), "wigglenet");
+  assert.equal(await segment(node, ack, to), "pod-a");
+  await node.enforce([{ ...ALL, policyTypes: ["Ingress"] }]);
+  assert.equal(await segment(node, ack, to), "pod-a", "POLICY_ESTABLISHED=keep");
+  await node.revoke();
+  // The end that may speak first: without more it would be taken for the beginning of a flow of its own.
+  assert.equal(await segment(node, ack, back), "", "from the end that may begin flows");
+  assert.equal(await segment(node, ack, to), "", "from the end that may not");
+  assert.equal(await segment(node, syn, back), "wigglenet", "a new flow of the end that may begin one");
 });

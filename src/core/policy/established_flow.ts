@@ -49,13 +49,3 @@ export function renderRevocation(flows: readonly EstablishedFlow[], canReplace: 
     return `${canReplace ? expired : expired.replace(/^-A/, "-U").replace(/ -u \S+/, "")}\n`;
   }).join("");
 }
-
-/** Members of `policy-revoked-*`: the tuple of each TCP flow, both ways. */
-export function revokedMembers(flows: readonly EstablishedFlow[], family: 4 | 6): string[] {
-  return flows.filter(({ protocol, source }) => protocol === "tcp" && source.family === family).flatMap(
-    ({ source, destination, sourcePort, port }) => [
-      `${source.text} . ${destination.text} . ${sourcePort} . ${port}`,
-      `${destination.text} . ${source.text} . ${port} . ${sourcePort}`,
-    ],
-  );
-}

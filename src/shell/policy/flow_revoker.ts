@@ -5,12 +5,10 @@ import {
   type EstablishedFlow,
   parseEstablishedFlow,
   renderRevocation,
-  revokedMembers,
 } from "../../core/policy/established_flow.ts";
 import type { Flow } from "../../core/policy/judge_flow.ts";
 import type { Verdict } from "../../core/policy/policy_table.ts";
-import { fixedObjects } from "../../core/render/policy_templates.ts";
-import { renderPolicyDelta } from "../../core/render/render_policy.ts";
+import { renderRevoked } from "../../core/render/render_revoked.ts";
 import { follow, run } from "../command.ts";
 import { withInput } from "../files.ts";
 import type { Log } from "../log.ts";
@@ -38,7 +36,6 @@ export interface FlowRevokerOptions {
 const MIN_INTERVAL_MS = 500;
 /** TCP gives up on what is not answered within about this. */
 const REMEMBERED = "15m";
-const MEMBERS_A_LINE = 10_000;
 
 /** See above. */
 export class FlowRevoker {
@@ -77,7 +74,9 @@ export class FlowRevoker {
   async #pass(disowned: ReadonlySet<string>): Promise<void> {
     const flows = await this.#find(disowned, await ownAddresses());
     if (flows.length === 0) return;
-    await remember(flows);
+    // Before their entries go: a packet of the other end would make a new one, the wrong way round.
+    const remembered = renderRevoked(flows, REMEMBERED);
+    if (remembered !== "") await withInput(remembered, (path) => run({ program: "nft", args: ["-f", path] }));
     if (flows.some(({ isOffloaded }) => isOffloaded)) await this.options.resetFastpath();
     this.#canReplace ??= canReplaceEntries();
     const text = renderRevocation(flows, await this.#canReplace);
@@ -104,20 +103,6 @@ export class FlowRevoker {
     // What a node and its own pods say to each other is no policy's business.
     if (!this.options.isRevoking || ends.some((end) => own.has(end))) return false;
     return this.options.judge(flow) === "drop";
-  }
-}
-
-/** Before their entries go: a packet of the other end would make a new one, the wrong way round. */
-async function remember(flows: readonly EstablishedFlow[]): Promise<void> {
-  for (const family of [4, 6] as const) {
-    const name = `policy-revoked-v${family}`;
-    const members = revokedMembers(flows, family).map((member) => `${member} timeout ${REMEMBERED}`);
-    for (let i = 0; i < members.length; i += MEMBERS_A_LINE) {
-      const added = members.slice(i, i + MEMBERS_A_LINE);
-      const set = { ...fixedObjects("open").sets.get(name)!, name, isFlushed: false, added, deleted: [] };
-      const input = renderPolicyDelta({ sets: [set], chains: new Map(), flushed: [], counters: [] });
-      await withInput(input, (path) => run({ program: "nft", args: ["-f", path] }));
-    }
   }
 }
 
