@@ -9,7 +9,11 @@ import { parseNetworkPolicy } from "../../src/core/policy/parse_network_policy.t
 import { parsePod } from "../../src/core/policy/parse_pod.ts";
 import { PolicyModel } from "../../src/core/policy/policy_model.ts";
 import { parseTable } from "../../src/core/observed/parse_table.ts";
-import { parseEstablishedFlow, renderRevocation } from "../../src/core/policy/established_flow.ts";
+import {
+  firstPacketOf,
+  parseEstablishedFlow,
+  renderRevocation,
+} from "../../src/core/policy/established_flow.ts";
 import { renderRevoked } from "../../src/core/render/render_revoked.ts";
 import { policyObjects, renderPolicyGarbage } from "../../src/core/render/render_policy.ts";
 import { CabledNode, type CabledNodeOptions, PLACES } from "./cabled_node.ts";
@@ -139,7 +143,7 @@ export class PolicedNode {
     const { node } = this.cabled;
     const lines = (await node.run(["conntrack", "-L", "-o", "save"])).split("\n");
     const flows = lines.map(parseEstablishedFlow).filter((flow) => flow !== undefined)
-      .filter((flow) => this.#model.judge(flow).verdict === "drop");
+      .filter((flow) => this.#model.judge(firstPacketOf(flow)!).verdict === "drop");
     await this.#load(renderRevoked(flows, "1m"));
     await node.run(["conntrack", "-R", "-"], { stdin: renderRevocation(flows, false) });
   }

@@ -4,37 +4,60 @@ import { parseAddress } from "../net/address.ts";
 import { refused } from "../net/refusal.ts";
 import type { Flow } from "./judge_flow.ts";
 
-/** A flow that conntrack lets pass. */
-export interface EstablishedFlow extends Flow {
-  /** 0 where there is none. */
-  readonly sourcePort: number;
-  /** As conntrack has printed it, and reads it back. */
+/** A flow that conntrack lets pass; all as conntrack has printed it, which is canonical. */
+export interface EstablishedFlow {
+  readonly source: string;
+  /** Who answers: behind a Service's address and before the node's own. */
+  readonly destination: string;
+  readonly protocol: string;
+  /** Of the destination; empty where there is none, as the next. */
+  readonly port: string;
+  readonly sourcePort: string;
+  /** Is read back by conntrack. */
   readonly line: string;
-  readonly isOffloaded: boolean;
 }
 
-const OPTION = / (-[pusrq]|--sport|--reply-port-src) (\S+)/g;
-
-/**
- * Reads a line. The destination is who answers: behind a Service's address and before the node's own.
- * @returns undefined when it is no flow with two addresses
- */
+/** Reads a line, by hundreds of thousands: nothing is made of it that is not needed to compare. */
 export function parseEstablishedFlow(line: string): EstablishedFlow | undefined {
-  const options = new Map<string, string>();
-  for (const [, name, value] of line.matchAll(OPTION)) options.set(name!, value!);
-  const source = parseAddress(options.get("-s"));
-  const destination = parseAddress(options.get("-r"));
-  if (refused(source) || refused(destination)) return undefined;
-  const protocol = options.get("-p");
-  const isKnown = protocol === "tcp" || protocol === "udp" || protocol === "sctp";
+  const source = option(line, " -s ");
+  const destination = option(line, " -r ");
+  if (source === "" || destination === "") return undefined;
   return {
     source,
     destination,
-    protocol: isKnown ? protocol : "other",
-    port: isKnown ? Number(options.get("--reply-port-src")) : 0,
-    sourcePort: isKnown ? Number(options.get("--sport")) : 0,
+    protocol: option(line, " -p "),
+    port: option(line, " --reply-port-src "),
+    sourcePort: option(line, " --sport "),
     line,
-    isOffloaded: options.get("-u")?.includes("OFFLOAD") ?? false,
+  };
+}
+
+function option(line: string, name: string): string {
+  const at = line.indexOf(name);
+  if (at < 0) return "";
+  const start = at + name.length;
+  const end = line.indexOf(" ", start);
+  return end < 0 ? line.slice(start) : line.slice(start, end);
+}
+
+/** True of a flow that a flowtable carries: it passes no rule. */
+export function isOffloaded({ line }: EstablishedFlow): boolean {
+  return option(line, " -u ").includes("OFFLOAD");
+}
+
+/**
+ * The flow as policy saw its first packet.
+ * @returns undefined when its ends are no addresses
+ */
+export function firstPacketOf({ source, destination, protocol, port }: EstablishedFlow): Flow | undefined {
+  const [from, to] = [parseAddress(source), parseAddress(destination)];
+  if (refused(from) || refused(to)) return undefined;
+  const hasPorts = protocol === "tcp" || protocol === "udp" || protocol === "sctp";
+  return {
+    source: from,
+    destination: to,
+    protocol: hasPorts ? protocol : "other",
+    port: hasPorts ? Number(port) : 0,
   };
 }
 

@@ -1,6 +1,7 @@
 // Flows that were revoked -> members of `policy-revoked-*`, which new packets that begin no flow are compared with.
 
 import type { EstablishedFlow } from "../policy/established_flow.ts";
+import { familyOfText } from "../policy/policy_objects.ts";
 import { fixedObjects } from "./policy_templates.ts";
 import { renderPolicyDelta, type SetDelta } from "./render_policy.ts";
 
@@ -8,7 +9,9 @@ import { renderPolicyDelta, type SetDelta } from "./render_policy.ts";
 export function renderRevoked(flows: readonly EstablishedFlow[], timeout: string): string {
   const sets = ([4, 6] as const).flatMap((family): SetDelta[] => {
     const name = `policy-revoked-v${family}`;
-    const added = flows.filter(({ protocol, source }) => protocol === "tcp" && source.family === family)
+    const added = flows.filter(({ protocol, source }) =>
+      protocol === "tcp" && familyOfText(source) === family
+    )
       .flatMap(bothWays).map((member) => `${member} timeout ${timeout}`);
     const kind = fixedObjects("open").sets.get(name)!;
     return added.length === 0 ? [] : [{ ...kind, name, isFlushed: false, added, deleted: [] }];
@@ -18,7 +21,7 @@ export function renderRevoked(flows: readonly EstablishedFlow[], timeout: string
 
 function bothWays({ source, destination, sourcePort, port }: EstablishedFlow): string[] {
   return [
-    `${source.text} . ${destination.text} . ${sourcePort} . ${port}`,
-    `${destination.text} . ${source.text} . ${port} . ${sourcePort}`,
+    `${source} . ${destination} . ${sourcePort} . ${port}`,
+    `${destination} . ${source} . ${port} . ${sourcePort}`,
   ];
 }

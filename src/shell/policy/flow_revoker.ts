@@ -3,6 +3,8 @@
 
 import {
   type EstablishedFlow,
+  firstPacketOf,
+  isOffloaded,
   parseEstablishedFlow,
   renderRevocation,
 } from "../../core/policy/established_flow.ts";
@@ -77,7 +79,7 @@ export class FlowRevoker {
     // Before their entries go: a packet of the other end would make a new one, the wrong way round.
     const remembered = renderRevoked(flows, REMEMBERED);
     if (remembered !== "") await withInput(remembered, (path) => run({ program: "nft", args: ["-f", path] }));
-    if (flows.some(({ isOffloaded }) => isOffloaded)) await this.options.resetFastpath();
+    if (flows.some(isOffloaded)) await this.options.resetFastpath();
     this.#canReplace ??= canReplaceEntries();
     const text = renderRevocation(flows, await this.#canReplace);
     await withInput(text, (path) => run({ program: "conntrack", args: ["-R", path] }));
@@ -87,10 +89,17 @@ export class FlowRevoker {
   /** Line by line: 100,000 flows are 20 MB of text. */
   async #find(disowned: ReadonlySet<string>, own: ReadonlySet<string>): Promise<EstablishedFlow[]> {
     const found: EstablishedFlow[] = [];
+    const verdicts = new Map<string, boolean>();
+    const mustEnd = (flow: EstablishedFlow) => {
+      const key = `${flow.source} ${flow.destination} ${flow.protocol} ${flow.port}`;
+      let verdict = verdicts.get(key);
+      if (verdict === undefined) verdicts.set(key, verdict = this.#mustEnd(flow, disowned, own));
+      return verdict;
+    };
     for (const family of ["ipv4", "ipv6"]) {
       const { ended } = follow({ program: "conntrack", args: ["-L", "-o", "save", "-f", family] }, (line) => {
         const flow = parseEstablishedFlow(line);
-        if (flow !== undefined && this.#mustEnd(flow, disowned, own)) found.push(flow);
+        if (flow !== undefined && mustEnd(flow)) found.push(flow);
       });
       await ended;
     }
@@ -98,11 +107,12 @@ export class FlowRevoker {
   }
 
   #mustEnd(flow: EstablishedFlow, disowned: ReadonlySet<string>, own: ReadonlySet<string>): boolean {
-    const ends = [flow.source.text, flow.destination.text];
+    const ends = [flow.source, flow.destination];
     if (ends.some((end) => disowned.has(end))) return true;
     // What a node and its own pods say to each other is no policy's business.
     if (!this.options.isRevoking || ends.some((end) => own.has(end))) return false;
-    return this.options.judge(flow) === "drop";
+    const first = firstPacketOf(flow);
+    return first !== undefined && this.options.judge(first) === "drop";
   }
 }
 
