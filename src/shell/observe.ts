@@ -24,7 +24,7 @@ import {
   TABLE,
 } from "../core/render/render_table.ts";
 import { type GivenSettings, usesTunnel } from "../core/settings/settings.ts";
-import { CommandError, type Run, run } from "./command.ts";
+import { attempt, CommandError, type Run, run } from "./command.ts";
 import { readLink, readText, withInput } from "./files.ts";
 import { LastReading } from "./last_reading.ts";
 import { relieve } from "./relieve.ts";
@@ -138,6 +138,12 @@ async function referenceOf(text: string, name: string): Promise<string> {
  */
 function discardOf(name: string): string {
   return `table inet ${name} { flags dormant; }\ndelete table inet ${name}\n`;
+}
+
+/** True when nft would load the text. */
+export async function checkText(text: string): Promise<boolean> {
+  const { failure } = await withInput(text, (path) => attempt({ program: "nft", args: ["-c", "-f", path] }));
+  return failure === undefined;
 }
 
 async function load(text: string): Promise<void> {

@@ -267,7 +267,7 @@ export class Reconciler {
         continue;
       }
       this.#host.failed(step);
-      if (step.part === "policy") this.#policy?.lost();
+      if (step.part === "policy") this.#policy?.failed();
       const [first] = step.changes;
       const what = first === undefined ? step.part : describeChange(first);
       this.#failed(step.part, error, `cannot apply: ${what}`);
