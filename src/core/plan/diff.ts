@@ -57,7 +57,7 @@ const RULES_DIFFER = "its rules differ";
 const asText = (text: string) => text;
 const EMPTY: ReadonlySet<string> = new Set();
 
-function diffTable(desired: DesiredState, { table: observed, reference }: ObservedState): Step[] {
+function diffTable(desired: DesiredState, { table: observed, reference, link }: ObservedState): Step[] {
   const { spared } = desired;
   const table = spared !== undefined && observed !== undefined
     ? withGuarded(desired.table, observed, spared.members)
@@ -80,7 +80,11 @@ function diffTable(desired: DesiredState, { table: observed, reference }: Observ
   const why = reason ?? (isOdd ? "a set has members that are not prefixes" : undefined);
   if (why === undefined) return deltas.length === 0 ? [] : [deltaStep(deltas)];
   const isPlain = !isOdd && (why === MISSING || why === RULES_DIFFER);
-  const inputs = isPlain ? replacements(table, { observed, reference }, deltas) : [renderTable(table)];
+  // Without a tunnel either, as after a boot, there is no pod that could lose a packet to a single transaction.
+  const isBare = observed === undefined && desired.link !== undefined && link === undefined;
+  const inputs = isPlain && !isBare
+    ? replacements(table, { observed, reference }, deltas)
+    : [renderTable(table)];
   return [replaceTable(table, inputs, why)];
 }
 

@@ -109,20 +109,9 @@ export function diffLink(desired: DesiredState, observed: ObservedState): Step[]
   return [
     ...createLink(link, observed),
     ...serveLink(link, standing),
-    ...inOrder([...configureWireguard(link, standing), ...configureLink(link, standing)]),
+    ...configureWireguard(link, standing),
+    ...configureLink(link, standing),
     ...configureAddresses(link, standing),
-  ];
-}
-
-/** One step of several of the same stage: its actions run one after the other. */
-function inOrder(steps: readonly Step[]): Step[] {
-  if (steps.length === 0) return [];
-  return [
-    linkStep(
-      STAGE.configure,
-      steps.flatMap(({ changes }) => changes),
-      steps.flatMap(({ actions }) => actions),
-    ),
   ];
 }
 
@@ -228,8 +217,8 @@ function configureLink({ name, mtuBytes, mtuReason }: DesiredLink, observed: Obs
   const why = last === mtuBytes ? "" : `; ${mtuReason}`;
   const reason = isNew ? "new" : `it is ${isUp ? "up" : "down"} with mtu ${last}${why}`;
   const change: Change = { op: "~", kind: "interface", target: name, text: `mtu ${mtuBytes}, up`, reason };
-  const args = ["link", "set", "dev", name, "mtu", String(mtuBytes), "up"];
-  return [linkStep(STAGE.configure, [change], [{ kind: "run", program: "ip", args }])];
+  const input = `link set dev ${name} mtu ${mtuBytes} up\n`;
+  return [linkStep(STAGE.up, [change], [{ kind: "run", program: "ip", args: ["-batch"], input }])];
 }
 
 /** A step for each family: the kernel may have one of them switched off. */
@@ -255,7 +244,7 @@ function configureAddresses({ name, addresses }: DesiredLink, observed: Observed
     ];
     return [{
       part: `addresses-v${family}`,
-      stage: STAGE.configure,
+      stage: STAGE.up,
       needs: ["link"],
       changes: [
         ...added.map((text) => change("+", text, "missing")),

@@ -30,7 +30,7 @@ function actionsOf({ steps }: Plan): string[] {
 }
 
 const CONFIGURE = "3 wg set wigglenet listen-port 24601 fwmark 0 private-key /etc/wigglenet/private.key";
-const UP = "3 ip link set dev wigglenet mtu 1420 up";
+const UP = "3.5 ip -batch";
 
 Deno.test("A kernel interface is made, configured and addressed", () => {
   assert.deepEqual(linkPlan(KERNEL, { link: undefined, wireguard: undefined }), {
@@ -41,7 +41,7 @@ Deno.test("A kernel interface is made, configured and addressed", () => {
       "+ address wigglenet: 10.244.1.1/32 (missing)",
       "+ address wigglenet: fd00:10:244:1::1/128 (missing)",
     ],
-    actions: ["1 ip link add dev wigglenet type wireguard", CONFIGURE, UP, "3 ip -batch", "3 ip -batch"],
+    actions: ["1 ip link add dev wigglenet type wireguard", CONFIGURE, UP, "3.5 ip -batch", "3.5 ip -batch"],
   });
 });
 
@@ -60,8 +60,8 @@ Deno.test("A user-space interface is a TUN device first, which outlives the proc
       "2 serve",
       CONFIGURE,
       UP,
-      "3 ip -batch",
-      "3 ip -batch",
+      "3.5 ip -batch",
+      "3.5 ip -batch",
     ],
   });
 });
@@ -255,9 +255,8 @@ Deno.test("A wireguard-go that is awaited is not started: the device is made, al
   const plan = diff(AWAITED, EMPTY_HOST, 1000);
   assert.deepEqual(actionsOf(plan).map((action) => action.slice(2)), [
     "nft -f",
-    "nft -f",
-    "ip -4 -batch",
-    "ip -6 -batch",
+    "ip -batch",
+    "ip -batch",
     "ip tuntap add dev wigglenet mode tun",
     "writeFile",
   ]);
