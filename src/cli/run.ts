@@ -8,12 +8,13 @@ import { ensureKey, type HostKey } from "../shell/key_file.ts";
 import { Log } from "../shell/log.ts";
 import { NameResolver } from "../shell/name_resolver.ts";
 import { becomeOnlyAgent } from "../shell/only_agent.ts";
-import { observeTunnel } from "../shell/observe.ts";
 import { giveUpPlugins, requirePaths } from "../shell/permissions.ts";
 import { requireInterface, requirePrograms } from "../shell/preconditions.ts";
 import { Publisher } from "../shell/publish.ts";
 import { PodCidrExpression } from "../shell/pod_cidr_expression.ts";
+import type { Onlooker } from "../shell/progress.ts";
 import { type FixedFacts, wireguardOf } from "../shell/read_facts.ts";
+import { readFirstSight } from "../shell/read_network.ts";
 import { Reconciler, type ReconcilerOptions } from "../shell/reconcile.ts";
 import { openSource } from "../shell/sources/open_source.ts";
 import { serveStatus, STATUS_SOCKET } from "../shell/status_socket.ts";
@@ -61,7 +62,10 @@ interface Start {
   readonly signal: AbortSignal;
 }
 
-async function runNamed(settings: Settings, { host, log, signal }: Start): Promise<number> {
+async function runNamed(
+  settings: Settings,
+  { host: { isBare, ...host }, log, signal }: Start,
+): Promise<number> {
   const readKey = () => keyOf(settings, log);
   const publicKey = (await readKey())?.publicKey;
   log.info(`wigglenet ${VERSION} starts`, { node: settings.nodeName, wireguard: host.wireguard, publicKey });
@@ -78,7 +82,9 @@ async function runNamed(settings: Settings, { host, log, signal }: Start): Promi
   const publish: ReconcilerOptions["publish"] = (nodes, facts) => publisher?.consider(nodes, facts);
   const progress = () => reconciler.progress();
   const telemetry = new Telemetry({ settings, version: VERSION, log, source, api, progress });
-  const parts = { settings, source, keeper, names, log, publish, onlooker: telemetry };
+  // What watches begins behind the first pass: it would keep a booting node from its mesh.
+  const onlooker = afterEachPass(telemetry, () => watch.start());
+  const parts = { settings, source, keeper, names, log, publish, onlooker, isBare };
   const reconciler: Reconciler = new Reconciler(parts);
   const socket = await serveStatus(() => statusOf({ settings, source, progress, publisher, telemetry }));
   if (socket === undefined) {
@@ -89,7 +95,6 @@ async function runNamed(settings: Settings, { host, log, signal }: Start): Promi
   if (signal.aborted) reconciler.stop();
   await telemetry.start();
   await source.start();
-  watch.start();
   try {
     await reconciler.run();
     log.info("stops; the data plane stays");
@@ -104,12 +109,26 @@ async function runNamed(settings: Settings, { host, log, signal }: Start): Promi
   }
 }
 
-type HostParts = Pick<FixedFacts, "wireguard" | "expression">;
+/** The onlooker, and what else is to be done after a pass. */
+function afterEachPass(onlooker: Onlooker, act: () => void): Onlooker {
+  return {
+    passed: () => {
+      act();
+      onlooker.passed();
+    },
+    applied: (outcomes, durationMs) => onlooker.applied(outcomes, durationMs),
+  };
+}
+
+interface HostParts extends Pick<FixedFacts, "wireguard" | "expression" | "sight"> {
+  /** Neither a table nor an interface of ours is there. */
+  readonly isBare: boolean;
+}
 
 /** Throws Error where this host, or who else runs here, cannot have an agent; nothing was changed then. */
 async function requireHost(settings: GivenSettings): Promise<HostParts> {
   requirePaths(settings);
-  await requirePrograms(settings);
+  const mayHaveTables = await requirePrograms(settings);
   const expression = await PodCidrExpression.load(settings);
   await expression?.requireGood();
   if (!becomeOnlyAgent()) {
@@ -119,10 +138,10 @@ async function requireHost(settings: GivenSettings): Promise<HostParts> {
     );
   }
   await sweepLeftovers([settings.cniConfigPath, settings.privateKeyPath]);
-  const link = await observeTunnel(settings);
-  const wireguard = await wireguardOf(settings, link);
-  await requireInterface(settings, { implementation: wireguard, link });
-  return { wireguard, expression };
+  const sight = await readFirstSight(settings);
+  const wireguard = await wireguardOf(settings, sight);
+  await requireInterface(settings, { implementation: wireguard, link: sight.link });
+  return { wireguard, expression, sight, isBare: !mayHaveTables && sight.link === undefined };
 }
 
 /** The host's key, with a line in the log where it was not in its file. */

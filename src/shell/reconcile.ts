@@ -10,7 +10,7 @@ import type { PathDoubt } from "../core/observed/monitor_lines.ts";
 import type { ObservedState } from "../core/observed/observed_state.ts";
 import { describeChange } from "../core/plan/describe.ts";
 import { diff } from "../core/plan/diff.ts";
-import { isInSync, type Step } from "../core/plan/plan.ts";
+import { isInSync } from "../core/plan/plan.ts";
 import { everythingOn, NOTHING_SPARED, withoutWanted } from "../core/plan/spared.ts";
 import type { Settings } from "../core/settings/settings.ts";
 import { apply, type Outcome } from "./apply.ts";
@@ -20,14 +20,13 @@ import { HostState, type Stale } from "./host_state.ts";
 import type { Log } from "./log.ts";
 import type { NameResolver } from "./name_resolver.ts";
 import { steadySeconds } from "./observe.ts";
+import { restUntil } from "./pace.ts";
 import { CannotStart } from "./pod_cidr_expression.ts";
 import type { Onlooker, Progress } from "./progress.ts";
 import { relieve } from "./relieve.ts";
 import { sleep } from "./sleep.ts";
 import type { NodeSource } from "./sources/node_source.ts";
 import { tellBlocked, tellChanges, tellDesired, tellProblems } from "./tell.ts";
-
-const MIN_APPLY_INTERVAL_MS = 100;
 
 /** What the loop needs. */
 export interface ReconcilerOptions {
@@ -37,6 +36,8 @@ export interface ReconcilerOptions {
   readonly names: NameResolver;
   readonly log: Log;
   readonly onlooker?: Onlooker;
+  /** Nothing of ours was there at the start. */
+  readonly isBare?: boolean;
   /** Hears of Nodes and facts whenever they may have changed. */
   readonly publish: (nodes: readonly ParsedNode[], facts: HostFacts) => void;
 }
@@ -45,7 +46,7 @@ export interface ReconcilerOptions {
 export class Reconciler {
   readonly #options: ReconcilerOptions;
   readonly #backoff = new Backoff();
-  readonly #host = new HostState();
+  readonly #host: HostState;
   readonly #drift: Record<string, number> = {};
   #nodes: readonly ParsedNode[] | undefined;
   #facts: HostFacts | undefined;
@@ -66,6 +67,7 @@ export class Reconciler {
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
+    this.#host = new HostState(options.isBare);
   }
 
   /** Number of peers: what the pace of polling depends on. */
@@ -134,7 +136,8 @@ export class Reconciler {
       if (this.#isStopped) return;
       this.#isAwake = false;
       const startMs = performance.now();
-      if (await this.#tryPass()) notBeforeMs = startMs + MIN_APPLY_INTERVAL_MS;
+      const isFirst = this.#lastApplyMs === undefined;
+      if (await this.#tryPass()) notBeforeMs = restUntil(startMs, isFirst);
       this.#options.onlooker?.passed();
       relieve();
     }
@@ -174,6 +177,7 @@ export class Reconciler {
     const isNews = await this.#think();
     const isDoubtful = this.#host.isDoubtful();
     if (this.#desired === undefined || (!isNews && !isDoubtful && this.#isSettled)) return false;
+    if (this.#isPartial) this.#host.isBare = false; // what is left over must be seen to be spared
     const { observed, blind, tried } = await this.#host.read(this.#desired, this.#backoff.heldReadings());
     for (const [part, error] of tried) this.#noteReading(part, error);
     const spared = this.#spare(this.#desired, observed, blind.size === 0);
@@ -261,7 +265,8 @@ export class Reconciler {
         this.#backoff.succeeded(step.part);
         this.#host.confirmed(step);
         tellChanges(this.#options.log, step, step.cause ?? cause);
-        if ((step.cause ?? cause) === "drift") this.#countDrift(step);
+        if ((step.cause ?? cause) !== "drift") continue;
+        for (const { kind } of step.changes) this.#drift[kind] = (this.#drift[kind] ?? 0) + 1;
         continue;
       }
       this.#host.failed(step);
@@ -272,10 +277,6 @@ export class Reconciler {
     // One more pass sees whether that was all.
     this.#isSettled = false;
     this.wake();
-  }
-
-  #countDrift({ changes }: Step): void {
-    for (const { kind } of changes) this.#drift[kind] = (this.#drift[kind] ?? 0) + 1;
   }
 
   get observed(): ObservedState | undefined {
