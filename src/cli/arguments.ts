@@ -1,5 +1,6 @@
 // Flags -> Settings. Every setting is a flag; verbs add their own.
 
+import type { ParseArgsConfig } from "node:util";
 import { parseSettings, type RawSettings } from "../core/settings/parse_settings.ts";
 import { flagOf, type GivenSettings, SETTINGS } from "../core/settings/settings.ts";
 import { nearest } from "./nearest.ts";
@@ -22,8 +23,8 @@ const SWITCHES = new Set(
  * @param own the verb's own flags, which take no value
  * @throws UsageError that names every bad setting
  */
-export function parseArguments(args: readonly string[], own: readonly string[]): Arguments {
-  const { raw, given } = parseFlags(args, own);
+export async function parseArguments(args: readonly string[], own: readonly string[]): Promise<Arguments> {
+  const { raw, given } = await parseFlags(args, own);
   const settings = parseSettings(environment(), raw);
   if (!("nodeName" in settings)) throw new UsageError(`bad settings:\n  ${settings.join("\n  ")}`);
   return { settings, given };
@@ -35,26 +36,30 @@ function environment(): RawSettings {
 }
 
 /** Flags as they are written, for a verb that does with or without settings. */
-export function parseFlags(
+export async function parseFlags(
   args: readonly string[],
   own: readonly string[],
-): { readonly raw: RawSettings; readonly given: ReadonlySet<string> } {
+): Promise<{ readonly raw: RawSettings; readonly given: ReadonlySet<string> }> {
+  const options: NonNullable<ParseArgsConfig["options"]> = {};
+  for (const flag of own) options[flag] = { type: "boolean" };
+  for (const flag of FLAGS.keys()) options[flag] = { type: "string", multiple: true };
   // A flag of the verb's own that is a setting's too (`check --mtu`) is the verb's when it stands alone.
   const bare = new Set(own.filter((flag) => FLAGS.has(flag) && isAlone(args, args.indexOf(`--${flag}`))));
   const rest = args.filter((arg) => !bare.has(arg.slice(2)));
-  const { texts, switches } = parse(
+  const values = await parse(
     rest.map((arg, i) => isBareSwitch(arg, rest[i + 1]) ? `${arg}=true` : arg),
-    { valued: [...FLAGS.keys()], own: own.filter((flag) => !FLAGS.has(flag)) },
+    options,
   );
   const raw: Record<string, string> = {};
-  for (const [flag, given] of texts) {
-    const env = FLAGS.get(flag)!;
-    if (given.length > 1 && env !== SETTINGS.nodes.env) {
-      throw new UsageError(`--${flag} is given ${given.length} times`);
+  for (const [flag, env] of FLAGS) {
+    const texts = values[flag] as string[] | undefined;
+    if (texts === undefined) continue;
+    if (texts.length > 1 && env !== SETTINGS.nodes.env) {
+      throw new UsageError(`--${flag} is given ${texts.length} times`);
     }
-    raw[env] = given.join(",");
+    raw[env] = texts.join(",");
   }
-  return { raw, given: bare.union(switches) };
+  return { raw, given: new Set(own.filter((flag) => bare.has(flag) || values[flag] === true)) };
 }
 
 function isAlone(args: readonly string[], i: number): boolean {
@@ -65,47 +70,31 @@ function isBareSwitch(arg: string, next: string | undefined): boolean {
   return SWITCHES.has(arg) && (next === undefined || next.startsWith("--"));
 }
 
-interface Flags {
-  /** Those that take a value, as often as they like. */
-  readonly valued: readonly string[];
-  /** Those that take none. */
-  readonly own: readonly string[];
-}
-
-interface Parsed {
-  readonly texts: ReadonlyMap<string, readonly string[]>;
-  readonly switches: ReadonlySet<string>;
-}
-
-/** Not by `node:util`: it takes an agent as long to load as all of its own program (docs/decisions/0032). */
-function parse(args: readonly string[], { valued, own }: Flags): Parsed {
-  const texts = new Map<string, string[]>();
-  const switches = new Set<string>();
-  for (let i = 0; i < args.length; i++) {
-    const arg = args[i]!;
-    if (!arg.startsWith("--")) {
-      throw new UsageError(`unexpected argument ${JSON.stringify(arg)}: flags begin with --`);
-    }
-    const [, flag, value] = /^--([^=]*)(?:=([^]*))?$/.exec(arg)!;
-    if (own.includes(flag!)) {
-      if (value !== undefined) throw new UsageError(`--${flag} takes no value`);
-      switches.add(flag!);
-    } else if (valued.includes(flag!)) {
-      const text = value ?? args[++i];
-      if (text === undefined || (value === undefined && text.startsWith("-"))) {
-        throw new UsageError(`--${flag} needs a value: --${flag}=VALUE`);
-      }
-      texts.set(flag!, [...texts.get(flag!) ?? [], text]);
-    } else {
-      const guess = nearest(flag!, [...own, ...valued]);
-      const hint = guess === undefined ? "" : `: did you mean --${guess}?`;
-      throw new UsageError(`there is no flag --${flag}${hint}`);
-    }
+async function parse(
+  args: string[],
+  options: NonNullable<ParseArgsConfig["options"]>,
+): Promise<Record<string, unknown>> {
+  if (args.length === 0) return {};
+  const unknown = args.find((arg) => arg.startsWith("--") && !(arg.slice(2).split("=")[0]! in options));
+  if (unknown !== undefined) {
+    const guess = nearest(unknown.slice(2).split("=")[0]!, Object.keys(options));
+    const hint = guess === undefined ? "" : `: did you mean --${guess}?`;
+    throw new UsageError(`there is no flag ${unknown.split("=")[0]}${hint}`);
   }
-  return { texts, switches };
+  const { parseArgs } = await import("node:util");
+  try {
+    return parseArgs({ args, options, strict: true, allowPositionals: false }).values;
+  } catch (error) {
+    throw new UsageError((error as Error).message.split(". ")[0]!, { cause: error });
+  }
 }
 
 /** The verb's own flags only. */
-export function parseSwitches(args: readonly string[], own: readonly string[]): ReadonlySet<string> {
-  return parse(args, { valued: [], own }).switches;
+export async function parseSwitches(
+  args: readonly string[],
+  own: readonly string[],
+): Promise<ReadonlySet<string>> {
+  const options = Object.fromEntries(own.map((flag) => [flag, { type: "boolean" } as const]));
+  const values = await parse([...args], options);
+  return new Set(own.filter((flag) => values[flag] === true));
 }

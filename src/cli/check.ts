@@ -20,7 +20,7 @@ const PROGRESS_MS = 5_000;
 
 /** Prints a line and a remedy for each finding, one line when there is none; 0, or 1 with an error among them. */
 export async function check(args: readonly string[]): Promise<number> {
-  const { settings, given } = parseArguments(args, [JSON_FLAG, MTU_FLAG]);
+  const { settings, given } = await parseArguments(args, [JSON_FLAG, MTU_FLAG]);
   const { node, trouble } = await ownName(settings);
   const report = await inspectHost(settings, {
     metadata: await metadataOf({ ...settings, nodeName: node }),

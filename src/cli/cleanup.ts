@@ -7,7 +7,7 @@ import { parseArguments } from "./arguments.ts";
 
 /** Removes what is ours and says what it was; 1 when something could not be removed, or an agent runs. */
 export async function cleanup(args: readonly string[]): Promise<number> {
-  const { settings, given } = parseArguments(args, ["purge"]);
+  const { settings, given } = await parseArguments(args, ["purge"]);
   if (!becomeOnlyAgent()) {
     throw new Error("an agent runs in this network namespace and would put everything back: stop it first");
   }

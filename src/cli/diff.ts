@@ -21,7 +21,7 @@ import { UsageError } from "./usage_error.ts";
 
 /** Prints the differences; 0 in sync, 1 differs, 2 cannot tell. */
 export async function diffVerb(args: readonly string[]): Promise<number> {
-  const { settings, given } = parseArguments(args, ["json"]);
+  const { settings, given } = await parseArguments(args, ["json"]);
   let plan: Plan;
   let isKnown: boolean;
   try {

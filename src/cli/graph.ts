@@ -16,7 +16,9 @@ const MERMAID = "mermaid";
 /** Prints an SVG, or mermaid text: of the running agent, or of the Nodes that are given; 1 when there is neither. */
 export async function graph(args: readonly string[]): Promise<number> {
   const areSettings = args.some((arg) => arg !== `--${MERMAID}`);
-  const given = areSettings ? parseArguments(args, [MERMAID]).given : parseSwitches(args, [MERMAID]);
+  const given = areSettings
+    ? (await parseArguments(args, [MERMAID])).given
+    : await parseSwitches(args, [MERMAID]);
   const sketch = areSettings ? await planned(args) : await running();
   console.log((given.has(MERMAID) ? mermaidGraph(sketch) : drawGraph(sketch)).trimEnd());
   return 0;
@@ -33,7 +35,7 @@ async function running(): Promise<Sketch> {
 
 /** The mesh as it would be. */
 async function planned(args: readonly string[]): Promise<Sketch> {
-  const { settings: unnamed } = parseArguments(args, [MERMAID]);
+  const { settings: unnamed } = await parseArguments(args, [MERMAID]);
   const settings = await nameNode(unnamed);
   const { items, isPublished = false } = await readNodes(settings);
   const desired = desire(settings, items, { ...NO_FACTS, isPublished })!;

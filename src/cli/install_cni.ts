@@ -7,7 +7,7 @@ import { parseArguments } from "./arguments.ts";
 
 /** Says what it has put there; nothing is ever overwritten. */
 export async function installCni(args: readonly string[]): Promise<number> {
-  const { settings } = parseArguments(args, []);
+  const { settings } = await parseArguments(args, []);
   if (!settings.arePluginsInstalled) {
     console.log(`${SETTINGS.arePluginsInstalled.env} is false: ${NODE_PLUGINS} is left as it is`);
     return 0;

@@ -19,7 +19,7 @@ import { readNodes } from "./read_nodes.ts";
 
 /** Prints the manifest, making the key on first use; 0, or 1 when the key file is broken or an expression gives no CIDR. */
 export async function nodeVerb(args: readonly string[]): Promise<number> {
-  const { settings: unnamed, given } = parseArguments(args, ["json"]);
+  const { settings: unnamed, given } = await parseArguments(args, ["json"]);
   const settings = await nameNode(unnamed);
   const nodes = await knownNodes(settings);
   const known = nodes.find(({ node }) => node?.name === settings.nodeName)?.node;

@@ -13,7 +13,7 @@ import { readNodes } from "./read_nodes.ts";
 
 /** Prints everything that `run` would put on the node; 0, or 1 when the Nodes or an expression cannot be read. */
 export async function render(args: readonly string[]): Promise<number> {
-  const { settings: unnamed, given } = parseArguments(args, ["json"]);
+  const { settings: unnamed, given } = await parseArguments(args, ["json"]);
   const settings = await nameNode(unnamed);
   const { items, isPublished = false } = await readNodes(settings);
   const facts = { ...await factsFor(settings, items), isPublished };

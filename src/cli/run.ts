@@ -38,7 +38,7 @@ function warnOfIgnored(log: Log): void {
 
 /** Runs until SIGTERM or SIGINT; 0 then, 1 when it cannot start. The data plane stays. */
 export async function runAgent(args: readonly string[]): Promise<number> {
-  const { settings: given } = parseArguments(args, []);
+  const { settings: given } = await parseArguments(args, []);
   requireNodes(given);
   giveUpPlugins();
   const log = new Log(given.logFormat, given.logLevel);

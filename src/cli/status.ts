@@ -9,7 +9,7 @@ import { parseFlags } from "./arguments.ts";
 
 /** Prints the status; 0 with an agent, 1 without. */
 export async function status(args: readonly string[]): Promise<number> {
-  const { raw, given: switches } = parseFlags(args, ["json"]);
+  const { raw, given: switches } = await parseFlags(args, ["json"]);
   const answer = await readStatus();
   if (answer !== undefined) {
     console.log(

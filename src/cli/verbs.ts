@@ -18,7 +18,7 @@ export interface Verb {
   readonly name: string;
   readonly meaning: string;
   /** Runs with the arguments behind the verb; returns the exit code. */
-  readonly run: (args: readonly string[]) => number | Promise<number>;
+  readonly run: (args: readonly string[]) => Promise<number>;
 }
 
 const VERBS: readonly Verb[] = [

@@ -7,8 +7,8 @@ import manifest from "../../deno.json" with { type: "json" };
 export const VERSION: string = manifest.version;
 
 /** Prints the version. */
-export function version(args: readonly string[]): number {
-  parseSwitches(args, []);
+export async function version(args: readonly string[]): Promise<number> {
+  await parseSwitches(args, []);
   console.log(VERSION);
   return 0;
 }
