@@ -29,8 +29,6 @@ export class ModelNetwork {
     const deletions = /^-([46]) -force -batch$/.exec(line);
     if (line === "-batch") lines.forEach((text) => this.#change(text));
     else if (deletions !== null) this.#delete(deletions[1] === "4" ? 4 : 6, lines);
-    else if (/^link add dev \S+ type wireguard$/.test(line)) this.#create(args[3]!, "wireguard");
-    else if (/^tuntap add dev \S+ mode tun$/.test(line)) this.#create(args[3]!, "tun");
     else if (/^link del dev \S+$/.test(line)) this.deleteLink(args[3]!);
     else this.#configure(line);
   }
@@ -60,6 +58,8 @@ export class ModelNetwork {
 
   #configure(line: string): void {
     const words = line.split(" ");
+    if (/^link add dev \S+ type wireguard$/.test(line)) return this.#create(words[3]!, "wireguard");
+    if (/^tuntap add dev \S+ mode tun$/.test(line)) return this.#create(words[3]!, "tun");
     const link = this.#linkNamed(words[words.indexOf("dev") + 1] ?? "");
     if (/^address replace \S+ dev \S+$/.test(line)) link.addresses.add(words[2]!);
     else if (/^address del \S+ dev \S+$/.test(line)) {

@@ -7,7 +7,7 @@ import type { ObservedState, ObservedTable } from "../observed/observed_state.ts
 import { renderCni } from "../render/render_network.ts";
 import { renderDeltas, renderTable, type SetDelta } from "../render/render_table.ts";
 import { diffFastpath } from "./diff_fastpath.ts";
-import { awaitedServer, diffLink, foreignKind, keptKey, withoutOther } from "./diff_link.ts";
+import { awaitedServer, diffLink, foreignKind, keptKey, makeLink, withoutOther } from "./diff_link.ts";
 import { diffPeers } from "./diff_peers.ts";
 import { differences } from "./differences.ts";
 import { diffRoutes } from "./diff_routes.ts";
@@ -29,6 +29,7 @@ export function diff(desired: DesiredState, observed: ObservedState, steadySecon
         ...diffLink(desired, observed),
         ...diffPeers(desired, standing, steadySeconds),
         ...diffRoutes(desired, standing),
+        ...makeLink(desired, observed),
       ]
       : []),
     ...diffFastpath(desired, observed),
