@@ -72,7 +72,7 @@ export class HostState {
   readonly #lines = { table: [] as string[], network: [] as string[] };
   #observed: ObservedState | undefined;
 
-  /** @param isBare neither a table nor an interface of ours is there: then the first read looks for none */
+  /** @param isBare neither a table nor an interface of ours is there: until anything is doubted nobody looks for them */
   constructor(public isBare = false) {}
 
   /** The last read; undefined before the first. */
@@ -82,6 +82,7 @@ export class HostState {
 
   /** Marks parts as out of date; all of them without an argument. */
   doubt(...stale: readonly Stale[]): void {
+    this.isBare = false;
     for (const part of stale.length === 0 ? EVERYTHING : stale) this.#stale.add(part);
   }
 
