@@ -55,7 +55,7 @@ const PODS = ["a", "b", "c"];
 export function addressesOf(pod: string): [string, string] {
   const [namespace, name] = pod.split("/") as [string, string];
   const [i, j] = [NAMESPACES.indexOf(namespace), PODS.indexOf(name) + 1];
-  return [`10.244.${i}.${j}`, `fd00:10:244:${i}::${j}`];
+  return [`10.244.${i}.${j}`, `fd00:10:244:${"abc"[i]}::${j}`];
 }
 
 /** A model of node n1 and what was refused of the objects. */

@@ -14,8 +14,9 @@ import { apply, type Outcome } from "./apply.ts";
 import { Backoff, type Trouble } from "./backoff.ts";
 import type { FactKeeper } from "./fact_keeper.ts";
 import { HostState, type Stale } from "./host_state.ts";
+import { keepPolicy, type PolicyKeepingOptions } from "./policy/keep_policy.ts";
 import { NodeIntake, type NodeIntakeOptions } from "./node_intake.ts";
-import { type PolicyInput, PolicyKeeper, policyOptionsOf, withPolicy } from "./policy/policy_keeper.ts";
+import { type PolicyKeeper, withPolicy } from "./policy/policy_keeper.ts";
 import { steadySeconds } from "./observe.ts";
 import { CannotStart } from "./pod_cidr_expression.ts";
 import type { Onlooker, Progress } from "./progress.ts";
@@ -27,10 +28,8 @@ import { type Cause, tellBlocked, tellChanges, tellDesired } from "./tell.ts";
 const MIN_APPLY_INTERVAL_MS = 100;
 
 /** What the loop needs. */
-export interface ReconcilerOptions extends NodeIntakeOptions {
+export interface ReconcilerOptions extends NodeIntakeOptions, PolicyKeepingOptions {
   readonly keeper: FactKeeper;
-  /** Undefined: what stands of policies is left as it is. */
-  readonly policy?: PolicyInput;
   readonly onlooker?: Onlooker;
   /** Hears of Nodes and facts whenever they may have changed. */
   readonly publish: (nodes: readonly ParsedNode[], facts: HostFacts) => void;
@@ -49,7 +48,7 @@ export class Reconciler {
   #desired: DesiredState | undefined;
   #isSettled = false;
   #hasSourceChanged = false;
-  /** Of the last plan. Not the plan itself: that of a first load holds megabytes of text. */
+  /** Of the last plan, which may hold megabytes of text. */
   #planned: Pick<Progress, "waiting" | "isInSync" | "changes"> | undefined;
   #appliedSteps = 0;
   #lastApplyMs: number | undefined;
@@ -60,8 +59,7 @@ export class Reconciler {
   constructor(options: ReconcilerOptions) {
     this.#options = options;
     this.#intake = new NodeIntake(options);
-    const { policy, settings } = options;
-    this.#policy = policy && new PolicyKeeper(policy, policyOptionsOf(settings), () => this.wake());
+    this.#policy = keepPolicy(options, { wake: () => this.wake(), fastpath: () => this.#desired?.fastpath });
   }
 
   /** Number of peers: what the pace of polling depends on. */
@@ -207,8 +205,7 @@ export class Reconciler {
 
   /** Nothing but the policies may have changed: all the rest is not even compared. */
   async #passPolicy(): Promise<boolean> {
-    const policy = this.#policy;
-    const observed = this.#host.observed;
+    const [policy, observed] = [this.#policy, this.#host.observed];
     if (policy === undefined || observed === undefined || this.#backoff.heldParts().has("policy")) {
       return false;
     }

@@ -71,7 +71,7 @@ interface OracleRule {
 }
 
 interface OraclePolicy {
-  readonly metadata: { readonly name: string; readonly namespace: string };
+  readonly metadata: { readonly name: string; readonly namespace: string; readonly annotations?: Labels };
   readonly spec: {
     readonly podSelector: OracleSelector;
     readonly policyTypes?: readonly string[];
@@ -114,7 +114,8 @@ function isAllowed(world: PolicyWorld, direction: "ingress" | "egress", { pod, f
     policy.metadata.namespace === pod.metadata.namespace &&
     fits(policy.spec.podSelector, pod.metadata.labels) && typesOf(policy).includes(direction)
   );
-  if (selecting.length === 0) return true; // "by default, a pod is non-isolated"
+  // "By default, a pod is non-isolated"; and what is in audit (wigglenet/audit) drops nothing.
+  if (selecting.every((policy) => isAudit(world, policy))) return true;
   const far = direction === "ingress" ? flow.source : flow.destination;
   const serving = direction === "ingress" ? pod : owner(world.pods as readonly OraclePod[], flow.destination);
   return selecting.some((policy) =>
@@ -124,6 +125,15 @@ function isAllowed(world: PolicyWorld, direction: "ingress" | "egress", { pod, f
       return (peers.length === 0 || peers.some((peer) => isPeer(world, peer, { policy, far }))) &&
         (ports.length === 0 || ports.some((port) => isPort(port, flow, serving)));
     })
+  );
+}
+
+/** Of the policy, or of all policies in its namespace. */
+function isAudit(world: PolicyWorld, { metadata }: OraclePolicy): boolean {
+  const namespaces = world.namespaces as readonly OraclePolicy[];
+  const own = namespaces.filter(({ metadata: { name } }) => name === metadata.namespace);
+  return [metadata, ...own.map((it) => it.metadata)].some(({ annotations }) =>
+    annotations?.["wigglenet/audit"] === "true"
   );
 }
 

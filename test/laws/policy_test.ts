@@ -48,7 +48,7 @@ function judged(model: PolicyModel, { source, destination, protocol, port }: Ora
     protocol: protocol === "ICMP" ? "other" : protocol.toLowerCase() as "tcp" | "udp" | "sctp",
     port,
   });
-  return verdict === "accept";
+  return verdict !== "drop";
 }
 
 function withOwnAddresses(pods: readonly unknown[]): unknown[] {

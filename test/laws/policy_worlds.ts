@@ -83,14 +83,19 @@ const rule = (side: "from" | "to") =>
     ports: maybe(fc.array(policyPort, { maxLength: 3 }), 4),
   });
 
+const annotations = fc.constantFrom(...Array.from({ length: 6 }, () => undefined), {
+  "wigglenet/audit": "true",
+});
+
 const policy = fc.record({
+  annotations,
   namespace: fc.constantFrom("x", "x", "y"),
   name: fc.constantFrom("p1", "p2", "p3"),
   podSelector: selector,
   policyTypes: maybe(fc.subarray(["Ingress", "Egress"]), 2),
   ingress: maybe(fc.array(rule("from"), { maxLength: 3 })),
   egress: maybe(fc.array(rule("to"), { maxLength: 3 })),
-}).map(({ namespace, name, ...spec }) => ({ metadata: { namespace, name }, spec }));
+}).map(({ namespace, name, annotations, ...spec }) => ({ metadata: { namespace, name, annotations }, spec }));
 
 const containerPorts = fc.array(
   fc.record({ name: maybe(fc.constantFrom(...NAMES)), containerPort: fc.constantFrom(...PORTS), protocol }),
@@ -128,7 +133,9 @@ const pod = fc.record({
   },
 }));
 
-const namespace = fc.record({ name: fc.constantFrom(...NAMESPACES), labels }).map((metadata) => ({
+const namespace = fc.record({ name: fc.constantFrom(...NAMESPACES), labels, annotations }).map((
+  metadata,
+) => ({
   metadata,
 }));
 

@@ -1,7 +1,7 @@
 // Lines of `nft monitor` about policy's objects: do they say something else than what is wanted? Our own changes are wanted
 // before they are made, so that such a line can be judged the moment it comes.
 
-import { isPolicyName, POLICY_CHAIN } from "../policy/policy_objects.ts";
+import { isPassing, isPolicyName, POLICY_CHAIN } from "../policy/policy_objects.ts";
 import { TABLE } from "../render/render_table.ts";
 
 /** What a line says. */
@@ -53,6 +53,7 @@ export function surprisesPolicy(
   wanted: WantedPolicy,
 ): boolean {
   if (wanted.isGarbage(name)) return false;
+  if (kind === "element" && isPassing(name)) return false;
   if (kind === "element") return wanted.hasMember(name, member) !== isAddition;
   if (kind === "rule") return !wanted.expectsRule(name, isAddition);
   return wanted.has(name) !== isAddition;

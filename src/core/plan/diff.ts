@@ -1,6 +1,12 @@
 // DesiredState and ObservedState -> Plan. Additions before deletions; the guard stands before anything carries packets.
 
-import { type DesiredState, type DesiredTable, SET_NAMES, type SetName } from "../desired/desired_state.ts";
+import {
+  type DesiredState,
+  type DesiredTable,
+  SET_NAMES,
+  type SetName,
+  type Waiting,
+} from "../desired/desired_state.ts";
 import { parsePrefix, type Prefix, withoutNested } from "../net/prefix.ts";
 import { refused } from "../net/refusal.ts";
 import type { ObservedState, ObservedTable } from "../observed/observed_state.ts";
@@ -35,15 +41,33 @@ export function diff(desired: DesiredState, observed: ObservedState, steadySecon
     ...diffFastpath(desired, observed),
     ...diffCni(desired, observed),
   ];
-  const steps = awaited === undefined ? all : all.filter(({ needs }) => !needs.includes("link"));
+  const carried = isCarried(desired, observed) ? undefined : UNCARRIED;
+  const due = awaited === undefined ? all : all.filter(({ needs }) => !needs.includes("link"));
+  const steps = carried === undefined ? due : due.filter(({ holdsPolicy }) => !holdsPolicy);
+  const isHeld = steps.length < due.length;
   return {
     steps: steps.sort((a, b) => a.stage - b.stage),
     waiting: [
       ...desired.waiting,
-      ...[blocked, awaited, keptKey(desired, observed)].filter((item) => item !== undefined),
+      ...[blocked, awaited, keptKey(desired, observed), isHeld ? carried : undefined]
+        .filter((item) => item !== undefined),
     ],
     rejected: desired.rejected,
   };
+}
+
+const UNCARRIED: Waiting = {
+  what: "table",
+  why: "it must be made anew, and what the policies in it say is not known yet",
+  next: "wigglenet status tells what of the policies is waited for",
+  isBlocking: true,
+};
+
+/** A table that is made anew has the policies in it again: those that are known, or none were there. */
+function isCarried({ policy }: DesiredState, { table }: ObservedState): boolean {
+  if (policy !== undefined || table === undefined) return true;
+  const { sets, chains } = table.policy;
+  return sets.size === 0 && [...chains.values()].every((rules) => rules === NO_RULES);
 }
 
 /** Packets fill the sets that we do not. */
@@ -54,6 +78,7 @@ function hasForeignMembers({ sets }: ObservedTable): boolean {
 }
 
 const MISSING = "missing";
+const NO_RULES = "[]";
 const RULES_DIFFER = "its rules differ";
 const asText = (text: string) => text;
 const EMPTY: ReadonlySet<string> = new Set();

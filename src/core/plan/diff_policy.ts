@@ -3,7 +3,7 @@
 // makes of ours in another table (docs/decisions/0006).
 
 import { BETWEEN, type ObservedPolicy, type ObservedSet } from "../observed/parse_policy.ts";
-import { POLICY_CHAIN, type PolicyObjects, type SetObject } from "../policy/policy_objects.ts";
+import { isPassing, POLICY_CHAIN, type PolicyObjects, type SetObject } from "../policy/policy_objects.ts";
 import {
   type PolicyDelta,
   type PolicyGarbage,
@@ -82,6 +82,7 @@ function diffSet(
 ): SetDelta[] {
   const rest = { name, kind, declaration };
   if (found === undefined) return [{ ...rest, isFlushed: false, added: members, deleted: [] }];
+  if (isPassing(name)) return [];
   // What cannot be told in our words cannot be deleted by them either.
   if (found.isOdd) return [{ ...rest, isFlushed: true, added: members, deleted: [] }];
   if (found.members === members.join(BETWEEN)) return [];

@@ -36,6 +36,9 @@ export interface CompiledContent {
 
 // What a policy of 1 MB may cost: ranges within ranges would give segments by their number and lists by its square.
 const MOST_ITEMS = 100_000;
+/** The same of chains and sets: the kernel takes some thousands in a second. */
+const MOST_LEAVES = 4096;
+const MOST_PORT_NAMES = 64;
 /** More of them in one list are one set of their own: a look-up costs every new flow some 60 ns. */
 const MOST_PEER_SETS = 4;
 
@@ -52,7 +55,9 @@ class Compiler {
   /** What may use every port and protocol. */
   readonly #everywhere = new Set<AllowedPeers>();
   readonly #ranges: (readonly [PortRange, AllowedPeers])[] = [];
-  readonly #portEntries = new Map<string, Entry>();
+  /** Of egress, by name and protocol: who may be reached by it. */
+  readonly #named = new Map<string, { readonly port: PortName; readonly peers: Set<AllowedPeers> }>();
+  #portEntries: readonly Entry[] = [];
   readonly #leaves: (readonly Entry[])[] = [];
   readonly #leafOf = new Map<string, number>();
   #items = 0;
@@ -66,8 +71,9 @@ class Compiler {
     for (const { rule, namespace } of rules) this.#add(rule, allowedPeers(rule.peers, namespace, family));
     const base = [...this.#everywhere];
     if (base.length > 0 && unionOf(base, family).isEverybody) return undefined;
+    this.#portEntries = this.#portSets();
     this.#leaf([]); // the first one: what no segment covers
-    const segments = this.#segments(cutRanges(this.#ranges));
+    const segments = this.#named.size > MOST_PORT_NAMES ? undefined : this.#segments(cutRanges(this.#ranges));
     return segments === undefined ? { content: this.#content([], [[]]), sets: [], isTooLarge: true } : {
       content: this.#content(segments, this.#leaves),
       sets: [...this.#sets.values()],
@@ -89,8 +95,12 @@ class Compiler {
     if (ports === undefined) this.#everywhere.add(peers);
     for (const port of ports ?? []) {
       if (port.kind === "range") this.#ranges.push([port, peers]);
-      else if (this.#ruling.direction === "egress") this.#addPortSets(port, peers);
-      else {
+      else if (this.#ruling.direction === "egress") {
+        const key = `${port.protocol} ${port.name}`;
+        const named = this.#named.get(key) ?? { port, peers: new Set() };
+        this.#named.set(key, named);
+        named.peers.add(peers);
+      } else {
         for (const number of this.#ruling.numbersOf(port)) {
           this.#ranges.push([
             { kind: "range", protocol: port.protocol, first: number, last: number },
@@ -101,29 +111,30 @@ class Compiler {
     }
   }
 
-  /** A name of a port of egress has the number that each destination gives it (R3). */
-  #addPortSets(port: PortName, peers: AllowedPeers): void {
+  /** A name of a port of egress has the number that each destination gives it (R3): a set for all who may be reached by it. */
+  #portSets(): Entry[] {
     const { family } = this.#ruling;
-    const terms = peers.isEverybody ? [EVERY_POD] : peers.terms;
-    const specs = terms.length === 0 ? [] : [portSetSpec(port, { terms, within: undefined }, family)];
-    if (peers.ranges.length > 0) {
-      specs.push(portSetSpec(port, { terms: [EVERY_POD], within: peers.ranges }, family));
-    }
-    for (const spec of specs) {
-      this.#sets.set(spec.name, spec);
-      this.#portEntries.set(spec.name, accepted({ kind: "ports", set: spec.name }));
-    }
+    const specs = [...this.#named.values()].flatMap(({ port, peers }) => {
+      const { isEverybody, terms, ranges } = unionOf([...peers], family);
+      const owners = isEverybody ? [EVERY_POD] : terms;
+      return [
+        ...owners.length === 0 ? [] : [portSetSpec(port, { terms: owners, within: undefined }, family)],
+        ...ranges.length === 0 ? [] : [portSetSpec(port, { terms: [EVERY_POD], within: ranges }, family)],
+      ];
+    });
+    for (const spec of specs) this.#sets.set(spec.name, spec);
+    return specs.map(({ name }) => name).sort().map((set) => accepted({ kind: "ports", set }));
   }
 
   /** undefined: too large. Where two that touch have one leaf they are one; those of the first leaf are left out. */
-  #segments(cuts: readonly Cut<AllowedPeers>[]): Segment[] | undefined {
+  #segments(cuts: Iterable<Cut<AllowedPeers>>): Segment[] | undefined {
     const leaves = new Map<string, number>();
     const segments: Segment[] = [];
     for (const { protocol, first, last, covered } of cuts) {
       const own = covered.filter((peers) => !this.#everywhere.has(peers));
       const key = own.map(({ text }) => text).sort().join("\n");
       this.#items += covered.length;
-      if (this.#items > MOST_ITEMS) return undefined;
+      if (this.#items > MOST_ITEMS) return undefined; // before the work is done
       const leaf = leaves.get(key) ?? this.#leaf(own);
       leaves.set(key, leaf);
       if (leaf === 0) continue;
@@ -132,7 +143,7 @@ class Compiler {
       if (isNext) segments[segments.length - 1] = { ...before, last };
       else segments.push({ protocol, first, last, leaf });
     }
-    return this.#items > MOST_ITEMS ? undefined : segments;
+    return this.#items > MOST_ITEMS || this.#leaves.length > MOST_LEAVES ? undefined : segments;
   }
 
   /** The index of the list for those who may use the ports, and who may use all of them. */
@@ -142,7 +153,7 @@ class Compiler {
     const union = peers.length === 0 ? undefined : unionOf(peers, family);
     const entries = union?.isEverybody
       ? [accepted({ kind: "any" })]
-      : [...this.#rangeEntries(union), ...this.#peerEntries(union?.terms ?? []), ...this.#byPort()];
+      : [...this.#rangeEntries(union), ...this.#peerEntries(union?.terms ?? []), ...this.#portEntries];
     this.#items += (union?.ranges.length ?? 0) + (union?.terms.length ?? 0);
     const text = JSON.stringify(entries);
     const leaf = this.#leafOf.get(text) ?? this.#leaves.push(entries) - 1;
@@ -168,10 +179,6 @@ class Compiler {
         this.#sets.set(spec.name, spec);
         return accepted({ kind: "peers", set: spec.name });
       });
-  }
-
-  #byPort(): Entry[] {
-    return [...this.#portEntries].sort(([a], [b]) => a < b ? -1 : 1).map(([, entry]) => entry);
   }
 }
 

@@ -30,6 +30,11 @@ export interface PolicyObjects {
 export const POLICY_CHAIN = "policies";
 const OURS = /^(?:policy-|[einp][46]-[a-z2-7]{16}(?:\.|$))/;
 
+/** True of a set whose members come and go by themselves: they are not compared. */
+export function isPassing(name: string): boolean {
+  return name.startsWith("policy-revoked-");
+}
+
 /** True when an object of our table is named as those of policy are. */
 export function isPolicyName(name: string): boolean {
   return OURS.test(name);

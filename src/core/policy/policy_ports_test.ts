@@ -53,7 +53,7 @@ const CASES: readonly Case[] = [
   {
     name: "R3: a pod within a block is found by the name of its port, and nobody else there",
     specs: [
-      out([{ ipBlock: { cidr: "10.244.1.0/24" } }, { ipBlock: { cidr: "fd00:10:244:1::/64" } }], {
+      out([{ ipBlock: { cidr: "10.244.1.0/24" } }, { ipBlock: { cidr: "fd00:10:244:b::/64" } }], {
         port: "web",
       }),
     ],

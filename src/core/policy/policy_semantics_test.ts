@@ -189,7 +189,7 @@ const CASES: readonly Case[] = [
   },
   {
     name: "P12: a block means pods by their addresses too",
-    specs: [from(block("10.244.1.0/24"), block("fd00:10:244:1::/64"))],
+    specs: [from(block("10.244.1.0/24"), block("fd00:10:244:b::/64"))],
     flows: ["+ y/a > x/a tcp/80", "- z/a > x/a tcp/80"],
   },
   {

@@ -15,13 +15,16 @@ export interface Cut<T> {
 /** In the order of segments. */
 const PROTOCOLS: readonly Protocol[] = ["tcp", "udp", "sctp"];
 
-/** Disjoint, sorted; what no range covers is left out. Segments that touch may be covered by the same. */
-export function cutRanges<T>(ranges: readonly (readonly [PortRange, T])[]): Cut<T>[] {
-  return PROTOCOLS.flatMap((protocol) => sweep(ranges.filter(([range]) => range.protocol === protocol)));
+/**
+ * Disjoint, sorted; what no range covers is left out. Segments that touch may be covered by the same.
+ * One at a time, because they may be as many as the square of the ranges: who has enough stops asking.
+ */
+export function* cutRanges<T>(ranges: readonly (readonly [PortRange, T])[]): Iterable<Cut<T>> {
+  for (const protocol of PROTOCOLS) yield* sweep(ranges.filter(([range]) => range.protocol === protocol));
 }
 
 /** From one end of a range to the next, with the ranges that are open there. */
-function sweep<T>(ranges: readonly (readonly [PortRange, T])[]): Cut<T>[] {
+function* sweep<T>(ranges: readonly (readonly [PortRange, T])[]): Iterable<Cut<T>> {
   const opening = new Map<number, T[]>();
   const closing = new Map<number, T[]>();
   const order = new Map<T, number>();
@@ -32,7 +35,6 @@ function sweep<T>(ranges: readonly (readonly [PortRange, T])[]): Cut<T>[] {
   }
   const ends = [...new Set([...opening.keys(), ...closing.keys()])].sort((a, b) => a - b);
   const open = new Map<T, number>();
-  const cuts: Cut<T>[] = [];
   for (const [i, first] of ends.entries()) {
     for (const value of opening.get(first) ?? []) open.set(value, (open.get(value) ?? 0) + 1);
     for (const value of closing.get(first) ?? []) {
@@ -42,9 +44,8 @@ function sweep<T>(ranges: readonly (readonly [PortRange, T])[]): Cut<T>[] {
     }
     if (open.size === 0) continue;
     const covered = [...open.keys()].sort((a, b) => order.get(a)! - order.get(b)!);
-    cuts.push({ protocol: ranges[0]![0].protocol, first, last: ends[i + 1]! - 1, covered });
+    yield { protocol: ranges[0]![0].protocol, first, last: ends[i + 1]! - 1, covered };
   }
-  return cuts;
 }
 
 function push<T>(lists: Map<number, T[]>, key: number, value: T): void {

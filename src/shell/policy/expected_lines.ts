@@ -2,17 +2,17 @@
 
 import type { PolicyDelta, PolicyGarbage } from "../../core/render/render_policy.ts";
 
-/** Of a chain whose rules are replaced nobody has counted those that go. */
-const FLUSHED = 64;
-
 /** Counts rules down as lines tell of them. */
 export class ExpectedLines {
   readonly #left = new Map<string, number>();
 
-  /** A transaction that is about to be made. */
-  expect({ chains, flushed }: PolicyDelta): void {
+  /**
+   * A transaction that is about to be made.
+   * @param countOf how many rules a chain has before it
+   */
+  expect({ chains, flushed }: PolicyDelta, countOf: (chain: string) => number): void {
     for (const [name, rules] of chains) this.#left.set(`add ${name}`, rules.length);
-    for (const name of flushed) this.#left.set(`delete ${name}`, FLUSHED);
+    for (const name of flushed) this.#left.set(`delete ${name}`, countOf(name));
   }
 
   /** What is deleted as a whole is not looked at any more. */

@@ -1,12 +1,13 @@
 // What Pods, Namespaces and NetworkPolicies make of this node, as soon as all that is needed of them is known. Until then
 // it says nothing: what stands in the kernel stays, at a start, in an outage, and while a new policy's peers are read.
 
+import type { Flow } from "../../core/policy/judge_flow.ts";
 import type { Waiting } from "../../core/desired/desired_state.ts";
 import type { NodeName, Rejected } from "../../core/nodes/node.ts";
 import type { Parsed, PolicyKind, RejectedPart } from "../../core/policy/objects.ts";
 import { PolicyModel } from "../../core/policy/policy_model.ts";
 import { refusalsOf } from "../../core/policy/refusals.ts";
-import type { DesiredPolicy, PolicyChange } from "../../core/policy/policy_table.ts";
+import type { DesiredPolicy, PolicyChange, Verdict } from "../../core/policy/policy_table.ts";
 import type { OpenedSource } from "../sources/open_source.ts";
 import type { SourceProblem } from "../sources/node_source.ts";
 import type { ObjectListener } from "../sources/kubernetes/object_store.ts";
@@ -93,6 +94,11 @@ export class PolicyFeed implements PolicyInput {
   /** The whole; undefined: not all that is needed is known. */
   desired(): DesiredPolicy | undefined {
     return this.#isKnown() ? this.model.desired() : undefined;
+  }
+
+  /** What the policies say of a flow now. */
+  judge(flow: Flow): Verdict {
+    return this.model.judge(flow).verdict;
   }
 
   /** What of the objects is not believed. */

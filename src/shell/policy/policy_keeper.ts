@@ -10,11 +10,14 @@ import { PolicyReference } from "../../core/plan/policy_reference.ts";
 import { garbageStep, policyStep } from "../../core/plan/policy_step.ts";
 import { isClean, NO_GARBAGE, standingOf, type StandingPolicy } from "../../core/plan/standing_policy.ts";
 import type { PolicyObjects } from "../../core/policy/policy_objects.ts";
-import type { DesiredPolicy, PolicyChange } from "../../core/policy/policy_table.ts";
-import { policyObjects, type PolicyOptions } from "../../core/render/render_policy.ts";
+import type { Flow } from "../../core/policy/judge_flow.ts";
+import type { DesiredPolicy, PolicyChange, Verdict } from "../../core/policy/policy_table.ts";
+import { type PolicyDelta, policyObjects, type PolicyOptions } from "../../core/render/render_policy.ts";
 import type { GivenSettings } from "../../core/settings/settings.ts";
 import { observePolicyReference } from "../observe.ts";
+import { fixedObjects } from "../../core/render/policy_templates.ts";
 import { ExpectedLines } from "./expected_lines.ts";
+import type { Tightening } from "./flow_revoker.ts";
 
 /** Where the wanted policy comes from. */
 export interface PolicyInput {
@@ -22,6 +25,8 @@ export interface PolicyInput {
   takeChange(): PolicyChange | undefined;
   /** The whole; undefined while not all is known yet: then nothing is changed. */
   desired(): DesiredPolicy | undefined;
+  /** What is said of a flow now. Without it no flow is ended. */
+  judge?(flow: Flow): Verdict;
 }
 
 /** What the settings say of the table. */
@@ -29,6 +34,7 @@ export function policyOptionsOf({ unknownPods }: GivenSettings): PolicyOptions {
   return { isUnknownClosed: unknownPods === "closed", isLogged: false };
 }
 
+const UNCHANGED: Tightening = { isTighter: false, disowned: [] };
 /** Kernels before 6.2 refuse to delete a chain that an element has just led to. */
 const GARBAGE_MS = 5_000;
 
@@ -43,14 +49,19 @@ export class PolicyKeeper {
   /** What {@link heard} compares with; made when it is needed. */
   #wanted: PolicyObjects | undefined;
   #isHeardOf = false;
+  /** Of the step that was planned last. */
+  #tightening: Tightening = UNCHANGED;
   #garbageTimer: ReturnType<typeof setTimeout> | undefined;
   #isGarbageDue = false;
 
-  /** @param wake called when there is something to do later */
+  /**
+   * @param wake called when there is something to do later
+   * @param onDone hears of changes that the kernel has
+   */
   constructor(
     private readonly input: PolicyInput,
     private readonly options: PolicyOptions,
-    private readonly wake: () => void,
+    private readonly hears: { readonly wake: () => void; readonly onDone: (change: Tightening) => void },
   ) {}
 
   /** All that is wanted; undefined while that is not known. */
@@ -62,7 +73,7 @@ export class PolicyKeeper {
   /** The model has changed. */
   changed(): void {
     this.#wanted = undefined;
-    this.wake();
+    this.hears.wake();
   }
 
   /** True when the table must be read before {@link plan} can compare. */
@@ -83,9 +94,10 @@ export class PolicyKeeper {
   }
 
   async #planWhole(table: ObservedTable | undefined): Promise<Step | undefined> {
-    this.input.takeChange(); // the whole has it
+    const { disowned = [] } = this.input.takeChange() ?? {}; // all else of it the whole has, too
     const desired = this.input.desired();
     if (desired === undefined) return undefined;
+    this.#tightening = { isTighter: true, disowned: [...this.#tightening.disowned, ...disowned] };
     this.#wanted = policyObjects(desired, this.options);
     const observed = table?.policy;
     if (observed !== undefined) {
@@ -97,11 +109,13 @@ export class PolicyKeeper {
     const standing = standingOf(desired, this.options, difference.garbage);
     if (difference.text === "") {
       this.#standing = standing;
+      this.hears.onDone({ isTighter: false, disowned: this.#tightening.disowned });
+      this.#tightening = UNCHANGED;
       return undefined;
     }
     this.#standing = undefined;
     this.#next = standing;
-    this.#expected.expect(difference.delta);
+    this.#expected.expect(difference.delta, (chain) => ruleCount(observed?.chains.get(chain)));
     return policyStep(difference, { reason: "missing", hasTable: table !== undefined });
   }
 
@@ -111,7 +125,9 @@ export class PolicyKeeper {
       const step = changePolicy(change, standing, this.options);
       this.#next = step.standing;
       this.#standing = undefined;
-      this.#expected.expect(step.delta);
+      const { chains } = fixedObjects(standing.lead);
+      this.#expected.expect(step.delta, (chain) => chains.get(chain)?.length ?? 0);
+      this.#tightening = { isTighter: isTighter(change, step.delta), disowned: change.disowned };
       if (step.text !== "") return policyStep(step, { reason: "policy", hasTable: true });
       this.confirmed();
     }
@@ -129,6 +145,8 @@ export class PolicyKeeper {
   /** The step that was planned last has succeeded. */
   confirmed(): void {
     this.#standing = this.#next;
+    this.hears.onDone(this.#tightening);
+    this.#tightening = UNCHANGED;
     this.#tidyLater();
   }
 
@@ -145,7 +163,7 @@ export class PolicyKeeper {
     this.#garbageTimer = setTimeout(() => {
       this.#garbageTimer = undefined;
       this.#isGarbageDue = true;
-      this.wake();
+      this.hears.wake();
     }, GARBAGE_MS);
     Deno.unrefTimer(this.#garbageTimer);
   }
@@ -176,6 +194,16 @@ export class PolicyKeeper {
       expectsRule: (chain, isAddition) => this.#expected.take(chain, isAddition),
     };
   }
+}
+
+function ruleCount(rules = "[]"): number {
+  return (JSON.parse(rules) as unknown[]).length;
+}
+
+/** Additions to sets and addresses that nobody has any more close nothing. */
+function isTighter(change: PolicyChange, { sets }: PolicyDelta): boolean {
+  return change.subjects.size > 0 || change.isGuarded === true ||
+    sets.some(({ deleted }) => deleted.length > 0);
 }
 
 /** When and on what the policies are planned. */
