@@ -1,7 +1,7 @@
 // `wigglenet run`: the agent. Everything that can be refused is refused before anything is touched.
 
 import { nodeParser, nodePicker } from "../core/nodes/node_parser.ts";
-import { type GivenSettings, NOT_YET, type Settings, usesTunnel } from "../core/settings/settings.ts";
+import { type GivenSettings, type Settings, usesTunnel } from "../core/settings/settings.ts";
 import { FactKeeper } from "../shell/fact_keeper.ts";
 import { sweepLeftovers } from "../shell/files.ts";
 import { ensureKey, type HostKey } from "../shell/key_file.ts";
@@ -11,6 +11,7 @@ import { becomeOnlyAgent } from "../shell/only_agent.ts";
 import { observeTunnel } from "../shell/observe.ts";
 import { giveUpPlugins, requirePaths } from "../shell/permissions.ts";
 import { requireInterface, requirePrograms } from "../shell/preconditions.ts";
+import { policyParts } from "../shell/policy/policy_parts.ts";
 import { Publisher } from "../shell/publish.ts";
 import { PodCidrExpression } from "../shell/pod_cidr_expression.ts";
 import { type FixedFacts, wireguardOf } from "../shell/read_facts.ts";
@@ -24,16 +25,6 @@ import { parseArguments } from "./arguments.ts";
 import { awaitName } from "./name_node.ts";
 import { requireNodes } from "./read_nodes.ts";
 import { VERSION } from "./version.ts";
-
-function isOn(value: string | undefined): boolean {
-  return /^(1|t|true)$/i.test(value ?? "");
-}
-
-function warnOfIgnored(log: Log): void {
-  for (const name of NOT_YET.filter((name) => isOn(Deno.env.get(name)))) {
-    log.warn(`${name} is ignored: this version does not have it yet`);
-  }
-}
 
 /** Runs until SIGTERM or SIGINT; 0 then, 1 when it cannot start. The data plane stays. */
 export async function runAgent(args: readonly string[]): Promise<number> {
@@ -65,8 +56,7 @@ async function runNamed(settings: Settings, { host, log, signal }: Start): Promi
   const readKey = () => keyOf(settings, log);
   const publicKey = (await readKey())?.publicKey;
   log.info(`wigglenet ${VERSION} starts`, { node: settings.nodeName, wireguard: host.wireguard, publicKey });
-  warnOfIgnored(log);
-  const { source, api } = await openSource(settings, {
+  const { source, api, openPolicies } = await openSource(settings, {
     parse: nodeParser(settings),
     pick: nodePicker(settings),
     onChange: () => reconciler.sourceChanged(),
@@ -76,11 +66,15 @@ async function runNamed(settings: Settings, { host, log, signal }: Start): Promi
   const names = new NameResolver(() => reconciler.doubtFacts());
   const keeper = new FactKeeper(settings, fixed, () => names.answers);
   const publish: ReconcilerOptions["publish"] = (nodes, facts) => publisher?.consider(nodes, facts);
-  const progress = () => reconciler.progress();
-  const telemetry = new Telemetry({ settings, version: VERSION, log, source, api, progress });
-  const parts = { settings, source, keeper, names, log, publish, onlooker: telemetry };
+  const onChange = () => reconciler.policyChanged();
+  const policies = policyParts(settings, { openPolicies, log, onChange });
+  const progress = () => policies.addTo(reconciler.progress());
+  const told = { settings, source, progress, policies: policies.told };
+  const telemetry = new Telemetry({ ...told, version: VERSION, log, api });
+  const policy = policies.input;
+  const parts = { settings, source, keeper, names, log, publish, onlooker: telemetry, policy };
   const reconciler: Reconciler = new Reconciler(parts);
-  const socket = await serveStatus(() => statusOf({ settings, source, progress, publisher, telemetry }));
+  const socket = await serveStatus(() => statusOf({ ...told, publisher, telemetry }));
   if (socket === undefined) {
     log.warn(`another agent answers on ${STATUS_SOCKET}: this one's status is not served`);
   }
@@ -89,6 +83,7 @@ async function runNamed(settings: Settings, { host, log, signal }: Start): Promi
   if (signal.aborted) reconciler.stop();
   await telemetry.start();
   await source.start();
+  policies.start();
   watch.start();
   try {
     await reconciler.run();
@@ -100,6 +95,7 @@ async function runNamed(settings: Settings, { host, log, signal }: Start): Promi
     publisher?.close();
     telemetry.close();
     socket?.close();
+    await policies.close();
     await source.close();
   }
 }
