@@ -1,5 +1,6 @@
 // Observed states as tests need them: a host that has nothing, and one that has all that is wanted.
 
+import { NO_POLICY } from "../src/core/observed/parse_policy.ts";
 import type { DesiredState } from "../src/core/desired/desired_state.ts";
 import type { ObservedPeer, ObservedState } from "../src/core/observed/observed_state.ts";
 import { LINK_KIND } from "../src/core/plan/diff_link.ts";
@@ -47,7 +48,12 @@ export function hostOf(desired: DesiredState): ObservedState {
     },
     userspacePids: [],
     routes: { 4: routes(4), 6: routes(6) },
-    table: { hasFlags: false, structure, sets: new Map(sets) },
+    table: {
+      hasFlags: false,
+      structure,
+      sets: new Map(sets),
+      policy: NO_POLICY,
+    },
     reference: structure,
     fastpath: fastpath && { hasFlags: false, structure: "", devices: new Set(fastpath.devices) },
     fastpathReference: fastpath && "",

@@ -11,16 +11,15 @@ interface Origin {
   readonly package: string;
 }
 
-/** Programs: those that the agent starts, at the first path where it looks, and conntrack for who looks after a node. */
-export const PROGRAMS: ReadonlyMap<string, Origin> = new Map([
-  ...Object.entries(PROGRAM_PACKAGES).map(([name, from]) =>
+/** Programs: those that the agent starts, at the first path where it looks. */
+export const PROGRAMS: ReadonlyMap<string, Origin> = new Map(
+  Object.entries(PROGRAM_PACKAGES).map(([name, from]) =>
     [
       PROGRAM_PATHS[name as Program][0]!.slice(1),
       { name, package: from },
     ] as const
   ),
-  ["usr/sbin/conntrack", { name: "conntrack", package: "conntrack" }],
-]);
+);
 
 /** CNI plugins that `wigglenet install-cni` puts onto a node which lacks them. */
 export { PLUGINS };

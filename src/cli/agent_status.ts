@@ -3,6 +3,7 @@
 import type { ParsedNode } from "../core/nodes/node.ts";
 import { peerStatuses, type Status } from "../core/plan/status.ts";
 import type { GivenSettings } from "../core/settings/settings.ts";
+import type { PolicyProgress } from "../shell/policy/policy_progress.ts";
 import type { Publisher } from "../shell/publish.ts";
 import type { Progress } from "../shell/progress.ts";
 import type { NodeSource } from "../shell/sources/node_source.ts";
@@ -16,10 +17,13 @@ export interface Parts {
   readonly progress: () => Progress;
   readonly publisher: Publisher | undefined;
   readonly telemetry: Telemetry;
+  readonly policies?: PolicyProgress | undefined;
 }
 
 /** The status of this moment. */
-export function statusOf({ settings, source, progress: now, publisher, telemetry }: Parts): Status {
+export function statusOf(
+  { settings, source, progress: now, publisher, telemetry, policies }: Parts,
+): Status {
   const progress = now();
   const link = progress.desired?.link;
   const { items, complete, problems } = source.state();
@@ -35,6 +39,7 @@ export function statusOf({ settings, source, progress: now, publisher, telemetry
       problems,
       heardMs: source.liveness?.().heardMs,
     },
+    policies: policies?.status(),
     peers: peerStatuses(progress.desired, progress.observed),
     applied: {
       isInSync: progress.isInSync,

@@ -1,7 +1,7 @@
 // `wigglenet run`: the agent. Everything that can be refused is refused before anything is touched.
 
 import { nodeParser, nodePicker } from "../core/nodes/node_parser.ts";
-import { type GivenSettings, NOT_YET, type Settings, usesTunnel } from "../core/settings/settings.ts";
+import { type GivenSettings, type Settings, usesTunnel } from "../core/settings/settings.ts";
 import { FactKeeper } from "../shell/fact_keeper.ts";
 import { sweepLeftovers } from "../shell/files.ts";
 import { ensureKey, type HostKey } from "../shell/key_file.ts";
@@ -10,6 +10,7 @@ import { NameResolver } from "../shell/name_resolver.ts";
 import { becomeOnlyAgent } from "../shell/only_agent.ts";
 import { giveUpPlugins, requirePaths } from "../shell/permissions.ts";
 import { requireInterface, requirePrograms } from "../shell/preconditions.ts";
+import { policyParts } from "../shell/policy/policy_parts.ts";
 import { Publisher } from "../shell/publish.ts";
 import { PodCidrExpression } from "../shell/pod_cidr_expression.ts";
 import type { Onlooker } from "../shell/progress.ts";
@@ -25,16 +26,6 @@ import { parseArguments } from "./arguments.ts";
 import { awaitName } from "./name_node.ts";
 import { requireNodes } from "./read_nodes.ts";
 import { VERSION } from "./version.ts";
-
-function isOn(value: string | undefined): boolean {
-  return /^(1|t|true)$/i.test(value ?? "");
-}
-
-function warnOfIgnored(log: Log): void {
-  for (const name of NOT_YET.filter((name) => isOn(Deno.env.get(name)))) {
-    log.warn(`${name} is ignored: this version does not have it yet`);
-  }
-}
 
 /** Runs until SIGTERM or SIGINT; 0 then, 1 when it cannot start. The data plane stays. */
 export async function runAgent(args: readonly string[]): Promise<number> {
@@ -62,15 +53,11 @@ interface Start {
   readonly signal: AbortSignal;
 }
 
-async function runNamed(
-  settings: Settings,
-  { host: { isBare, ...host }, log, signal }: Start,
-): Promise<number> {
+async function runNamed(settings: Settings, { host, log, signal }: Start): Promise<number> {
   const readKey = () => keyOf(settings, log);
   const publicKey = (await readKey())?.publicKey;
   log.info(`wigglenet ${VERSION} starts`, { node: settings.nodeName, wireguard: host.wireguard, publicKey });
-  warnOfIgnored(log);
-  const { source, api } = await openSource(settings, {
+  const { source, api, openPolicies } = await openSource(settings, {
     parse: nodeParser(settings),
     pick: nodePicker(settings),
     onChange: () => reconciler.sourceChanged(),
@@ -80,13 +67,17 @@ async function runNamed(
   const names = new NameResolver(() => reconciler.doubtFacts());
   const keeper = new FactKeeper(settings, fixed, () => names.answers);
   const publish: ReconcilerOptions["publish"] = (nodes, facts) => publisher?.consider(nodes, facts);
-  const progress = () => reconciler.progress();
-  const telemetry = new Telemetry({ settings, version: VERSION, log, source, api, progress });
+  const onChange = () => reconciler.policyChanged();
+  const policies = policyParts(settings, { openPolicies, log, onChange });
+  const progress = () => policies.addTo(reconciler.progress());
+  const told = { settings, source, progress, policies: policies.told };
+  const telemetry = new Telemetry({ ...told, version: VERSION, log, api });
+  const policy = policies.input;
   // What watches begins behind the first pass: it would keep a booting node from its mesh.
   const onlooker = afterEachPass(telemetry, () => watch.start());
-  const parts = { settings, source, keeper, names, log, publish, onlooker, isBare };
+  const parts = { settings, source, keeper, names, log, publish, onlooker, policy, isBareHost: host.isBare };
   const reconciler: Reconciler = new Reconciler(parts);
-  const socket = await serveStatus(() => statusOf({ settings, source, progress, publisher, telemetry }));
+  const socket = await serveStatus(() => statusOf({ ...told, publisher, telemetry }));
   if (socket === undefined) {
     log.warn(`another agent answers on ${STATUS_SOCKET}: this one's status is not served`);
   }
@@ -94,7 +85,9 @@ async function runNamed(
   signal.addEventListener("abort", () => reconciler.stop());
   if (signal.aborted) reconciler.stop();
   await telemetry.start();
+  policies.start();
   await source.start();
+  await policies.settled(signal);
   try {
     await reconciler.run();
     log.info("stops; the data plane stays");
@@ -105,6 +98,7 @@ async function runNamed(
     publisher?.close();
     telemetry.close();
     socket?.close();
+    await policies.close();
     await source.close();
   }
 }

@@ -27,6 +27,7 @@ const EVERYTHING: readonly Stale[] = ["table", "network", "wireguard", "fastpath
 const ON_A_BARE_HOST: readonly Stale[] = ["table", "network", "wireguard", "fastpath"];
 const READ_AFTER: Readonly<Record<Part, readonly Stale[]>> = {
   table: ["table"],
+  policy: ["table"],
   link: ["network", "wireguard"],
   wireguard: ["wireguard"],
   "addresses-v4": ["network"],
@@ -38,7 +39,7 @@ const READ_AFTER: Readonly<Record<Part, readonly Stale[]>> = {
 };
 /** What cannot be told while something is unread. */
 const BLIND: Readonly<Record<Stale, readonly Part[]>> = {
-  table: ["table"],
+  table: ["table", "policy"],
   network: ["link", "wireguard", "addresses-v4", "addresses-v6", "routes-v4", "routes-v6"],
   wireguard: ["link", "wireguard"],
   fastpath: ["fastpath"],

@@ -34,6 +34,7 @@ const VERSION_FLAG: Readonly<Record<Program, string>> = {
   cat: "--version",
   "wireguard-go": "--version",
   ping: "-V",
+  conntrack: "--version",
 };
 /** Of others' programs called ping none can forbid fragments. */
 const IPUTILS = /iputils/;

@@ -12,7 +12,8 @@ import type {
 import { LINK_KIND } from "../core/plan/diff_link.ts";
 import type { Family } from "../core/net/address.ts";
 import { parseLink, parseRoutes, parseWireguard } from "../core/observed/parse_network.ts";
-import { parseFastpath, parsePieces, parseTable } from "../core/observed/parse_table.ts";
+import { NO_POLICY, type ObservedPolicy } from "../core/observed/parse_policy.ts";
+import { parseFastpath, parsePieces, parsePolicyTable, parseTable } from "../core/observed/parse_table.ts";
 import { ROUTE_PROTOCOL, UNNAMED_PROTOCOL } from "../core/desired/desired_state.ts";
 import {
   FASTPATH,
@@ -33,7 +34,7 @@ const LAST_TABLE = new LastReading(parseTable);
 /** Our table; undefined when there is none. */
 export async function observeTable(): Promise<ObservedTable | undefined> {
   const read = () => LAST_TABLE.read(listing("table", TABLE));
-  return await observe(TABLE, read, { structure: "", sets: new Map() });
+  return await observe(TABLE, read, { structure: "", sets: new Map(), policy: NO_POLICY });
 }
 
 /** The table of the flowtable; undefined when there is none. */
@@ -103,13 +104,20 @@ export async function observeFastpathReference(
   }
 }
 
+/** What nft makes of policy's chains and sets; without a hook no packet sees them. */
+export async function observePolicyReference(text: string): Promise<ObservedPolicy> {
+  const discard = discardOf(REFERENCE_TABLE);
+  await load(discard + text);
+  const printed = parsePolicyTable(await run(listing("table", REFERENCE_TABLE)));
+  await load(discard);
+  return printed;
+}
+
 /** A structure loaded as a dormant table, listed, deleted. Done once a structure; a leftover of a killed agent is replaced. */
 async function referenceOf(text: string, name: string): Promise<string> {
   const last = references.get(name);
   if (last?.text === text) return last.structure;
-  // Without its flag the first line would wake a table that is there: its rules, without a member in their sets, drop
-  // packets until the transaction ends (seen for 70 ms, kernel 6.18, 2026-11-21).
-  const discard = `table inet ${name} { flags dormant; }\ndelete table inet ${name}\n`;
+  const discard = discardOf(name);
   await load(discard + text);
   // Not as a whole: that prints its flags, see above.
   const pieces = new Set([...text.matchAll(/^\t(set|chain) \S+(?= \{)/gm)].map(([piece]) => piece.trim()));
@@ -121,6 +129,14 @@ async function referenceOf(text: string, name: string): Promise<string> {
   await load(discard);
   references.set(name, { text, structure });
   return structure;
+}
+
+/**
+ * Without its flag the first line would wake a table that is there: its rules, without a member in their sets, drop packets
+ * until the transaction ends (seen for 70 ms, kernel 6.18, 2026-11-21).
+ */
+function discardOf(name: string): string {
+  return `table inet ${name} { flags dormant; }\ndelete table inet ${name}\n`;
 }
 
 async function load(text: string): Promise<void> {

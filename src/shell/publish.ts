@@ -3,6 +3,7 @@
 
 import type { HostFacts } from "../core/desired/host_facts.ts";
 import type { Waiting } from "../core/desired/desired_state.ts";
+import { NODES } from "../core/kubernetes/resource.ts";
 import { retryMs } from "../core/kubernetes/retry.ts";
 import type { ParsedNode, Stated } from "../core/nodes/node.ts";
 import { annotationPatch, wantedAnnotations } from "../core/publish/annotations.ts";
@@ -88,6 +89,7 @@ export class Publisher {
     const controller = this.#request = new AbortController();
     const ask = {
       verb: "patch",
+      resource: NODES,
       what: `node ${settings.nodeName}`,
       path: this.#path,
       patch,

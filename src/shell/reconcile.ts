@@ -2,42 +2,35 @@
 // What wakes it is in watch_host.ts; what it wants and does is decided in core.
 
 import { desire } from "../core/desired/desire.ts";
-import type { DesiredState, Spared, Waiting } from "../core/desired/desired_state.ts";
-import { namesToResolve } from "../core/desired/endpoints.ts";
+import type { DesiredState } from "../core/desired/desired_state.ts";
 import type { HostFacts } from "../core/desired/host_facts.ts";
 import type { ParsedNode } from "../core/nodes/node.ts";
 import type { PathDoubt } from "../core/observed/monitor_lines.ts";
 import type { ObservedState } from "../core/observed/observed_state.ts";
 import { describeChange } from "../core/plan/describe.ts";
 import { diff } from "../core/plan/diff.ts";
-import { isInSync } from "../core/plan/plan.ts";
-import { everythingOn, NOTHING_SPARED, withoutWanted } from "../core/plan/spared.ts";
-import type { Settings } from "../core/settings/settings.ts";
+import { isInSync, type Part, type Plan } from "../core/plan/plan.ts";
 import { apply, type Outcome } from "./apply.ts";
 import { Backoff, type Trouble } from "./backoff.ts";
 import type { FactKeeper } from "./fact_keeper.ts";
 import { HostState, type Stale } from "./host_state.ts";
-import type { Log } from "./log.ts";
-import type { NameResolver } from "./name_resolver.ts";
+import { keepPolicy, type PolicyKeepingOptions } from "./policy/keep_policy.ts";
+import { NodeIntake, type NodeIntakeOptions } from "./node_intake.ts";
+import { type PolicyKeeper, withPolicy } from "./policy/policy_keeper.ts";
 import { steadySeconds } from "./observe.ts";
 import { restUntil } from "./pace.ts";
 import { CannotStart } from "./pod_cidr_expression.ts";
 import type { Onlooker, Progress } from "./progress.ts";
 import { relieve } from "./relieve.ts";
+import { Sparing } from "./sparing.ts";
 import { sleep } from "./sleep.ts";
-import type { NodeSource } from "./sources/node_source.ts";
-import { tellBlocked, tellChanges, tellDesired, tellProblems } from "./tell.ts";
+import { type Cause, tellBlocked, tellChanges, tellDesired } from "./tell.ts";
 
 /** What the loop needs. */
-export interface ReconcilerOptions {
-  readonly settings: Settings;
-  readonly source: NodeSource<ParsedNode>;
+export interface ReconcilerOptions extends NodeIntakeOptions, PolicyKeepingOptions {
   readonly keeper: FactKeeper;
-  readonly names: NameResolver;
-  readonly log: Log;
   readonly onlooker?: Onlooker;
-  /** Nothing of ours was there at the start. */
-  readonly isBare?: boolean;
+  readonly isBareHost?: boolean;
   /** Hears of Nodes and facts whenever they may have changed. */
   readonly publish: (nodes: readonly ParsedNode[], facts: HostFacts) => void;
 }
@@ -45,19 +38,17 @@ export interface ReconcilerOptions {
 /** Keeps the host as the Nodes want it. */
 export class Reconciler {
   readonly #options: ReconcilerOptions;
+  readonly #intake: NodeIntake;
+  readonly #policy: PolicyKeeper | undefined;
+  readonly #sparing = new Sparing();
   readonly #backoff = new Backoff();
   readonly #host: HostState;
   readonly #drift: Record<string, number> = {};
-  #nodes: readonly ParsedNode[] | undefined;
   #facts: HostFacts | undefined;
   #desired: DesiredState | undefined;
-  /** Undefined: the host was not read yet. Empty once all files were. */
-  #spared: Spared | undefined;
-  #isPartial = false;
   #isSettled = false;
   #hasSourceChanged = false;
-  #sourceWaiting: readonly Waiting[] = [];
-  /** Of the last plan. Not the plan itself: that of a first load holds megabytes of text. */
+  /** Of the last plan, which may hold megabytes of text. */
   #planned: Pick<Progress, "waiting" | "isInSync" | "changes"> | undefined;
   #appliedSteps = 0;
   #lastApplyMs: number | undefined;
@@ -67,7 +58,9 @@ export class Reconciler {
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
-    this.#host = new HostState(options.isBare);
+    this.#host = new HostState(options.isBareHost);
+    this.#intake = new NodeIntake(options);
+    this.#policy = keepPolicy(options, { wake: () => this.wake(), fastpath: () => this.#desired?.fastpath });
   }
 
   /** Number of peers: what the pace of polling depends on. */
@@ -78,6 +71,10 @@ export class Reconciler {
   sourceChanged(): void {
     this.#hasSourceChanged = true;
     this.wake();
+  }
+
+  policyChanged(): void {
+    this.#policy?.changed();
   }
 
   /** Something may differ from what was read last; without an argument: anything. */
@@ -112,6 +109,9 @@ export class Reconciler {
 
   /** A line of a monitor that concerns us. */
   heard(monitor: "table" | "network", line: string): void {
+    const isNews = monitor === "table" ? this.#policy?.heard(line) : undefined;
+    if (isNews === false) return;
+    if (isNews === true) return this.doubt("table");
     this.#host.heard(monitor, line);
     this.wake();
   }
@@ -136,8 +136,7 @@ export class Reconciler {
       if (this.#isStopped) return;
       this.#isAwake = false;
       const startMs = performance.now();
-      const isFirst = this.#lastApplyMs === undefined;
-      if (await this.#tryPass()) notBeforeMs = restUntil(startMs, isFirst);
+      if (await this.#tryPass()) notBeforeMs = restUntil(startMs, notBeforeMs === 0);
       this.#options.onlooker?.passed();
       relieve();
     }
@@ -176,46 +175,75 @@ export class Reconciler {
   async #pass(): Promise<boolean> {
     const isNews = await this.#think();
     const isDoubtful = this.#host.isDoubtful();
-    if (this.#desired === undefined || (!isNews && !isDoubtful && this.#isSettled)) return false;
-    if (this.#isPartial) this.#host.isBare = false; // what is left over must be seen to be spared
+    if (this.#desired === undefined) return false;
+    if (!isNews && !isDoubtful && this.#isSettled) return await this.#passPolicy();
+    if (this.#intake.isPartial) this.#host.isBare = false; // what is left over must be seen to be spared
     const { observed, blind, tried } = await this.#host.read(this.#desired, this.#backoff.heldReadings());
     for (const [part, error] of tried) this.#noteReading(part, error);
-    const spared = this.#spare(this.#desired, observed, blind.size === 0);
-    const plan = diff({ ...this.#desired, ...spared }, observed, steadySeconds());
+    const spared = this.#sparing.spare(this.#desired, observed, {
+      isPartial: this.#intake.isPartial,
+      isAllRead: blind.size === 0,
+    });
+    const policy = this.#policy?.objects();
+    const wanted = { ...this.#desired, ...spared, ...(policy && { policy }) };
+    const plan = diff(wanted, observed, steadySeconds());
     const changes = plan.steps.reduce((count, step) => count + step.changes.length, 0);
     this.#planned = { waiting: plan.waiting, isInSync: isInSync(plan), changes };
     tellBlocked(this.#options.log, plan);
     this.#isSettled = true;
-    this.#backoff.keepOnly(new Set(plan.steps.map(({ part }) => part)));
-    if (plan.steps.length === 0) return false;
+    const wasRead = tried.has("table") && tried.get("table") === undefined;
+    const isHeld = this.#backoff.heldParts().has("policy");
+    const canPlan = !isHeld && !blind.has("policy");
+    const steps = await withPolicy(plan.steps, this.#policy, {
+      table: observed.table,
+      wasRead,
+      canPlan,
+    });
+    this.#backoff.keepOnly(
+      new Set([...steps.map(({ part }) => part), ...(isHeld ? ["policy" as const] : [])]),
+    );
+    return await this.#apply({ ...plan, steps }, blind, isNews ? "nodes" : "drift");
+  }
+
+  /** Nothing but the policies may have changed: all the rest is not even compared. */
+  async #passPolicy(): Promise<boolean> {
+    const [policy, observed] = [this.#policy, this.#host.observed];
+    if (policy === undefined || observed === undefined || this.#backoff.heldParts().has("policy")) {
+      return false;
+    }
+    if (policy.isBlind) {
+      this.doubt("table");
+      return false;
+    }
+    const step = await policy.plan(observed.table, false);
+    return step !== undefined &&
+      await this.#apply({ steps: [step], waiting: [], rejected: [] }, new Set(), "policy");
+  }
+
+  async #apply(plan: Plan, blind: ReadonlySet<Part>, cause: Cause): Promise<boolean> {
     const startMs = performance.now();
     const outcomes = await apply(plan, new Set([...this.#backoff.heldParts(), ...blind]));
     if (outcomes.length === 0) return false;
     this.#options.onlooker?.applied(outcomes, performance.now() - startMs);
-    this.#settle(outcomes, isNews ? "nodes" : "drift");
+    this.#settle(outcomes, cause);
     return true;
-  }
-
-  /** While a file was never read, what was there before this agent stays, unless it has wanted it since. */
-  #spare(desired: DesiredState, observed: ObservedState, isAllRead: boolean): { spared?: Spared } {
-    if (!this.#isPartial) this.#spared = NOTHING_SPARED;
-    if (!this.#isPartial) return {};
-    const spared = withoutWanted(this.#spared ?? everythingOn(observed), desired);
-    if (isAllRead) this.#spared = spared;
-    return { spared };
   }
 
   /** Takes in Nodes and facts; true when what is wanted has changed. */
   async #think(): Promise<boolean> {
-    const { settings, source, keeper } = this.#options;
-    const last = { nodes: this.#nodes, facts: this.#facts };
-    if (this.#hasSourceChanged || this.#nodes === undefined) this.#takeNodes(source);
-    if (this.#nodes === undefined) return false;
-    this.#facts = await keeper.read(this.#nodes, (error) => this.#noteReading("facts", error));
+    const { settings, keeper } = this.#options;
+    const last = { nodes: this.#intake.nodes, facts: this.#facts };
+    if (this.#hasSourceChanged || last.nodes === undefined) {
+      this.#hasSourceChanged = false;
+      this.#intake.take();
+    }
+    const { nodes } = this.#intake;
+    if (nodes === undefined) return false;
+    this.#facts = await keeper.read(nodes, (error) => this.#noteReading("facts", error));
     if (this.#facts === undefined) return false;
-    if (this.#nodes === last.nodes && this.#facts === last.facts) return false;
-    this.#options.publish(this.#nodes, this.#facts);
-    this.#desired = desire(settings, this.#nodes, this.#facts);
+    if (nodes === last.nodes && this.#facts === last.facts) return false;
+    this.#options.publish(nodes, this.#facts);
+    this.#desired = desire(settings, nodes, this.#facts);
     tellDesired(this.#options.log, this.#desired);
     return true;
   }
@@ -226,56 +254,28 @@ export class Reconciler {
     else this.#failed(`reading ${part}`, error, `cannot read the host's ${part}`);
   }
 
-  /** A source that lost all Nodes, or ours, or was never complete, changes nothing. */
-  #takeNodes(source: NodeSource<ParsedNode>): void {
-    const { settings, log, names } = this.#options;
-    this.#hasSourceChanged = false;
-    const { items, complete, problems } = source.state();
-    tellProblems(log, problems);
-    const hasOwn = items.some(({ node }) => node?.name === settings.nodeName);
-    if (complete && hasOwn) {
-      this.#nodes = [...items];
-      names.want(namesToResolve(items));
-      const unread = problems.filter(({ isUnread }) => isUnread).map(({ path }) => path);
-      this.#isPartial = unread.length > 0;
-      this.#sourceWaiting = unread.length === 0 ? [] : [{
-        what: "removals",
-        why: `${unread.join(", ")} was never read: what this agent found here, and no Node wants, stays`,
-        next: "mend or remove the file",
-      }];
-      return;
-    }
-    const why = complete
-      ? `no Node named ${settings.nodeName} among ${items.length}`
-      : "not all could be read yet";
-    this.#sourceWaiting = [{
-      what: "Nodes",
-      why: `${why}; nothing is changed until then`,
-      next: `look at ${source.places.join(", ")}`,
-    }];
-    log.warn(`waiting for Nodes: ${why}`);
-  }
-
   /** Keeps what the kernel confirmed, reads back the rest, logs both. */
-  #settle(outcomes: readonly Outcome[], cause: "nodes" | "drift"): void {
+  #settle(outcomes: readonly Outcome[], cause: Cause): void {
     this.#lastApplyMs = Date.now();
     for (const { step, error } of outcomes) {
       if (error === undefined) {
         this.#appliedSteps++;
         this.#backoff.succeeded(step.part);
         this.#host.confirmed(step);
+        if (step.part === "policy") this.#policy?.confirmed();
         tellChanges(this.#options.log, step, step.cause ?? cause);
         if ((step.cause ?? cause) !== "drift") continue;
         for (const { kind } of step.changes) this.#drift[kind] = (this.#drift[kind] ?? 0) + 1;
         continue;
       }
       this.#host.failed(step);
+      if (step.part === "policy") this.#policy?.lost();
       const [first] = step.changes;
       const what = first === undefined ? step.part : describeChange(first);
       this.#failed(step.part, error, `cannot apply: ${what}`);
     }
-    // One more pass sees whether that was all.
-    this.#isSettled = false;
+    // One more pass sees whether that was all; of policies alone it need not look at anything else.
+    if (outcomes.some(({ step }) => step.part !== "policy")) this.#isSettled = false;
     this.wake();
   }
 
@@ -288,7 +288,7 @@ export class Reconciler {
     return {
       desired: this.#desired,
       observed: this.#host.observed,
-      waiting: [...this.#sourceWaiting, ...this.#planned?.waiting ?? []],
+      waiting: [...this.#intake.waiting, ...this.#planned?.waiting ?? []],
       changes: this.#planned?.changes ?? 0,
       isInSync: this.#planned?.isInSync === true && !this.#backoff.isFailing,
       appliedSteps: this.#appliedSteps,

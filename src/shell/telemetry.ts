@@ -13,6 +13,7 @@ import type { Log } from "./log.ts";
 import type { Answer, Asked } from "./metrics/http_listener.ts";
 import type { KeptServer } from "./metrics/kept_server.ts";
 import type { MetricsRegistry } from "./metrics/registry.ts";
+import type { PolicyProgress } from "./policy/policy_progress.ts";
 import type { Onlooker, Progress } from "./progress.ts";
 import { relieve } from "./relieve.ts";
 import type { ApiClient } from "./sources/kubernetes/api_client.ts";
@@ -27,6 +28,7 @@ export interface TelemetryOptions {
   /** Where Events are written; undefined: the source is none that takes any. */
   readonly api: ApiClient | undefined;
   readonly progress: () => Progress;
+  readonly policies?: PolicyProgress | undefined;
 }
 
 /** Where the manifests put the agent; a kubeconfig need not say any. */
@@ -199,6 +201,7 @@ export class Telemetry implements Onlooker {
         problems: problems.length,
         ageSeconds: heardMs === undefined ? undefined : Math.max(0, (Date.now() - heardMs) / 1000),
       },
+      policy: this.#options.policies?.moment(),
       process: {
         memoryBytes: Deno.memoryUsage().rss,
         cpuSeconds: this.#registry!.cpuSeconds,

@@ -5,11 +5,14 @@ import assert from "node:assert/strict";
 import { ACCOUNT, NAMESPACE, NODES } from "../lab/kubernetes/agent_account.ts";
 import type { AuditEvent } from "../lab/kubernetes/control_plane.ts";
 import { Cluster } from "../lab/kubernetes/cluster.ts";
+import { putObject } from "../lab/kubernetes/policy_objects.ts";
 import type { Node } from "../lab/node.ts";
 import { until } from "../lab/until.ts";
+import { podOf, policyOf } from "../sources/policy_behaviour.ts";
 
 const RBAC = "/apis/rbac.authorization.k8s.io/v1";
-const cluster = await Cluster.create({ nodes: 3 });
+// Pods need no account of theirs: nobody runs them.
+const cluster = await Cluster.create({ nodes: 3 }, { flags: ["--disable-admission-plugins=ServiceAccount"] });
 Deno.test.afterAll(() => cluster[Symbol.asyncDispose]());
 
 interface Rule {
@@ -116,6 +119,14 @@ async function live(): Promise<void> {
   for (const node of cluster.nodes) {
     await cluster.knows(node, cluster.nodes.filter((other) => other !== node));
   }
+  // A policy of a pod there, whose peers may be on any node.
+  await putObject(cluster.admin, policyOf("any", "web", { namespaceSelector: {} }));
+  await putObject(cluster.admin, podOf("web", { node: "n1", ip: "10.244.1.9" }));
+  for (const resource of ["networkpolicies", "namespaces", "pods"]) await isAskedFor("watch", resource);
+  await n1.says(
+    "policies to be known",
+    ({ policies }) => policies?.isKnown === true && policies.ingress === 1,
+  );
   await cluster.admin.patch(`${NODES}/n1`, { metadata: { annotations: { "wigglenet/public-key": null } } });
   await cluster.plane.kill();
   await cluster.plane.start();

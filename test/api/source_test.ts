@@ -1,7 +1,8 @@
 // The source of Nodes from a real API server does what every source must do: test/sources/behaviour.ts.
 
 import assert from "node:assert/strict";
-import { parseListPage, parseWatchEvent } from "../../src/core/kubernetes/node_list.ts";
+import { parseListPage, parseWatchEvent } from "../../src/core/kubernetes/object_list.ts";
+import { NODES as NODE_RESOURCE } from "../../src/core/kubernetes/resource.ts";
 import { refused } from "../../src/core/net/refusal.ts";
 import type { NodeName } from "../../src/core/nodes/node.ts";
 import { pickNode } from "../../src/core/nodes/pick_node.ts";
@@ -115,7 +116,14 @@ async function answer(accept: string, path: string) {
   };
   const client = new ApiClient(credentials, ANSWER_MS);
   try {
-    const ask = { verb: "list", what: "nodes", path, accept, controller: new AbortController() } as const;
+    const ask = {
+      verb: "list",
+      what: "nodes",
+      resource: NODE_RESOURCE,
+      path,
+      accept,
+      controller: new AbortController(),
+    } as const;
     const response = await client.ask(ask);
     assert.equal(response.headers.get("content-type")!.split(";")[0], accept);
     const bytes = await readBody(response, { maxBytes: 8 << 20, onPart: () => {} });
@@ -144,7 +152,7 @@ Deno.test("the API says of Nodes the same in protocol buffers as in JSON", async
   const watches: unknown[][] = [];
   for (const form of FORMS) {
     const { encoding, bytes } = await answer(form, NODES);
-    const page = parseListPage(bytes, encoding);
+    const page = parseListPage(bytes, encoding, "Node");
     if (refused(page)) throw new Error(page.reason);
     assert.match(page.resourceVersion, /^[1-9]\d*$/); // not the same: other objects change meanwhile
     lists.push(page.items.map(pick));

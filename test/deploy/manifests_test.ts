@@ -192,8 +192,13 @@ Deno.test("The agent's account may do this and nothing else", () => {
     readonly rules: readonly unknown[];
   }[];
   assert.deepEqual(rules.map(({ metadata, rules }) => [metadata.namespace ?? "everywhere", ...rules]), [
-    ["everywhere", { apiGroups: [""], resources: ["nodes"], verbs: ["list", "watch", "patch"] }],
-    ["default", { apiGroups: [""], resources: ["events"], verbs: ["create"] }],
+    [
+      "everywhere",
+      { apiGroups: [""], resources: ["nodes"], verbs: ["list", "watch", "patch"] },
+      { apiGroups: ["networking.k8s.io"], resources: ["networkpolicies"], verbs: ["list", "watch"] },
+      { apiGroups: [""], resources: ["namespaces", "pods"], verbs: ["list", "watch"] },
+      { apiGroups: [""], resources: ["events"], verbs: ["create"] },
+    ],
     [
       "kube-system",
       { apiGroups: ["coordination.k8s.io"], resources: ["leases"], verbs: ["create"] },

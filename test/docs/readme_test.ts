@@ -63,6 +63,7 @@ Deno.test("README tells every field of status --json", () => {
       problems: [{ path: "", reason: "", isUnread: false, isPending: false, sinceMs: 0 }],
       heardMs: 0,
     },
+    policies: { isKnown: true, objects: 0, addresses: 0, ingress: 0, egress: 0 },
     peers: [{ ...peer, ...lists, keepaliveSeconds: 0 }],
     applied: { isInSync: true, steps: 0, lastMs: 0, failing: {} },
     rejected: [],

@@ -5,7 +5,7 @@ import { parseAddress, widthOf } from "../../src/core/net/address.ts";
 import { refused } from "../../src/core/net/refusal.ts";
 
 /** IP protocol numbers used here. */
-export const PROTOCOL = { icmp: 1, tcp: 6, udp: 17, icmpv6: 58 } as const;
+export const PROTOCOL = { icmp: 1, tcp: 6, udp: 17, icmpv6: 58, sctp: 132 } as const;
 
 /** TCP flags as the header has them. */
 export const TCP_FLAGS = { fin: 1, syn: 2, rst: 4, ack: 16 } as const;
@@ -36,6 +36,30 @@ export function tcp(
     1024,
   ]);
   return { protocol: PROTOCOL.tcp, bytes: join(ports, rest, fields([4, 0]), payload), checksumAt: 16 };
+}
+
+/** The first packet of an SCTP association; the payload stands in a parameter that nobody knows. */
+export function sctpInit(
+  [sourcePort, destinationPort]: readonly [number, number],
+  payload: Uint8Array,
+): Body {
+  const parameter = join(fields([2, 0x8009], [2, 4 + payload.length]), payload);
+  const padding = new Uint8Array(-parameter.length & 3);
+  const init = fields([4, 1], [4, 1500], [2, 1], [2, 1], [4, 1]);
+  const chunk = join(fields([1, 1], [1, 0], [2, 20 + parameter.length]), init, parameter, padding);
+  const bytes = join(fields([2, sourcePort], [2, destinationPort], [4, 0], [4, 0]), chunk);
+  new DataView(bytes.buffer).setUint32(8, crc32c(bytes), true);
+  return { protocol: PROTOCOL.sctp, bytes };
+}
+
+/** RFC 9260, appendix A. */
+function crc32c(bytes: Uint8Array): number {
+  let crc = 0xffffffff;
+  for (const byte of bytes) {
+    crc ^= byte;
+    for (let bit = 0; bit < 8; bit++) crc = (crc & 1) === 0 ? crc >>> 1 : (crc >>> 1) ^ 0x82f63b78;
+  }
+  return ~crc >>> 0;
 }
 
 /** An ICMP or ICMPv6 message: `rest` are the four bytes behind the checksum. */

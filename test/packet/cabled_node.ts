@@ -38,6 +38,8 @@ export const PLACES: Readonly<Record<string, Place>> = {
   "pod-b": place("pod-b", "10.244.1.11", "fd00:10:244:1::b"),
   "no-pod": place("pod-a", "10.244.1.99", "fd00:10:244:1::63"),
   "peer-pod": place("wigglenet", "10.244.2.5", "fd00:10:244:2::5"),
+  "peer-pod-2": place("wigglenet", "10.244.2.6", "fd00:10:244:2::6"),
+  "peer-pod-3": place("wigglenet", "10.244.2.7", "fd00:10:244:2::7"),
   "peer-node": place("lan", "10.9.1.2", "fd09::2"),
   "keyless-pod": place("lan", "10.244.3.5", "fd00:10:244:3::5"),
   "unknown-pod": place("lan", "10.244.200.5", "fd00:10:244:200::5"),

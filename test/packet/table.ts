@@ -7,7 +7,7 @@
 // Without v4 or v6 a line stands for both. What passed is answered, and the answer must come back untouched.
 
 import assert from "node:assert/strict";
-import { type Body, icmp, ipPacket, PROTOCOL, tcp, TCP_FLAGS, udp } from "../lab/craft.ts";
+import { type Body, icmp, ipPacket, PROTOCOL, sctpInit, tcp, TCP_FLAGS, udp } from "../lab/craft.ts";
 import type { Packet } from "../lab/frames.ts";
 import type { Family } from "../lab/manifest.ts";
 import { type Arrival, type CabledNode, type Place, PLACES, type Shot } from "./cabled_node.ts";
@@ -58,7 +58,7 @@ interface Sent {
   readonly shot: Shot;
 }
 
-/** `udp 53`, `udp 53 from 24601`, `tcp 80`, `tcp 80 rst`, `udp 53 damaged`, `echo`, `icmp TYPE`, `protocol 253`. */
+/** `udp 53`, `udp 53 from 24601`, `tcp 80`, `tcp 80 rst`, `sctp 80`, `udp 53 damaged`, `echo`, `icmp TYPE`, `protocol 253`. */
 function prepare({ family, from, link, to, what }: Case, mark: Uint8Array<ArrayBuffer>): Sent {
   const [kind, number, word, argument] = what;
   const ports = [word === "from" ? Number(argument) : ++lastPort, Number(number ?? 0)] as const;
@@ -67,6 +67,7 @@ function prepare({ family, from, link, to, what }: Case, mark: Uint8Array<ArrayB
   const bodyOf = (): Body => {
     if (kind === "udp") return udp(...ports, mark);
     if (kind === "tcp") return tcp(ports, TCP_FLAGS[word as keyof typeof TCP_FLAGS] ?? TCP_FLAGS.syn, mark);
+    if (kind === "sctp") return sctpInit(ports, mark);
     if (kind === "protocol") return { protocol: Number(number), bytes: mark };
     const type = kind === "echo" ? (family === 4 ? 8 : 128) : Number(number);
     return icmp(family === 4 ? PROTOCOL.icmp : PROTOCOL.icmpv6, [type, 0, ports[0] << 16], mark);

@@ -1,6 +1,7 @@
-// A double of the Kubernetes API's node part over HTTP: list in pages, watch with bookmarks, merge patch; and its faults.
+// A double of the Kubernetes API over HTTP: list in pages, watch with bookmarks, merge patch of Nodes; and its faults.
 // The real API is in the layer `api`, where the same behaviour suite runs.
 
+import { type Collection, collectionOf, COLLECTIONS, isSelected, keyOf } from "./collections.ts";
 import { encodeEvent, encodeObject } from "./protobuf.ts";
 
 type Json = Record<string, unknown>;
@@ -10,10 +11,26 @@ interface Stored {
   readonly version: number;
 }
 
+/** What became of an object; without one of the two it was not there before, or is not any more. */
+interface Change {
+  readonly version: number;
+  readonly kind: string;
+  readonly before: Json | undefined;
+  readonly after: Json | undefined;
+}
+
 interface Event {
   readonly type: "ADDED" | "MODIFIED" | "DELETED";
-  readonly version: number;
   readonly object: Json;
+}
+
+interface Watcher {
+  from: number;
+  readonly write: Write;
+  readonly collection: Collection;
+  readonly selector: string;
+  /** What is told later; undefined: nothing is. */
+  held?: Change[] | undefined;
 }
 
 /** How an event is written to a watch. */
@@ -36,13 +53,18 @@ export function refusal(code: number, message: string, headers: Record<string, s
   });
 }
 
+interface Form {
+  readonly collection: Collection;
+  readonly isProtobuf: boolean;
+}
+
 interface Asked {
   readonly method: string;
   readonly url: URL;
   readonly isProtobuf: boolean;
 }
 
-/** An API with Nodes in it. */
+/** An API with Nodes in it, and what else is put there. */
 export class FakeApi implements AsyncDisposable {
   readonly url: string;
   /** Of each request: `GET /api/v1/nodes?limit=50`. */
@@ -50,10 +72,11 @@ export class FakeApi implements AsyncDisposable {
   fault: Fault = () => undefined;
   /** Whoever accepts protocol buffers gets them. */
   speaksProtobuf = false;
-  readonly #nodes = new Map<string, Stored>();
-  readonly #watchers = new Map<ReadableStreamDefaultController<Uint8Array>, { from: number; write: Write }>();
+  /** By kind and name. */
+  readonly #objects = new Map<string, Stored>();
+  readonly #watchers = new Map<ReadableStreamDefaultController<Uint8Array>, Watcher>();
   readonly #server: Deno.HttpServer;
-  #history: Event[] = [];
+  #history: Change[] = [];
   #version = 1;
   /** Versions up to this one are gone. */
   #compacted = 0;
@@ -68,28 +91,46 @@ export class FakeApi implements AsyncDisposable {
     this.url = `${scheme}://127.0.0.1:${(this.#server.addr as Deno.NetAddr).port}`;
   }
 
-  put(node: Json): void {
-    const metadata = node.metadata as Json;
+  /** A Node, where the object does not say its kind. */
+  put(json: Json): void {
+    const metadata = json.metadata as Json;
     const version = ++this.#version;
-    const name = metadata.name as string;
-    const object = { ...node, metadata: { ...metadata, resourceVersion: String(version) } };
-    const type = this.#nodes.has(name) ? "MODIFIED" : "ADDED";
-    this.#nodes.set(name, { object, version });
-    this.#tell({ type, version, object });
+    const object = { ...json, metadata: { ...metadata, resourceVersion: String(version) } };
+    const key = keyOf(object);
+    const before = this.#objects.get(key)?.object;
+    this.#objects.set(key, { object, version });
+    this.#tell({ version, kind: collectionOf(object).kind, before, after: object });
   }
 
-  remove(name: string): void {
-    const stored = this.#nodes.get(name);
-    if (stored === undefined) throw new Error(`no Node ${name}`);
-    this.#nodes.delete(name);
+  /** @param name with its namespace before it, where the kind has one */
+  remove(name: string, kind = "Node"): void {
+    const stored = this.#objects.get(`${kind} ${name}`);
+    if (stored === undefined) throw new Error(`no ${kind} ${name}`);
+    this.#objects.delete(`${kind} ${name}`);
     const version = ++this.#version;
-    const metadata = { ...stored.object.metadata as Json, resourceVersion: String(version) };
-    const object = { ...stored.object, metadata };
-    this.#tell({ type: "DELETED", version, object });
+    this.#tell({ version, kind, before: stored.object, after: undefined });
   }
 
   get(name: string): Json | undefined {
-    return this.#nodes.get(name)?.object;
+    return this.#objects.get(`Node ${name}`)?.object;
+  }
+
+  /** What watches that stand are of: `pods spec.nodeName=n1`, sorted. */
+  get watched(): string[] {
+    return [...this.#watchers.values()].map(textOf).sort();
+  }
+
+  /** Tells this watch nothing until what is returned is called. */
+  hold(watched: string): () => void {
+    const held = [...this.#watchers].filter(([, watcher]) => textOf(watcher) === watched);
+    for (const [, watcher] of held) watcher.held = [];
+    return () => {
+      for (const [controller, watcher] of held) {
+        const changes = watcher.held!;
+        watcher.held = undefined;
+        for (const change of changes) send(change, controller, watcher);
+      }
+    };
   }
 
   /** Number of watches that stand. */
@@ -104,8 +145,10 @@ export class FakeApi implements AsyncDisposable {
   }
 
   bookmark(): void {
-    const object = { kind: "Node", metadata: { resourceVersion: String(this.#version) } };
-    for (const [watcher, { write }] of this.#watchers) watcher.enqueue(write({ type: "BOOKMARK", object }));
+    for (const [watcher, { write, collection: { kind } }] of this.#watchers) {
+      const object = { kind, metadata: { resourceVersion: String(this.#version) } };
+      watcher.enqueue(write({ type: "BOOKMARK", object }));
+    }
   }
 
   /** Ends all watches with an error, as the server does when it cannot go on. */
@@ -128,16 +171,16 @@ export class FakeApi implements AsyncDisposable {
   }
 
   /** What {@link restore} takes. */
-  backup(): { readonly version: number; readonly nodes: ReadonlyMap<string, Stored> } {
-    return { version: this.#version, nodes: new Map(this.#nodes) };
+  backup(): { readonly version: number; readonly objects: ReadonlyMap<string, Stored> } {
+    return { version: this.#version, objects: new Map(this.#objects) };
   }
 
   /** An older state is back, as an etcd has it from a backup: versions begin there again. */
-  restore({ version, nodes }: ReturnType<FakeApi["backup"]>): void {
+  restore({ version, objects }: ReturnType<FakeApi["backup"]>): void {
     this.#version = version;
     this.#history = [];
-    this.#nodes.clear();
-    for (const [name, stored] of nodes) this.#nodes.set(name, stored);
+    this.#objects.clear();
+    for (const [key, stored] of objects) this.#objects.set(key, stored);
     for (const watcher of this.#watchers.values()) watcher.from = Infinity;
   }
 
@@ -146,11 +189,9 @@ export class FakeApi implements AsyncDisposable {
     await this.#server.shutdown();
   }
 
-  #tell(event: Event): void {
-    this.#history.push(event);
-    for (const [watcher, { from, write }] of this.#watchers) {
-      if (event.version > from) watcher.enqueue(write(event));
-    }
+  #tell(change: Change): void {
+    this.#history.push(change);
+    for (const [controller, watcher] of this.#watchers) send(change, controller, watcher);
   }
 
   async #answer(request: Request): Promise<Response> {
@@ -165,38 +206,42 @@ export class FakeApi implements AsyncDisposable {
   #usual({ method, url, isProtobuf }: Asked, body: Json | undefined): Response {
     const name = /^\/api\/v1\/nodes\/([^/]+)$/.exec(url.pathname)?.[1];
     if (method === "PATCH" && name !== undefined) return this.#patch(name, body!);
-    if (method !== "GET" || url.pathname !== "/api/v1/nodes") return refusal(404, "not found");
-    if (url.searchParams.has("watch")) return this.#watch(url.searchParams, isProtobuf);
-    return this.#list(url.searchParams, isProtobuf);
+    const collection = COLLECTIONS.find(({ path }) => path === url.pathname);
+    if (method !== "GET" || collection === undefined) return refusal(404, "not found");
+    if (url.searchParams.has("watch")) return this.#watch(url.searchParams, { collection, isProtobuf });
+    return this.#list(url.searchParams, { collection, isProtobuf });
   }
 
-  #list(query: URLSearchParams, isProtobuf: boolean): Response {
+  #list(query: URLSearchParams, { collection, isProtobuf }: Form): Response {
     const limit = Number(query.get("limit") ?? 0) || Infinity;
     const [version, after] = (query.get("continue") ?? `${this.#version}:`).split(":") as [string, string];
     if (Number(version) < this.#compacted) return refusal(410, "The provided continue parameter is too old");
-    const names = [...this.#nodes.keys()].sort().filter((name) => name > after);
+    const selector = query.get("fieldSelector") ?? "";
+    const prefix = `${collection.kind} `;
+    const names = [...this.#objects.keys()].filter((key) => key.startsWith(prefix)).sort()
+      .filter((key) => key > after && isSelected(this.#objects.get(key)!.object, selector));
     const page = names.slice(0, limit);
     const next = names.length > page.length ? { continue: `${version}:${page.at(-1)}` } : {};
-    const items = page.map((name) => this.#nodes.get(name)!.object);
+    const items = page.map((key) => this.#objects.get(key)!.object);
     const metadata = { resourceVersion: version, ...next };
-    const list = { kind: "NodeList", apiVersion: "v1", metadata, items };
+    const list = { kind: `${collection.kind}List`, apiVersion: collection.apiVersion, metadata, items };
     if (!isProtobuf) return Response.json(list);
     return new Response(encodeObject(list) as BodyInit, { headers: { "content-type": PROTOBUF } });
   }
 
-  #watch(query: URLSearchParams, isProtobuf: boolean): Response {
+  #watch(query: URLSearchParams, { collection, isProtobuf }: Form): Response {
     const from = Number(query.get("resourceVersion"));
     if (from < this.#compacted) return refusal(410, `too old resource version: ${from} (${this.#compacted})`);
-    let watcher: ReadableStreamDefaultController<Uint8Array>;
     const write: Write = isProtobuf ? encodeEvent : writeJson;
-    const missed = this.#history.filter(({ version }) => version > from);
+    const watcher: Watcher = { from, write, collection, selector: query.get("fieldSelector") ?? "" };
+    let told: ReadableStreamDefaultController<Uint8Array>;
     const stream = new ReadableStream<Uint8Array>({
       start: (controller) => {
-        watcher = controller;
-        this.#watchers.set(controller, { from, write });
-        for (const event of missed) controller.enqueue(write(event));
+        told = controller;
+        this.#watchers.set(controller, watcher);
+        for (const change of this.#history) send(change, controller, watcher);
       },
-      cancel: () => void this.#watchers.delete(watcher),
+      cancel: () => void this.#watchers.delete(told),
     });
     return new Response(stream, {
       headers: { "content-type": isProtobuf ? `${PROTOBUF};stream=watch` : "application/json" },
@@ -205,7 +250,7 @@ export class FakeApi implements AsyncDisposable {
 
   /** RFC 7386, one level deep below metadata. */
   #patch(name: string, body: Json): Response {
-    const stored = this.#nodes.get(name);
+    const stored = this.#objects.get(`Node ${name}`);
     if (stored === undefined) return refusal(404, `nodes "${name}" not found`);
     const metadata = stored.object.metadata as Json;
     const annotations = { ...metadata.annotations as Json };
@@ -218,4 +263,25 @@ export class FakeApi implements AsyncDisposable {
     }
     return Response.json(this.get(name));
   }
+}
+
+function textOf({ collection, selector }: Watcher): string {
+  return `${collection.plural} ${selector}`.trim();
+}
+
+/** As a watch sees it that selects some objects: one that is selected no more is gone. */
+function send(
+  { version, kind, before, after }: Change,
+  controller: ReadableStreamDefaultController<Uint8Array>,
+  { from, write, collection, selector, held }: Watcher,
+): void {
+  if (held !== undefined) return void held.push({ version, kind, before, after });
+  if (version <= from || kind !== collection.kind) return;
+  const was = before !== undefined && isSelected(before, selector);
+  const is = after !== undefined && isSelected(after, selector);
+  if (!was && !is) return;
+  const object = after ?? before!;
+  const type = !was ? "ADDED" : is ? "MODIFIED" : "DELETED";
+  const metadata = { ...object.metadata as Json, resourceVersion: String(version) };
+  controller.enqueue(write({ type, object: { ...object, metadata } }));
 }

@@ -1,6 +1,8 @@
 // Writes protocol buffers as the Kubernetes API does: the envelope, the frames of a watch, and objects with fields that
 // the agent does not read.
 
+import { networkPolicyMessage, podMessage } from "./protobuf_policy.ts";
+
 type Json = Record<string, unknown>;
 
 const encoder = new TextEncoder();
@@ -21,8 +23,14 @@ export function message(...fields: readonly Field[]): Uint8Array {
 /** A Node, a NodeList or a Status of JSON, as the API writes it. */
 export function encodeObject(json: Json): Uint8Array {
   const kind = json.kind as string;
-  const write = { Node: nodeMessage, NodeList: listMessage, Status: statusMessage }[kind];
-  const raw = write?.(json) ?? new Uint8Array();
+  const item = ITEMS[kind.replace(/List$/, "")];
+  const raw = kind === "Status"
+    ? statusMessage(json)
+    : item === undefined
+    ? new Uint8Array()
+    : kind.endsWith("List")
+    ? listMessage(json, item)
+    : item(json);
   return join(MAGIC, message([1, message([1, "v1"], [2, kind])], [2, raw], [3, ""], [4, ""]));
 }
 
@@ -42,10 +50,21 @@ function statusMessage({ message: text = "", code = 0 }: Json): Uint8Array {
   return message([1, message()], [2, "Failure"], [3, text as string], [6, code as number]);
 }
 
-function listMessage({ metadata, items }: Json): Uint8Array {
+/** Whoever writes an object. */
+type Write = (json: Json) => Uint8Array;
+
+const ITEMS: Readonly<Record<string, Write>> = {
+  Node: nodeMessage,
+  Pod: podMessage,
+  Namespace: ({ metadata = {} }) =>
+    message([1, metadataMessage(metadata as Json)], [2, message([1, "kubernetes"])]),
+  NetworkPolicy: networkPolicyMessage,
+};
+
+function listMessage({ metadata = {}, items = [] }: Json, write: Write): Uint8Array {
   const { resourceVersion = "", continue: next = "" } = metadata as Json;
   const head = message([1, ""], [2, resourceVersion as string], [3, next as string], [4, 7]);
-  return message([1, head], ...(items as Json[]).map((item): Field => [2, nodeMessage(item)]));
+  return message([1, head], ...(items as Json[]).map((item): Field => [2, write(item)]));
 }
 
 function nodeMessage({ metadata = {}, spec = {}, status = {} }: Json): Uint8Array {
@@ -56,23 +75,33 @@ function nodeMessage({ metadata = {}, spec = {}, status = {} }: Json): Uint8Arra
   );
 }
 
-function metadataMessage(metadata: Json): Uint8Array {
-  const { name = "", uid = "", resourceVersion = "", creationTimestamp, labels, annotations } = metadata;
-  const seconds = creationTimestamp && BigInt(Date.parse(creationTimestamp as string)) / 1000n;
+/** ObjectMeta. */
+export function metadataMessage(metadata: Json): Uint8Array {
+  const { name = "", namespace = "", uid = "", resourceVersion = "", labels, annotations } = metadata;
+  const { creationTimestamp, deletionTimestamp } = metadata;
   return message(
     [1, name as string],
     [2, ""],
+    [3, namespace as string],
     [5, uid as string],
     [6, resourceVersion as string],
     [7, 0],
-    [8, typeof seconds === "bigint" ? message([1, BigInt.asUintN(64, seconds)], [2, 0]) : message()],
+    [8, timeMessage(creationTimestamp)],
+    ...deletionTimestamp === undefined ? [] : [[9, timeMessage(deletionTimestamp)] as Field],
     ...entries(11, labels),
     ...entries(12, annotations),
     [17, message([1, "kubelet"], [2, "Update"], [7, message([1, `{"f:metadata":{"f:name":{}}}`])])],
   );
 }
 
-function entries(number: number, map: unknown = {}): Field[] {
+/** Also where there is none: then it is empty. */
+export function timeMessage(time: unknown): Uint8Array {
+  if (time === undefined) return message();
+  return message([1, BigInt.asUintN(64, BigInt(Date.parse(time as string)) / 1000n)], [2, 0]);
+}
+
+/** A map of texts. */
+export function entries(number: number, map: unknown = {}): Field[] {
   const sorted = Object.entries(map as Record<string, string>).sort(([a], [b]) => a < b ? -1 : 1);
   return sorted.map(([key, value]) => [number, message([1, key], [2, value])]);
 }

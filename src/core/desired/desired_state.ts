@@ -3,6 +3,7 @@
 import type { Family } from "../net/address.ts";
 import type { PublicKey } from "../net/keys.ts";
 import type { Rejected } from "../nodes/node.ts";
+import type { PolicyObjects } from "../policy/policy_objects.ts";
 
 /** The WireGuard interface. */
 export interface DesiredLink {
@@ -129,6 +130,8 @@ export interface DesiredState {
   /** Tunnel routes, then unreachable ones; each IPv4 before IPv6, by destination. */
   readonly routes: readonly Route[];
   readonly table: DesiredTable;
+  /** What the policies ask for, in the same table; undefined: not known yet, what stands is left as it is. */
+  readonly policy?: PolicyObjects;
   /** Undefined: none may stand. */
   readonly fastpath: DesiredFastpath | undefined;
   /** Where the CNI configuration stands, or must not stand. */

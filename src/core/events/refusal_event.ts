@@ -2,6 +2,7 @@
 // second is told by the API server that it is there, and that is how each is written once.
 
 import type { Rejected, RejectedKind } from "../nodes/node.ts";
+import type { ObjectId } from "../policy/objects.ts";
 import { parseNodeName } from "../nodes/parse_node.ts";
 import { refused } from "../net/refusal.ts";
 
@@ -9,8 +10,10 @@ import { refused } from "../net/refusal.ts";
 export interface RefusalEvent {
   /** `metadata.name`, and what it is known by. */
   readonly name: string;
-  /** The Node that it is about. */
+  /** The Node that it is about; of another object, as it is told of. */
   readonly node: string;
+  /** Undefined: a Node. */
+  readonly object: ObjectId | undefined;
   readonly kind: RejectedKind;
   /** Of an Event: one word in camel case. */
   readonly reason: string;
@@ -26,39 +29,55 @@ const REASONS: Readonly<Record<RejectedKind, string | undefined>> = {
   "own-key": "KeyTaken",
   endpoint: "EndpointRefused",
   host: "HostRefused",
+  policy: "PolicyRefused",
 };
 /** The API server takes 1,024 bytes; what a Node says is ASCII here, by `quote`. */
 const MESSAGE_CHARACTERS = 1_000;
 
 /** The Event of a refusal; undefined: none is written. */
 export function refusalEvent(
-  { node, claim, reason: why, kind = "malformed" }: Rejected,
+  { node, claim, reason: why, kind = "malformed", object }: Rejected,
 ): RefusalEvent | undefined {
   const reason = REASONS[kind];
-  if (reason === undefined || refused(parseNodeName(node))) return undefined;
+  if (reason === undefined || refused(parseNodeName(object?.name ?? node))) return undefined;
   const message = `${claim}: ${why}`.slice(0, MESSAGE_CHARACTERS);
-  return { name: `wigglenet-${fingerprint(`${node}\n${kind}\n${message}`)}`, node, kind, reason, message };
+  const name = `wigglenet-${fingerprint(`${node}\n${kind}\n${message}`)}`;
+  return { name, node, object, kind, reason, message };
 }
 
-/** Where Events of Nodes stand, which are of no namespace: kubelet's own are there. */
-export const EVENT_NAMESPACE = "default";
+/** Where Events of what is of no namespace stand, as Nodes are: kubelet's own are there. */
+const OF_NO_NAMESPACE = "default";
+
+/** Where an Event stands: beside what it is about. */
+export function namespaceOfEvent({ object }: Pick<RefusalEvent, "object">): string {
+  return object?.namespace || OF_NO_NAMESPACE;
+}
+
+const API_VERSIONS = { Pod: "v1", Namespace: "v1", NetworkPolicy: "networking.k8s.io/v1" } as const;
+
+/** A Node by its name, as kubelet writes it: kubectl describe looks for that. */
+function involvedObject({ node, object }: RefusalEvent): Record<string, string> {
+  if (object === undefined) return { apiVersion: "v1", kind: "Node", name: node, uid: node };
+  const { kind, namespace, name } = object;
+  return { apiVersion: API_VERSIONS[kind], kind, name, ...(namespace === "" ? {} : { namespace }) };
+}
 
 /**
  * The core/v1 Event.
  * @param writer the node whose agent writes it
  */
 export function eventJson(
-  { name, node, reason, message }: RefusalEvent,
+  event: RefusalEvent,
   writer: string,
   nowMs: number,
 ): Record<string, unknown> {
+  const { name, reason, message } = event;
   const now = new Date(nowMs).toISOString().replace(/\.\d+Z$/, "Z");
   return {
     apiVersion: "v1",
     kind: "Event",
-    metadata: { name, namespace: EVENT_NAMESPACE },
-    // By its name, as kubelet writes it: kubectl describe looks for that.
-    involvedObject: { apiVersion: "v1", kind: "Node", name: node, uid: node },
+    metadata: { name, namespace: namespaceOfEvent(event) },
+    involvedObject: involvedObject(event),
     type: "Warning",
     reason,
     message,

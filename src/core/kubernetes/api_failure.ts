@@ -1,10 +1,14 @@
 // What to tell an operator of a request that the Kubernetes API did not answer as asked: what, why, and the remedy.
 
+import type { Resource } from "./resource.ts";
+
 /** What a request was to do. */
 export interface ApiRequest {
   readonly verb: "list" | "watch" | "patch";
   /** What it is about: `nodes`, `node n1`. */
   readonly what: string;
+  /** What a role must name. */
+  readonly resource: Pick<Resource, "group" | "plural">;
   /** Where the credentials come from: `the service account token in /var/run/...`. */
   readonly identity: string;
 }
@@ -25,7 +29,11 @@ export function describeAnswer(request: ApiRequest, { status, message }: Refused
 
 const ADMISSION = /admission|ValidatingAdmissionPolicy/i;
 
-function remedyOf({ verb, identity }: ApiRequest, status: number, message: string): string | undefined {
+function remedyOf(
+  { verb, identity, resource }: ApiRequest,
+  status: number,
+  message: string,
+): string | undefined {
   if (status === 401) {
     return `renew ${identity}: it has expired, is of another cluster, or its account is gone`;
   }
@@ -33,7 +41,9 @@ function remedyOf({ verb, identity }: ApiRequest, status: number, message: strin
     return "an admission policy forbids it: is the token bound to this node, and NODE_NAME its name?";
   }
   if (status === 403) {
-    return `grant it to ${identity}: a ClusterRole with apiGroups [""], resources [nodes], verbs [${verb}], and its binding`;
+    const { group, plural } = resource;
+    const rule = `apiGroups ["${group}"], resources [${plural}], verbs [${verb}]`;
+    return `grant it to ${identity}: a ClusterRole with ${rule}, and its binding`;
   }
   if (status === 404 && verb === "patch") return "its Node is not there yet; it is tried again";
   if (status === 404) return "is this the address of a Kubernetes API?";

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { type ApiRequest, describeAnswer, describeFailure, reasonIn } from "./api_failure.ts";
-import { JSON_ENCODING } from "./node_list.ts";
+import { JSON_ENCODING } from "./object_list.ts";
+import { NODES } from "./resource.ts";
 
 const REQUEST: ApiRequest = {
   verb: "list",
   what: "nodes",
+  resource: NODES,
   identity: "the service account token /t",
 };
 const PATCH: ApiRequest = { ...REQUEST, verb: "patch", what: "node n1" };

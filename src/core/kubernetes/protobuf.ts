@@ -70,8 +70,9 @@ export class Message {
     return true;
   }
 
-  /** Adds the field, text or message, as it stands. */
+  /** Adds the field, text, message or number, as it stands. */
   addTo(fingerprint: Fingerprint): void {
+    if (this.wire === VARINT) return fingerprint.begin(this.field, this.value);
     this.requireBytes();
     fingerprint.begin(this.field, this.at - this.start);
     fingerprint.add(this.bytes, this.start, this.at);

@@ -1,17 +1,16 @@
 // Objects of the Kubernetes API from protocol buffers, in the shape that they have in JSON, and of each only what the
 // agent reads: images, conditions and managedFields are passed over. The numbers are those of the generated.proto files of
-// k8s.io/api/core/v1, k8s.io/apimachinery/pkg/apis/meta/v1 and pkg/runtime; an API never gives one away anew.
+// k8s.io/api/core/v1 and k8s.io/apimachinery/pkg/runtime; an API never gives one away anew.
 
 import { Malformed, Message } from "./protobuf.ts";
-
-type Fields = Record<string, unknown>;
+import { type Fields, readListMetadata, readMetadata } from "./protobuf_metadata.ts";
+import { readNetworkPolicy } from "./protobuf_network_policy.ts";
+import { readNamespace, readPod } from "./protobuf_pod.ts";
 
 /** Before each object: "k8s" and the version of the envelope. */
 const MAGIC = [0x6b, 0x38, 0x73, 0];
-/** 9999-12-31, the last one that RFC 3339 has. */
-const LAST_SECOND = 253_402_300_799;
 
-/** The Node, NodeList or Status in these bytes; undefined: it is none. */
+/** The object, list or Status in these bytes; undefined: it is none. */
 export function decodeObject(bytes: Uint8Array): unknown {
   return decoded(() => readEnvelope(new Message(bytes)));
 }
@@ -75,9 +74,10 @@ function readKind(type: Message): string | undefined {
   return kind;
 }
 
+const OBJECTS = { Node: readNode, Pod: readPod, Namespace: readNamespace, NetworkPolicy: readNetworkPolicy };
 const READERS: ReadonlyMap<string | undefined, (object: Message) => Fields> = new Map([
-  ["Node", readNode],
-  ["NodeList", readNodeList],
+  ...Object.entries(OBJECTS),
+  ...Object.entries(OBJECTS).map(([kind, read]) => [`${kind}List`, listReader(read)] as const),
   ["Status", readStatus],
 ]);
 
@@ -90,23 +90,17 @@ function readStatus(status: Message): Fields {
   return fields;
 }
 
-function readNodeList(list: Message): Fields {
-  const items: Fields[] = [];
-  let metadata: Fields = {};
-  while (list.next()) {
-    if (list.field === 1) metadata = readListMetadata(list.message());
-    else if (list.field === 2) items.push(readNode(list.message()));
-  }
-  return { metadata, items };
-}
-
-function readListMetadata(metadata: Message): Fields {
-  const fields: Fields = {};
-  while (metadata.next()) {
-    if (metadata.field === 2) fields.resourceVersion = metadata.text();
-    else if (metadata.field === 3) fields.continue = metadata.text();
-  }
-  return fields;
+/** Every list has its metadata first and its items second. */
+function listReader(readItem: (item: Message) => Fields): (list: Message) => Fields {
+  return (list) => {
+    const items: Fields[] = [];
+    let metadata: Fields = {};
+    while (list.next()) {
+      if (list.field === 1) metadata = readListMetadata(list.message());
+      else if (list.field === 2) items.push(readItem(list.message()));
+    }
+    return { metadata, items };
+  };
 }
 
 function readNode(node: Message): Fields {
@@ -117,59 +111,6 @@ function readNode(node: Message): Fields {
     else if (node.field === 3) fields.status = readNodeStatus(node.message());
   }
   return fields;
-}
-
-/** Texts that are empty are not there, as JSON has it: protocol buffers do not tell one from the other. */
-function readMetadata(metadata: Message): Fields {
-  const fields: Fields = {};
-  const labels: Message[] = [];
-  const annotations: Entry[] = [];
-  while (metadata.next()) {
-    switch (metadata.field) {
-      case 1:
-        fields.name = metadata.text() || undefined;
-        break;
-      case 6:
-        fields.resourceVersion = metadata.text();
-        break;
-      case 8:
-        fields.creationTimestamp = readTime(metadata.message());
-        break;
-      case 11:
-        labels.push(metadata.message());
-        break;
-      case 12:
-        annotations.push(readEntry(metadata.message()));
-        break;
-    }
-  }
-  if (annotations.length > 0) fields.annotations = Object.fromEntries(annotations);
-  // Thirty of each Node that the cloud wrote, and nobody asks for more than those of one.
-  let read: Fields | undefined;
-  return labels.length === 0 ? fields : Object.defineProperty(fields, "labels", {
-    get: () => read ??= Object.fromEntries(labels.map(readEntry)),
-    enumerable: true,
-  });
-}
-
-type Entry = readonly [key: string, value: string];
-
-function readEntry(entry: Message): Entry {
-  let key = "";
-  let value = "";
-  while (entry.next()) {
-    if (entry.field === 1) key = entry.text();
-    else if (entry.field === 2) value = entry.text();
-  }
-  return [key, value];
-}
-
-/** As the API server prints it in JSON: whole seconds, UTC. */
-function readTime(time: Message): string | undefined {
-  let seconds: number | undefined;
-  while (time.next()) if (time.field === 1) seconds = time.number();
-  if (seconds === undefined || seconds > LAST_SECOND) return undefined;
-  return `${new Date(seconds * 1000).toISOString().slice(0, -".000Z".length)}Z`;
 }
 
 function readSpec(spec: Message): Fields {

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { encodeEvent, encodeObject, message } from "../../../test/sources/protobuf.ts";
 import { quote, refused } from "../net/refusal.ts";
 import { reasonIn } from "./api_failure.ts";
-import { parseListPage, parseWatchEvent, PROTOBUF_ENCODING } from "./node_list.ts";
+import { parseListPage, parseWatchEvent, PROTOBUF_ENCODING } from "./object_list.ts";
 import { decodeEvent, decodeObject } from "./protobuf_objects.ts";
 
 /** What kube-apiserver 1.36.1 answered to a list that nobody had granted. */
@@ -41,18 +41,41 @@ Deno.test("a refusal of a real API says its reason", () => {
 });
 
 Deno.test("of another kind of object the kind is read", () => {
-  assert.deepEqual(decodeObject(encodeObject({ kind: "PodList" })), { kind: "PodList" });
-  const page = parseListPage(encodeObject({ kind: "PodList" }), PROTOBUF_ENCODING);
-  assert.match(refused(page) ? page.reason : "", /no list of Nodes but "PodList"/);
+  assert.deepEqual(decodeObject(encodeObject({ kind: "ServiceList" })), { kind: "ServiceList" });
+  const page = parseListPage(encodeObject({ kind: "ServiceList" }), PROTOBUF_ENCODING, "Node");
+  assert.match(refused(page) ? page.reason : "", /no NodeList but "ServiceList"/);
 });
 
 Deno.test("what is empty is not there, as in JSON", () => {
   const bytes = encodeObject({ kind: "Node", metadata: { name: "n1", resourceVersion: "7" } });
   assert.deepEqual(decodeObject(bytes), {
     kind: "Node",
-    metadata: { name: "n1", resourceVersion: "7", creationTimestamp: undefined },
+    metadata: {
+      name: "n1",
+      namespace: undefined,
+      uid: undefined,
+      resourceVersion: "7",
+      creationTimestamp: undefined,
+    },
     spec: { podCIDR: undefined },
     status: {},
+  });
+});
+
+Deno.test("of a NetworkPolicy a field of a newer version is named, for it may narrow what is allowed", () => {
+  const spec = message([1, message([9, "x"])], [2, message([2, message([1, message()], [7, "who"])])], [
+    5,
+    1,
+  ]);
+  const kind = message([1, "networking.k8s.io/v1"], [2, "NetworkPolicy"]);
+  const bytes = new Uint8Array([0x6b, 0x38, 0x73, 0, ...message([1, kind], [2, message([2, spec])])]);
+  assert.deepEqual(decodeObject(bytes), {
+    kind: "NetworkPolicy",
+    spec: {
+      podSelector: { "field 9 of a newer version": true },
+      ingress: [{ from: [{ podSelector: {}, "field 7 of a newer version": true }] }],
+      "field 5 of a newer version": true,
+    },
   });
 });
 

@@ -6,6 +6,7 @@ import type { Rejected } from "../nodes/node.ts";
 import { PAUSE_SECONDS } from "../observed/follow_peer.ts";
 import type { ObservedState } from "../observed/observed_state.ts";
 import type { GivenSettings } from "../settings/settings.ts";
+import { type PolicyMoment, policySamples } from "./policy_samples.ts";
 import { DRIFT_KINDS, type MetricName, REJECTED_KINDS, type Sample } from "./metrics.ts";
 
 /** Everything that is measured, at one moment. */
@@ -33,6 +34,8 @@ export interface Moment {
     /** Since the API server was last heard; undefined: there is none. */
     readonly ageSeconds: number | undefined;
   };
+  /** Undefined: policies are nothing of ours. */
+  readonly policy?: PolicyMoment | undefined;
   readonly process: {
     readonly memoryBytes: number;
     readonly cpuSeconds: number;
@@ -47,6 +50,7 @@ export function measure(moment: Moment): Sample[] {
     ...meshSamples(moment),
     ...loopSamples(moment),
     ...sourceSamples(moment),
+    ...policySamples(moment.policy),
     ...processSamples(moment),
   ];
 }
@@ -65,8 +69,6 @@ function meshSamples({ version, settings, desired, observed }: Moment): Sample[]
     sample("wigglenet_build_info", 1, { version, firewall_backend: settings.firewallBackend }),
     sample("wigglenet_pod_cidrs_total", pods),
     sample("wigglenet_peers_total", peers?.length ?? 0),
-    sample("wigglenet_network_policy_rules_total", 0, { direction: "ingress" }),
-    sample("wigglenet_network_policy_rules_total", 0, { direction: "egress" }),
     sample("wigglenet_peers_silent", silentPeers(observed)),
     ...(mtuBytes === undefined ? [] : [sample("wigglenet_tunnel_mtu_bytes", mtuBytes)]),
     ...(link === undefined ? [] : [

@@ -34,6 +34,7 @@ export const REJECTED_KINDS: readonly RejectedKind[] = [
   "own-key",
   "endpoint",
   "host",
+  "policy",
 ];
 
 function original(
@@ -69,7 +70,7 @@ export const METRICS = {
   wigglenet_peers_total: original("gauge", "WireGuard peers that are wanted."),
   wigglenet_network_policy_rules_total: original(
     "gauge",
-    "Rules of NetworkPolicies: 0, this version has none.",
+    "Distinct contents of NetworkPolicies that pods of this node are bound to.",
     ["direction"],
   ),
   wigglenet_peer_last_handshake_seconds: original(
@@ -80,6 +81,17 @@ export const METRICS = {
   wigglenet_peer_receive_bytes_total: original("counter", "Bytes received from the peer.", PEER),
   wigglenet_peer_transmit_bytes_total: original("counter", "Bytes sent to the peer.", PEER),
   wigglenet_peer_info: ours("gauge", "The Node that a peer is. Always 1.", ["public_key", "node"]),
+  wigglenet_policy_known: ours(
+    "gauge",
+    "1 while everything that NetworkPolicies need is known; absent with ENABLE_NETWORK_POLICY=false.",
+  ),
+  wigglenet_policy_addresses: ours("gauge", "Addresses of pods of this node that NetworkPolicies isolate.", [
+    "direction",
+  ]),
+  wigglenet_policy_objects: ours(
+    "gauge",
+    "Pods, Namespaces and NetworkPolicies that are held for NetworkPolicies.",
+  ),
   wigglenet_peers_silent: ours("gauge", "Peers that were sent something and have not answered since."),
   wigglenet_ready: ours("gauge", "1 after the first complete apply."),
   wigglenet_in_sync: ours("gauge", "1 while the host is as the Nodes want it."),
@@ -95,7 +107,9 @@ export const METRICS = {
   wigglenet_drift_repaired_total: ours("counter", "Differences repaired that somebody else had made.", [
     "kind",
   ]),
-  wigglenet_rejected_claims: ours("gauge", "Claims of Nodes that are refused now.", ["reason"]),
+  wigglenet_rejected_claims: ours("gauge", "Claims of Nodes, and parts of policies, that are refused now.", [
+    "reason",
+  ]),
   wigglenet_nodes: ours("gauge", "Node objects that the source holds."),
   wigglenet_source_complete: ours("gauge", "1 once the source has been read as a whole."),
   wigglenet_source_problems: ours("gauge", "Parts of the source that cannot be read."),

@@ -1,5 +1,5 @@
-// YAML or JSON text -> the raw Node objects in it, piece by piece: a caller holds one object at a time and can
-// tell the pieces it has read before. Knows of a Node only what tells it from other documents.
+// YAML or JSON text -> the raw objects in it, piece by piece: a caller holds one object at a time and can
+// tell the pieces it has read before. Knows of an object only what tells it from other documents.
 
 import { boolCoreTag, FAILSAFE_SCHEMA, intJsonTag, loadAll, nullCoreTag, YAMLException } from "js-yaml";
 import { Refusal } from "../net/refusal.ts";
@@ -10,6 +10,20 @@ export interface Piece {
   readonly end: number;
   readonly isItem: boolean;
 }
+
+/** Kinds of objects that a file may hold for us, with the version that each is read in. */
+const API_VERSIONS = {
+  Node: "v1",
+  Pod: "v1",
+  Namespace: "v1",
+  NetworkPolicy: "networking.k8s.io/v1",
+} as const;
+
+/** One of these. */
+export type DocumentKind = keyof typeof API_VERSIONS;
+
+/** Nodes, and nothing else. */
+const NODES_ONLY: ReadonlySet<DocumentKind> = new Set(["Node"]);
 
 /** What is wrong, and where in the text that was parsed. */
 class Fault {
@@ -47,18 +61,22 @@ export function splitDocuments(text: string): Piece[] | Refusal {
   return pieces;
 }
 
-/** The core/v1 Nodes in one piece of a text, in its order; documents of other kinds are left out. */
-export function readPiece(text: string, piece: Piece): unknown[] | Refusal {
+/** The objects of these kinds in one piece of a text, in its order; documents of other kinds are left out. */
+export function readPiece(
+  text: string,
+  piece: Piece,
+  kinds: ReadonlySet<DocumentKind> = NODES_ONLY,
+): unknown[] | Refusal {
   const body = text.slice(piece.start, piece.end);
   const documents = parse(body);
   if (documents instanceof Fault) return refusal(text, piece.start, documents);
-  const nodes: unknown[] = [];
+  const found: Found = { objects: [], kinds };
   for (const document of piece.isItem ? documents[0] as unknown[] : documents) {
     if (document === null && !piece.isItem) continue;
-    const reason = fits(document, body.length) ?? collect(document, nodes, piece.isItem);
+    const reason = fits(document, body.length) ?? collect(document, found, piece.isItem ? "Node" : undefined);
     if (reason !== undefined) return refusal(text, piece.start, new Fault(reason, 0));
   }
-  return nodes;
+  return found.objects;
 }
 
 function pieceAt(start: number, end: number, isItem: boolean): Piece {
@@ -99,7 +117,7 @@ function itemsOf(document: string): { start: number; end: number }[] | Fault | n
     );
   }
   if (around.length !== 1) return null;
-  const reason = collect(around[0], [], false);
+  const reason = collect(around[0], { objects: [], kinds: NODES_ONLY }, undefined);
   if (reason !== undefined) return new Fault(reason, 0);
   return isList(around[0]) ? starts.map((start, i) => ({ start, end: starts[i + 1] ?? end })) : null;
 }
@@ -137,36 +155,60 @@ function fits(value: unknown, characters: number): string | undefined {
   return reason;
 }
 
-/** Adds the Nodes of a document; the reason when it is nothing that Kubernetes would take for an object. */
-function collect(value: unknown, nodes: unknown[], inList: boolean): string | undefined {
+interface Found {
+  readonly objects: unknown[];
+  readonly kinds: ReadonlySet<DocumentKind>;
+}
+
+/**
+ * Adds what is found in a document; the reason when it is nothing that Kubernetes would take for an object.
+ * @param listed the kind of a list's items, which they themselves may leave out
+ */
+function collect(value: unknown, found: Found, listed: DocumentKind | undefined): string | undefined {
   if (!isObject(value)) return NEITHER;
   const { apiVersion, kind, items } = value;
-  if (inList && apiVersion === undefined && kind === undefined) {
-    // The items of a NodeList leave out what the list says.
-    nodes.push({ apiVersion: "v1", kind: "Node", ...value });
+  if (listed !== undefined && apiVersion === undefined && kind === undefined) {
+    if (found.kinds.has(listed)) {
+      found.objects.push({ apiVersion: API_VERSIONS[listed], kind: listed, ...value });
+    }
     return undefined;
   }
   if (typeof kind !== "string") return `${NEITHER}: no kind`;
   if (typeof apiVersion !== "string") return `${NEITHER}: no apiVersion`;
-  if (apiVersion === "v1" && kind === "Node") {
-    nodes.push(value);
+  if (isWanted(value, found.kinds)) {
+    found.objects.push(value);
     return undefined;
   }
   // A kind cut short (`Lis`, `No`) is not another kind: every object has metadata, and only lists have items.
-  if (!isList(value)) {
+  const ofList = listedIn(value);
+  if (ofList === undefined) {
     return isObject(value.metadata) && (items === undefined || kind.endsWith("List")) ? undefined : NEITHER;
   }
   if (items === null) return undefined;
   if (!Array.isArray(items)) return "a List without items";
   for (const item of items) {
-    const reason = collect(item, nodes, true);
+    const reason = collect(item, found, ofList);
     if (reason !== undefined) return reason;
   }
   return undefined;
 }
 
+function isWanted({ apiVersion, kind }: Record<string, unknown>, kinds: ReadonlySet<DocumentKind>): boolean {
+  return kinds.has(kind as DocumentKind) && apiVersion === API_VERSIONS[kind as DocumentKind];
+}
+
+/** The kind of a list's items, where they leave it out; of a List: Node. undefined: it is no list that is read. */
+function listedIn({ apiVersion, kind }: Record<string, unknown>): DocumentKind | undefined {
+  if (apiVersion === "v1" && kind === "List") return "Node";
+  const [listed] = Object.entries(API_VERSIONS).find(([of, version]) => {
+    return kind === `${of}List` && apiVersion === version;
+  }) ?? [];
+  return listed as DocumentKind | undefined;
+}
+
+/** One whose items may be read on their own: they say their kind, or are Nodes. */
 function isList(value: unknown): boolean {
-  return isObject(value) && value.apiVersion === "v1" && (value.kind === "List" || value.kind === "NodeList");
+  return isObject(value) && listedIn(value) === "Node";
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

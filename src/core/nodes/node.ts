@@ -4,6 +4,7 @@ import type { Address } from "../net/address.ts";
 import type { Destination } from "../net/destination.ts";
 import type { PublicKey } from "../net/keys.ts";
 import type { Prefix } from "../net/prefix.ts";
+import type { ObjectId } from "../policy/objects.ts";
 
 /** A DNS-1123 subdomain of at most 253 characters: safe in logs, file names and argv. */
 export type NodeName = string & { readonly __brand: "NodeName" };
@@ -65,17 +66,21 @@ export type RejectedKind =
   /** Nobody can be where it says that the Node is. */
   | "endpoint"
   /** What a file or a setting of this host says. */
-  | "host";
+  | "host"
+  /** A part of a Pod, Namespace or NetworkPolicy: what it would allow is not allowed. */
+  | "policy";
 
 /** A claim, or a whole Node, that is not believed. It is shown in the plan, `status` and the log. */
 export interface Rejected {
-  /** Name of the Node, or where the object came from when it has none. */
+  /** Name of the Node, or where the object came from when it has none; of any other object `NetworkPolicy default/web`. */
   readonly node: string;
   /** What was claimed: `pod CIDR "10.0.0.0/33"`, `Node`. */
   readonly claim: string;
   readonly reason: string;
   /** Left out: `malformed`. */
   readonly kind?: RejectedKind;
+  /** What it is of, where that is no Node. */
+  readonly object?: ObjectId;
 }
 
 /** The texts of a Node's annotations, by key. */

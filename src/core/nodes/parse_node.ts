@@ -87,7 +87,8 @@ export function parseNodeName(name: unknown): NodeName | Refusal {
 // RFC 3339. Date.parse reads much more, and what has no zone in the zone of the host: nodes would not agree.
 const TIMESTAMP = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)$/;
 
-function parseTimestamp(text: unknown): number {
+/** RFC 3339 as milliseconds since 1970; Infinity when it is missing or something else. */
+export function parseTimestamp(text: unknown): number {
   const ms = typeof text === "string" && TIMESTAMP.test(text) ? Date.parse(text) : NaN;
   return Number.isNaN(ms) ? Infinity : ms;
 }

@@ -1,3 +1,4 @@
+import { NO_POLICY } from "./parse_policy.ts";
 import assert from "node:assert/strict";
 import { desireOf, ordinaryNode } from "../../../test/cluster.ts";
 import {
@@ -20,7 +21,7 @@ const OBSERVED: ObservedState = {
   wireguard: undefined,
   userspacePids: [],
   routes: { 4: textsOf(4), 6: textsOf(6) },
-  table: { hasFlags: false, structure: "", sets },
+  table: { hasFlags: false, structure: "", sets, policy: NO_POLICY },
   reference: "",
   fastpath: undefined,
   fastpathReference: undefined,

@@ -1,5 +1,7 @@
 // What the host has, as far as it concerns us. Read back at start, at each audit and after anything foreign.
 
+import type { ObservedPolicy } from "./parse_policy.ts";
+
 /** The time, twice: WireGuard stamps handshakes by a clock that somebody may set while they grow old. */
 export interface Now {
   /** Since 1970. */
@@ -81,6 +83,8 @@ export interface ObservedTable {
   readonly structure: string;
   /** Members by set name, canonical prefixes. */
   readonly sets: ReadonlyMap<string, ReadonlySet<string>>;
+  /** As it was when the table was read. */
+  readonly policy: ObservedPolicy;
 }
 
 /** The table of our flowtable. */

@@ -4,6 +4,7 @@ import { hostPrefix, parsePrefix } from "../net/prefix.ts";
 import { parseAddress } from "../net/address.ts";
 import { refused } from "../net/refusal.ts";
 import type { ObservedFastpath, ObservedTable } from "./observed_state.ts";
+import { type ObservedPolicy, parsePolicy, partitionPolicy } from "./parse_policy.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -12,12 +13,12 @@ type Json = Readonly<Record<string, unknown>>;
  * @throws SyntaxError when it is not nft's JSON
  */
 export function parseTable(json: string): ObservedTable {
-  const objects = objectsIn(json);
+  const { policy, others } = partitionPolicy(objectsIn(json));
   const sets = new Map<string, Set<string>>();
-  for (const { set } of objects) {
+  for (const { set } of others) {
     if (set !== undefined) sets.set(String((set as Json).name), membersOf(set as Json));
   }
-  return { hasFlags: hasFlags(objects), structure: structureOf(objects), sets };
+  return { hasFlags: hasFlags(others), structure: structureOf(others), sets, policy: parsePolicy(policy) };
 }
 
 /**
@@ -30,6 +31,14 @@ export function parseFastpath(json: string): ObservedFastpath {
   const devices = objects.flatMap(({ flowtable }) => (flowtable as { dev?: string | string[] })?.dev ?? []);
   const rules = objects.filter(({ flowtable }) => flowtable === undefined);
   return { hasFlags: hasFlags(objects), structure: structureOf(rules), devices: new Set(devices) };
+}
+
+/**
+ * Reads the JSON of a table that holds policy only.
+ * @throws SyntaxError when it is not nft's JSON
+ */
+export function parsePolicyTable(json: string): ObservedPolicy {
+  return parsePolicy(partitionPolicy(objectsIn(json)).policy);
 }
 
 function hasFlags(objects: readonly Json[]): boolean {

@@ -1,10 +1,17 @@
 // DesiredState and ObservedState -> Plan. Additions before deletions; the guard stands before anything carries packets.
 
-import { type DesiredState, type DesiredTable, SET_NAMES, type SetName } from "../desired/desired_state.ts";
+import {
+  type DesiredState,
+  type DesiredTable,
+  SET_NAMES,
+  type SetName,
+  type Waiting,
+} from "../desired/desired_state.ts";
 import { parsePrefix, type Prefix, withoutNested } from "../net/prefix.ts";
 import { refused } from "../net/refusal.ts";
 import type { ObservedState, ObservedTable } from "../observed/observed_state.ts";
 import { renderCni } from "../render/render_network.ts";
+import { renderPolicyDelta, wholeDelta } from "../render/render_policy.ts";
 import { renderDeltas, renderTable, type SetDelta } from "../render/render_table.ts";
 import { diffFastpath } from "./diff_fastpath.ts";
 import { awaitedServer, diffLink, foreignKind, keptKey, makeLink, withoutOther } from "./diff_link.ts";
@@ -35,15 +42,33 @@ export function diff(desired: DesiredState, observed: ObservedState, steadySecon
     ...diffFastpath(desired, observed),
     ...diffCni(desired, observed),
   ];
-  const steps = awaited === undefined ? all : all.filter(({ needs }) => !needs.includes("link"));
+  const carried = isCarried(desired, observed) ? undefined : UNCARRIED;
+  const due = awaited === undefined ? all : all.filter(({ needs }) => !needs.includes("link"));
+  const steps = carried === undefined ? due : due.filter(({ holdsPolicy }) => !holdsPolicy);
+  const isHeld = steps.length < due.length;
   return {
     steps: steps.sort((a, b) => a.stage - b.stage),
     waiting: [
       ...desired.waiting,
-      ...[blocked, awaited, keptKey(desired, observed)].filter((item) => item !== undefined),
+      ...[blocked, awaited, keptKey(desired, observed), isHeld ? carried : undefined]
+        .filter((item) => item !== undefined),
     ],
     rejected: desired.rejected,
   };
+}
+
+const UNCARRIED: Waiting = {
+  what: "table",
+  why: "it must be made anew, and what the policies in it say is not known yet",
+  next: "wigglenet status tells what of the policies is waited for",
+  isBlocking: true,
+};
+
+/** A table that is made anew has the policies in it again: those that are known, or none were there. */
+function isCarried({ policy }: DesiredState, { table }: ObservedState): boolean {
+  if (policy !== undefined || table === undefined) return true;
+  const { sets, chains } = table.policy;
+  return sets.size === 0 && [...chains.values()].every((rules) => rules === NO_RULES);
 }
 
 /** Packets fill the sets that we do not. */
@@ -54,6 +79,7 @@ function hasForeignMembers({ sets }: ObservedTable): boolean {
 }
 
 const MISSING = "missing";
+const NO_RULES = "[]";
 const RULES_DIFFER = "its rules differ";
 const asText = (text: string) => text;
 const EMPTY: ReadonlySet<string> = new Set();
@@ -83,10 +109,10 @@ function diffTable(desired: DesiredState, { table: observed, reference, link }: 
   const isPlain = !isOdd && (why === MISSING || why === RULES_DIFFER);
   // Without a tunnel either, as after a boot, there is no pod that could lose a packet to a single transaction.
   const isBare = observed === undefined && desired.link !== undefined && link === undefined;
-  const inputs = isPlain && !isBare
-    ? replacements(table, { observed, reference }, deltas)
-    : [renderTable(table)];
-  return [replaceTable(table, inputs, why)];
+  const inputs = isPlain && !isBare ? replacements(table, { observed, reference }, deltas) : undefined;
+  if (inputs !== undefined) return [replaceTable(table, inputs, why)];
+  const policyText = desired.policy === undefined ? "" : renderPolicyDelta(wholeDelta(desired.policy));
+  return [{ ...replaceTable(table, [renderTable(table, policyText)], why), holdsPolicy: true }];
 }
 
 /** The table that goes on guarding what is spared, also where its rules change or a prefix takes the place of others. */

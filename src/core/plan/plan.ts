@@ -41,6 +41,7 @@ export type Action =
 /** What a step is about; a failure of one blocks the steps that need it. A host without IPv6 keeps its IPv4 mesh. */
 export type Part =
   | "table"
+  | "policy"
   | "link"
   | "wireguard"
   | `addresses-v${Family}`
@@ -50,8 +51,11 @@ export type Part =
 
 /** Order of the steps. */
 export const STAGE = {
+  /** Where there is no table yet. */
+  policyFirst: -1,
   /** With the unreachable routes: all that guards. */
   table: 0,
+  policy: 0.5,
   link: 1,
   serve: 2,
   configure: 3,
@@ -75,8 +79,10 @@ export interface Step {
   readonly needs: readonly Part[];
   readonly changes: readonly Change[];
   readonly actions: readonly Action[];
-  /** Nobody changed anything: what a peer's session shows is the reason. */
-  readonly cause?: "session";
+  /** Nobody changed anything on the host: what a peer's session shows is the reason, or what the policies say now. */
+  readonly cause?: "session" | "policy";
+  /** It makes the table anew, with the policies in it. */
+  readonly holdsPolicy?: true;
   /** What the host has afterwards, where that is certain; without it the part is read back. */
   readonly confirms?: Confirmation;
 }

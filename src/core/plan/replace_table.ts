@@ -10,28 +10,27 @@ import {
   renderDetour,
   renderMembers,
   renderRules,
-  renderTable,
   type SetDelta,
   TABLE,
 } from "../render/render_table.ts";
 
-/** What nft loads, one after the other. */
+/** What nft loads, one after the other; undefined: the table cannot be taken apart, and is replaced as a whole. */
 export function replacements(
   table: DesiredTable,
   { observed, reference }: { observed: ObservedTable | undefined; reference: string | undefined },
   deltas: readonly SetDelta[],
-): readonly string[] {
+): readonly string[] | undefined {
   const open = `table inet ${TABLE}\n`;
   if (observed === undefined) return [`${open}${renderMembers(table)}`, renderRules(table, [], [])];
   const foreign = objectsOf(observed.structure);
   const wanted = objectsOf(reference);
-  if (observed.hasFlags || foreign === undefined || wanted === undefined) return [renderTable(table)];
+  if (observed.hasFlags || foreign === undefined || wanted === undefined) return undefined;
   const isKept = ([name, declaration]: [string, string]) =>
     declaration === (wanted.sets.get(name) ?? declaration);
   const sets = [...foreign.sets.keys()];
   if (!foreign.sets.entries().every(isKept)) {
     // Somebody was killed on the detour: those sets may be in use.
-    if (sets.some((name) => INTERIM_SETS.includes(name))) return [renderTable(table)];
+    if (sets.some((name) => INTERIM_SETS.includes(name))) return undefined;
     return renderDetour(table, { chains: foreign.chains, sets }, wanted.chains);
   }
   const surplus = sets.filter((name) => !wanted.sets.has(name));

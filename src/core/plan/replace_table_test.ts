@@ -36,8 +36,8 @@ Deno.test("Rules that differ are replaced between sets that stay, those of anoth
   assert.deepEqual(more, []);
   assert.ok(
     rules!.startsWith(
-      "flush table inet wigglenet\ndelete chain inet wigglenet seen\ndelete chain inet wigglenet forward\n" +
-        "delete set inet wigglenet prefixes-v4\ndefine tunnel",
+      "flush chain inet wigglenet seen\nflush chain inet wigglenet forward\n" +
+        "delete chain inet wigglenet seen\ndelete chain inet wigglenet forward\ndelete set inet wigglenet prefixes-v4\ndefine tunnel",
     ),
     rules,
   );
@@ -68,7 +68,7 @@ Deno.test("A set of our name that is declared otherwise goes while rules look in
   );
   assert.ok(
     detour!.startsWith(
-      "flush table inet wigglenet\ndelete chain inet wigglenet masq\ndelete set inet wigglenet pod-cidrs-v4\ndefine",
+      "flush chain inet wigglenet masq\ndelete chain inet wigglenet masq\ndelete set inet wigglenet pod-cidrs-v4\ndefine",
     ),
     detour,
   );

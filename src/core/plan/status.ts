@@ -20,6 +20,19 @@ export interface PeerStatus {
   readonly keepaliveSeconds: number;
 }
 
+/** What NetworkPolicies come to on this node. */
+export interface PolicyStatus {
+  /** All that they need could be read. */
+  readonly isKnown: boolean;
+  /** Pods, Namespaces and NetworkPolicies that are held. */
+  readonly objects: number;
+  /** Of known pods of this node. */
+  readonly addresses: number;
+  /** How many of these are isolated in this direction. */
+  readonly ingress: number;
+  readonly egress: number;
+}
+
 /** The answer of the agent's socket, and of `status --json`. */
 export interface Status {
   /** Empty: not known yet. */
@@ -44,6 +57,8 @@ export interface Status {
     /** When an API was last heard of, in milliseconds since 1970; undefined: never, or files are read. */
     readonly heardMs?: number | undefined;
   };
+  /** Undefined: with ENABLE_NETWORK_POLICY=false, and before there is a loop. */
+  readonly policies?: PolicyStatus | undefined;
   readonly peers: readonly PeerStatus[];
   readonly applied: {
     readonly isInSync: boolean;
@@ -95,6 +110,7 @@ export function describeStatus(status: Status, nowSeconds: number): string[] {
       `  ! ${path}: ${reason}${sinceMs === undefined ? "" : ` (for ${ageText(sinceMs, nowSeconds)})`}`
     ),
     ...(status.mtu === undefined ? [] : [`mtu ${status.mtu.bytes}: ${status.mtu.why}`]),
+    ...(status.policies === undefined ? [] : [policyText(status.policies)]),
     `${status.peers.length} peers`,
     ...status.peers.map((peer) =>
       `  ${peer.node} ${peer.endpoint ?? "(no endpoint)"} ${handshakeText(peer, nowSeconds)}${
@@ -106,6 +122,11 @@ export function describeStatus(status: Status, nowSeconds: number): string[] {
     ...status.waiting.map(({ what, why, next }) => `waiting: ${what}: ${why}; ${next}`),
     drift === "" ? "no drift repaired" : `drift repaired: ${drift}`,
   ];
+}
+
+function policyText({ isKnown, addresses, ingress, egress }: PolicyStatus): string {
+  if (!isKnown) return "policies: not known yet";
+  return `policies: of ${addresses} pod addresses here ${ingress} are isolated in ingress, ${egress} in egress`;
 }
 
 function ageText(sinceMs: number, nowSeconds: number): string {

@@ -13,6 +13,7 @@ import guardV6 from "../../../nft-templates/guard-v6.nft" with { type: "text" };
 import masqueradeV4 from "../../../nft-templates/masquerade-v4.nft" with { type: "text" };
 import masqueradeV6 from "../../../nft-templates/masquerade-v6.nft" with { type: "text" };
 import sets from "../../../nft-templates/sets.nft" with { type: "text" };
+import { POLICY_CHAIN } from "../policy/policy_objects.ts";
 import {
   type DesiredFastpath,
   type DesiredTable,
@@ -57,12 +58,13 @@ function withoutDefines(template: string): string {
 }
 
 /** One transaction that replaces the table, or makes it: new set objects, all members. */
-export function renderTable(table: DesiredTable): string {
+export function renderTable(table: DesiredTable, policyText = ""): string {
   return [
     `table inet ${TABLE}\n`,
     `delete table inet ${TABLE}\n`,
     renderStructure(table),
     renderMembers(table),
+    policyText,
   ].join("");
 }
 
@@ -100,10 +102,12 @@ export function renderDetour(
   ];
 }
 
+/** But for what is policy's: that is never gone, not for a moment. */
 function discard(chains: readonly string[], sets: readonly string[]): string {
+  const ours = chains.filter((name) => name !== POLICY_CHAIN);
   return [
-    ...(chains.length > 0 || sets.length > 0) ? [`flush table inet ${TABLE}\n`] : [],
-    ...chains.map((name) => `delete chain inet ${TABLE} ${name}\n`),
+    ...ours.map((name) => `flush chain inet ${TABLE} ${name}\n`),
+    ...ours.map((name) => `delete chain inet ${TABLE} ${name}\n`),
     ...sets.map((name) => `delete set inet ${TABLE} ${name}\n`),
   ].join("");
 }

@@ -18,6 +18,7 @@ import {
   path,
   type Setting,
 } from "./grammar.ts";
+import { POLICY_SETTINGS } from "./policy_settings.ts";
 
 /** The most characters of an expression. */
 export const MAX_EXPRESSION = 16_384;
@@ -180,6 +181,7 @@ export const SETTINGS = {
     meaning: "The file that holds the expression; it wins over `POD_CIDR_EXPRESSION`.",
     parse: (text: string) => text === "" || text.startsWith("/") ? text : undefined,
   } satisfies Setting<string>,
+  ...POLICY_SETTINGS,
   firewallBackend: {
     env: "FIREWALL_BACKEND",
     fallback: "nftables",
@@ -249,9 +251,6 @@ function parsePrefixes(text: string): readonly Prefix[] | Refusal {
   }
   return withoutNested(prefixes);
 }
-
-/** Variables of the original that this version does not have yet, and that would be missed in silence. */
-export const NOT_YET: readonly string[] = ["ENABLE_NETWORK_POLICY"];
 
 /** The flag of a variable: kebab case, without the WIGGLENET_ prefix. */
 export function flagOf(env: string): string {

@@ -1,7 +1,7 @@
 // How the program is started as shipped: what the runtime may do, and how it uses memory. The launcher of `deno task
 // bundle`, `deno task compile`, the tests and the benchmark of memory take it from here, and README shows it.
 
-import { NOT_YET, SETTINGS } from "../settings/settings.ts";
+import { SETTINGS } from "../settings/settings.ts";
 import { NODE_PLUGINS } from "./plugins.ts";
 import { PROGRAM_PATHS } from "./programs.ts";
 
@@ -16,7 +16,6 @@ export const WRITABLE: readonly string[] = [
 /** The only variables that may be read. */
 const ENVIRONMENT: readonly string[] = [
   ...Object.values(SETTINGS).map(({ env }) => env),
-  ...NOT_YET,
   "KUBERNETES_SERVICE_HOST",
   "KUBERNETES_SERVICE_PORT",
   "PATH",

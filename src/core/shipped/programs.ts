@@ -1,7 +1,7 @@
 // The programs that the agent starts, and where from: as shipped it may start these paths and no others.
 
 /** A program that the agent starts. */
-export type Program = "nft" | "wg" | "ip" | "ss" | "ln" | "cat" | "wireguard-go" | "ping";
+export type Program = "nft" | "wg" | "ip" | "ss" | "ln" | "cat" | "wireguard-go" | "ping" | "conntrack";
 
 /**
  * The exact paths that are allowed as shipped, of Debian, Fedora and Alpine, with and without a merged /usr. The first
@@ -15,6 +15,8 @@ export const PROGRAM_PATHS: Readonly<Record<Program, readonly string[]>> = {
   ln: ["/usr/bin/ln", "/bin/ln"],
   // Reads the system UUID, where NODE_NAME is not set.
   cat: ["/usr/bin/cat", "/bin/cat"],
+  // Ends flows that policies do not allow any more.
+  conntrack: ["/usr/sbin/conntrack", "/usr/bin/conntrack"],
   "wireguard-go": ["/usr/bin/wireguard-go"],
   // `check --mtu` alone.
   ping: ["/usr/bin/ping", "/bin/ping"],
@@ -30,4 +32,5 @@ export const PROGRAM_PACKAGES: Readonly<Record<Program, string>> = {
   cat: "coreutils",
   "wireguard-go": "wireguard-go",
   ping: "iputils-ping",
+  conntrack: "conntrack",
 };

@@ -11,7 +11,7 @@ import {
   seeLease,
   type SeenLease,
 } from "../../core/events/lease.ts";
-import { EVENT_NAMESPACE, eventJson, type RefusalEvent } from "../../core/events/refusal_event.ts";
+import { eventJson, namespaceOfEvent, type RefusalEvent } from "../../core/events/refusal_event.ts";
 import type { Rejected } from "../../core/nodes/node.ts";
 import type { Log } from "../log.ts";
 
@@ -102,11 +102,12 @@ export class EventWriter {
 
   async #write(event: RefusalEvent): Promise<void> {
     const { client, own, onWritten } = this.#options;
-    const path = `/api/v1/namespaces/${EVENT_NAMESPACE}/events`;
+    const eventNamespace = namespaceOfEvent(event);
+    const path = `/api/v1/namespaces/${eventNamespace}/events`;
     const body = eventJson(event, own, Date.now());
     const { status } = await client.request({ method: "POST", path, body });
     const isOurs = isDone(status);
-    if (!isOurs && status !== 409) throw refusal("create events", EVENT_NAMESPACE, status);
+    if (!isOurs && status !== 409) throw refusal("create events", eventNamespace, status);
     this.#memory = toldOf(this.#memory, event, { isOurs, nowMs: this.#now() });
     if (isOurs) onWritten(event.kind);
   }

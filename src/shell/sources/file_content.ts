@@ -1,7 +1,7 @@
 // One manifest file, read whole or not at all: size, text encoding and the pieces in it.
 // Does not watch, and keeps no long text: a piece that was parsed before is known by its digest.
 
-import { type Piece, readPiece, splitDocuments } from "../../core/nodes/documents.ts";
+import { type DocumentKind, type Piece, readPiece, splitDocuments } from "../../core/nodes/documents.ts";
 import { Refusal, refused } from "../../core/net/refusal.ts";
 import type { SourceOptions } from "./node_source.ts";
 
@@ -10,6 +10,12 @@ export interface FileContent<T> {
   readonly values: readonly T[];
   readonly pieces: readonly (readonly T[])[];
   readonly digests: readonly string[];
+}
+
+/** What is read of files. */
+export interface FileReading<T> extends Pick<SourceOptions<T>, "parse"> {
+  /** By default Nodes alone. */
+  readonly kinds?: ReadonlySet<DocumentKind> | undefined;
 }
 
 /** The file is being written: when to look again, and the reason where there is something to tell. */
@@ -43,7 +49,7 @@ export function youthMs(info: Deno.FileInfo): number {
 /** Reads the file that `info` was just taken of. An object whose text was in the file `before` is not parsed again. */
 export function readContent<T>(
   file: { readonly path: string; readonly info: Deno.FileInfo; readonly before: FileContent<T> | null },
-  parse: SourceOptions<T>["parse"],
+  { parse, kinds }: FileReading<T>,
 ): FileContent<T> | Refusal | Unsettled {
   const { path, info, before } = file;
   if (!info.isFile) return new Refusal("is not a file");
@@ -56,7 +62,7 @@ export function readContent<T>(
   // JSON shows where it ends; YAML that is cut within a line may look whole.
   const wait = text.endsWith("\n") || JSON_START.test(text) ? 0 : youthMs(info);
   if (wait > 0) return new Unsettled(wait, "its last line has no newline yet");
-  return readPieces({ text, pieces, before }, (json) => parse(json, path));
+  return readPieces({ text, pieces, before }, { kinds, parse: (json) => parse(json, path) });
 }
 
 function readText(path: string): string | Refusal {
@@ -70,7 +76,7 @@ function readText(path: string): string | Refusal {
 
 function readPieces<T>(
   file: { text: string; pieces: readonly Piece[]; before: FileContent<T> | null },
-  parse: (json: unknown) => T,
+  { parse, kinds }: { parse: (json: unknown) => T } & Pick<FileReading<T>, "kinds">,
 ): FileContent<T> | Refusal {
   const { text, before } = file;
   const known = new Map(before?.digests.map((digest, i) => [digest, before.pieces[i]!]));
@@ -81,9 +87,9 @@ function readPieces<T>(
     const digest = text.length <= MAX_KEPT_LENGTH ? own : sha256(own); // a slice keeps the whole text in memory
     let found = known.get(digest);
     if (found === undefined) {
-      const nodes = readPiece(text, piece);
-      if (refused(nodes)) return nodes;
-      known.set(digest, found = nodes.map(parse));
+      const objects = readPiece(text, piece, kinds);
+      if (refused(objects)) return objects;
+      known.set(digest, found = objects.map(parse));
     }
     pieces.push(found);
     digests.push(digest);

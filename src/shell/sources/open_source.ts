@@ -1,11 +1,14 @@
 // Which source the settings name: files, a kubeconfig, or the cluster that this process is a pod of.
 
 import type { GivenSettings } from "../../core/settings/settings.ts";
-import { FileSource } from "./file_source.ts";
+import { FileObjects } from "./file_objects.ts";
 import { ApiClient } from "./kubernetes/api_client.ts";
 import { clusterEnvironment, inClusterCredentials } from "./kubernetes/in_cluster.ts";
 import { type KubernetesOptions, KubernetesSource } from "./kubernetes/kubernetes_source.ts";
+import { ApiPolicySource } from "./kubernetes/api_policy_source.ts";
+import type { NodeName } from "../../core/nodes/node.ts";
 import type { NodeSource } from "./node_source.ts";
+import type { PolicyListeners, PolicySource } from "./policy_source.ts";
 
 /** Within this an API must begin to answer; with the silence that it takes to be asked, less than 30 s. */
 const ANSWER_MS = 10_000;
@@ -15,6 +18,16 @@ export interface OpenedSource<T> {
   readonly source: NodeSource<T>;
   /** What it asks; undefined: it reads files. */
   readonly api: ApiClient | undefined;
+  /** What policies of this node are made of, from the same place; the source is not started yet. */
+  readonly openPolicies: (user: PolicyUser) => PolicySource;
+}
+
+/** Who asks for what policies are made of. */
+export interface PolicyUser {
+  readonly node: NodeName;
+  readonly listeners: PolicyListeners;
+  /** Called after something has changed. */
+  readonly onChange: () => void;
 }
 
 /** What to say where nothing tells where the Nodes are; undefined: something does. */
@@ -32,9 +45,18 @@ export async function openSource<T>(
   settings: GivenSettings,
   options: KubernetesOptions<T>,
 ): Promise<OpenedSource<T>> {
-  if (settings.nodes.length > 0) return { source: new FileSource(settings.nodes, options), api: undefined };
+  if (settings.nodes.length > 0) {
+    const source = new FileObjects(settings.nodes, options);
+    return {
+      source,
+      api: undefined,
+      openPolicies: ({ listeners, onChange }) => source.listen(listeners, onChange),
+    };
+  }
   const api = await openApi(settings);
-  return { source: new KubernetesSource(api, options), api };
+  let policies: ApiPolicySource | undefined;
+  const source = new KubernetesSource(api, { ...options, onLost: () => policies?.doubt() });
+  return { source, api, openPolicies: (user) => policies = new ApiPolicySource({ ...user, client: api }) };
 }
 
 /** The API that the settings name. Throws Error when there is none. */

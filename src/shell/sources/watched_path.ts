@@ -4,7 +4,15 @@
 
 import { Refusal } from "../../core/net/refusal.ts";
 import { Agenda } from "./agenda.ts";
-import { type FileContent, readContent, stampOf, Unsettled, versionOf, youthMs } from "./file_content.ts";
+import {
+  type FileContent,
+  type FileReading,
+  readContent,
+  stampOf,
+  Unsettled,
+  versionOf,
+  youthMs,
+} from "./file_content.ts";
 import { FolderWatch, type Hint, messageOf } from "./folder_watch.ts";
 import type { SourceOptions, SourceProblem } from "./node_source.ts";
 import { absolutePath, folderOf, pathIn } from "../paths.ts";
@@ -28,11 +36,14 @@ const LOOKS_PER_FULL_LOOK = 30;
 const FILE_TIME_RESOLUTION_MS = 50;
 const MANIFEST = /^[^.].*\.(?:yaml|yml|json)$/;
 
+/** What is read, and who hears of it. */
+export interface WatchedOptions<T> extends FileReading<T>, Pick<SourceOptions<T>, "onChange"> {}
+
 /** A watched file or folder: `open` once, `close` at the end. `onChange` is not called before `open` returns. */
 export class WatchedPath<T> {
   /** Absolute. */
   readonly path: string;
-  readonly #options: SourceOptions<T>;
+  readonly #options: WatchedOptions<T>;
   readonly #entries = new Map<string, Entry<T>>();
   /** Files that were not there at the last look, and since when. */
   readonly #missing = new Map<string, number>();
@@ -50,7 +61,7 @@ export class WatchedPath<T> {
   #isComplete = false;
   #hasChanged = false;
 
-  constructor(path: string, options: SourceOptions<T>) {
+  constructor(path: string, options: WatchedOptions<T>) {
     this.path = absolutePath(path);
     this.#options = options;
   }
@@ -76,6 +87,11 @@ export class WatchedPath<T> {
   /** A folder was listed once, or a file taken in once. */
   get isComplete(): boolean {
     return this.#isComplete;
+  }
+
+  /** There is no such path, or it cannot be looked at. */
+  get isAway(): boolean {
+    return this.#reason !== null;
   }
 
   /** The values of all files, in the order of file names. */
@@ -203,7 +219,7 @@ export class WatchedPath<T> {
       if (waitMs > 0) return this.#agenda.plan(path, waitMs);
       entry.stamp = stampOf(info);
       entry.inode = info.ino;
-      this.#take(path, entry, readContent({ path, info, before: entry.content }, this.#options.parse));
+      this.#take(path, entry, readContent({ path, info, before: entry.content }, this.#options));
     } catch (error) {
       this.#missing.delete(path);
       entry.isPending = false;

@@ -1,6 +1,6 @@
 // In which form an API answers: protocol buffers where it can, JSON where it (or a proxy before it) cannot.
 
-import { type Encoding, JSON_ENCODING, PROTOBUF_ENCODING } from "../../../core/kubernetes/node_list.ts";
+import { type Encoding, JSON_ENCODING, PROTOBUF_ENCODING } from "../../../core/kubernetes/object_list.ts";
 import { skimEvent, type Skimmed } from "../../../core/kubernetes/skim_event.ts";
 import { type Cutter, FrameCutter, LineCutter } from "./body.ts";
 import { SEED } from "../../seed.ts";

@@ -7,7 +7,7 @@ import {
   describeFailure,
   reasonIn,
 } from "../../../core/kubernetes/api_failure.ts";
-import { JSON_ENCODING } from "../../../core/kubernetes/node_list.ts";
+import { JSON_ENCODING } from "../../../core/kubernetes/object_list.ts";
 import { retryAfterMs } from "../../../core/kubernetes/retry.ts";
 import { formatOf } from "./answer_format.ts";
 import { readBody } from "./body.ts";
@@ -30,8 +30,11 @@ export class ApiError extends Error {
   }
 }
 
+/** What a request is called where it fails. */
+export type Named = Pick<ApiRequest, "verb" | "what" | "resource">;
+
 /** One request. */
-export interface Ask extends Pick<ApiRequest, "verb" | "what"> {
+export interface Ask extends Named {
   /** Path and query. */
   readonly path: string;
   readonly patch?: string;
@@ -115,7 +118,7 @@ export class ApiClient {
   }
 
   /** What a failed request says. */
-  failure(ask: Pick<Ask, "verb" | "what">, error: unknown): ApiError {
+  failure(ask: Named, error: unknown): ApiError {
     if (error instanceof ApiError) return error;
     const message = messageOf(error);
     this.#isAccessDoubted ||= message.includes("invalid peer certificate");
@@ -183,8 +186,8 @@ export class ApiClient {
     }
   }
 
-  #named({ verb, what }: Pick<Ask, "verb" | "what">): ApiRequest {
-    return { identity: this.credentials.identity, verb, what };
+  #named({ verb, what, resource }: Named): ApiRequest {
+    return { identity: this.credentials.identity, verb, what, resource };
   }
 }
 

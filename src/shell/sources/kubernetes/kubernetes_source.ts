@@ -1,18 +1,24 @@
-// Node objects from the Kubernetes API: a list, then a watch from where the list ended, for ever. What is known stays as
+// Objects of one kind from the Kubernetes API: a list, then a watch from where the list ended, for ever. What is known stays as
 // it is while the API is out of reach, whatever it answers, and until a new list is complete.
 
-import { isEarlier } from "../../../core/kubernetes/node_list.ts";
+import { isEarlier } from "../../../core/kubernetes/object_list.ts";
+import { NODES, type Resource } from "../../../core/kubernetes/resource.ts";
 import { retryMs } from "../../../core/kubernetes/retry.ts";
 import type { Liveness, NodeSource, SourceOptions, SourceProblem, SourceState } from "../node_source.ts";
 import { type ApiClient, ApiError } from "./api_client.ts";
 import { ObjectStore, type StoreOptions } from "./object_store.ts";
 import { readList, readVersion } from "./read_list.ts";
 import { type Happening, readWatch } from "./read_watch.ts";
+import { Silence } from "./watchdog.ts";
 
 /** What the source needs of its user. */
-export interface KubernetesOptions<T> extends SourceOptions<T>, Pick<StoreOptions<T>, "pick"> {
+export interface KubernetesOptions<T> extends SourceOptions<T>, Pick<StoreOptions<T>, "pick" | "listener"> {
+  /** What is listed and watched; by default Nodes. */
+  readonly resource?: Resource;
   /** What was silent for so long is taken for dead, and asked for anew on another connection. */
   readonly silenceMs?: number;
+  /** Called when the API is out of reach, or refuses: whoever else listens to it may be deaf. */
+  readonly onLost?: () => void;
 }
 
 const SILENCE_MS = 15_000;
@@ -22,12 +28,13 @@ const TELL_MS = 10;
 const SHORT_MS = 1_000;
 const GONE = 410;
 
-/** The Nodes of one cluster. */
+/** The Nodes of one cluster, or what else is asked for. */
 export class KubernetesSource<T> implements NodeSource<T> {
   readonly places: readonly string[];
   readonly #store: ObjectStore<T>;
   readonly #silenceMs: number;
   readonly #end = new AbortController();
+  #doubt = new AbortController();
   readonly #firstTry = Promise.withResolvers<void>();
   /** As it was told last. */
   #state: SourceState<T> = { items: [], complete: false, problems: [] };
@@ -71,6 +78,27 @@ export class KubernetesSource<T> implements NodeSource<T> {
     return { items: this.#store.items(), complete: this.#isComplete, problems };
   }
 
+  /** How many objects there are. */
+  get size(): number {
+    return this.#store.size;
+  }
+
+  /** The one of this name. */
+  get(name: string): T | undefined {
+    return this.#store.get(name);
+  }
+
+  /** What stands may be a connection to nobody: goes on from the last version on another one. */
+  doubt(): void {
+    this.#doubt.abort(new Silence("the API was out of reach"));
+    this.#doubt = new AbortController();
+  }
+
+  /** Tells the listener that everything is gone; for one that was closed, after which it tells nothing more. */
+  forget(): void {
+    this.#store.draft().commit();
+  }
+
   liveness(): Liveness {
     const ageMs = this.#heardMs === undefined ? undefined : performance.now() - this.#heardMs;
     return { heardMs: ageMs === undefined ? undefined : Math.round(Date.now() - ageMs) };
@@ -101,6 +129,7 @@ export class KubernetesSource<T> implements NodeSource<T> {
   async #list(): Promise<void> {
     const draft = this.#store.draft();
     const { version, nameless } = await readList({ ...this.#reading(), draft });
+    if (this.#end.signal.aborted) return;
     this.#version = version;
     this.#isVersionDoubted = false;
     const hasChanged = draft.commit() || !this.#isComplete || nameless !== this.#nameless;
@@ -115,6 +144,7 @@ export class KubernetesSource<T> implements NodeSource<T> {
     const failures = this.#failures;
     const end = await readWatch({
       ...this.#reading(),
+      doubt: this.#doubt.signal,
       version: this.#version,
       onOpen: async () => {
         if (this.#isVersionDoubted) await this.#requireSameHistory();
@@ -122,6 +152,7 @@ export class KubernetesSource<T> implements NodeSource<T> {
       },
       isKnown: ({ name, mark }) => this.#store.hasMark(name, mark),
       onEvent: (event, version) => {
+        if (this.#end.signal.aborted) return;
         this.#failures = 0;
         this.#wasGone = false;
         this.#version = version;
@@ -160,6 +191,7 @@ export class KubernetesSource<T> implements NodeSource<T> {
   #reading() {
     return {
       client: this.client,
+      resource: this.options.resource ?? NODES,
       silenceMs: this.#silenceMs,
       signal: this.#end.signal,
       onPart: () => this.#heardMs = performance.now(),
@@ -199,6 +231,7 @@ export class KubernetesSource<T> implements NodeSource<T> {
     if (this.#problem?.reason !== reason) {
       const sinceMs = this.#problem?.sinceMs ?? Date.now();
       const isUnread = !this.#isComplete;
+      if (this.#problem === undefined) this.options.onLost?.();
       this.#problem = { path: this.client.server, reason, isUnread, isPending: false, sinceMs };
       this.#tell();
     }

@@ -10,7 +10,7 @@ const QUICK = { silenceMs: 300, answerMs: 300 };
 const text = (body: string) => () => new Response(body);
 
 const lists: readonly [what: string, answer: () => Response, told: RegExp][] = [
-  ["an error page", text("<html>"), /no list of Nodes but "<html>"/],
+  ["an error page", text("<html>"), /no NodeList but "<html>"/],
   ["another list", text(`{"kind":"PodList","metadata":{"resourceVersion":"1"},"items":[]}`), /but "PodList"/],
   [
     "no version",
@@ -22,7 +22,7 @@ const lists: readonly [what: string, answer: () => Response, told: RegExp][] = [
     text(`{"kind":"NodeList","metadata":{"resourceVersion":"1"},"items":{}}`),
     /is no list/,
   ],
-  ["a list that was cut", text(`{"kind":"NodeList","metadata":{"resour`), /no list of Nodes/],
+  ["a list that was cut", text(`{"kind":"NodeList","metadata":{"resour`), /no NodeList/],
   ["401", () => refusal(401, "Unauthorized"), /answered 401: Unauthorized; renew the test/],
   ["403", () => refusal(403, "nodes is forbidden"), /answered 403: nodes is forbidden; grant it to the test/],
   ["500", () => refusal(500, "etcd is gone"), /answered 500: etcd is gone; look at/],

@@ -13,10 +13,17 @@ interface Entry<T> {
   mark: number | undefined;
 }
 
+/** Hears of each object that has changed, in place of whoever asks for all of them. */
+export interface ObjectListener<T> {
+  put(name: string, value: T): void;
+  remove(name: string): void;
+}
+
 /** What becomes of an object. */
 export interface StoreOptions<T> extends Pick<SourceOptions<T>, "parse"> {
   /** Of an object what `parse` reads, and nothing else: equal ones are parsed once. */
   readonly pick: (json: unknown) => unknown;
+  readonly listener?: ObjectListener<T>;
 }
 
 /** Objects by name. */
@@ -28,6 +35,10 @@ export class ObjectStore<T> {
   #items: readonly T[] | undefined;
 
   constructor(readonly options: StoreOptions<T>) {}
+
+  get size(): number {
+    return this.#entries.size;
+  }
 
   /** An object with this mark was put last under this name. */
   hasMark(name: string, mark: number): boolean {
@@ -41,6 +52,7 @@ export class ObjectStore<T> {
     entry.mark = mark;
     if (entry === before) return false;
     this.#entries.set(name, entry);
+    this.options.listener?.put(name, entry.value);
     if (before === undefined) this.#names = undefined;
     this.#items = undefined;
     return true;
@@ -50,6 +62,7 @@ export class ObjectStore<T> {
   delete(name: string): boolean {
     if (!this.#entries.delete(name)) return false;
     this.#names = this.#items = undefined;
+    this.options.listener?.remove(name);
     return true;
   }
 
@@ -63,15 +76,24 @@ export class ObjectStore<T> {
     };
   }
 
-  /** In the order of names. */
+  /** In the order of names; none where a listener was told of them. */
   items(): readonly T[] {
+    if (this.options.listener !== undefined) return [];
     return this.#items ??= this.#sortedNames().map((name) => this.#entries.get(name)!.value);
   }
 
+  get(name: string): T | undefined {
+    return this.#entries.get(name)?.value;
+  }
+
   #replace(entries: Map<string, Entry<T>>): boolean {
-    const isSame = entries.size === this.#entries.size &&
-      [...entries].every(([name, entry]) => this.#entries.get(name) === entry);
+    const before = this.#entries;
+    const gone = [...before.keys()].filter((name) => !entries.has(name));
+    const news = [...entries].filter(([name, entry]) => before.get(name) !== entry);
     this.#entries = entries;
+    for (const name of gone) this.options.listener?.remove(name);
+    for (const [name, { value }] of news) this.options.listener?.put(name, value);
+    const isSame = gone.length === 0 && news.length === 0;
     if (!isSame) this.#names = this.#items = undefined;
     return !isSame;
   }

@@ -1,9 +1,10 @@
-// The list of all Nodes, page by page. Nothing of a page is left when the next one is asked for.
+// The list of all objects of a kind, page by page. Nothing of a page is left when the next one is asked for.
 
-import { type ListPage, nameOf, parseListPage } from "../../../core/kubernetes/node_list.ts";
+import { type ListPage, nameOf, parseListPage } from "../../../core/kubernetes/object_list.ts";
+import type { Resource } from "../../../core/kubernetes/resource.ts";
 import { refused } from "../../../core/net/refusal.ts";
 import { ACCEPT_EITHER, formatOf } from "./answer_format.ts";
-import type { ApiClient } from "./api_client.ts";
+import type { ApiClient, Named } from "./api_client.ts";
 import { readBody, TooLong } from "./body.ts";
 import type { Draft } from "./object_store.ts";
 import { Watchdog } from "./watchdog.ts";
@@ -15,11 +16,11 @@ const PAGE = 200;
 const MAX_PAGE_BYTES = 8 << 20;
 /** More than any cluster: an API that never ends its list is not followed for ever. */
 const MAX_OBJECTS = 100_000;
-const LIST = { verb: "list", what: "nodes" } as const;
 
 /** How a list is read. */
 export interface ListOptions {
   readonly client: ApiClient;
+  readonly resource: Resource;
   readonly draft: Draft;
   readonly silenceMs: number;
   /** Ends the reading. */
@@ -62,7 +63,11 @@ export async function readList(options: ListOptions): Promise<Listed> {
     // Not before all is taken in: labels and nodeInfo are read from it where somebody asks for them.
     page.body.buffer.transfer(0);
     if (options.draft.size() > MAX_OBJECTS) {
-      throw options.client.failure(LIST, new Error(`it holds more than ${MAX_OBJECTS} Nodes`));
+      const { client, resource } = options;
+      throw client.failure(
+        listOf(resource),
+        new Error(`it holds more than ${MAX_OBJECTS} ${resource.kind}s`),
+      );
     }
     if (page.next === "") return { version: page.resourceVersion, nameless };
     next = page.next;
@@ -77,6 +82,10 @@ export async function readVersion(options: Omit<ListOptions, "draft">): Promise<
   return (await readPage(options, 1, ""))!.resourceVersion;
 }
 
+function listOf(resource: Resource): Named {
+  return { verb: "list", what: resource.plural, resource };
+}
+
 interface Page extends ListPage {
   /** What the items are read from. */
   readonly body: Uint8Array<ArrayBuffer>;
@@ -89,10 +98,12 @@ async function readPage(
   limit: number,
   next: string,
 ): Promise<Page | undefined> {
-  const { client, silenceMs, signal } = options;
-  const query = new URLSearchParams({ limit: String(limit), ...(next === "" ? {} : { continue: next }) });
+  const { client, resource, silenceMs, signal } = options;
+  const rest = next === "" ? {} : { continue: next };
+  const query = new URLSearchParams({ limit: String(limit), ...rest, ...resource.query });
   using dog = new Watchdog(silenceMs, signal);
-  const ask = { ...LIST, path: `/api/v1/nodes?${query}`, accept: ACCEPT_EITHER, controller: dog.controller };
+  const path = `${resource.path}?${query}`;
+  const ask = { ...listOf(resource), path, accept: ACCEPT_EITHER, controller: dog.controller };
   const response = await client.ask(ask);
   dog.heard();
   const onPart = () => {
@@ -102,7 +113,7 @@ async function readPage(
   try {
     const body = await readBody(response, { maxBytes: MAX_PAGE_BYTES, onPart });
     const { encoding, isCompact } = formatOf(response);
-    const page = parseListPage(body, encoding);
+    const page = parseListPage(body, encoding, resource.kind);
     if (refused(page)) throw new Error(page.reason);
     return { ...page, body, isCompact };
   } catch (error) {

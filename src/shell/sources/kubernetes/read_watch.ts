@@ -1,7 +1,8 @@
-// The changes of Nodes since a version, as they come.
+// The changes of all objects of a kind since a version, as they come.
 
-import { parseWatchEvent, type WatchEvent } from "../../../core/kubernetes/node_list.ts";
+import { parseWatchEvent, type WatchEvent } from "../../../core/kubernetes/object_list.ts";
 import type { Skimmed } from "../../../core/kubernetes/skim_event.ts";
+import type { Resource } from "../../../core/kubernetes/resource.ts";
 import { refused } from "../../../core/net/refusal.ts";
 import { ACCEPT_EITHER, type AnswerFormat, formatOf } from "./answer_format.ts";
 import { type ApiClient, ApiError } from "./api_client.ts";
@@ -21,24 +22,26 @@ const AWAITED_MS = 0.5;
  * second each would else wake the process, which costs as much again as to read it (2026-11).
  */
 const GATHER_MS = 50;
-const WATCH = { verb: "watch", what: "nodes" } as const;
 
-/** What is told of a watch. A Node that was put has its mark, by which it is known when it comes again. */
+/** What is told of a watch. An object that was put has its mark, by which it is known when it comes again. */
 export type Happening = Exclude<WatchEvent, { type: "error" }> & { readonly mark?: number };
 
 /** How changes are read. */
 export interface WatchOptions {
   readonly client: ApiClient;
+  readonly resource: Resource;
   /** What was seen last. */
   readonly version: string;
   readonly silenceMs: number;
   readonly signal: AbortSignal;
+  /** Ends it as if it were silent. */
+  readonly doubt: AbortSignal;
   /** The watch stands; nothing of it is read before this has settled. */
   readonly onOpen: () => Promise<void>;
   /** Called with each part that comes. */
   readonly onPart: () => void;
   readonly onEvent: (event: Happening, version: string) => void;
-  /** A Node is known as it was skimmed: nothing is read of it, and no event but a bookmark is told. */
+  /** An object is known as it was skimmed: nothing is read of it, and no event but a bookmark is told. */
   readonly isKnown: (skimmed: Skimmed) => boolean;
   /** Called when all events of a part were told. */
   readonly onTurn: () => void;
@@ -52,16 +55,22 @@ export type WatchEnd = "over" | "silent";
  * @throws ApiError; with status 410 when the version is too old, and everything must be listed anew
  */
 export async function readWatch(options: WatchOptions): Promise<WatchEnd> {
-  const { client, version, silenceMs, signal } = options;
+  const { client, resource, version, silenceMs, signal, doubt } = options;
   const query = new URLSearchParams({
     watch: "1",
     allowWatchBookmarks: "true",
     resourceVersion: version,
     timeoutSeconds: String(Math.round(WATCH_SECONDS * (1 + Math.random()))),
+    ...resource.query,
   });
-  using dog = new Watchdog(silenceMs, signal);
-  const path = `/api/v1/nodes?${query}`;
-  const ask = { ...WATCH, path, accept: ACCEPT_EITHER, controller: dog.controller };
+  using dog = new Watchdog(silenceMs, signal, doubt);
+  const named = { verb: "watch", what: resource.plural, resource } as const;
+  const ask = {
+    ...named,
+    path: `${resource.path}?${query}`,
+    accept: ACCEPT_EITHER,
+    controller: dog.controller,
+  };
   const response = await client.ask(ask);
   dog.heard();
   await options.onOpen();
@@ -109,5 +118,7 @@ function take(bytes: Uint8Array, { skim, encoding }: AnswerFormat, options: Watc
     return options.onEvent(skimmed === undefined ? event : { ...event, mark: skimmed.mark }, version);
   }
   const { code: status, message } = event;
-  throw new ApiError(`watch of nodes: the API ended it with ${status}: ${message}`, { status });
+  throw new ApiError(`watch of ${options.resource.plural}: the API ended it with ${status}: ${message}`, {
+    status,
+  });
 }

@@ -11,10 +11,15 @@ export class Watchdog implements Disposable {
   #timer: ReturnType<typeof setInterval> | undefined;
   #heardMs = 0;
 
-  /** @param signal ends the request too */
-  constructor(private readonly silenceMs: number, private readonly signal: AbortSignal) {
-    signal.addEventListener("abort", this.#end);
-    if (signal.aborted) this.#end();
+  readonly #signals: readonly AbortSignal[];
+
+  /** @param signals end the request too, for their reasons */
+  constructor(private readonly silenceMs: number, ...signals: readonly AbortSignal[]) {
+    this.#signals = signals;
+    for (const signal of signals) {
+      signal.addEventListener("abort", this.#end);
+      if (signal.aborted) this.#end();
+    }
   }
 
   /** Something came. */
@@ -25,7 +30,7 @@ export class Watchdog implements Disposable {
 
   [Symbol.dispose](): void {
     clearInterval(this.#timer);
-    this.signal.removeEventListener("abort", this.#end);
+    for (const signal of this.#signals) signal.removeEventListener("abort", this.#end);
     this.controller.abort(); // and the rest of the body with it
   }
 
@@ -34,5 +39,5 @@ export class Watchdog implements Disposable {
     this.controller.abort(new Silence(`nothing was heard for ${this.silenceMs / 1000} s`));
   };
 
-  readonly #end = (): void => this.controller.abort(this.signal.reason);
+  readonly #end = (): void => this.controller.abort(this.#signals.find(({ aborted }) => aborted)?.reason);
 }

@@ -32,11 +32,14 @@ export const JSON_ENCODING: Encoding = { object: parseJson, event: parseJson };
 /** Protocol buffers, of which only what the agent reads is made into values. */
 export const PROTOBUF_ENCODING: Encoding = { object: decodeObject, event: decodeEvent };
 
-/** Reads a page of a NodeList. */
-export function parseListPage(bytes: Uint8Array, encoding: Encoding): ListPage | Refusal {
+/**
+ * Reads a page of a list.
+ * @param expected of its items
+ */
+export function parseListPage(bytes: Uint8Array, encoding: Encoding, expected: string): ListPage | Refusal {
   const { kind, metadata, items } = fieldsOf(encoding.object(bytes));
-  if (kind !== "NodeList" && kind !== "List") {
-    return new Refusal(`the answer is no list of Nodes but ${quote(kind ?? startOf(bytes))}`);
+  if (kind !== `${expected}List` && kind !== "List") {
+    return new Refusal(`the answer is no ${expected}List but ${quote(kind ?? startOf(bytes))}`);
   }
   const { resourceVersion, continue: next } = fieldsOf(metadata);
   if (typeof resourceVersion !== "string" || resourceVersion === "") {
@@ -69,13 +72,14 @@ export function parseWatchEvent(
     } as const;
     return { version: "", event };
   }
-  const { name, resourceVersion } = fieldsOf(fieldsOf(object).metadata);
+  const { resourceVersion } = fieldsOf(fieldsOf(object).metadata);
   if (typeof resourceVersion !== "string" || resourceVersion === "") {
     return new Refusal(`the watch sent ${type} without metadata.resourceVersion`);
   }
   const kind = TYPES[type];
   if (kind === undefined) return { version: resourceVersion, event: { type: "bookmark" } };
-  if (typeof name !== "string") return new Refusal(`the watch sent ${type} of an object without a name`);
+  const name = nameOf(object);
+  if (name === undefined) return new Refusal(`the watch sent ${type} of an object without a name`);
   return { version: resourceVersion, event: { type: kind, name, object } };
 }
 
@@ -86,10 +90,11 @@ export function isEarlier(version: string, other: string): boolean {
   return DECIMAL.test(version) && DECIMAL.test(other) && BigInt(version) < BigInt(other);
 }
 
-/** The name of a listed object; undefined where it has none. */
+/** The name of a listed object, with its namespace before it where it has one: `default/web`; undefined where it has none. */
 export function nameOf(object: unknown): string | undefined {
-  const { name } = fieldsOf(fieldsOf(object).metadata);
-  return typeof name === "string" && name !== "" ? name : undefined;
+  const { name, namespace } = fieldsOf(fieldsOf(object).metadata);
+  if (typeof name !== "string" || name === "") return undefined;
+  return typeof namespace === "string" && namespace !== "" ? `${namespace}/${name}` : name;
 }
 
 const SHOWN_BYTES = 60;

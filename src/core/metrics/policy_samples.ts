@@ -1,0 +1,34 @@
+// What NetworkPolicies come to on this node -> samples.
+
+import type { DesiredPolicy, Direction } from "../policy/policy_table.ts";
+import type { Sample } from "./metrics.ts";
+
+/** What there is to measure of policies. */
+export interface PolicyMoment {
+  /** Undefined: not all that is needed is known. */
+  readonly desired: DesiredPolicy | undefined;
+  /** Objects that are held. */
+  readonly objects: number;
+}
+
+const DIRECTIONS: readonly Direction[] = ["ingress", "egress"];
+
+/** Without policies there are no rules, as with the original. */
+export function policySamples(moment: PolicyMoment | undefined): Sample[] {
+  const rules = DIRECTIONS.map((direction) => {
+    const contents = [...moment?.desired?.contents.values() ?? []];
+    const value = contents.filter((content) => content.direction === direction).length;
+    return { name: "wigglenet_network_policy_rules_total", labels: { direction }, value } as const;
+  });
+  if (moment === undefined) return rules;
+  const subjects = [...moment.desired?.subjects.values() ?? []];
+  return [
+    ...rules,
+    { name: "wigglenet_policy_known", labels: {}, value: Number(moment.desired !== undefined) },
+    ...DIRECTIONS.map((direction) => {
+      const value = subjects.filter((subject) => subject[direction] !== undefined).length;
+      return { name: "wigglenet_policy_addresses", labels: { direction }, value } as const;
+    }),
+    { name: "wigglenet_policy_objects", labels: {}, value: moment.objects },
+  ];
+}

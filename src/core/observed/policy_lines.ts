@@ -1,0 +1,60 @@
+// Lines of `nft monitor` about policy's objects: do they say something else than what is wanted? Our own changes are wanted
+// before they are made, so that such a line can be judged the moment it comes.
+
+import { isPassing, isPolicyName, POLICY_CHAIN } from "../policy/policy_objects.ts";
+import { TABLE } from "../render/render_table.ts";
+
+/** What a line says. */
+export interface PolicyLine {
+  readonly isAddition: boolean;
+  readonly kind: "element" | "set" | "map" | "chain" | "rule" | "counter";
+  /** Of the object; of an element its set, of a rule its chain. */
+  readonly name: string;
+  /** Of an element: as it is written. */
+  readonly member: string;
+}
+
+const LINE = new RegExp(
+  `^(add|insert|replace|delete|destroy) (element|set|map|chain|rule|counter) inet ${TABLE} (\\S+)(?: \\{ (.*) \\})?`,
+);
+const NAMELESS = /^__(?:set|map)\d+$/;
+
+/** The line, if it is about policy; "nothing" of one about a set that came or went with its rule, of which a line tells, too. */
+export function policyLineOf(line: string): PolicyLine | "nothing" | undefined {
+  const match = LINE.exec(line);
+  if (match === null) return undefined;
+  const [, verb, kind, name, member = ""] = match as unknown as [
+    string,
+    string,
+    PolicyLine["kind"],
+    string,
+    string?,
+  ];
+  if (NAMELESS.test(name)) return "nothing";
+  const isOurs = isPolicyName(name) || kind === "rule" && name === POLICY_CHAIN;
+  if (!isOurs) return undefined;
+  return { isAddition: verb === "add" || verb === "insert" || verb === "replace", kind, name, member };
+}
+
+/** What is known of the objects that policy wants. */
+export interface WantedPolicy {
+  /** It is wanted. */
+  readonly has: (name: string) => boolean;
+  /** Nobody wants it any more: whatever happens to it. */
+  readonly isGarbage: (name: string) => boolean;
+  readonly hasMember: (set: string, member: string) => boolean;
+  /** One rule of this chain was to come or go by our own hand; asked once a line. */
+  readonly expectsRule: (chain: string, isAddition: boolean) => boolean;
+}
+
+/** True when a line says what is not wanted: the table must be read. */
+export function surprisesPolicy(
+  { isAddition, kind, name, member }: PolicyLine,
+  wanted: WantedPolicy,
+): boolean {
+  if (wanted.isGarbage(name)) return false;
+  if (kind === "element" && isPassing(name)) return false;
+  if (kind === "element") return wanted.hasMember(name, member) !== isAddition;
+  if (kind === "rule") return !wanted.expectsRule(name, isAddition);
+  return wanted.has(name) !== isAddition;
+}

@@ -1,0 +1,131 @@
+// Ends flows that policies do not allow any more: conntrack lets them pass for as long as it knows them. One pass over all
+// flows for whatever has changed meanwhile, beside the loop, at most two a second.
+
+import {
+  type EstablishedFlow,
+  firstPacketOf,
+  isOffloaded,
+  parseEstablishedFlow,
+  renderRevocation,
+} from "../../core/policy/established_flow.ts";
+import type { Flow } from "../../core/policy/judge_flow.ts";
+import type { Verdict } from "../../core/policy/policy_table.ts";
+import { renderRevoked } from "../../core/render/render_revoked.ts";
+import { follow, run } from "../command.ts";
+import { withInput } from "../files.ts";
+import type { Log } from "../log.ts";
+import { sleep } from "../sleep.ts";
+
+/** What a change of the policies may mean for flows that there are. */
+export interface Tightening {
+  /** Something may be allowed no longer. */
+  readonly isTighter: boolean;
+  /** Addresses that are another pod's now, or nobody's: all their flows end. */
+  readonly disowned: readonly string[];
+}
+
+/** What the revoker needs. */
+export interface FlowRevokerOptions {
+  /** What the policies say of a flow now. */
+  readonly judge: (flow: Flow) => Verdict;
+  /** POLICY_ESTABLISHED=revoke; otherwise only flows of addresses that have changed hands end. */
+  readonly isRevoking: boolean;
+  readonly log: Log;
+  /** Flows of the flowtable go the long way again: there they ask nobody. */
+  readonly resetFastpath: () => Promise<void>;
+}
+
+const MIN_INTERVAL_MS = 500;
+/** TCP gives up on what is not answered within about this. */
+const REMEMBERED = "15m";
+
+/** See above. */
+export class FlowRevoker {
+  readonly #disowned = new Set<string>();
+  #isDue = false;
+  #isRunning = false;
+  #canReplace: Promise<boolean> | undefined;
+
+  constructor(private readonly options: FlowRevokerOptions) {}
+
+  /** The kernel has a change of the policies. */
+  consider({ isTighter, disowned }: Tightening): void {
+    for (const address of disowned) this.#disowned.add(address);
+    if (!(isTighter && this.options.isRevoking) && disowned.length === 0) return;
+    this.#isDue = true;
+    if (!this.#isRunning) this.#run();
+  }
+
+  async #run(): Promise<void> {
+    this.#isRunning = true;
+    while (this.#isDue) {
+      this.#isDue = false;
+      const startMs = performance.now();
+      const disowned = new Set(this.#disowned);
+      this.#disowned.clear();
+      try {
+        await this.#pass(disowned);
+      } catch (error) {
+        this.options.log.warn(`cannot end flows that are not allowed any more: ${(error as Error).message}`);
+      }
+      await sleep(startMs + MIN_INTERVAL_MS - performance.now());
+    }
+    this.#isRunning = false;
+  }
+
+  async #pass(disowned: ReadonlySet<string>): Promise<void> {
+    const flows = await this.#find(disowned, await ownAddresses());
+    if (flows.length === 0) return;
+    // Before their entries go: a packet of the other end would make a new one, the wrong way round.
+    const remembered = renderRevoked(flows, REMEMBERED);
+    if (remembered !== "") await withInput(remembered, (path) => run({ program: "nft", args: ["-f", path] }));
+    if (flows.some(isOffloaded)) await this.options.resetFastpath();
+    this.#canReplace ??= canReplaceEntries();
+    const text = renderRevocation(flows, await this.#canReplace);
+    await withInput(text, (path) => run({ program: "conntrack", args: ["-R", path] }));
+    this.options.log.info(`ended ${flows.length} flows that are not allowed any more`);
+  }
+
+  /** Line by line: 100,000 flows are 20 MB of text. */
+  async #find(disowned: ReadonlySet<string>, own: ReadonlySet<string>): Promise<EstablishedFlow[]> {
+    const found: EstablishedFlow[] = [];
+    const verdicts = new Map<string, boolean>();
+    const mustEnd = (flow: EstablishedFlow) => {
+      const key = `${flow.source} ${flow.destination} ${flow.protocol} ${flow.port}`;
+      let verdict = verdicts.get(key);
+      if (verdict === undefined) verdicts.set(key, verdict = this.#mustEnd(flow, disowned, own));
+      return verdict;
+    };
+    for (const family of ["ipv4", "ipv6"]) {
+      const { ended } = follow({ program: "conntrack", args: ["-L", "-o", "save", "-f", family] }, (line) => {
+        const flow = parseEstablishedFlow(line);
+        if (flow !== undefined && mustEnd(flow)) found.push(flow);
+      });
+      await ended;
+    }
+    return found;
+  }
+
+  #mustEnd(flow: EstablishedFlow, disowned: ReadonlySet<string>, own: ReadonlySet<string>): boolean {
+    const ends = [flow.source, flow.destination];
+    if (ends.some((end) => disowned.has(end))) return true;
+    // What a node and its own pods say to each other is no policy's business.
+    if (!this.options.isRevoking || ends.some((end) => own.has(end))) return false;
+    const first = firstPacketOf(flow);
+    return first !== undefined && this.options.judge(first) === "drop";
+  }
+}
+
+async function ownAddresses(): Promise<ReadonlySet<string>> {
+  const links = JSON.parse(await run({ program: "ip", args: ["-j", "address"] })) as {
+    addr_info?: { local?: string }[];
+  }[];
+  return new Set(links.flatMap(({ addr_info = [] }) => addr_info.map(({ local = "" }) => local)));
+}
+
+/** From 1.4.8 on. */
+async function canReplaceEntries(): Promise<boolean> {
+  const text = await run({ program: "conntrack", args: ["--version"] });
+  const [major, minor, patch] = (/v(\d+)\.(\d+)\.(\d+)/.exec(text) ?? []).slice(1).map(Number);
+  return major !== undefined && (major - 1 || minor! - 4 || patch! - 8) >= 0;
+}

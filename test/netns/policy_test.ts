@@ -1,0 +1,112 @@
+// NetworkPolicies out of files, from their file to real packets between pods of two nodes.
+
+import assert from "node:assert/strict";
+import type { Node } from "../lab/node.ts";
+import type { Pod } from "../lab/pod.ts";
+import { podObject, policyObject, putFile, removeFile } from "../lab/policy_files.ts";
+import { until } from "../lab/until.ts";
+import { lost, Mesh } from "./mesh.ts";
+
+const mesh = await Mesh.create({ nodes: 2 });
+const { lab } = mesh;
+const [n1] = mesh.nodes as [Node, Node];
+const [here, there] = mesh.pods as [Pod, Pod];
+Deno.test.afterAll(() => mesh.close());
+
+const DENY = policyObject("deny", here.name, { policyTypes: ["Ingress"] });
+const ALLOW = policyObject("allow", here.name, {
+  policyTypes: ["Ingress"],
+  ingress: [{ from: [{ podSelector: { matchLabels: { app: there.name } } }] }],
+});
+
+await putFile(lab, { apiVersion: "v1", kind: "Namespace", metadata: { name: "default" } });
+for (const [pod, node] of [[here, "n1"], [there, "n2"]] as const) await putFile(lab, podObject(pod, node));
+
+async function passes(from: { ping: Pod["ping"] }, to: Pod): Promise<boolean> {
+  const answers = await Promise.all(
+    ([4, 6] as const).map((family) => from.ping(to.address(family)!, { timeoutMs: 300 })),
+  );
+  const received = answers.map(({ received }) => received);
+  assert.equal(new Set(received).size, 1, "IPv4 and IPv6 differ");
+  return received[0] === 1;
+}
+
+async function becomes(isOpen: boolean, deadlineMs: number): Promise<void> {
+  const what = `${here.name} to be ${isOpen ? "open" : "closed"} for ${there.name}`;
+  await until(what, async () => {
+    const answers = await Promise.all(
+      ([4, 6] as const).map((family) => there.ping(here.address(family)!, { timeoutMs: 200 })),
+    );
+    return answers.every(({ received }) => received === (isOpen ? 1 : 0));
+  }, {
+    deadlineMs,
+    seen: async () => `${JSON.stringify(await n1.status(), null, 1)}\n${n1.agent?.tail()}\n${await table()}`,
+  });
+}
+
+async function table(): Promise<string> {
+  return (await n1.attempt(["nft", "list", "table", "inet", "wigglenet"])).stdout;
+}
+
+Deno.test("a policy's file appears and packets stop within a second; it goes and they pass", async () => {
+  await becomes(true, 5_000);
+  const startMs = performance.now();
+  await putFile(lab, DENY);
+  await becomes(false, 3_000);
+  const closedMs = performance.now() - startMs;
+  assert.ok(await passes(here, there), "what goes out, and its answers, pass");
+  assert.ok(await passes(n1, here), "the node reaches its own pod");
+  await removeFile(lab, "NetworkPolicy", "deny");
+  await becomes(true, 3_000);
+  // Of that a fifth of a second was waited for an answer that did not come.
+  assert.ok(closedMs < 1_500, `closed after ${Math.round(closedMs)} ms`);
+});
+
+Deno.test("what the peers of a policy are decides, as they change", async () => {
+  await putFile(lab, DENY);
+  await becomes(false, 3_000);
+  await putFile(lab, ALLOW);
+  await becomes(true, 3_000);
+  const stranger = podObject(there, "n2");
+  await putFile(lab, {
+    ...stranger,
+    metadata: { name: there.name, namespace: "default", labels: { app: "other" } },
+  });
+  await becomes(false, 3_000);
+  await putFile(lab, stranger);
+  await becomes(true, 3_000);
+});
+
+Deno.test("an agent that is killed and started anew neither opens nor closes anything", async () => {
+  await putFile(lab, ALLOW);
+  await becomes(true, 3_000);
+  const rules = async () => (await table()).replaceAll(/packets \d+ bytes \d+/g, "");
+  // What nobody is bound to any more goes some seconds later.
+  const contents = async () => new Set((await rules()).match(/\b[ie]4-[a-z2-7]{16}/g)).size;
+  await until("one content to stand", async () => await contents() === 1);
+  const before = await rules();
+  const probe = await mesh.probe(200);
+  await n1.agent!.kill("SIGKILL");
+  assert.equal(await rules(), before);
+  n1.startAgent({ settings: mesh.settings });
+  await n1.inSync();
+  await n1.says("policies to be known", ({ policies }) => policies?.isKnown === true);
+  const { there: forth, back } = await probe.stop();
+  assert.deepEqual([lost(forth), lost(back)], [0, 0], "packets were lost");
+  assert.equal(await rules(), before);
+});
+
+Deno.test("with ENABLE_NETWORK_POLICY=false nothing of it is left, and the agent after it has it again", async () => {
+  await removeFile(lab, "NetworkPolicy", "allow");
+  await putFile(lab, DENY);
+  await becomes(false, 3_000);
+  await n1.agent!.kill("SIGTERM");
+  assert.ok(!await passes(there, here), "an agent that ends opens nothing");
+  n1.startAgent({ settings: { ...mesh.settings, "enable-network-policy": "false" } });
+  await becomes(true, 10_000);
+  await n1.agent!.kill("SIGTERM");
+  n1.startAgent({ settings: mesh.settings });
+  await becomes(false, 10_000);
+  await removeFile(lab, "NetworkPolicy", "deny");
+  await becomes(true, 3_000);
+});

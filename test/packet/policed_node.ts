@@ -1,0 +1,175 @@
+// A node whose table enforces policies. What they say reaches the kernel as it does in the agent: as changes of the model.
+
+import { diffPolicy } from "../../src/core/plan/diff_policy.ts";
+import { changePolicy } from "../../src/core/plan/change_policy.ts";
+import { isClean, NO_GARBAGE, standingOf, type StandingPolicy } from "../../src/core/plan/standing_policy.ts";
+import { NO_POLICY } from "../../src/core/observed/parse_policy.ts";
+import { parseNamespace } from "../../src/core/policy/parse_namespace.ts";
+import { parseNetworkPolicy } from "../../src/core/policy/parse_network_policy.ts";
+import { parsePod } from "../../src/core/policy/parse_pod.ts";
+import { PolicyModel } from "../../src/core/policy/policy_model.ts";
+import { parseTable } from "../../src/core/observed/parse_table.ts";
+import {
+  firstPacketOf,
+  parseEstablishedFlow,
+  renderRevocation,
+} from "../../src/core/policy/established_flow.ts";
+import { renderRevoked } from "../../src/core/render/render_revoked.ts";
+import { policyObjects, renderPolicyGarbage } from "../../src/core/render/render_policy.ts";
+import { CabledNode, type CabledNodeOptions, PLACES } from "./cabled_node.ts";
+import { judge } from "./table.ts";
+
+const OPTIONS = { isUnknownClosed: true, isLogged: false };
+
+/** A pod of the lab: where, in which namespace, with what to be selected by. */
+interface PodOptions {
+  readonly namespace?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly node?: string;
+  readonly ports?: readonly {
+    readonly name: string;
+    readonly containerPort: number;
+    readonly protocol?: string;
+  }[];
+  readonly phase?: string;
+  readonly hostNetwork?: boolean;
+  readonly more?: Readonly<Record<string, unknown>>;
+}
+
+const NAMESPACES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  x: { team: "x" },
+  y: { team: "y" },
+  z: {},
+};
+const PODS: Readonly<Record<string, PodOptions>> = {
+  "pod-a": {
+    labels: { app: "a", tier: "front" },
+    ports: [{ name: "http", containerPort: 80 }, { name: "dns", containerPort: 53, protocol: "UDP" }],
+  },
+  "pod-b": { namespace: "y", labels: { app: "b" }, ports: [{ name: "http", containerPort: 8080 }] },
+  "peer-pod": { node: "n2", labels: { app: "peer" }, ports: [{ name: "http", containerPort: 8080 }] },
+  "peer-pod-2": {
+    node: "n2",
+    namespace: "y",
+    labels: { app: "peer" },
+    ports: [{ name: "http", containerPort: 80 }],
+  },
+  "peer-pod-3": { node: "n2", namespace: "z" },
+};
+
+/** A NetworkPolicy's spec, as its object has it; of namespace x if nothing else is said. */
+export type Spec = Readonly<Record<string, unknown>> & { readonly namespace?: string };
+
+/** See above. */
+export class PolicedNode {
+  readonly #model = new PolicyModel({ nodeName: "n1" });
+  #standing: StandingPolicy | undefined;
+  #policies: string[] = [];
+
+  private constructor(readonly cabled: CabledNode) {}
+
+  static async create(options: CabledNodeOptions = {}): Promise<PolicedNode> {
+    const node = new PolicedNode(await CabledNode.create(options));
+    for (const [name, labels] of Object.entries(NAMESPACES)) {
+      node.#model.putNamespace(parseNamespace({ metadata: { name, labels } }, name).value!);
+    }
+    for (const [name, pod] of Object.entries(PODS)) node.#put(name, pod);
+    return node;
+  }
+
+  #put(place: string, options: PodOptions): void {
+    const { namespace = "x", labels = {}, node = "n1", ports = [], phase = "Running", hostNetwork, more } =
+      options;
+    const ips = Object.values(PLACES[place]!.addresses);
+    const parsed = parsePod({
+      metadata: { name: place, namespace, uid: place, labels, ...more },
+      spec: { nodeName: node, hostNetwork, containers: [{ name: "c", ports }] },
+      status: { phase, podIP: ips[0], podIPs: ips.map((ip) => ({ ip })) },
+    }, place);
+    this.#model.putPod(parsed.value!);
+  }
+
+  /** Other policies than before: what comes to the kernel is what is different. */
+  async enforce(specs: readonly Spec[]): Promise<void> {
+    for (const [i, { namespace = "x", ...spec }] of specs.entries()) {
+      const json = { metadata: { name: `policy-${i}`, namespace, uid: `${i}` }, spec };
+      this.#model.putPolicy(parseNetworkPolicy(json, "test").value!);
+    }
+    const names = specs.map(({ namespace = "x" }, i) => `${namespace}/policy-${i}`);
+    for (const gone of this.#policies.filter((name) => !names.includes(name))) {
+      const [namespace, name] = gone.split("/");
+      this.#model.removePolicy(namespace!, name!);
+    }
+    this.#policies = names;
+    await this.apply();
+  }
+
+  /** A pod as it is, but for this. */
+  async change(place: string, options: PodOptions): Promise<void> {
+    this.#put(place, { ...PODS[place], ...options });
+    await this.apply();
+  }
+
+  async remove(place: string): Promise<void> {
+    this.#model.removePod(PODS[place]!.namespace ?? "x", place);
+    await this.apply();
+  }
+
+  /** All pods as they were. */
+  async restore(): Promise<void> {
+    for (const [name, pod] of Object.entries(PODS)) this.#put(name, pod);
+    await this.enforce([]);
+  }
+
+  async apply(): Promise<void> {
+    const change = this.#model.takeChange();
+    if (this.#standing === undefined) {
+      const desired = this.#model.desired();
+      const whole = diffPolicy(policyObjects(desired, OPTIONS), NO_POLICY, NO_POLICY);
+      this.#standing = standingOf(desired, OPTIONS, whole.garbage);
+      return await this.#load(whole.text);
+    }
+    const { text, standing } = changePolicy(change, this.#standing, OPTIONS);
+    this.#standing = standing;
+    await this.#load(text);
+  }
+
+  async #load(text: string): Promise<void> {
+    if (text !== "") await this.cabled.node.run(["nft", "-f", "-"], { stdin: text });
+  }
+
+  /** Ends the flows that are not allowed any more, by what the agent gives nft and conntrack. */
+  async revoke(): Promise<void> {
+    const { node } = this.cabled;
+    const lines = (await node.run(["conntrack", "-L", "-o", "save"])).split("\n");
+    const flows = lines.map(parseEstablishedFlow).filter((flow) => flow !== undefined)
+      .filter((flow) => this.#model.judge(firstPacketOf(flow)!).verdict === "drop");
+    await this.#load(renderRevoked(flows, "1m"));
+    await node.run(["conntrack", "-R", "-"], { stdin: renderRevocation(flows, false) });
+  }
+
+  /** What nobody needs any more goes, as it does in the agent some seconds later. */
+  async tidy(): Promise<void> {
+    if (this.#standing === undefined || isClean(this.#standing.garbage)) return;
+    await this.#load(renderPolicyGarbage(this.#standing.garbage));
+    this.#standing = { ...this.#standing, garbage: NO_GARBAGE };
+  }
+
+  /** What the table holds of policies: names of sets, maps, counters and chains. */
+  async objects(): Promise<string[]> {
+    const { policy } = parseTable(
+      await this.cabled.node.run(["nft", "-j", "list", "table", "inet", "wigglenet"]),
+    );
+    return [...policy.sets.keys(), ...policy.counters, ...policy.chains.keys()].filter((name) =>
+      name !== "policies"
+    );
+  }
+
+  async judge(table: string): Promise<void> {
+    await judge(this.cabled, table);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.cabled.close();
+  }
+}
