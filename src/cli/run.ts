@@ -62,10 +62,7 @@ interface Start {
   readonly signal: AbortSignal;
 }
 
-async function runNamed(
-  settings: Settings,
-  { host: { isBare, ...host }, log, signal }: Start,
-): Promise<number> {
+async function runNamed(settings: Settings, { host, log, signal }: Start): Promise<number> {
   const readKey = () => keyOf(settings, log);
   const publicKey = (await readKey())?.publicKey;
   log.info(`wigglenet ${VERSION} starts`, { node: settings.nodeName, wireguard: host.wireguard, publicKey });
@@ -84,7 +81,7 @@ async function runNamed(
   const telemetry = new Telemetry({ settings, version: VERSION, log, source, api, progress });
   // What watches begins behind the first pass: it would keep a booting node from its mesh.
   const onlooker = afterEachPass(telemetry, () => watch.start());
-  const parts = { settings, source, keeper, names, log, publish, onlooker, isBare };
+  const parts = { settings, source, keeper, names, log, publish, onlooker, isBareHost: host.isBare };
   const reconciler: Reconciler = new Reconciler(parts);
   const socket = await serveStatus(() => statusOf({ settings, source, progress, publisher, telemetry }));
   if (socket === undefined) {

@@ -36,8 +36,7 @@ export interface ReconcilerOptions {
   readonly names: NameResolver;
   readonly log: Log;
   readonly onlooker?: Onlooker;
-  /** Nothing of ours was there at the start. */
-  readonly isBare?: boolean;
+  readonly isBareHost?: boolean;
   /** Hears of Nodes and facts whenever they may have changed. */
   readonly publish: (nodes: readonly ParsedNode[], facts: HostFacts) => void;
 }
@@ -67,7 +66,7 @@ export class Reconciler {
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
-    this.#host = new HostState(options.isBare);
+    this.#host = new HostState(options.isBareHost);
   }
 
   /** Number of peers: what the pace of polling depends on. */
@@ -136,8 +135,7 @@ export class Reconciler {
       if (this.#isStopped) return;
       this.#isAwake = false;
       const startMs = performance.now();
-      const isFirst = this.#lastApplyMs === undefined;
-      if (await this.#tryPass()) notBeforeMs = restUntil(startMs, isFirst);
+      if (await this.#tryPass()) notBeforeMs = restUntil(startMs, notBeforeMs === 0);
       this.#options.onlooker?.passed();
       relieve();
     }
