@@ -23,7 +23,6 @@ import {
   renderReference,
   TABLE,
 } from "../core/render/render_table.ts";
-import { type GivenSettings, usesTunnel } from "../core/settings/settings.ts";
 import { attempt, CommandError, type Run, run } from "./command.ts";
 import { readLink, readText, withInput } from "./files.ts";
 import { LastReading } from "./last_reading.ts";
@@ -148,11 +147,6 @@ export async function checkText(text: string): Promise<boolean> {
 
 async function load(text: string): Promise<void> {
   await withInput(text, (path) => run({ program: "nft", args: ["-f", path] }));
-}
-
-/** The interface of the tunnel; undefined when there is none, and where no family is tunnelled. */
-export async function observeTunnel(settings: GivenSettings): Promise<ObservedState["link"]> {
-  return usesTunnel(settings) ? await observeLink(settings.interfaceName) : undefined;
 }
 
 /** Our interface; undefined when there is none. */

@@ -11,7 +11,7 @@ import type { Parsed } from "../../src/core/policy/objects.ts";
 import { PolicyModel } from "../../src/core/policy/policy_model.ts";
 import { mayPass, type OracleFlow, type PolicyWorld } from "./policy_oracle.ts";
 import { membersOnly, PolicyReplica } from "./policy_replica.ts";
-import { flow, type Happening, happening, type RawNamed, WorldBook } from "./policy_worlds.ts";
+import { flow, type Happening, happening, happeningOf, type RawNamed, WorldBook } from "./policy_worlds.ts";
 
 function whole<T>({ value, rejected }: Parsed<T>): T {
   assert.deepEqual(rejected, []);
@@ -51,6 +51,16 @@ function judged(model: PolicyModel, { source, destination, protocol, port }: Ora
   return verdict !== "drop";
 }
 
+function begun(beginning: readonly Happening[]) {
+  const [book, model, replica] = [new WorldBook(), new PolicyModel({ nodeName: "n1" }), new PolicyReplica()];
+  for (const event of beginning) {
+    book.happen(event);
+    happen(model, event);
+  }
+  replica.apply(model.takeChange());
+  return { book, model, replica };
+}
+
 function withOwnAddresses(pods: readonly unknown[]): unknown[] {
   const seen = new Set<string>();
   return pods.filter((pod) => {
@@ -61,20 +71,30 @@ function withOwnAddresses(pods: readonly unknown[]): unknown[] {
   });
 }
 
-const histories = fc.array(
-  fc.tuple(happening, fc.boolean(), fc.array(flow, { minLength: 4, maxLength: 12 })),
-  { minLength: 4, maxLength: 40 },
-);
+/** Enough of everything that most of what follows meets something. */
+const beginnings = fc.tuple(
+  fc.array(happeningOf("namespaces"), { minLength: 3, maxLength: 6 }),
+  fc.array(happeningOf("pods"), { minLength: 4, maxLength: 14 }),
+  fc.array(happeningOf("policies"), { minLength: 1, maxLength: 5 }),
+).map((all) => all.flat());
+
+const histories = fc.record({
+  beginning: beginnings,
+  events: fc.array(
+    fc.record({
+      event: happening,
+      isTaken: fc.boolean(),
+      flows: fc.array(flow, { minLength: 4, maxLength: 12 }),
+    }),
+    { minLength: 1, maxLength: 16 },
+  ),
+});
 
 Deno.test("Model and changes say of every flow what the text of the API says, after every happening", () => {
   fc.assert(
-    fc.property(histories, (history) => {
-      const [book, model, replica] = [
-        new WorldBook(),
-        new PolicyModel({ nodeName: "n1" }),
-        new PolicyReplica(),
-      ];
-      for (const [event, isTaken, flows] of history) {
+    fc.property(histories, ({ beginning, events }) => {
+      const { book, model, replica } = begun(beginning);
+      for (const { event, isTaken, flows } of events) {
         book.happen(event);
         happen(model, event);
         if (isTaken) replica.apply(model.takeChange());
@@ -86,19 +106,15 @@ Deno.test("Model and changes say of every flow what the text of the API says, af
         }
       }
     }),
-    { numRuns: 150 },
+    { numRuns: 400 },
   );
 });
 
 Deno.test("Every history ends as if from clean, and its changes add up to the whole", () => {
   fc.assert(
-    fc.property(histories, (history) => {
-      const [book, model, replica] = [
-        new WorldBook(),
-        new PolicyModel({ nodeName: "n1" }),
-        new PolicyReplica(),
-      ];
-      for (const [event, isTaken] of history) {
+    fc.property(histories, ({ beginning, events }) => {
+      const { book, model, replica } = begun(beginning);
+      for (const { event, isTaken } of events) {
         book.happen(event);
         happen(model, event);
         if (!isTaken) continue;
@@ -109,15 +125,15 @@ Deno.test("Every history ends as if from clean, and its changes add up to the wh
         assert.deepEqual(model.needs(), clean.needs());
       }
     }),
-    { numRuns: 100 },
+    { numRuns: 300 },
   );
 });
 
 Deno.test("Pods of other nodes that nobody needs change nothing: whether they are told or not, the kernel has the same", () => {
   fc.assert(
-    fc.property(histories, (history) => {
+    fc.property(histories, ({ beginning, events }) => {
       const book = new WorldBook();
-      for (const [event] of history) book.happen(event);
+      for (const event of [...beginning, ...events.map(({ event }) => event)]) book.happen(event);
       // Of two pods with one address the one that is not told may be the owner: nodes' pod CIDRs keep them apart.
       const world = { ...book.world, pods: withOwnAddresses(book.world.pods) };
       const { pods } = fromClean(world).needs();
@@ -128,6 +144,6 @@ Deno.test("Pods of other nodes that nobody needs change nothing: whether they ar
       const fewer = { ...world, pods: world.pods.filter(isNeeded) };
       assert.deepEqual(fromClean(fewer).desired(), fromClean(world).desired());
     }),
-    { numRuns: 100 },
+    { numRuns: 300 },
   );
 });

@@ -90,12 +90,13 @@ class SpecReader {
       this.#reader.reject(`spec.${direction}`, `${quote(items)} is not a list: nothing is allowed`);
       return [];
     }
-    return items.flatMap((item, index) => {
+    const rules = items.flatMap((item, index) => {
       const rule = parseRule(item, index, PEERS[direction]);
       if (!(rule instanceof Refusal)) return rule;
       this.#reader.reject(`spec.${direction}[${index}]`, `${rule.reason}: the rule allows nothing`);
       return [];
     });
+    return rules.slice(); // no room to grow
   }
 
   #doubt(claim: string, reason: string): void {

@@ -69,7 +69,7 @@ function readAddresses(reader: ObjectReader, { podIP, podIPs }: Readonly<Record<
   if (items.length > MAX_ADDRESSES) {
     reader.reject("status.podIPs", `${items.length} entries: only the first ${MAX_ADDRESSES} are read`);
   }
-  return [...addresses.values()];
+  return [...addresses.values()].slice(); // no room to grow
 }
 
 /** What several containers declare is a union; init containers end before the pod serves, native sidecars do not. */
@@ -89,7 +89,8 @@ function readPorts(reader: ObjectReader, spec: Readonly<Record<string, unknown>>
       if (port !== undefined) ports.set(`${port.name}/${port.protocol}/${port.port}`, port);
     }
   }
-  return ports.size === 0 ? NO_PORTS : [...ports].sort(([a], [b]) => a < b ? -1 : 1).map(([, port]) => port);
+  if (ports.size === 0) return NO_PORTS;
+  return [...ports].sort(([a], [b]) => a < b ? -1 : 1).map(([, port]) => port);
 }
 
 function readPort(reader: ObjectReader, item: Readonly<Record<string, unknown>>): NamedPort | undefined {

@@ -39,7 +39,7 @@ function parseEach<T>(
     if (refused(value)) return new Refusal(`${field}[${i}]: ${value.reason}`);
     values.push(value);
   }
-  return values.length === 0 ? undefined : values;
+  return values.length === 0 ? undefined : values.slice(); // no room to grow
 }
 
 function parsePeer(json: Fields): PolicyPeer | Refusal {

@@ -27,7 +27,19 @@ export function parseSelector(json: unknown): Selector | Refusal {
     if (refused(requirement)) return requirement;
     requirements.push(requirement);
   }
-  return selectorOf(requirements);
+  return shared(selectorOf(requirements));
+}
+
+// Ten thousand policies are made of a few templates: equal selectors are one value, as far as they fit.
+const SHARED = new Map<string, Selector>();
+const MOST_SHARED = 10_000;
+
+function shared(selector: Selector): Selector {
+  const same = SHARED.get(selector.text);
+  if (same !== undefined) return same;
+  if (SHARED.size === MOST_SHARED) SHARED.clear();
+  SHARED.set(selector.text, selector);
+  return selector;
 }
 
 const NEEDS_VALUES: ReadonlyMap<unknown, boolean> = new Map([

@@ -51,6 +51,8 @@ export class PodBook {
   readonly #claims = new Map<string, readonly PodRecord[]>();
   /** Addresses with more than one of them. */
   readonly contested = new Set<string>();
+  /** Pods with an address that is not their node's. */
+  readonly unsound = new Set<PodRecord>();
 
   constructor(options: PodBookOptions) {
     this.#options = options;
@@ -85,6 +87,7 @@ export class PodBook {
     if (texts(node.podCidrs) !== texts(podCidrs)) {
       const before = this.#ownersOf([...node.pods].flatMap(({ pod }) => pod.addresses));
       node.podCidrs = podCidrs;
+      for (const record of node.pods) this.#weigh(record);
       this.#tell(before);
     }
     if (node.pods.size === 0 && podCidrs === undefined) this.#nodes.delete(name);
@@ -118,10 +121,6 @@ export class PodBook {
     if (podCidrs === undefined) return !this.#options.nodesAreTold;
     const own = podCidrs.filter(({ family }) => family === address.family);
     return own.length === 0 || own.some((prefix) => containsAddress(prefix, address));
-  }
-
-  records(): Iterable<PodRecord> {
-    return this.#pods.values();
   }
 
   #nodeOf(name: string): NodeRecord {
@@ -160,6 +159,7 @@ export class PodBook {
     podClass?.pods.add(record);
     if (record.isLocal && podClass !== undefined && podClass.localCount++ === 0) this.#turned(podClass);
     if (!mayOwn(pod)) return;
+    this.#weigh(record);
     for (const { text } of pod.addresses) {
       this.#setClaims(text, [...this.#claims.get(text) ?? [], record]);
     }
@@ -172,11 +172,19 @@ export class PodBook {
     node.pods.delete(old);
     if (node.pods.size === 0 && node.podCidrs === undefined) this.#nodes.delete(pod.nodeName);
     podClass?.pods.delete(old);
+    this.unsound.delete(old);
     if (old.isLocal && podClass !== undefined && --podClass.localCount === 0) this.#turned(podClass);
     if (!mayOwn(pod)) return;
     for (const { text } of pod.addresses) {
       this.#setClaims(text, this.claimsOf(text).filter((it) => it !== old));
     }
+  }
+
+  #weigh(record: PodRecord): void {
+    const { pod } = record;
+    const isUnsound = mayOwn(pod) && pod.addresses.some((address) => !this.isSound(record, address));
+    if (isUnsound) this.unsound.add(record);
+    else this.unsound.delete(record);
   }
 
   #turned(podClass: PodClass): void {

@@ -194,3 +194,22 @@ Deno.test("A namespace in audit puts all of its policies in audit, and back", ()
   assert.equal(cluster.verdict("x/c > x/a tcp/80"), "drop");
   assert.equal(cluster.model.desired().isGuarded, true);
 });
+
+Deno.test("An address that is not its node's is told as long as it is not", () => {
+  const model = new PolicyModel({ nodeName: "n1", nodesAreTold: true });
+  model.putNode("n2", cidrs("10.244.7.0/24"));
+  model.putPod(parsePod(podJson({ name: "b", node: "n2", ips: ["10.244.8.1"] }), "test").value!);
+  assert.deepEqual(model.rejected(), [{
+    kind: "Pod",
+    namespace: "x",
+    name: "b",
+    claim: "status.podIPs 10.244.8.1",
+    reason: "it is not in a pod CIDR of node n2: no peer by it",
+  }]);
+  model.putNode("n2", cidrs("10.244.7.0/24", "10.244.8.0/24"));
+  assert.deepEqual(model.rejected(), []);
+  model.removeNode("n2");
+  assert.equal(model.rejected().length, 1);
+  model.removePod("x", "b");
+  assert.deepEqual(model.rejected(), []);
+});

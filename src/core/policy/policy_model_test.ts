@@ -112,6 +112,18 @@ Deno.test("Names follow what is in a content: not the policy's name, nor the ord
   assert.deepEqual([...split.model.desired().contents.keys()], names(rules));
 });
 
+Deno.test("Ports that say no more than a rule without ports make no segment", () => {
+  const cluster = taken({
+    podSelector: A,
+    ingress: [{ from: [{ podSelector: A }] }, {
+      from: [{ podSelector: A }],
+      ports: [{ port: 80 }, { port: 443 }],
+    }],
+  });
+  const segments = [...cluster.model.desired().contents.values()].map((content) => content.segments);
+  assert.deepEqual(segments, [[], []]);
+});
+
 Deno.test("Equal peers of policies in two namespaces are two sets: each means pods of its own", () => {
   const cluster = PolicyCluster.ordinary();
   cluster.policy(policyJson(fromPod("b")));

@@ -7,14 +7,14 @@ import type { PodBook } from "./pod_book.ts";
 import { type NamespaceRecord, podKey, type PodRecord } from "./pod_class.ts";
 import type { PolicyList } from "./policy_list.ts";
 
-/** All of them, sorted by object. Looks at every pod: for a status, not for every event. */
+/** All of them, sorted by object. Looks at what is wrong, not at every pod. */
 export function rejectedParts(
   book: PodBook,
   namespaces: Iterable<NamespaceRecord>,
   lists: Iterable<PolicyList>,
 ): RejectedPart[] {
   const parts = [
-    ...[...book.records()].flatMap((record) => addressesOf(book, record)),
+    ...[...suspects(book)].flatMap((record) => addressesOf(book, record)),
     ...[...namespaces].flatMap(unknownNamespace),
     ...[...lists].flatMap(tooLarge),
   ];
@@ -23,9 +23,12 @@ export function rejectedParts(
   return [...byKey].sort(([a], [b]) => a < b ? -1 : 1).map(([, part]) => part);
 }
 
+function suspects(book: PodBook): Set<PodRecord> {
+  return new Set([...book.unsound, ...[...book.contested].flatMap((address) => book.claimsOf(address))]);
+}
+
 function addressesOf(book: PodBook, record: PodRecord): RejectedPart[] {
   const { pod, isLocal } = record;
-  if (pod.isHostNetwork || pod.isTerminal) return [];
   return pod.addresses.flatMap((address) => {
     const reason = addressReason(book, record, address);
     if (reason === undefined) return [];
