@@ -82,8 +82,9 @@ async function runNamed(settings: Settings, { host, log, signal }: Start): Promi
   signal.addEventListener("abort", () => reconciler.stop());
   if (signal.aborted) reconciler.stop();
   await telemetry.start();
-  await source.start();
   policies.start();
+  await source.start();
+  await policies.settled(signal);
   watch.start();
   try {
     await reconciler.run();

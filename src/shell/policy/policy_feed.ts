@@ -36,6 +36,7 @@ export class PolicyFeed implements PolicyInput {
   readonly model: PolicyModel;
   readonly #source: PolicySource;
   readonly #onChange: () => void;
+  readonly #firstWord = Promise.withResolvers<void>();
   /** By kind and name; of objects that are believed as a whole there is nothing. */
   readonly #rejected = new Map<string, readonly RejectedPart[]>();
   /** Undefined: pods are believed wherever they are. */
@@ -65,6 +66,8 @@ export class PolicyFeed implements PolicyInput {
       },
       onChange: () => {
         this.#need();
+        const isRead = this.#source.isComplete; // the loop tells Nodes, and may wait for this
+        if (isRead || this.#source.problems().length > 0) this.#firstWord.resolve();
         this.#onChange();
       },
     });
@@ -74,7 +77,19 @@ export class PolicyFeed implements PolicyInput {
     this.#source.start();
   }
 
+  /**
+   * Resolves when all that is needed is known for the first time, or something cannot be had, or the signal says so: until
+   * then a node that was booted gives no pod a network, for nothing of its policies stands in the kernel.
+   */
+  settled(signal: AbortSignal): Promise<void> {
+    const { promise, resolve } = this.#firstWord;
+    signal.addEventListener("abort", () => resolve());
+    if (signal.aborted) resolve();
+    return promise;
+  }
+
   async close(): Promise<void> {
+    this.#firstWord.resolve();
     await this.#source.close();
   }
 

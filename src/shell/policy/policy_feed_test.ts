@@ -221,3 +221,16 @@ Deno.test("A feed that is told Nodes says nothing before, and believes pods with
     await feed.close();
   }
 });
+
+Deno.test("policies of an API: the first word is waited for, and no longer than until something cannot be had", async () => {
+  for (const isForbidden of [false, true]) {
+    await using world = new ApiWorld();
+    for (const object of [namespaceOf("default"), podOf("web"), policyOf("p", "web")]) world.api.put(object);
+    if (isForbidden) {
+      world.api.fault = ({ url }) => url.includes("networkpolicies") ? refusal(403, "no") : undefined;
+    }
+    await using trial = await PolicyTrial.start(world);
+    await trial.feed.settled(AbortSignal.timeout(10_000));
+    assert.equal(trial.shown, isForbidden ? "unknown" : "10.1.0.1 closed");
+  }
+});

@@ -8,6 +8,9 @@ import { NO_POLICIES, PolicyFeed } from "./policy_feed.ts";
 import type { PolicyInput } from "./policy_keeper.ts";
 import { PolicyProgress } from "./policy_progress.ts";
 
+/** An API that lists Nodes and is slow to list policies holds up no node for longer. */
+const SETTLED_MS = 5_000;
+
 /** What the parts need. */
 export interface PolicyPartsOptions extends Pick<OpenedSource<unknown>, "openPolicies"> {
   readonly log: Log;
@@ -24,6 +27,8 @@ export interface PolicyParts {
   /** The loop's own progress, with theirs. */
   addTo(progress: Progress): Progress;
   start(): void;
+  /** See {@link PolicyFeed.settled}. */
+  settled(signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -35,6 +40,7 @@ export function policyParts(settings: Settings, options: PolicyPartsOptions): Po
       told: undefined,
       addTo: (progress) => progress,
       start: () => {},
+      settled: () => Promise.resolve(),
       close: () => Promise.resolve(),
     };
   }
@@ -54,6 +60,7 @@ export function policyParts(settings: Settings, options: PolicyPartsOptions): Po
     told,
     addTo: (progress) => told.addTo(progress),
     start: () => input.start(),
+    settled: (signal) => input.settled(AbortSignal.any([signal, AbortSignal.timeout(SETTLED_MS)])),
     close: () => input.close(),
   };
 }
