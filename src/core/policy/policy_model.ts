@@ -100,6 +100,11 @@ export class PolicyModel {
     this.#forgetNamespace(namespace);
   }
 
+  /** A Pod as it was put last, but for its labels; undefined: nobody told of it. */
+  pod(namespace: string, name: string): Omit<Pod, "labels"> | undefined {
+    return this.#book.get(namespace, name)?.pod;
+  }
+
   /** Whom the policies of this node's pods speak of. */
   needs(): Needs {
     this.#settle();
