@@ -192,16 +192,10 @@ export class Reconciler {
     tellBlocked(this.#options.log, plan);
     this.#isSettled = true;
     const wasRead = tried.has("table") && tried.get("table") === undefined;
-    const isHeld = this.#backoff.heldParts().has("policy");
-    const canPlan = !isHeld && !blind.has("policy");
-    const steps = await withPolicy(plan.steps, this.#policy, {
-      table: observed.table,
-      wasRead,
-      canPlan,
-    });
-    this.#backoff.keepOnly(
-      new Set([...steps.map(({ part }) => part), ...(isHeld ? ["policy" as const] : [])]),
-    );
+    const held = [...this.#backoff.heldParts()].filter((part) => part === "policy");
+    const canPlan = held.length === 0 && !blind.has("policy");
+    const steps = await withPolicy(plan.steps, this.#policy, { table: observed.table, wasRead, canPlan });
+    this.#backoff.keepOnly(new Set([...steps.map(({ part }) => part), ...held]));
     return await this.#apply({ ...plan, steps }, blind, isNews ? "nodes" : "drift");
   }
 
@@ -244,6 +238,7 @@ export class Reconciler {
     if (nodes === last.nodes && this.#facts === last.facts) return false;
     this.#options.publish(nodes, this.#facts);
     this.#desired = desire(settings, nodes, this.#facts);
+    this.#options.policy?.takeNodes?.(this.#desired?.settled);
     tellDesired(this.#options.log, this.#desired);
     return true;
   }

@@ -14,6 +14,7 @@ import { isClean, NO_GARBAGE, standingOf, type StandingPolicy } from "../../core
 import type { PolicyObjects } from "../../core/policy/policy_objects.ts";
 import type { Flow } from "../../core/policy/judge_flow.ts";
 import type { Content, DesiredPolicy, PolicyChange, Verdict } from "../../core/policy/policy_table.ts";
+import type { NodePods } from "../../core/policy/told_nodes.ts";
 import { type PolicyDelta, policyObjects, type PolicyOptions } from "../../core/render/render_policy.ts";
 import type { GivenSettings } from "../../core/settings/settings.ts";
 import { checkText, observePolicyReference } from "../observe.ts";
@@ -28,6 +29,8 @@ export interface PolicyInput {
   takeChange(): PolicyChange | undefined;
   /** The whole; undefined while not all is known yet: then nothing is changed. */
   desired(): DesiredPolicy | undefined;
+  /** Nodes with what they own: a pod is believed within its own node's pod CIDRs. */
+  takeNodes?(nodes: readonly NodePods[] | undefined): void;
   /** What is said of a flow now. Without it no flow is ended. */
   judge?(flow: Flow): Verdict;
 }
