@@ -192,10 +192,14 @@ export class Reconciler {
     tellBlocked(this.#options.log, plan);
     this.#isSettled = true;
     const wasRead = tried.has("table") && tried.get("table") === undefined;
-    const held = [...this.#backoff.heldParts()].filter((part) => part === "policy");
-    const canPlan = held.length === 0 && !blind.has("policy");
-    const steps = await withPolicy(plan.steps, this.#policy, { table: observed.table, wasRead, canPlan });
-    this.#backoff.keepOnly(new Set([...steps.map(({ part }) => part), ...held]));
+    const canPlan = !this.#backoff.heldParts().has("policy") && !blind.has("policy");
+    const onError = (error: unknown) => this.#failed("policy", error);
+    const moment = { table: observed.table, wasRead, canPlan, onError };
+    const steps = await withPolicy(plan.steps, this.#policy, moment);
+    const isHeld = this.#backoff.heldParts().has("policy"); // by now
+    this.#backoff.keepOnly(
+      new Set([...steps.map(({ part }) => part), ...(isHeld ? ["policy" as const] : [])]),
+    );
     return await this.#apply({ ...plan, steps }, blind, isNews ? "nodes" : "drift");
   }
 
@@ -209,9 +213,10 @@ export class Reconciler {
       this.doubt("table");
       return false;
     }
-    const step = await policy.plan(observed.table, false);
-    return step !== undefined &&
-      await this.#apply({ steps: [step], waiting: [], rejected: [] }, new Set(), "policy");
+    const onError = (error: unknown) => this.#failed("policy", error);
+    const moment = { table: observed.table, wasRead: false, canPlan: true, onError };
+    const steps = await withPolicy([], policy, moment);
+    return await this.#apply({ steps, waiting: [], rejected: [] }, new Set(), "policy");
   }
 
   async #apply(plan: Plan, blind: ReadonlySet<Part>, cause: Cause): Promise<boolean> {
