@@ -242,6 +242,7 @@ export class Reconciler {
     if (nodes === last.nodes && this.#facts === last.facts) return false;
     this.#options.publish(nodes, this.#facts);
     this.#desired = desire(settings, nodes, this.#facts);
+    this.#options.policy?.takeNodes?.(this.#desired?.settled);
     tellDesired(this.#options.log, this.#desired);
     return true;
   }

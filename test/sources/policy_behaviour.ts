@@ -57,7 +57,12 @@ export class PolicyTrial implements AsyncDisposable {
   told = 0;
 
   constructor(readonly harness: PolicyHarness) {
-    this.feed = new PolicyFeed({ node: HERE, open: harness.open, onChange: () => this.told++ });
+    this.feed = new PolicyFeed({
+      node: HERE,
+      nodesAreTold: false,
+      open: harness.open,
+      onChange: () => this.told++,
+    });
   }
 
   static async start(harness: PolicyHarness): Promise<PolicyTrial> {

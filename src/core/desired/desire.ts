@@ -38,18 +38,17 @@ export function desire(
   const nodes: Node[] = [];
   const refused: Rejected[] = facts.rejected.map(ofHost);
   for (const { node, rejected } of parsed) {
-    if (node !== undefined) {
-      nodes.push(node.name === settings.nodeName ? ownNode(settings, node, facts) : node);
-    }
+    if (node?.name === settings.nodeName) nodes.push(ownNode(settings, node, facts));
+    else if (node !== undefined) nodes.push(node);
     refused.push(...rejected);
   }
-  const settlement = settleClaims(nodes, usesTunnel(settings));
+  const hasTunnel = usesTunnel(settings);
+  const settlement = settleClaims(nodes, hasTunnel);
   const own = settlement.nodes.find(({ node }) => node.name === settings.nodeName);
   if (own === undefined) return undefined;
   const others = settlement.nodes.filter((settled) => settled !== own);
   const isTwin = ({ publicKey }: SettledNode) => publicKey !== undefined && publicKey === facts.publicKey;
   const known = others.filter((settled) => !isTwin(settled));
-  const hasTunnel = usesTunnel(settings);
   if (hasTunnel) refused.push(...keyless(others), ...others.filter(isTwin).map(twin));
   const cluster = clusterPodCidrs(settings, own);
   const guarded: Guarded = { ...settlement, clusterPodCidrs: cluster.prefixes };
@@ -78,6 +77,7 @@ export function desire(
       ...wish.waiting,
       ...prospects.waiting,
     ],
+    settled: settlement.nodes,
   };
 }
 

@@ -3,6 +3,7 @@
 import type { Family } from "../net/address.ts";
 import type { PublicKey } from "../net/keys.ts";
 import type { Rejected } from "../nodes/node.ts";
+import type { SettledNode } from "../nodes/settled_node.ts";
 import type { PolicyObjects } from "../policy/policy_objects.ts";
 
 /** The WireGuard interface. */
@@ -141,4 +142,6 @@ export interface DesiredState {
   readonly spared?: Spared;
   readonly rejected: readonly Rejected[];
   readonly waiting: readonly Waiting[];
+  /** All Nodes with what they own, in order of their names: policies believe a pod by it. */
+  readonly settled?: readonly SettledNode[];
 }

@@ -80,17 +80,19 @@ export class PodBook {
     return this.#pods.get(podKey({ namespace, name }));
   }
 
-  /** The pod CIDRs of a Node; undefined: it is gone. */
-  putNode(name: string, podCidrs: readonly Prefix[] | undefined): void {
+  /** The pod CIDRs of a Node; undefined: it is gone. True when a pod is a peer because of it, or no longer. */
+  putNode(name: string, podCidrs: readonly Prefix[] | undefined): boolean {
     const node = this.#nodeOf(name);
+    let isNews = false;
     const texts = (cidrs: readonly Prefix[] | undefined) => cidrs?.map(({ text }) => text).join();
     if (texts(node.podCidrs) !== texts(podCidrs)) {
       const before = this.#ownersOf([...node.pods].flatMap(({ pod }) => pod.addresses));
       node.podCidrs = podCidrs;
       for (const record of node.pods) this.#weigh(record);
-      this.#tell(before);
+      isNews = this.#tell(before);
     }
     if (node.pods.size === 0 && podCidrs === undefined) this.#nodes.delete(name);
+    return isNews;
   }
 
   podCidrsOf(node: string): readonly Prefix[] {
@@ -207,16 +209,20 @@ export class PodBook {
     }));
   }
 
-  #tell(before: readonly Owners[]): void {
+  /** True when there was something to tell. */
+  #tell(before: readonly Owners[]): boolean {
     const { listener } = this.#options;
+    let isNews = false;
     for (const { address, peer, local } of before) {
       const now = this.peerAt(address);
+      isNews ||= peer !== now || local !== this.localAt(address);
       if (peer !== now) {
         if (peer !== undefined) listener.peerRemoved(peer, address);
         if (now !== undefined) listener.peerAdded(now, address);
       }
       if (local !== this.localAt(address)) listener.localChanged(address);
     }
+    return isNews;
   }
 }
 

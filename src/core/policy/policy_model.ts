@@ -73,13 +73,13 @@ export class PolicyModel {
     this.#book.remove(namespace, name);
   }
 
-  /** The pod CIDRs of a Node: its pods are peers by addresses in them only. None of a family: by any. */
-  putNode(name: string, podCidrs: readonly Prefix[]): void {
-    this.#book.putNode(name, podCidrs);
+  /** The pod CIDRs of a Node: its pods are peers by addresses in them only. None of a family: by any. True when it mattered. */
+  putNode(name: string, podCidrs: readonly Prefix[]): boolean {
+    return this.#book.putNode(name, podCidrs);
   }
 
-  removeNode(name: string): void {
-    this.#book.putNode(name, undefined);
+  removeNode(name: string): boolean {
+    return this.#book.putNode(name, undefined);
   }
 
   putNamespace(namespace: Namespace): void {
@@ -98,6 +98,11 @@ export class PolicyModel {
   removePolicy(namespace: string, name: string): void {
     this.#setPolicy(this.#namespaceOf(namespace), name, undefined);
     this.#forgetNamespace(namespace);
+  }
+
+  /** A Pod as it was put last, but for its labels; undefined: nobody told of it. */
+  pod(namespace: string, name: string): Omit<Pod, "labels"> | undefined {
+    return this.#book.get(namespace, name)?.pod;
   }
 
   /** Whom the policies of this node's pods speak of. */

@@ -163,6 +163,15 @@ Deno.test("A policy of a megabyte whose ranges lie within one another is closed 
       "too many peers on too many overlapping ports: nothing is allowed to the pods that it selects",
     ],
   ]);
+  cluster.model.removePolicy("x", "p0");
+  assert.deepEqual(cluster.model.rejected(), []);
+});
+
+Deno.test("What is allowed to every address is open, and needs no place in the kernel", () => {
+  const blocks = ["0.0.0.0/1", "128.0.0.0/1", "::/0"].map((cidr) => ({ ipBlock: { cidr } }));
+  const { contents, subjects } = taken({ podSelector: A, ingress: [{ from: blocks }] }).model.desired();
+  assert.equal(contents.size, 0);
+  assert.deepEqual(subjects.get(addressesOf("x/a")[0]), { ingress: undefined, egress: undefined });
 });
 
 Deno.test("A verdict is told with its pods, set, policies and rules", () => {

@@ -19,15 +19,18 @@ export class ToldNodes {
     this.#model = model;
   }
 
-  /** All Nodes, in order of their names; false: they are those of last time. */
+  /** All Nodes, in order of their names; true when a pod is a peer because of it, or no longer. */
   tell(nodes: readonly NodePods[]): boolean {
     const last = this.#last;
     this.#last = nodes;
     const { start, end } = equalEnds(last, nodes);
     const [before, now] = [last.slice(start, last.length - end), nodes.slice(start, nodes.length - end)];
     const there = new Set(now.map(({ node }) => node.name));
-    for (const { node } of before) if (!there.has(node.name)) this.#model.removeNode(node.name);
-    for (const { node, podCidrs } of now) this.#model.putNode(node.name, podCidrs);
-    return before.length > 0 || now.length > 0;
+    const gone = before.filter(({ node }) => !there.has(node.name));
+    const mattered = [
+      ...gone.map(({ node }) => this.#model.removeNode(node.name)),
+      ...now.map(({ node, podCidrs }) => this.#model.putNode(node.name, podCidrs)),
+    ];
+    return mattered.includes(true);
   }
 }

@@ -10,8 +10,8 @@ const node = (name: string, ...podCidrs: string[]): NodePods => ({
 Deno.test("Of many Nodes those are told that came, changed or went", () => {
   const told: string[] = [];
   const nodes = new ToldNodes({
-    putNode: (name, podCidrs) => told.push([name, ...podCidrs.map(({ text }) => text)].join(" ")),
-    removeNode: (name) => told.push(`no ${name}`),
+    putNode: (name, podCidrs) => told.push([name, ...podCidrs.map(({ text }) => text)].join(" ")) > 0,
+    removeNode: (name) => told.push(`no ${name}`) === 0,
   });
   const [a, b, c, d] = ["a", "b", "c", "d"].map((name, i) => node(name, `10.0.${i}.0/24`)) as [
     NodePods,
@@ -24,6 +24,6 @@ Deno.test("Of many Nodes those are told that came, changed or went", () => {
   assert.deepEqual(tell(a, b, d), [false]);
   assert.deepEqual(tell(a, b, c, d), [true, "c 10.0.2.0/24"]);
   assert.deepEqual(tell(a, node("b", "10.9.0.0/24"), c, d), [true, "b 10.9.0.0/24"]);
-  assert.deepEqual(tell(a, c, d), [true, "no b"]);
-  assert.deepEqual(tell(), [true, "no a", "no c", "no d"]);
+  assert.deepEqual(tell(a, c, d), [false, "no b"]);
+  assert.deepEqual(tell(), [false, "no a", "no c", "no d"]);
 });

@@ -6,6 +6,7 @@ import type { Waiting } from "../../core/desired/desired_state.ts";
 import type { NodeName, Rejected } from "../../core/nodes/node.ts";
 import type { Parsed, PolicyKind, RejectedPart } from "../../core/policy/objects.ts";
 import { PolicyModel } from "../../core/policy/policy_model.ts";
+import { type NodePods, ToldNodes } from "../../core/policy/told_nodes.ts";
 import { refusalsOf } from "../../core/policy/refusals.ts";
 import type { DesiredPolicy, PolicyChange, Verdict } from "../../core/policy/policy_table.ts";
 import type { OpenedSource } from "../sources/open_source.ts";
@@ -23,6 +24,8 @@ export const NO_POLICIES: PolicyInput = {
 /** What the feed needs. */
 export interface PolicyFeedOptions {
   readonly node: NodeName;
+  /** Pods have addresses of their nodes' pod CIDRs, which {@link PolicyFeed.takeNodes} is told. */
+  readonly nodesAreTold: boolean;
   readonly open: OpenedSource<unknown>["openPolicies"];
   /** Called when there may be a change to take. */
   readonly onChange: () => void;
@@ -36,10 +39,15 @@ export class PolicyFeed implements PolicyInput {
   readonly #firstWord = Promise.withResolvers<void>();
   /** By kind and name; of objects that are believed as a whole there is nothing. */
   readonly #rejected = new Map<string, readonly RejectedPart[]>();
+  /** Undefined: pods are believed wherever they are. */
+  readonly #nodes: ToldNodes | undefined;
   #wasComplete = false;
+  #areNodesKnown = false;
 
-  constructor({ node, open, onChange }: PolicyFeedOptions) {
-    const model = this.model = new PolicyModel({ nodeName: node });
+  constructor({ node, nodesAreTold, open, onChange }: PolicyFeedOptions) {
+    const model = this.model = new PolicyModel({ nodeName: node, nodesAreTold });
+    this.#nodes = nodesAreTold ? new ToldNodes(model) : undefined;
+    this.#areNodesKnown = !nodesAreTold;
     this.#onChange = onChange;
     this.#source = open({
       node,
@@ -57,7 +65,9 @@ export class PolicyFeed implements PolicyInput {
         ),
       },
       onChange: () => {
-        if (this.#isKnown() || this.#source.problems().length > 0) this.#firstWord.resolve();
+        this.#need();
+        const isRead = this.#source.isComplete; // the loop tells Nodes, and may wait for this
+        if (isRead || this.#source.problems().length > 0) this.#firstWord.resolve();
         this.#onChange();
       },
     });
@@ -81,6 +91,14 @@ export class PolicyFeed implements PolicyInput {
   async close(): Promise<void> {
     this.#firstWord.resolve();
     await this.#source.close();
+  }
+
+  /** All Nodes in order of their names; undefined: they are not known yet. */
+  takeNodes(nodes: readonly NodePods[] | undefined): void {
+    if (nodes === undefined || this.#nodes === undefined) return;
+    const isNews = this.#nodes.tell(nodes) || !this.#areNodesKnown;
+    this.#areNodesKnown = true;
+    if (isNews) this.#onChange();
   }
 
   /** What is different from the last one; undefined: not all that is needed is known. */
@@ -143,7 +161,7 @@ export class PolicyFeed implements PolicyInput {
   /** What is needed may have changed since the source was told. */
   #isKnown(): boolean {
     this.#need();
-    const isKnown = this.#source.isComplete;
+    const isKnown = this.#source.isComplete && this.#areNodesKnown;
     this.#wasComplete ||= isKnown;
     return isKnown;
   }

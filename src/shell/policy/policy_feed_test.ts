@@ -14,6 +14,8 @@ import {
 } from "../../../test/sources/policy_behaviour.ts";
 import { temporaryFolder } from "../../../test/sources/temporary_folder.ts";
 import { until } from "../../../test/lab/until.ts";
+import { parsePrefix, type Prefix } from "../../core/net/prefix.ts";
+import { PolicyFeed } from "./policy_feed.ts";
 import { FileObjects } from "../sources/file_objects.ts";
 import { ApiPolicySource } from "../sources/kubernetes/api_policy_source.ts";
 
@@ -186,6 +188,39 @@ for (const [way, first, second] of [["here", "n2", HERE], ["away", HERE, "n2"]] 
     await trial.wants(...locals("10.1.0.2", second));
   });
 }
+
+Deno.test("A feed that is told Nodes says nothing before, and believes pods within their own node's pod CIDRs", async () => {
+  await using world = new ApiWorld();
+  let changes = 0;
+  const feed = new PolicyFeed({
+    node: HERE,
+    nodesAreTold: true,
+    open: world.open,
+    onChange: () => changes++,
+  });
+  const nodes = (podCidr: string) => [{ node: { name: "n2" }, podCidrs: [parsePrefix(podCidr) as Prefix] }];
+  await world.put(podOf("a", { ip: "10.244.1.5" }));
+  await world.put(podOf("b", { ip: "10.244.2.5", node: "n2" }));
+  await world.put(policyOf("p", "a", { podSelector: { matchLabels: { app: "b" } } }));
+  feed.start();
+  try {
+    await until("all objects", () => feed.size === 3, { pauseMs: 2 });
+    assert.equal(feed.desired(), undefined);
+    const members = (podCidr: string) => {
+      feed.takeNodes(nodes(podCidr));
+      return [...feed.desired()!.sets.values()].flatMap((set) => set.members);
+    };
+    assert.deepEqual(members("10.244.9.0/24"), []);
+    const before = changes;
+    assert.deepEqual(members("10.244.2.0/24"), ["10.244.2.5"]);
+    assert.ok(changes > before);
+    const after = changes;
+    feed.takeNodes([...nodes("10.244.2.0/24"), { node: { name: "n9" }, podCidrs: [] }]);
+    assert.equal(changes, after, "a Node without pods is no news");
+  } finally {
+    await feed.close();
+  }
+});
 
 Deno.test("policies of an API: the first word is waited for, and no longer than until something cannot be had", async () => {
   for (const isForbidden of [false, true]) {

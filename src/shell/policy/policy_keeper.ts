@@ -11,6 +11,7 @@ import { garbageStep, policyStep } from "../../core/plan/policy_step.ts";
 import { isClean, NO_GARBAGE, standingOf, type StandingPolicy } from "../../core/plan/standing_policy.ts";
 import type { PolicyObjects } from "../../core/policy/policy_objects.ts";
 import type { Flow } from "../../core/policy/judge_flow.ts";
+import type { NodePods } from "../../core/policy/told_nodes.ts";
 import type { DesiredPolicy, PolicyChange, Verdict } from "../../core/policy/policy_table.ts";
 import { type PolicyDelta, policyObjects, type PolicyOptions } from "../../core/render/render_policy.ts";
 import type { GivenSettings } from "../../core/settings/settings.ts";
@@ -25,6 +26,8 @@ export interface PolicyInput {
   takeChange(): PolicyChange | undefined;
   /** The whole; undefined while not all is known yet: then nothing is changed. */
   desired(): DesiredPolicy | undefined;
+  /** Nodes with what they own: a pod is believed within its own node's pod CIDRs. */
+  takeNodes?(nodes: readonly NodePods[] | undefined): void;
   /** What is said of a flow now. Without it no flow is ended. */
   judge?(flow: Flow): Verdict;
 }

@@ -47,6 +47,7 @@ export function policyParts(settings: Settings, options: PolicyPartsOptions): Po
   const { openPolicies, log, onChange } = options;
   const input = new PolicyFeed({
     node: settings.nodeName,
+    nodesAreTold: !settings.isFirewallOnly, // there somebody else gives pods their addresses
     open: openPolicies,
     onChange: () => {
       onChange();
