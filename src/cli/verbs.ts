@@ -3,6 +3,7 @@
 import { check } from "./check.ts";
 import { cleanup } from "./cleanup.ts";
 import { diffVerb } from "./diff.ts";
+import { explain } from "./explain.ts";
 import { graph } from "./graph.ts";
 import { installCni } from "./install_cni.ts";
 import { nearest } from "./nearest.ts";
@@ -62,6 +63,12 @@ const VERBS: readonly Verb[] = [
     name: "install-cni",
     meaning: "in an init container of the image: put CNI plugins onto a node that lacks them",
     run: installCni,
+  },
+  {
+    name: "explain",
+    meaning:
+      "may --from ns/pod reach --to ns/pod:80/tcp, by which policy; exit 0 yes, 1 no, 2 the kernel differs",
+    run: explain,
   },
   { name: "version", meaning: "print the version", run: version },
 ];

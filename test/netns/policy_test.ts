@@ -83,7 +83,9 @@ Deno.test("an agent that is killed and started anew neither opens nor closes any
   const rules = async () => (await table()).replaceAll(/packets \d+ bytes \d+/g, "");
   // What nobody is bound to any more goes some seconds later.
   const contents = async () => new Set((await rules()).match(/\b[ie]4-[a-z2-7]{16}/g)).size;
-  await until("one content to stand", async () => await contents() === 1);
+  await until("the policy to stand alone", async () => {
+    return (await rules()).includes("set p4-") && await contents() === 1;
+  });
   const before = await rules();
   const probe = await mesh.probe(200);
   await n1.agent!.kill("SIGKILL");

@@ -26,6 +26,8 @@ export interface OpenedSource<T> {
 export interface PolicyUser {
   readonly node: NodeName;
   readonly listeners: PolicyListeners;
+  /** All objects are asked for, whoever needs them. */
+  readonly isWhole?: boolean;
   /** Called after something has changed. */
   readonly onChange: () => void;
 }

@@ -35,6 +35,8 @@ export interface ApiPolicyOptions {
   readonly listeners: PolicyListeners;
   /** Called after something has changed. */
   readonly onChange: () => void;
+  /** All objects are asked for, whoever needs them. */
+  readonly isWhole?: boolean;
   readonly silenceMs?: number;
   readonly lingerMs?: number;
 }
@@ -71,11 +73,11 @@ export class ApiPolicySource implements PolicySource {
   }
 
   need(areOthersNeeded: boolean): void {
-    this.#areOthersNeeded = areOthersNeeded;
+    this.#areOthersNeeded = areOthersNeeded || this.#options.isWhole === true;
     const isUsed = this.#isUsed;
     this.#namespaces.need(isUsed);
     this.#own.need(isUsed);
-    this.#others.need(isUsed && areOthersNeeded);
+    this.#others.need(isUsed && this.#areOthersNeeded);
   }
 
   get isComplete(): boolean {
@@ -103,7 +105,7 @@ export class ApiPolicySource implements PolicySource {
   }
 
   get #isUsed(): boolean {
-    return this.#policies.size > 0;
+    return this.#options.isWhole === true || this.#policies.size > 0;
   }
 
   #parts(): readonly Part<unknown>[] {
