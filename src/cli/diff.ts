@@ -1,6 +1,7 @@
 // `wigglenet diff`: what `run` would change now. Reads the host; its only writes are a dormant table and a probe, gone at once.
 
 import { desire } from "../core/desired/desire.ts";
+import type { DesiredState } from "../core/desired/desired_state.ts";
 import { namesToResolve } from "../core/desired/endpoints.ts";
 import { describe } from "../core/plan/describe.ts";
 import { diff } from "../core/plan/diff.ts";
@@ -14,9 +15,17 @@ import { observeAll, steadySeconds } from "../shell/observe.ts";
 import { PodCidrExpression } from "../shell/pod_cidr_expression.ts";
 import { wireguardOf } from "../shell/read_facts.ts";
 import { readFirstSight } from "../shell/read_network.ts";
+import { NO_POLICIES } from "../shell/policy/policy_feed.ts";
+import {
+  type PolicyInput,
+  PolicyKeeper,
+  policyOptionsOf,
+  withPolicy,
+} from "../shell/policy/policy_keeper.ts";
 import { parseArguments } from "./arguments.ts";
 import { nameNode } from "./name_node.ts";
 import { readNodes } from "./read_nodes.ts";
+import { readPolicies } from "./read_policies.ts";
 import { UsageError } from "./usage_error.ts";
 
 /** Prints the differences; 0 in sync, 1 differs, 2 cannot tell. */
@@ -56,8 +65,29 @@ async function planNow(settings: Settings): Promise<{ plan: Plan; isKnown: boole
   const desired = desire(settings, items, facts!)!;
   const observed = await observeAll(desired);
   const isKnown = !problems.some(({ isUnread }) => isUnread);
-  const wanted = isKnown ? desired : { ...desired, spared: everythingOn(observed) };
-  return { plan: diff(wanted, observed, steadySeconds()), isKnown };
+  const spared = isKnown ? {} : { spared: everythingOn(observed) };
+  const policies = await policiesNow(settings, desired);
+  const policy = policies?.objects();
+  const plan = diff({ ...desired, ...spared, ...(policy && { policy }) }, observed, steadySeconds());
+  const moment = { table: observed.table, wasRead: true, canPlan: true };
+  const steps = await withPolicy(plan.steps, policies, moment);
+  return { plan: { ...plan, steps }, isKnown: isKnown && policies !== undefined };
+}
+
+/** Undefined: they cannot be read, which is told. */
+async function policiesNow(settings: Settings, desired: DesiredState): Promise<PolicyKeeper | undefined> {
+  let input: PolicyInput = NO_POLICIES;
+  if (settings.isPolicyEnabled) {
+    try {
+      input = await readPolicies(settings, { isWhole: false, nodesAreTold: !settings.isFirewallOnly });
+    } catch (error) {
+      console.error(`wigglenet: cannot read NetworkPolicies: ${(error as Error).message}`);
+      return undefined;
+    }
+    input.takeNodes?.(desired.settled);
+  }
+  const hears = { wake: () => {}, onDone: () => {}, onRefused: () => {} };
+  return new PolicyKeeper(input, policyOptionsOf(settings), hears);
 }
 
 function throwIfAny(error: Error | undefined): void {

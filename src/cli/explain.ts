@@ -2,7 +2,6 @@
 
 import type { Address } from "../core/net/address.ts";
 import { refused } from "../core/net/refusal.ts";
-import { nodeParser, nodePicker } from "../core/nodes/node_parser.ts";
 import type { Explanation } from "../core/policy/explain_flow.ts";
 import {
   disagreements,
@@ -15,15 +14,13 @@ import {
 import type { Flow } from "../core/policy/judge_flow.ts";
 import type { Settings } from "../core/settings/settings.ts";
 import { observeTable } from "../shell/observe.ts";
-import { PolicyFeed } from "../shell/policy/policy_feed.ts";
-import { openSource } from "../shell/sources/open_source.ts";
+import type { PolicyFeed } from "../shell/policy/policy_feed.ts";
 import { parseArguments } from "./arguments.ts";
 import { nameNode } from "./name_node.ts";
-import { requireNodes } from "./read_nodes.ts";
+import { readPolicies } from "./read_policies.ts";
 import { UsageError } from "./usage_error.ts";
 
 const USAGE = "give --from NAMESPACE/POD (or an address) and --to NAMESPACE/POD:PORT/tcp";
-const LIMIT_MS = 30_000;
 
 /** Prints the answer for each family that both ends have; 0 it passes, 1 it is dropped, 2 the kernel differs or nobody can tell. */
 export async function explain(args: readonly string[]): Promise<number> {
@@ -70,41 +67,18 @@ interface Answer {
   readonly differs: readonly string[];
 }
 
-/** Reads all policies, and all pods, once. */
-async function answer(settings: Settings, { source, target }: Question): Promise<Answer[]> {
-  requireNodes(settings);
-  const reading = { parse: nodeParser(settings), pick: nodePicker(settings), onChange: () => {} };
-  const { source: nodes, openPolicies } = await openSource(settings, reading);
-  const word = Promise.withResolvers<void>();
-  const feed: PolicyFeed = new PolicyFeed({
-    node: settings.nodeName,
-    nodesAreTold: false,
-    open: (user) => openPolicies({ ...user, isWhole: true }),
-    onChange: () => isSettled(feed) && word.resolve(),
+async function answer(settings: Settings, question: Question): Promise<Answer[]> {
+  const feed = await readPolicies(settings, { isWhole: true, nodesAreTold: false }).catch((error) => {
+    throw new UsageError(`cannot tell: ${(error as Error).message}`, { cause: error });
   });
-  const timer = setTimeout(() => word.resolve(), LIMIT_MS);
-  try {
-    feed.start();
-    await nodes.start();
-    if (!isSettled(feed)) await word.promise;
-    if (feed.desired() === undefined) throw new UsageError(`cannot tell: ${feed.waiting()[0]!.why}`);
-    const kernel = (await observeTable())?.policy;
-    return flowsOf(feed, { source, target }).map((flow) => {
-      const explanation = feed.model.explain(flow);
-      const differs = kernel === undefined
-        ? ["it has no table of ours"]
-        : disagreements(flow, explanation.reasons, kernel);
-      return { flow, explanation, differs: explanation.reasons.length === 0 ? [] : differs };
-    });
-  } finally {
-    clearTimeout(timer);
-    await feed.close();
-    await nodes.close();
-  }
-}
-
-function isSettled(feed: PolicyFeed): boolean {
-  return feed.desired() !== undefined || feed.problems().length > 0;
+  const kernel = (await observeTable())?.policy;
+  return flowsOf(feed, question).map((flow) => {
+    const explanation = feed.model.explain(flow);
+    const { reasons } = explanation;
+    if (reasons.length === 0) return { flow, explanation, differs: [] };
+    const differs = kernel === undefined ? ["it has no table of ours"] : disagreements(flow, reasons, kernel);
+    return { flow, explanation, differs };
+  });
 }
 
 /** One for each family that both ends have. */

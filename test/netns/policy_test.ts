@@ -112,3 +112,38 @@ Deno.test("with ENABLE_NETWORK_POLICY=false nothing of it is left, and the agent
   await removeFile(lab, "NetworkPolicy", "deny");
   await becomes(true, 3_000);
 });
+
+Deno.test("explain says the policy that decides, and that the kernel agrees; diff says when it does not", async () => {
+  await putFile(lab, DENY);
+  await becomes(false, 3_000);
+  const ask = async (...args: string[]) => {
+    const { code, stdout, stderr } = await n1.runAgent({ verb: "explain", args, settings: mesh.settings });
+    return `${code}\n${stdout}${stderr}`;
+  };
+  const flow = ["--from", `default/${there.name}`, "--to", `default/${here.name}:80/tcp`];
+  assert.match(
+    await ask(...flow),
+    /^1\n.*is dropped\n.*isolated by default\/deny.*\n {2}the kernel agrees\n/,
+  );
+  await putFile(lab, ALLOW);
+  await becomes(true, 3_000);
+  assert.match(
+    await ask(...flow),
+    /^0\n.*passes\n.*allowed by default\/allow spec\.ingress\[0\].*\n {2}the kernel agrees\n/,
+  );
+  assert.match(await ask("--from", "10.0.0.1", "--to", "default/nobody:80"), /^2\n.*no pod default\/nobody/);
+  const diff = async () => {
+    const { code, stdout } = await n1.runAgent({ verb: "diff", settings: mesh.settings });
+    return `${code} ${stdout}`;
+  };
+  await until("nothing to differ", async () => (await diff()).startsWith("0 "), { seen: diff });
+  await n1.agent!.kill("SIGTERM");
+  const map = "policy-ingress-v4";
+  await n1.run(["nft", "delete", "element", "inet", "wigglenet", map, "{", here.address(4)!, "}"]);
+  assert.match(await diff(), /^1 /);
+  assert.match(await ask(...flow), /^2\n[^]*the kernel differs: policy-ingress-v4 leads .* to nothing/);
+  n1.startAgent({ settings: mesh.settings });
+  await until("it to be healed", async () => (await diff()).startsWith("0 "), { seen: diff });
+  for (const name of ["deny", "allow"]) await removeFile(lab, "NetworkPolicy", name);
+  await becomes(true, 3_000);
+});

@@ -148,6 +148,12 @@ export class PolicyFeed implements PolicyInput {
     }];
   }
 
+  /** The source has all that is needed, whatever the Nodes are. */
+  get isRead(): boolean {
+    this.#need();
+    return this.#source.isComplete;
+  }
+
   /** What cannot be read. */
   problems(): readonly SourceProblem[] {
     return this.#source.problems();
