@@ -52,9 +52,9 @@ function policyOf(i: number): unknown {
       policyTypes: ["Ingress", "Egress"],
       ingress: [
         { from: teams, ports: [{ port: 80 }, { port: 8000, endPort: 8100 }, { port: "http" }] },
-        { from: anybody, ports: [{ protocol: "UDP", port: 20_000 }] },
+        { from: anybody, ports: [{ protocol: "UDP", port: 1_024, endPort: 65_535 }] },
       ],
-      egress: [{ to: anybody, ports: [{ protocol: "UDP", port: 20_000 }] }, { to: teams }],
+      egress: [{ to: anybody, ports: [{ protocol: "UDP", port: 1_024, endPort: 65_535 }] }, { to: teams }],
     },
   };
 }
