@@ -20,13 +20,14 @@ import { HostState, type Stale } from "./host_state.ts";
 import type { Log } from "./log.ts";
 import type { NameResolver } from "./name_resolver.ts";
 import { steadySeconds } from "./observe.ts";
-import { restUntil } from "./pace.ts";
 import { CannotStart } from "./pod_cidr_expression.ts";
 import type { Onlooker, Progress } from "./progress.ts";
 import { relieve } from "./relieve.ts";
 import { sleep } from "./sleep.ts";
 import type { NodeSource } from "./sources/node_source.ts";
 import { tellBlocked, tellChanges, tellDesired, tellProblems } from "./tell.ts";
+
+const MIN_APPLY_INTERVAL_MS = 100;
 
 /** What the loop needs. */
 export interface ReconcilerOptions {
@@ -135,7 +136,7 @@ export class Reconciler {
       if (this.#isStopped) return;
       this.#isAwake = false;
       const startMs = performance.now();
-      if (await this.#tryPass()) notBeforeMs = restUntil(startMs, notBeforeMs === 0);
+      if (await this.#tryPass()) notBeforeMs = startMs + MIN_APPLY_INTERVAL_MS;
       this.#options.onlooker?.passed();
       relieve();
     }
