@@ -18,13 +18,14 @@ import { keepPolicy, type PolicyKeepingOptions } from "./policy/keep_policy.ts";
 import { NodeIntake, type NodeIntakeOptions } from "./node_intake.ts";
 import { type PolicyKeeper, withPolicy } from "./policy/policy_keeper.ts";
 import { steadySeconds } from "./observe.ts";
-import { restUntil } from "./pace.ts";
 import { CannotStart } from "./pod_cidr_expression.ts";
 import type { Onlooker, Progress } from "./progress.ts";
 import { relieve } from "./relieve.ts";
 import { Sparing } from "./sparing.ts";
 import { sleep } from "./sleep.ts";
 import { type Cause, tellBlocked, tellChanges, tellDesired } from "./tell.ts";
+
+const MIN_APPLY_INTERVAL_MS = 100;
 
 /** What the loop needs. */
 export interface ReconcilerOptions extends NodeIntakeOptions, PolicyKeepingOptions {
@@ -136,7 +137,7 @@ export class Reconciler {
       if (this.#isStopped) return;
       this.#isAwake = false;
       const startMs = performance.now();
-      if (await this.#tryPass()) notBeforeMs = restUntil(startMs, notBeforeMs === 0);
+      if (await this.#tryPass()) notBeforeMs = startMs + MIN_APPLY_INTERVAL_MS;
       this.#options.onlooker?.passed();
       relieve();
     }
