@@ -37,7 +37,6 @@ export interface ReconcilerOptions {
   readonly names: NameResolver;
   readonly log: Log;
   readonly onlooker?: Onlooker;
-  readonly isBareHost?: boolean;
   /** Hears of Nodes and facts whenever they may have changed. */
   readonly publish: (nodes: readonly ParsedNode[], facts: HostFacts) => void;
 }
@@ -67,7 +66,7 @@ export class Reconciler {
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
-    this.#host = new HostState(options.isBareHost);
+    this.#host = new HostState(options.keeper.fixed.sight?.isBare);
   }
 
   /** Number of peers: what the pace of polling depends on. */
