@@ -31,7 +31,6 @@ const MIN_APPLY_INTERVAL_MS = 100;
 export interface ReconcilerOptions extends NodeIntakeOptions, PolicyKeepingOptions {
   readonly keeper: FactKeeper;
   readonly onlooker?: Onlooker;
-  readonly isBareHost?: boolean;
   /** Hears of Nodes and facts whenever they may have changed. */
   readonly publish: (nodes: readonly ParsedNode[], facts: HostFacts) => void;
 }
@@ -59,7 +58,7 @@ export class Reconciler {
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
-    this.#host = new HostState(options.isBareHost);
+    this.#host = new HostState(options.keeper.fixed.sight?.isBare);
     this.#intake = new NodeIntake(options);
     this.#policy = keepPolicy(options, { wake: () => this.wake(), fastpath: () => this.#desired?.fastpath });
   }
