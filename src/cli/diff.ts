@@ -56,7 +56,7 @@ async function planNow(settings: Settings): Promise<{ plan: Plan; isKnown: boole
       const publicKey = isTunnelled ? await readPublicKey(settings.privateKeyPath) : undefined;
       return publicKey && { publicKey };
     },
-    wireguard: await wireguardOf(settings, await readFirstSight(settings)),
+    wireguard: await wireguardOf(settings, await readFirstSight(settings, true)),
     isPublished,
     expression: await PodCidrExpression.load(settings),
   };

@@ -75,7 +75,7 @@ async function runNamed(settings: Settings, { host, log, signal }: Start): Promi
   const policy = policies.input;
   // What watches begins behind the first pass: it would keep a booting node from its mesh.
   const onlooker = afterEachPass(telemetry, () => watch.start());
-  const parts = { settings, source, keeper, names, log, publish, onlooker, policy, isBareHost: host.isBare };
+  const parts = { settings, source, keeper, names, log, publish, onlooker, policy };
   const reconciler: Reconciler = new Reconciler(parts);
   const socket = await serveStatus(() => statusOf({ ...told, publisher, telemetry }));
   if (socket === undefined) {
@@ -114,10 +114,7 @@ function afterEachPass(onlooker: Onlooker, act: () => void): Onlooker {
   };
 }
 
-interface HostParts extends Pick<FixedFacts, "wireguard" | "expression" | "sight"> {
-  /** Neither a table nor an interface of ours is there. */
-  readonly isBare: boolean;
-}
+type HostParts = Pick<FixedFacts, "wireguard" | "expression" | "sight">;
 
 /** Throws Error where this host, or who else runs here, cannot have an agent; nothing was changed then. */
 async function requireHost(settings: GivenSettings): Promise<HostParts> {
@@ -132,10 +129,10 @@ async function requireHost(settings: GivenSettings): Promise<HostParts> {
     );
   }
   await sweepLeftovers([settings.cniConfigPath, settings.privateKeyPath]);
-  const sight = await readFirstSight(settings);
+  const sight = await readFirstSight(settings, mayHaveTables);
   const wireguard = await wireguardOf(settings, sight);
   await requireInterface(settings, { implementation: wireguard, link: sight.link });
-  return { wireguard, expression, sight, isBare: !mayHaveTables && sight.link === undefined };
+  return { wireguard, expression, sight };
 }
 
 /** The host's key, with a line in the log where it was not in its file. */

@@ -12,6 +12,7 @@ export type Fields = Readonly<Record<string, string | number | undefined>>;
 
 /** Writes events. */
 export class Log {
+  #pending = "";
   readonly #seen = new Map<string, { atMs: number; leftOut: number }>();
 
   constructor(readonly format: "text" | "json", readonly level: Level) {}
@@ -41,7 +42,19 @@ export class Log {
     const line = this.format === "json"
       ? JSON.stringify({ time, level, message, ...all })
       : `${time} ${level.padEnd(5)} ${message}${fieldsText(all)}`;
-    Deno.stderr.writeSync(new TextEncoder().encode(`${line}\n`));
+    // What is said in one go is one write: its reader wakes up for each.
+    if (this.#pending === "") queueMicrotask(() => this.#flush());
+    this.#pending += `${line}\n`;
+  }
+
+  #flush(): void {
+    const bytes = new TextEncoder().encode(this.#pending);
+    this.#pending = "";
+    try {
+      for (let done = 0; done < bytes.length;) done += Deno.stderr.writeSync(bytes.subarray(done));
+    } catch {
+      // Nobody reads any more, which is no reason to end.
+    }
   }
 
   /** How often this event was left out since it was last written; undefined: leave it out again. */

@@ -3,6 +3,7 @@
 import type { DesiredState, Waiting } from "../desired/desired_state.ts";
 import type { Rejected } from "../nodes/node.ts";
 import { renderCni, renderWireguard } from "./render_network.ts";
+import { renderPolicyDelta, wholeDelta } from "./render_policy.ts";
 import { renderFastpath, renderTable } from "./render_table.ts";
 
 /** The desired state as the texts that nft, wg, ip and CNI read. */
@@ -47,7 +48,7 @@ export function renderAll(desired: DesiredState): Rendered {
       text: route.text,
     })),
     wireguard: renderWireguard(desired),
-    nft: renderTable(desired.table),
+    nft: renderTable(desired.table, desired.policy && renderPolicyDelta(wholeDelta(desired.policy))),
     fastpath: desired.fastpath && renderFastpath(desired.fastpath),
     cni: desired.cni && renderCni(desired.cni),
     rejected,

@@ -264,20 +264,25 @@ export interface PolicyMoment {
   readonly wasRead: boolean;
   /** The table could be read, and nothing that failed is still waited for. */
   readonly canPlan: boolean;
+  /** What cannot be planned costs the other steps nothing. */
+  readonly onError: (error: unknown) => void;
 }
 
 /** Steps with what is to be done of the policies, unless the table is made anew with them in it. */
 export async function withPolicy(
   steps: readonly Step[],
   keeper: PolicyKeeper | undefined,
-  { table, wasRead, canPlan }: PolicyMoment,
+  { table, wasRead, canPlan, onError }: PolicyMoment,
 ): Promise<readonly Step[]> {
   if (keeper === undefined || !canPlan) return steps;
   if (steps.some(({ holdsPolicy }) => holdsPolicy)) {
     keeper.lost();
     return steps;
   }
-  const step = await keeper.plan(table, wasRead);
+  const step = await keeper.plan(table, wasRead).catch((error): undefined => {
+    keeper.lost();
+    onError(error);
+  });
   return step === undefined ? steps : [...steps, step].sort((a, b) => a.stage - b.stage);
 }
 
