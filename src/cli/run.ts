@@ -15,6 +15,7 @@ import { Publisher } from "../shell/publish.ts";
 import { PodCidrExpression } from "../shell/pod_cidr_expression.ts";
 import { type FixedFacts, wireguardOf } from "../shell/read_facts.ts";
 import { Reconciler, type ReconcilerOptions } from "../shell/reconcile.ts";
+import { Systemd } from "../shell/systemd.ts";
 import { openSource } from "../shell/sources/open_source.ts";
 import { serveStatus, STATUS_SOCKET } from "../shell/status_socket.ts";
 import { Telemetry } from "../shell/telemetry.ts";
@@ -37,14 +38,27 @@ function warnOfIgnored(log: Log): void {
 
 /** Runs until SIGTERM or SIGINT; 0 then, 1 when it cannot start. The data plane stays. */
 export async function runAgent(args: readonly string[]): Promise<number> {
+  const systemd = await Systemd.open((why) => console.error(`wigglenet: systemd is not told: ${why}`));
+  try {
+    return await runTold(args, systemd);
+  } catch (error) {
+    await systemd?.failed((error as Error).message);
+    throw error;
+  } finally {
+    systemd?.close();
+  }
+}
+
+async function runTold(args: readonly string[], systemd: Systemd | undefined): Promise<number> {
   const { settings: given } = await parseArguments(args, []);
   requireNodes(given);
   giveUpPlugins();
   const log = new Log(given.logFormat, given.logLevel);
   const host = await requireHost(given);
   const signal = endSignal();
-  const settings = await awaitName(given, { log, signal });
-  return settings === undefined ? 0 : await runNamed(settings, { host, log, signal });
+  signal.addEventListener("abort", () => systemd?.stopping());
+  const settings = await awaitName(given, { log, signal, systemd });
+  return settings === undefined ? 0 : await runNamed(settings, { host, log, signal, systemd });
 }
 
 /** Ends with the first SIGTERM or SIGINT. */
@@ -59,9 +73,10 @@ interface Start {
   readonly host: HostParts;
   readonly log: Log;
   readonly signal: AbortSignal;
+  readonly systemd: Systemd | undefined;
 }
 
-async function runNamed(settings: Settings, { host, log, signal }: Start): Promise<number> {
+async function runNamed(settings: Settings, { host, log, signal, systemd }: Start): Promise<number> {
   const readKey = () => keyOf(settings, log);
   const publicKey = (await readKey())?.publicKey;
   log.info(`wigglenet ${VERSION} starts`, { node: settings.nodeName, wireguard: host.wireguard, publicKey });
@@ -77,7 +92,7 @@ async function runNamed(settings: Settings, { host, log, signal }: Start): Promi
   const keeper = new FactKeeper(settings, fixed, () => names.answers);
   const publish: ReconcilerOptions["publish"] = (nodes, facts) => publisher?.consider(nodes, facts);
   const progress = () => reconciler.progress();
-  const telemetry = new Telemetry({ settings, version: VERSION, log, source, api, progress });
+  const telemetry = new Telemetry({ settings, version: VERSION, log, source, api, progress, systemd });
   const parts = { settings, source, keeper, names, log, publish, onlooker: telemetry };
   const reconciler: Reconciler = new Reconciler(parts);
   const socket = await serveStatus(() => statusOf({ settings, source, progress, publisher, telemetry }));
