@@ -23,7 +23,8 @@ const FILES: Readonly<Record<string, string>> = {
   "usr/lib/systemd/system/wigglenet-guard.service": "deploy/systemd/wigglenet-guard.service",
   "usr/lib/systemd/system/wigglenet-wireguard-go@.service": "deploy/systemd/wigglenet-wireguard-go@.service",
   "usr/lib/systemd/system/wigglenet.service": "deploy/systemd/wigglenet.service",
-  "usr/share/doc/wigglenet/bare-nodes.md": "docs/bare-nodes.md",
+  "usr/share/doc/wigglenet/README.md": "README.md",
+  "usr/share/doc/wigglenet/docs/bare-nodes.md": "docs/bare-nodes.md",
   "usr/share/doc/wigglenet/copyright": "LICENSE",
 };
 
