@@ -4,6 +4,7 @@
 #   install.sh --remove [--purge]         removes all but key, manifests and settings; with --purge these too
 # The package of `deno task deb` does the same, and better: dpkg knows its files.
 set -eu
+umask 022
 
 LIST=/usr/lib/wigglenet/files     # what was installed, to be removed
 MADE=/usr/lib/wigglenet/folders   # for which these folders were made

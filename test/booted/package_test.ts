@@ -106,10 +106,21 @@ Deno.test("the next release, with another table, and this one again: nothing is 
 Deno.test("a node boots: no pod network until its table stands, then its pods are back; the others lose nothing", async (t) => {
   await losing(traffic)(t, { victim: "n3", outageMs: 20_000 }, async () => {
     await n3.powerOff();
-    const target = await Deno.readLink(`${n3.root}/etc/cni/net.d/10-wigglenet.conflist`);
-    assert.match(target, /^\/run\//);
+    const path = "/etc/cni/net.d/10-wigglenet.conflist";
+    assert.match(await Deno.readLink(`${n3.root}${path}`), /^\/run\//);
+    // As a backup that was played back: without the guard a container runtime would take it.
+    await Deno.remove(`${n3.root}${path}`);
+    await n3.write(path, '{"name": "of its last life"}');
     await n3.powerOn();
+    await until("the guard to have done its work", () => {
+      return Deno.readLink(`${n3.root}${path}`).then((target) => target.startsWith("/run/"), () => false);
+    }, { seen: () => n3.diagnose() });
     pods[2] = await n3.addPod();
+    const [guarded, started] = await Promise.all([
+      n3.property("wigglenet-guard", "ActiveEnterTimestampMonotonic"),
+      n3.property("wigglenet", "ExecMainStartTimestampMonotonic"),
+    ]);
+    assert.ok(Number(guarded) > 0 && Number(guarded) <= Number(started), `${guarded} ${started}`);
     assert.match(await n3.run(["nft", "list", "table", "inet", "wigglenet"]), /chain guard/);
     await traffic.restart("n3", pods[2]!);
     await n3.says(/^in sync, 2 peers$/);

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { Lab } from "../lab/lab.ts";
 import { type Manifest, manifestOf } from "../lab/manifest.ts";
+import { until } from "../lab/until.ts";
 import { differences } from "../netns/state.ts";
 import { BootedNode } from "./booted_node.ts";
 import { PACKAGE } from "./packages.ts";
@@ -69,6 +70,28 @@ Deno.test("a node with one peer is in sync", async () => {
   own = withKey(manifestOf(1), ownKey);
   await publish("n1.yaml", own);
   await publish("n2.yaml", withKey(manifestOf(2), PEER_KEY));
+  await node.says(/^in sync, 1 peer$/);
+});
+
+Deno.test("an agent that hangs is started anew by systemd, one that lives is left alone, and the data plane is as it was", async () => {
+  const before = await dataPlane();
+  const pinged = () => node.property("wigglenet", "WatchdogTimestampMonotonic");
+  await dropIn("[Service]\nWatchdogSec=6\nTimeoutAbortSec=1\n");
+  await node.says(/^in sync, 1 peer$/);
+  // Longer than the watchdog waits.
+  for (let i = 0; i < 8; i++) {
+    const last = await pinged();
+    await until("a ping", async () => await pinged() !== last, { deadlineMs: 5_000 });
+  }
+  assert.equal(await node.property("wigglenet", "NRestarts"), "0");
+  const hanging = await node.property("wigglenet", "MainPID");
+  await node.run(["kill", "-STOP", hanging]);
+  await until("systemd to end it", async () => await node.property("wigglenet", "NRestarts") === "1", {
+    deadlineMs: 20_000,
+    seen: () => node.diagnose(),
+  });
+  assert.equal(differences(before, await dataPlane()), "");
+  await withoutDropIn();
   await node.says(/^in sync, 1 peer$/);
 });
 
