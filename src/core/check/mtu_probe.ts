@@ -57,7 +57,7 @@ export function probedPeers(peers: readonly PeerStatus[], mtuBytes: number): Pro
 }
 
 /** Its allowed IPs hold the node's addresses too, each as a prefix of one. */
-function podCidrsOf({ allowedIps }: PeerStatus): Prefix[] {
+function podCidrsOf({ allowedIps }: PeerStatus): readonly Prefix[] {
   const prefixes = allowedIps.map(parsePrefix).filter((prefix): prefix is Prefix => !refused(prefix));
   return summarise(prefixes.filter(({ family, length }) => length < (family === 4 ? 32 : 128)));
 }

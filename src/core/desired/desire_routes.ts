@@ -1,5 +1,6 @@
 // The routes of a node: into the tunnel for the pods of others, and unreachable ones behind them.
 
+import type { Family } from "../net/address.ts";
 import { containsAddress, type Prefix, summarise } from "../net/prefix.ts";
 import type { Rejected } from "../nodes/node.ts";
 import type { SettledNode } from "../nodes/settled_node.ts";
@@ -7,6 +8,8 @@ import type { Settlement } from "../nodes/settle_claims.ts";
 import { familySettings, type Settings } from "../settings/settings.ts";
 import { type Route, ROUTE_PROTOCOL, UNREACHABLE_METRIC } from "./desired_state.ts";
 import { KeptMap } from "./kept_map.ts";
+
+const FAMILIES: readonly Family[] = [4, 6];
 
 /** All prefixes that are guarded, those of CLUSTER_POD_CIDRS among them. */
 export type Guarded = Settlement & { readonly clusterPodCidrs: readonly Prefix[] };
@@ -41,38 +44,42 @@ export function desireRoutes(
   own: SettledNode,
   { nodes, podCidrs, clusterPodCidrs }: Guarded,
 ): Route[] {
-  const isTunnelled = {
-    4: familySettings(settings, 4).isTunnelled,
-    6: familySettings(settings, 6).isTunnelled,
-  };
   const noPeers = new Set<string>(
     nodes.filter(({ publicKey }) => publicKey === undefined).map(({ node }) => node.name),
   );
-  const tunnelled = podCidrs.filter(({ prefix }) => isTunnelled[prefix.family]);
-  const remote = tunnelled.filter(({ node }) => node !== own.node.name && !noPeers.has(node));
-  const guarded = settings.isStrict ? tunnelled : tunnelled.filter(({ node }) => node === own.node.name);
-  const cluster = settings.isStrict ? clusterPodCidrs.filter(({ family }) => isTunnelled[family]) : [];
-  return [
-    ...routesTo(remote.map(({ prefix }) => prefix), "tunnel", settings),
-    ...routesTo([...guarded.map(({ prefix }) => prefix), ...cluster], "unreachable", settings),
-  ];
+  const isOwn = (node: string) => node === own.node.name;
+  const isWanted: Record<Route["type"], (node: string) => boolean> = {
+    tunnel: (node) => !isOwn(node) && !noPeers.has(node),
+    unreachable: settings.isStrict ? () => true : isOwn,
+  };
+  const cluster = settings.isStrict ? clusterPodCidrs : [];
+  const families = FAMILIES.filter((family) => familySettings(settings, family).isTunnelled);
+  return (["tunnel", "unreachable"] as const).flatMap((type) =>
+    families.flatMap((family) => {
+      const owned = podCidrs.filter(({ prefix, node }) => prefix.family === family && isWanted[type](node));
+      const prefixes = owned.map(({ prefix }) => prefix);
+      if (type === "unreachable") prefixes.push(...cluster.filter((prefix) => prefix.family === family));
+      return routesTo(prefixes, { type, family }, settings);
+    })
+  );
 }
 
 const keptRoutes = () => ({ 4: new KeptMap<Prefix, Route>(), 6: new KeptMap<Prefix, Route>() });
 const KEPT = { tunnel: keptRoutes(), unreachable: keptRoutes() };
 
-function routesTo(prefixes: readonly Prefix[], type: Route["type"], { interfaceName }: Settings): Route[] {
+function routesTo(
+  prefixes: readonly Prefix[],
+  { type, family }: Pick<Route, "type" | "family">,
+  { interfaceName }: Settings,
+): readonly Route[] {
   const rest = type === "tunnel"
     ? ` dev ${interfaceName} proto ${ROUTE_PROTOCOL}`
     : ` proto ${ROUTE_PROTOCOL} metric ${UNREACHABLE_METRIC}`;
   const start = type === "tunnel" ? "" : "unreachable ";
-  const all = summarise(prefixes);
-  return ([4, 6] as const).flatMap((family) =>
-    KEPT[type][family].map(all.filter((prefix) => prefix.family === family), rest, ({ text }) => ({
-      family,
-      destination: text,
-      type,
-      text: [start, text, rest].join(""), // in one piece, where `+` would keep the pieces as well
-    }))
-  );
+  return KEPT[type][family].map(summarise(prefixes), rest, ({ text }) => ({
+    family,
+    destination: text,
+    type,
+    text: [start, text, rest].join(""), // in one piece, where `+` would keep the pieces as well
+  }));
 }

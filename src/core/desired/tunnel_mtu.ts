@@ -28,12 +28,18 @@ export interface TunnelMtu {
 
 /** Those of a Node's addresses that may be its endpoint. */
 export function endpointAddresses(
-  { endpointFamily }: Settings,
+  settings: Settings,
   addresses: readonly Address[],
 ): readonly Address[] {
-  return endpointFamily === "dualstack"
+  return settings.endpointFamily === "dualstack"
     ? addresses
-    : addresses.filter(({ family }) => endpointFamily === `ipv${family}`).slice(); // no room to grow
+    : addresses.filter((address) => mayBeEndpoint(settings, address)).slice(); // no room to grow
+}
+
+const ENDPOINT_FAMILY = { 4: "ipv4", 6: "ipv6" } as const;
+
+function mayBeEndpoint({ endpointFamily }: Settings, { family }: Address): boolean {
+  return endpointFamily === "dualstack" || endpointFamily === ENDPOINT_FAMILY[family];
 }
 
 const PATH_ADDRESSES = new KeptMap<ParsedNode, readonly Address[]>();
@@ -51,9 +57,11 @@ export function pathAddresses(
   return [...stated.flat(), ...parsed.flatMap(({ node }) => overridden(settings, node, facts))];
 }
 
+const NOWHERE: readonly Address[] = [];
+
 /** Where a Node's `wigglenet/endpoint` leads. */
 function overridden(settings: Settings, node: Node | undefined, facts: HostFacts): readonly Address[] {
-  if (node?.endpoint === undefined || node.name === settings.nodeName) return [];
+  if (node?.endpoint === undefined || node.name === settings.nodeName) return NOWHERE;
   return overrideOf(settings, node, facts).endpoints.map(({ address }) => address);
 }
 
@@ -112,19 +120,27 @@ function narrowest(
   let least: { bytes: number; settled: SettledNode; address: Address } | undefined;
   let isAnyUnknown = others.length === 0;
   const waiting: Waiting[] = [];
-  for (const settled of others) {
+  /** True when a path to the address is known. */
+  const isReached = (settled: SettledNode, address: Address) => {
+    const path = facts.paths.get(address.text);
+    if (path?.dev === settings.interfaceName) waiting.push(loop(settled, address, path.dev));
+    if (path === undefined || path.dev === settings.interfaceName) return false;
+    const bytes = path.mtuBytes - OVERHEAD_BYTES[address.family];
+    if (least === undefined || bytes < least.bytes) least = { bytes, settled, address };
+    return true;
+  };
+  // Nothing is made for each of thousands: this runs for each Node that comes.
+  for (let i = 0; i < others.length; i++) {
+    const settled = others[i]!;
     let isKnown = false;
-    const addresses = [
-      ...endpointAddresses(settings, settled.addresses),
-      ...overridden(settings, settled.node, facts),
-    ];
-    for (const address of addresses) {
-      const path = facts.paths.get(address.text);
-      if (path?.dev === settings.interfaceName) waiting.push(loop(settled, address, path.dev));
-      if (path === undefined || path.dev === settings.interfaceName) continue;
-      isKnown = true;
-      const bytes = path.mtuBytes - OVERHEAD_BYTES[address.family];
-      if (least === undefined || bytes < least.bytes) least = { bytes, settled, address };
+    for (let k = 0; k < settled.addresses.length; k++) {
+      const address = settled.addresses[k]!;
+      if (mayBeEndpoint(settings, address)) isKnown = isReached(settled, address) || isKnown;
+    }
+    if (settled.node.endpoint !== undefined) {
+      for (const address of overridden(settings, settled.node, facts)) {
+        isKnown = isReached(settled, address) || isKnown;
+      }
     }
     isAnyUnknown ||= !isKnown;
   }

@@ -111,23 +111,29 @@ export function comparePrefixes(a: Prefix, b: Prefix): number {
 }
 
 /** The prefixes without those that another one contains, sorted. The union stays the same; nft intervals may not overlap. */
-export function withoutNested(prefixes: readonly Prefix[]): Prefix[] {
+export function withoutNested(prefixes: readonly Prefix[]): readonly Prefix[] {
+  // Nearly always they are that already, and thousands are looked at for each Node that comes.
+  if (prefixes.every(isApart)) return prefixes;
   const kept: Prefix[] = [];
-  let last: Prefix | undefined;
-  for (const prefix of prefixes) {
-    // Most lists are in order already.
-    if (last !== undefined && comparePrefixes(last, prefix) > 0) {
-      return withoutNested([...prefixes].sort(comparePrefixes));
-    }
-    if (last === undefined || !contains(last, prefix)) kept.push(last = prefix);
+  for (const prefix of [...prefixes].sort(comparePrefixes)) {
+    const last = kept.at(-1);
+    if (last === undefined || !contains(last, prefix)) kept.push(prefix);
   }
   return kept;
 }
 
+/** True when it lies wholly behind the one before it. */
+function isApart(prefix: Prefix, i: number, list: readonly Prefix[]): boolean {
+  return i === 0 || list[i - 1]!.family < prefix.family ||
+    list[i - 1]!.family === prefix.family && list[i - 1]!.end <= prefix.value;
+}
+
 /** The smallest list of prefixes with the same union, sorted: neighbours become one, nested ones vanish. */
-export function summarise(prefixes: readonly Prefix[]): Prefix[] {
+export function summarise(prefixes: readonly Prefix[]): readonly Prefix[] {
+  const apart = withoutNested(prefixes);
+  if (!apart.some((prefix, i) => i > 0 && areSiblings(apart[i - 1]!, prefix))) return apart;
   const kept: Prefix[] = [];
-  for (let prefix of withoutNested(prefixes)) {
+  for (let prefix of apart) {
     for (let low = kept.at(-1); low !== undefined && areSiblings(low, prefix); low = kept.at(-1)) {
       prefix = prefixOf(addressOf(low.family, low.value), low.length - 1);
       kept.pop();

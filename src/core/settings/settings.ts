@@ -118,7 +118,7 @@ export const SETTINGS = {
     accepts: "a comma-separated list of CIDRs",
     meaning: "What the whole cluster's pods use; guarded even where no Node claims it yet.",
     parse: parsePrefixes,
-  } satisfies Setting<Prefix[]>,
+  } satisfies Setting<readonly Prefix[]>,
   nodeIpInterfaces: {
     env: "NODE_IP_INTERFACES",
     fallback: "",
@@ -238,7 +238,7 @@ export function isNamed(settings: GivenSettings): settings is Settings {
   return settings.nodeName !== "";
 }
 
-function parsePrefixes(text: string): Prefix[] | Refusal {
+function parsePrefixes(text: string): readonly Prefix[] | Refusal {
   const prefixes: Prefix[] = [];
   for (const item of list(text)) {
     const prefix = parsePrefix(item);
