@@ -1,4 +1,4 @@
-// What a change of policy is shown as: a line for each set and content, with some of what is in it.
+// What a change of policy is shown as: pods come and go by the hundred a second, and each is a line of the log at most.
 
 import { keyOf } from "../policy/policy_objects.ts";
 import type { PolicyDelta, PolicyGarbage } from "../render/render_policy.ts";
@@ -7,18 +7,25 @@ import type { Change } from "./plan.ts";
 const SHOWN = 5;
 const CONTENT = /^[ie][46]-[a-z2-7]{16}$/;
 
-/** Changes of a transaction. */
+/** Changes of a transaction: a line for each chain, one for all members. */
 export function describeDelta({ sets, chains, flushed }: PolicyDelta, reason: string): Change[] {
   const replaced = new Set(flushed);
-  const bindings = sets.flatMap(({ name, added, deleted }): Change[] => [
-    ...(added.length === 0
-      ? []
-      : [{ op: "+", kind: "policy", target: name, text: some(added), reason } as const]),
-    ...(deleted.length === 0
-      ? []
-      : [{ op: "-", kind: "policy", target: name, text: some(deleted.map(keyOf)), reason } as const]),
-  ]);
   const contents = [...chains.keys()].filter((name) => CONTENT.test(name) || replaced.has(name));
+  const [added, deleted] = [
+    new Set(sets.flatMap((set) => set.added)),
+    new Set(sets.flatMap((set) => set.deleted.map(keyOf))),
+  ];
+  const parts = [
+    ...(added.size === 0 ? [] : [`+ ${some([...added])}`]),
+    ...(deleted.size === 0 ? [] : [`- ${some([...deleted])}`]),
+  ];
+  const members: Change = {
+    op: "~",
+    kind: "policy",
+    target: `${sets.length} ${sets.length === 1 ? "set" : "sets"}`,
+    text: parts.join(" "),
+    reason,
+  };
   return [
     ...contents.map((name): Change => ({
       op: replaced.has(name) ? "~" : "+",
@@ -27,7 +34,7 @@ export function describeDelta({ sets, chains, flushed }: PolicyDelta, reason: st
       text: name,
       reason,
     })),
-    ...bindings,
+    ...(parts.length === 0 ? [] : [members]),
   ];
 }
 

@@ -1,0 +1,73 @@
+// A cluster with policies, as a model: 5,000 pods of 1,000 nodes in 50 namespaces, 110 of them on n1; policies that let in and
+// out by the labels of namespaces.
+
+import { parseNamespace } from "../../src/core/policy/parse_namespace.ts";
+import { parseNetworkPolicy } from "../../src/core/policy/parse_network_policy.ts";
+import { parsePod } from "../../src/core/policy/parse_pod.ts";
+import { PolicyModel } from "../../src/core/policy/policy_model.ts";
+import { memberOf } from "./cluster.ts";
+
+const NAMESPACES = 50;
+const PODS = 5_000;
+const LOCAL = 110;
+const NODES = 1_000;
+/** Policies of the namespaces that this node has pods of; what is more is of others. */
+const NEAR = 100;
+
+/** Addresses of pod number `i`: the first ones are of node n1. */
+export function podAddresses(i: number): [string, string] {
+  if (i < LOCAL) return [`10.244.1.${i + 9}`, `fd00:10:244:1::${(i + 9).toString(16)}`];
+  const [v4, v6] = memberOf(1 + i % (NODES - 1)).podCidrs as [string, string];
+  const host = 5 + Math.floor(i / (NODES - 1));
+  return [v4.replace(/0\/24$/, String(host)), v6.replace(/\/64$/, host.toString(16))];
+}
+
+/** The Pod object. */
+export function podOf(i: number, ips = podAddresses(i)): unknown {
+  return {
+    metadata: {
+      namespace: `ns-${i % NAMESPACES}`,
+      name: `pod-${i}`,
+      uid: `${i}`,
+      labels: { app: `app-${i % 7}` },
+    },
+    spec: {
+      nodeName: i < LOCAL ? "n1" : `node-${i}`,
+      containers: [{ name: "c", ports: [{ name: "http", containerPort: 8080 }] }],
+    },
+    status: { phase: "Running", podIPs: ips.map((ip) => ({ ip })) },
+  };
+}
+
+function policyOf(i: number): unknown {
+  const namespace = i < NEAR ? `ns-${i % NAMESPACES}` : `far-${i % NAMESPACES}`;
+  const teams = [{ namespaceSelector: { matchLabels: { even: "yes" } } }, {
+    namespaceSelector: { matchLabels: { team: `team-${i % 25}` } },
+  }];
+  const anybody = [{ namespaceSelector: {} }];
+  return {
+    metadata: { namespace, name: `policy-${i}` },
+    spec: {
+      podSelector: i % 2 === 0 ? {} : { matchLabels: { app: `app-${i % 7}` } },
+      policyTypes: ["Ingress", "Egress"],
+      ingress: [
+        { from: teams, ports: [{ port: 80 }, { port: 8000, endPort: 8100 }, { port: "http" }] },
+        { from: anybody, ports: [{ protocol: "UDP", port: 20_000 }] },
+      ],
+      egress: [{ to: anybody, ports: [{ protocol: "UDP", port: 20_000 }] }, { to: teams }],
+    },
+  };
+}
+
+/** All of it, with so many policies. */
+export function policedModel(policies: number): PolicyModel {
+  const model = new PolicyModel({ nodeName: "n1" });
+  for (let i = 0; i < NAMESPACES; i++) {
+    const labels = { team: `team-${i % 25}`, even: i % 2 === 0 ? "yes" : "no" };
+    model.putNamespace(parseNamespace({ metadata: { name: `ns-${i}`, labels } }, "bench").value!);
+    model.putNamespace(parseNamespace({ metadata: { name: `far-${i}`, labels: {} } }, "bench").value!);
+  }
+  for (let i = 0; i < PODS; i++) model.putPod(parsePod(podOf(i), "bench").value!);
+  for (let i = 0; i < policies; i++) model.putPolicy(parseNetworkPolicy(policyOf(i), "bench").value!);
+  return model;
+}
