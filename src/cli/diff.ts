@@ -10,9 +10,10 @@ import { type Settings, usesTunnel } from "../core/settings/settings.ts";
 import { readPublicKey } from "../shell/key_file.ts";
 import { FactKeeper } from "../shell/fact_keeper.ts";
 import { resolveNames } from "../shell/name_resolver.ts";
-import { observeAll, observeTunnel, steadySeconds } from "../shell/observe.ts";
+import { observeAll, steadySeconds } from "../shell/observe.ts";
 import { PodCidrExpression } from "../shell/pod_cidr_expression.ts";
 import { wireguardOf } from "../shell/read_facts.ts";
+import { readFirstSight } from "../shell/read_network.ts";
 import { parseArguments } from "./arguments.ts";
 import { nameNode } from "./name_node.ts";
 import { readNodes } from "./read_nodes.ts";
@@ -46,7 +47,7 @@ async function planNow(settings: Settings): Promise<{ plan: Plan; isKnown: boole
       const publicKey = isTunnelled ? await readPublicKey(settings.privateKeyPath) : undefined;
       return publicKey && { publicKey };
     },
-    wireguard: await wireguardOf(settings, await observeTunnel(settings)),
+    wireguard: await wireguardOf(settings, await readFirstSight(settings)),
     isPublished,
     expression: await PodCidrExpression.load(settings),
   };

@@ -8,13 +8,14 @@ import { ensureKey, type HostKey } from "../shell/key_file.ts";
 import { Log } from "../shell/log.ts";
 import { NameResolver } from "../shell/name_resolver.ts";
 import { becomeOnlyAgent } from "../shell/only_agent.ts";
-import { observeTunnel } from "../shell/observe.ts";
 import { giveUpPlugins, requirePaths } from "../shell/permissions.ts";
 import { requireInterface, requirePrograms } from "../shell/preconditions.ts";
 import { policyParts } from "../shell/policy/policy_parts.ts";
 import { Publisher } from "../shell/publish.ts";
 import { PodCidrExpression } from "../shell/pod_cidr_expression.ts";
+import type { Onlooker } from "../shell/progress.ts";
 import { type FixedFacts, wireguardOf } from "../shell/read_facts.ts";
+import { readFirstSight } from "../shell/read_network.ts";
 import { Reconciler, type ReconcilerOptions } from "../shell/reconcile.ts";
 import { openSource } from "../shell/sources/open_source.ts";
 import { serveStatus, STATUS_SOCKET } from "../shell/status_socket.ts";
@@ -72,7 +73,9 @@ async function runNamed(settings: Settings, { host, log, signal }: Start): Promi
   const told = { settings, source, progress, policies: policies.told };
   const telemetry = new Telemetry({ ...told, version: VERSION, log, api });
   const policy = policies.input;
-  const parts = { settings, source, keeper, names, log, publish, onlooker: telemetry, policy };
+  // What watches begins behind the first pass: it would keep a booting node from its mesh.
+  const onlooker = afterEachPass(telemetry, () => watch.start());
+  const parts = { settings, source, keeper, names, log, publish, onlooker, policy, isBareHost: host.isBare };
   const reconciler: Reconciler = new Reconciler(parts);
   const socket = await serveStatus(() => statusOf({ ...told, publisher, telemetry }));
   if (socket === undefined) {
@@ -85,7 +88,6 @@ async function runNamed(settings: Settings, { host, log, signal }: Start): Promi
   policies.start();
   await source.start();
   await policies.settled(signal);
-  watch.start();
   try {
     await reconciler.run();
     log.info("stops; the data plane stays");
@@ -101,12 +103,26 @@ async function runNamed(settings: Settings, { host, log, signal }: Start): Promi
   }
 }
 
-type HostParts = Pick<FixedFacts, "wireguard" | "expression">;
+/** The onlooker, and what else is to be done after a pass. */
+function afterEachPass(onlooker: Onlooker, act: () => void): Onlooker {
+  return {
+    passed: () => {
+      act();
+      onlooker.passed();
+    },
+    applied: (outcomes, durationMs) => onlooker.applied(outcomes, durationMs),
+  };
+}
+
+interface HostParts extends Pick<FixedFacts, "wireguard" | "expression" | "sight"> {
+  /** Neither a table nor an interface of ours is there. */
+  readonly isBare: boolean;
+}
 
 /** Throws Error where this host, or who else runs here, cannot have an agent; nothing was changed then. */
 async function requireHost(settings: GivenSettings): Promise<HostParts> {
   requirePaths(settings);
-  await requirePrograms(settings);
+  const mayHaveTables = await requirePrograms(settings);
   const expression = await PodCidrExpression.load(settings);
   await expression?.requireGood();
   if (!becomeOnlyAgent()) {
@@ -116,10 +132,10 @@ async function requireHost(settings: GivenSettings): Promise<HostParts> {
     );
   }
   await sweepLeftovers([settings.cniConfigPath, settings.privateKeyPath]);
-  const link = await observeTunnel(settings);
-  const wireguard = await wireguardOf(settings, link);
-  await requireInterface(settings, { implementation: wireguard, link });
-  return { wireguard, expression };
+  const sight = await readFirstSight(settings);
+  const wireguard = await wireguardOf(settings, sight);
+  await requireInterface(settings, { implementation: wireguard, link: sight.link });
+  return { wireguard, expression, sight, isBare: !mayHaveTables && sight.link === undefined };
 }
 
 /** The host's key, with a line in the log where it was not in its file. */

@@ -1,8 +1,9 @@
 // Carries out a Plan, stage by stage, and reports what happened. Goes on past a failed step where the rest is independent.
 
 import { deafRenewalsOf, renewalsOf } from "../core/observed/crossed_handshakes.ts";
+import { batchOf, complaintsOf, type IpBatch } from "../core/plan/ip_batch.ts";
 import type { Action, Part, Plan, Step } from "../core/plan/plan.ts";
-import { run } from "./command.ts";
+import { attempt, CommandError, run } from "./command.ts";
 import { linkAtomically, removeFile, withInput, writeAtomically } from "./files.ts";
 import { endServer, serve } from "./wireguard_go.ts";
 
@@ -26,7 +27,7 @@ export async function apply(plan: Plan, failing: ReadonlySet<Part>): Promise<Out
     const due = stage.filter(({ part, needs }) =>
       !failed.has(part) && !needs.some((need) => failed.has(need))
     );
-    const done = await Promise.all(due.map(applyStep));
+    const done = await applyStage(due);
     for (const outcome of done) if (outcome.error !== undefined) failed.add(outcome.step.part);
     outcomes.push(...done);
   }
@@ -37,6 +38,30 @@ function stagesOf(steps: readonly Step[]): Step[][] {
   const stages = new Map<number, Step[]>();
   for (const step of steps) stages.set(step.stage, [...stages.get(step.stage) ?? [], step]);
   return [...stages].sort(([a], [b]) => a - b).map(([, list]) => list);
+}
+
+async function applyStage(steps: readonly Step[]): Promise<Outcome[]> {
+  const batch = batchOf(steps);
+  const alone = batch === undefined ? steps : steps.filter((step) => !batch.steps.includes(step));
+  const done = await Promise.all([
+    ...alone.map(applyStep),
+    ...(batch === undefined ? [] : [applyBatch(batch)]),
+  ]);
+  return done.flat();
+}
+
+/** Each step of it succeeds or fails for itself. */
+async function applyBatch(batch: IpBatch): Promise<Outcome[]> {
+  const start = performance.now();
+  const errors = await withInput(batch.input, async (path) => {
+    const { stderr, failure } = await attempt({ program: "ip", args: ["-force", "-batch", path] });
+    if (failure === undefined) return [];
+    return complaintsOf(batch, stderr).map((complaint) =>
+      complaint === undefined ? undefined : new CommandError(`ip -force -batch ${path}`, complaint, failure)
+    );
+  }).catch((error: Error) => batch.steps.map(() => error));
+  const durationMs = performance.now() - start;
+  return batch.steps.map((step, i) => ({ step, error: errors[i], durationMs }));
 }
 
 async function applyStep(step: Step): Promise<Outcome> {

@@ -189,22 +189,31 @@ export interface Follower {
   close(): void;
 }
 
+const MOST_COMPLAINTS = 100;
+
 /** Runs a program that prints for as long as it lives, and hands over its output line by line. */
 export function follow({ program, args }: Run, onLine: (line: string) => void): Follower {
   const child = spawn(program, { args, stdin: "null", stdout: "piped", stderr: "piped" });
-  const stderr = new Response(child.stderr).text();
-  const lines = (async () => {
-    let rest = "";
-    for await (const chunk of child.stdout.pipeThrough(new TextDecoderStream())) {
-      const parts = (rest + chunk).split("\n");
-      rest = parts.pop()!;
-      for (const line of parts) onLine(line);
-    }
-  })();
-  const ended = Promise.all([child.status, stderr, lines]).then(([status, text]) =>
-    firstLineOf(text) || `exited ${status.signal ?? status.code}`
-  );
+  const reports = eachLine(child.stdout, onLine);
+  const complaints: string[] = [];
+  const ended = Promise.all([
+    child.status,
+    reports,
+    eachLine(child.stderr, (line) => complaints.length < MOST_COMPLAINTS && complaints.push(line)),
+  ]).then(([status]) => firstLineOf(complaints.join("\n")) || `exited ${status.signal ?? status.code}`);
   return { ended, close: () => endQuietly(child, "SIGTERM") };
+}
+
+/** Without the runtime's classes of streams, which take a start longer to load than two programs take (2.9.6). */
+async function eachLine(stream: ReadableStream<Uint8Array>, onLine: (line: string) => void): Promise<void> {
+  const decoder = new TextDecoder();
+  let rest = "";
+  for await (const chunk of stream) {
+    const parts = (rest + decoder.decode(chunk, { stream: true })).split("\n");
+    rest = parts.pop()!;
+    parts.forEach(onLine);
+  }
+  if (rest !== "") onLine(rest);
 }
 
 function endQuietly(child: Deno.ChildProcess, signal: Deno.Signal): void {

@@ -17,11 +17,14 @@ import {
   observeWireguard,
 } from "./observe.ts";
 import { relieve } from "./relieve.ts";
+import { socketOf } from "./wireguard_go.ts";
 
 /** What can be out of date. */
 export type Stale = "table" | "network" | "wireguard" | "fastpath" | "cni";
 
 const EVERYTHING: readonly Stale[] = ["table", "network", "wireguard", "fastpath", "cni"];
+/** What needs no program to be known there; routes of ours that are left over are seen by the second read. */
+const ON_A_BARE_HOST: readonly Stale[] = ["table", "network", "wireguard", "fastpath"];
 const READ_AFTER: Readonly<Record<Part, readonly Stale[]>> = {
   table: ["table"],
   policy: ["table"],
@@ -70,6 +73,9 @@ export class HostState {
   readonly #lines = { table: [] as string[], network: [] as string[] };
   #observed: ObservedState | undefined;
 
+  /** @param isBare neither a table nor an interface of ours is there: until anything is doubted nobody looks for them */
+  constructor(public isBare = false) {}
+
   /** The last read; undefined before the first. */
   get observed(): ObservedState | undefined {
     return this.#observed;
@@ -77,6 +83,7 @@ export class HostState {
 
   /** Marks parts as out of date; all of them without an argument. */
   doubt(...stale: readonly Stale[]): void {
+    this.isBare = false;
     for (const part of stale.length === 0 ? EVERYTHING : stale) this.#stale.add(part);
   }
 
@@ -105,6 +112,7 @@ export class HostState {
    */
   async read(desired: DesiredState, held: ReadonlySet<Stale>): Promise<Reading> {
     const last = this.#observed ?? NOTHING;
+    if (this.isBare) { for (const part of ON_A_BARE_HOST) this.#stale.delete(part); }
     const due = EVERYTHING.filter((part) => this.#stale.has(part) && !held.has(part));
     // What is doubted while it is being read is read once more.
     for (const part of due) this.#stale.delete(part);
@@ -142,7 +150,10 @@ export class HostState {
     const cni = await ifDue("cni", async () => ({ cni: await observeCni(desired.cniPath) }));
     const references = { ...(reference && { reference }), ...fastpathReference };
     this.#observed = { ...last, ...table, ...fastpath, ...network, ...tunnel, ...cni, ...references };
-    await attempt("network", () => this.#lookAgain(desired, last));
+    if (!this.isBare || !await servesNothing(desired)) {
+      await attempt("network", () => this.#lookAgain(desired, last));
+    }
+    this.isBare = false;
     const unread = EVERYTHING.filter((part) =>
       tried.get(part) !== undefined || held.has(part) && this.#stale.has(part)
     );
@@ -167,6 +178,12 @@ export class HostState {
   failed(step: Step): void {
     this.doubt(...READ_AFTER[step.part]);
   }
+}
+
+/** True when no wireguard-go can be left that the kernel's interface must take the place of: it would have a socket. */
+async function servesNothing({ link, interfaceName }: DesiredState): Promise<boolean> {
+  return link?.implementation === "kernel" &&
+    await Deno.stat(socketOf(interfaceName)).then(() => false, () => true);
 }
 
 /** Of an interface that is not there nothing is read: who serves it all the same is asked later. */

@@ -23,8 +23,7 @@ import {
   renderReference,
   TABLE,
 } from "../core/render/render_table.ts";
-import { type GivenSettings, usesTunnel } from "../core/settings/settings.ts";
-import { CommandError, type Run, run } from "./command.ts";
+import { attempt, CommandError, type Run, run } from "./command.ts";
 import { readLink, readText, withInput } from "./files.ts";
 import { LastReading } from "./last_reading.ts";
 import { relieve } from "./relieve.ts";
@@ -140,13 +139,14 @@ function discardOf(name: string): string {
   return `table inet ${name} { flags dormant; }\ndelete table inet ${name}\n`;
 }
 
-async function load(text: string): Promise<void> {
-  await withInput(text, (path) => run({ program: "nft", args: ["-f", path] }));
+/** True when nft would load the text. */
+export async function checkText(text: string): Promise<boolean> {
+  const { failure } = await withInput(text, (path) => attempt({ program: "nft", args: ["-c", "-f", path] }));
+  return failure === undefined;
 }
 
-/** The interface of the tunnel; undefined when there is none, and where no family is tunnelled. */
-export async function observeTunnel(settings: GivenSettings): Promise<ObservedState["link"]> {
-  return usesTunnel(settings) ? await observeLink(settings.interfaceName) : undefined;
+async function load(text: string): Promise<void> {
+  await withInput(text, (path) => run({ program: "nft", args: ["-f", path] }));
 }
 
 /** Our interface; undefined when there is none. */

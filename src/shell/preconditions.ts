@@ -5,6 +5,7 @@ import { PROGRAM_PACKAGES } from "../core/shipped/programs.ts";
 import type { DesiredLink } from "../core/desired/desired_state.ts";
 import { isOtherOfOurs, LINK_KIND } from "../core/plan/diff_link.ts";
 import type { ObservedState } from "../core/observed/observed_state.ts";
+import { TABLE } from "../core/render/render_table.ts";
 import type { Program } from "../core/shipped/programs.ts";
 import { type GivenSettings, usesTunnel } from "../core/settings/settings.ts";
 import { CommandError, locate, locateForbidden, run } from "./command.ts";
@@ -13,8 +14,12 @@ import { observeNetwork, observeWireguard } from "./observe.ts";
 import { mayNotRun } from "./permissions.ts";
 import { hasTunDevice } from "./read_facts.ts";
 
-/** Throws Error with the remedy when a program or the capability is missing. */
-export async function requirePrograms(settings: GivenSettings): Promise<void> {
+/**
+ * Asks nft, and whether all else is there.
+ * @returns whether there may be tables of ours
+ * @throws Error with the remedy when a program or the capability is missing
+ */
+export async function requirePrograms(settings: GivenSettings): Promise<boolean> {
   const needed: Program[] = usesTunnel(settings) ? ["nft", "ip", "wg", "ln"] : ["nft", "ip"];
   const missing = needed.filter((program) => locate(program) === undefined);
   const forbidden = missing.flatMap((program) => locateForbidden(program) ?? []);
@@ -23,12 +28,13 @@ export async function requirePrograms(settings: GivenSettings): Promise<void> {
     const packages = missing.map((program) => PROGRAM_PACKAGES[program]).join(" ");
     throw new Error(`Cannot find ${missing.join(", ")}: install ${packages} (apt-get install ${packages})`);
   }
-  const { version, mayChange } = await askNft();
+  const { version, mayChange, mayHaveOurs } = await askNft();
   const nft = nftFinding(version);
   if (nft?.level === "error") throw new Error(`${nft.what}: ${nft.remedy}`);
   if (!mayChange) {
     throw new Error("CAP_NET_ADMIN is missing: run as root, or give the container the capability NET_ADMIN");
   }
+  return mayHaveOurs;
 }
 
 /** True when this process may change the network: nft asks the kernel, which lists tables to nobody else. */
@@ -36,14 +42,23 @@ export async function hasNetAdmin(): Promise<boolean> {
   return locate("nft") === undefined || (await askNft()).mayChange; // without it not known, and not the first thing to mend
 }
 
-/** Which nft it is and what it may do, in one run, for a start waits for it; an empty version: it did not get to say. */
-async function askNft(): Promise<{ readonly version: string; readonly mayChange: boolean }> {
+interface NftAnswer {
+  /** Empty: it did not get to say. */
+  readonly version: string;
+  readonly mayChange: boolean;
+  /** There are tables of ours, or nobody knows. */
+  readonly mayHaveOurs: boolean;
+}
+
+/** All that a start asks of nft, in one run, for it waits for that. */
+async function askNft(): Promise<NftAnswer> {
   try {
     const json = await run({ program: "nft", args: ["-j", "list", "tables"] });
-    return { version: /"version": "([^"]*)"/.exec(json)?.[1] ?? "", mayChange: true };
+    const version = /"version": "([^"]*)"/.exec(json)?.[1] ?? "";
+    return { version, mayChange: true, mayHaveOurs: version === "" || json.includes(`"name": "${TABLE}`) };
   } catch (error) {
     const isForbidden = error instanceof CommandError && /Operation not permitted/.test(error.stderr);
-    return { version: "", mayChange: !isForbidden };
+    return { version: "", mayChange: !isForbidden, mayHaveOurs: true };
   }
 }
 

@@ -6,22 +6,15 @@ import { type Refusal, refused } from "../core/net/refusal.ts";
 import { unusableAddress, unusablePodCidr } from "../core/net/scope.ts";
 import type { PublicKey } from "../core/net/keys.ts";
 import { type HostFacts, type HostInterface, LOOPBACK, NO_FACTS } from "../core/desired/host_facts.ts";
-import { type Interfaces, interfacesOf, type LinkAddresses } from "../core/expression/interfaces.ts";
-import type { ObservedState } from "../core/observed/observed_state.ts";
+import { type Interfaces, interfacesOf } from "../core/expression/interfaces.ts";
 import { LINK_KIND } from "../core/plan/diff_link.ts";
-import { parseUplinks, type Uplink } from "../core/observed/parse_uplinks.ts";
 import type { NodeMetadata, Rejected } from "../core/nodes/node.ts";
 import { type GivenSettings, type Settings, usesTunnel } from "../core/settings/settings.ts";
-import { attempt, CommandError, run } from "./command.ts";
+import { attempt, run } from "./command.ts";
 import { readText } from "./files.ts";
 import type { PodCidrExpression } from "./pod_cidr_expression.ts";
-import { type Netconf, parseNetconf } from "./read_netconf.ts";
+import { type FirstSight, type LinkJson, type Network, readNetwork } from "./read_network.ts";
 import { readSurroundings } from "./read_surroundings.ts";
-
-interface LinkJson extends LinkAddresses {
-  readonly mtu?: number;
-  readonly flags?: readonly string[];
-}
 
 /** What the host is, apart from what changes while it runs, and how its key is read. */
 export interface FixedFacts extends Pick<HostFacts, "isPublished"> {
@@ -30,6 +23,8 @@ export interface FixedFacts extends Pick<HostFacts, "isPublished"> {
   readonly readKey: () => Promise<{ readonly publicKey: PublicKey; readonly problem?: string } | undefined>;
   /** Undefined: no family's pod CIDRs come from one. */
   readonly expression: PodCidrExpression | undefined;
+  /** What the start has seen is not read once more, while it is as good as new. */
+  readonly sight?: FirstSight;
 }
 
 /** What is found out elsewhere. */
@@ -42,19 +37,18 @@ export interface KnownFacts extends FixedFacts, Pick<HostFacts, "resolved"> {
 
 /**
  * Which WireGuard serves this node.
- * @param link the interface of that name, if there is one
  * @throws Error when the kernel's is asked for and there is none
  */
 export async function wireguardOf(
   settings: GivenSettings,
-  link: ObservedState["link"],
+  { link, makesWireguard }: FirstSight,
 ): Promise<FixedFacts["wireguard"]> {
   const { wireguardMode } = settings;
   if (!usesTunnel(settings)) return "kernel";
   if (wireguardMode === "userspace") return "userspace";
   if (link?.kind === LINK_KIND.kernel) return "kernel";
   if (link?.kind === LINK_KIND.userspace && wireguardMode === "auto") return "userspace";
-  if (await hasKernelWireguard()) return "kernel";
+  if (makesWireguard || await hasKernelWireguard()) return "kernel";
   if (wireguardMode === "auto") return "userspace";
   throw new Error("This kernel has no WireGuard: load the module wireguard, or set WIREGUARD_MODE=userspace");
 }
@@ -88,7 +82,7 @@ async function canMake(command: string): Promise<boolean> {
  */
 export async function readFacts(settings: Settings, known: KnownFacts, last?: HostFacts): Promise<HostFacts> {
   const [{ links: all, uplinks, forwarding }, surroundings, read, key] = await Promise.all([
-    readNetwork(),
+    last === undefined ? networkOf(known.sight) : readNetwork(),
     readSurroundings(settings, known.dropChains),
     readPodCidrFile(settings),
     readKey(settings, known, last),
@@ -124,6 +118,14 @@ export async function readFacts(settings: Settings, known: KnownFacts, last?: Ho
     podCidrExpression: computed.prefixes,
     rejected: [...file.rejected, ...computed.rejected, ...key.rejected],
   };
+}
+
+const SIGHT_MS = 10_000;
+
+async function networkOf(sight: FirstSight | undefined): Promise<Network> {
+  return sight !== undefined && performance.now() - sight.seenMs < SIGHT_MS
+    ? sight.network
+    : await readNetwork();
 }
 
 /** What an expression may see of the host. */
@@ -178,32 +180,6 @@ function isNodeAddress(address: Address | Refusal): address is Address {
 
 async function links(): Promise<LinkJson[]> {
   return JSON.parse(await run({ program: "ip", args: ["-j", "-d", "address", "show"] })) as LinkJson[];
-}
-
-/** What a node is in its network. */
-interface Network extends Pick<Netconf, "forwarding"> {
-  readonly links: readonly LinkJson[];
-  /** Interfaces of the default routes: what WireGuard's packets leave by, if no interface holds a node address. */
-  readonly uplinks: ReadonlyMap<string, Uplink>;
-}
-
-/** By two starts of ip: `route` tells of one family, the others of both. */
-async function readNetwork(): Promise<Network> {
-  const input = "address show\nroute show default\nnetconf\n";
-  const [{ stdout, stderr }, ipv6] = await Promise.all([
-    attempt({ program: "ip", args: ["-j", "-d", "-batch", "-"], input }),
-    run({ program: "ip", args: ["-j", "-6", "route", "show", "default"] }),
-  ]);
-  const [links, ipv4, netconf = "[]"] = stdout.split("\n").filter((line) => line !== "");
-  // Without netconf, which an old kernel may lack, forwarding is not known, and no more.
-  if (links === undefined || ipv4 === undefined) {
-    throw new CommandError("ip -batch", stderr, "told too little");
-  }
-  return {
-    links: JSON.parse(links),
-    uplinks: parseUplinks([ipv4, ipv6]),
-    forwarding: parseNetconf(netconf).forwarding,
-  };
 }
 
 /** One CIDR a line, as the original: what cannot be read is skipped and named; host bits are dropped. */

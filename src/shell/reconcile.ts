@@ -18,6 +18,7 @@ import { keepPolicy, type PolicyKeepingOptions } from "./policy/keep_policy.ts";
 import { NodeIntake, type NodeIntakeOptions } from "./node_intake.ts";
 import { type PolicyKeeper, withPolicy } from "./policy/policy_keeper.ts";
 import { steadySeconds } from "./observe.ts";
+import { restUntil } from "./pace.ts";
 import { CannotStart } from "./pod_cidr_expression.ts";
 import type { Onlooker, Progress } from "./progress.ts";
 import { relieve } from "./relieve.ts";
@@ -25,12 +26,11 @@ import { Sparing } from "./sparing.ts";
 import { sleep } from "./sleep.ts";
 import { type Cause, tellBlocked, tellChanges, tellDesired } from "./tell.ts";
 
-const MIN_APPLY_INTERVAL_MS = 100;
-
 /** What the loop needs. */
 export interface ReconcilerOptions extends NodeIntakeOptions, PolicyKeepingOptions {
   readonly keeper: FactKeeper;
   readonly onlooker?: Onlooker;
+  readonly isBareHost?: boolean;
   /** Hears of Nodes and facts whenever they may have changed. */
   readonly publish: (nodes: readonly ParsedNode[], facts: HostFacts) => void;
 }
@@ -42,7 +42,7 @@ export class Reconciler {
   readonly #policy: PolicyKeeper | undefined;
   readonly #sparing = new Sparing();
   readonly #backoff = new Backoff();
-  readonly #host = new HostState();
+  readonly #host: HostState;
   readonly #drift: Record<string, number> = {};
   #facts: HostFacts | undefined;
   #desired: DesiredState | undefined;
@@ -58,6 +58,7 @@ export class Reconciler {
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
+    this.#host = new HostState(options.isBareHost);
     this.#intake = new NodeIntake(options);
     this.#policy = keepPolicy(options, { wake: () => this.wake(), fastpath: () => this.#desired?.fastpath });
   }
@@ -135,7 +136,7 @@ export class Reconciler {
       if (this.#isStopped) return;
       this.#isAwake = false;
       const startMs = performance.now();
-      if (await this.#tryPass()) notBeforeMs = startMs + MIN_APPLY_INTERVAL_MS;
+      if (await this.#tryPass()) notBeforeMs = restUntil(startMs, notBeforeMs === 0);
       this.#options.onlooker?.passed();
       relieve();
     }
@@ -176,6 +177,7 @@ export class Reconciler {
     const isDoubtful = this.#host.isDoubtful();
     if (this.#desired === undefined) return false;
     if (!isNews && !isDoubtful && this.#isSettled) return await this.#passPolicy();
+    if (this.#intake.isPartial) this.#host.isBare = false; // what is left over must be seen to be spared
     const { observed, blind, tried } = await this.#host.read(this.#desired, this.#backoff.heldReadings());
     for (const [part, error] of tried) this.#noteReading(part, error);
     const spared = this.#sparing.spare(this.#desired, observed, {
@@ -190,16 +192,10 @@ export class Reconciler {
     tellBlocked(this.#options.log, plan);
     this.#isSettled = true;
     const wasRead = tried.has("table") && tried.get("table") === undefined;
-    const isHeld = this.#backoff.heldParts().has("policy");
-    const canPlan = !isHeld && !blind.has("policy");
-    const steps = await withPolicy(plan.steps, this.#policy, {
-      table: observed.table,
-      wasRead,
-      canPlan,
-    });
-    this.#backoff.keepOnly(
-      new Set([...steps.map(({ part }) => part), ...(isHeld ? ["policy" as const] : [])]),
-    );
+    const held = [...this.#backoff.heldParts()].filter((part) => part === "policy");
+    const canPlan = held.length === 0 && !blind.has("policy");
+    const steps = await withPolicy(plan.steps, this.#policy, { table: observed.table, wasRead, canPlan });
+    this.#backoff.keepOnly(new Set([...steps.map(({ part }) => part), ...held]));
     return await this.#apply({ ...plan, steps }, blind, isNews ? "nodes" : "drift");
   }
 
@@ -268,7 +264,7 @@ export class Reconciler {
         continue;
       }
       this.#host.failed(step);
-      if (step.part === "policy") this.#policy?.lost();
+      if (step.part === "policy") this.#policy?.failed();
       const [first] = step.changes;
       const what = first === undefined ? step.part : describeChange(first);
       this.#failed(step.part, error, `cannot apply: ${what}`);

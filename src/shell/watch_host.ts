@@ -47,12 +47,16 @@ export class HostWatch {
   #pathDoubts = new Map<string, PathDoubt>();
   /** Until then events may go unheard, for a monitor died. */
   #deafUntilMs = 0;
+  #isStarted = false;
   #isClosed = false;
   #keyStamp: string | undefined;
 
   constructor(private readonly options: HostWatchOptions) {}
 
+  /** Begins; whatever happened before is seen by reading. Does nothing when it has begun. */
   start(): void {
+    if (this.#isStarted) return;
+    this.#isStarted = true;
     const { reconciler, keeper, settings } = this.options;
     this.#supervise({ program: "nft", args: ["monitor"] }, (line) => {
       if (concernsTable(line)) reconciler.heard("table", line);

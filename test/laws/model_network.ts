@@ -26,11 +26,9 @@ export class ModelNetwork {
   ip(args: readonly string[], input = ""): void {
     const line = args.join(" ");
     const lines = input.split("\n").filter((text) => text !== "");
-    const batch = /^-([46])( -force)? -batch$/.exec(line);
-    if (line === "-batch") lines.forEach((text) => this.#configure(text));
-    else if (batch !== null) this.#batch(batch[1] === "4" ? 4 : 6, lines, batch[2] !== undefined);
-    else if (/^link add dev \S+ type wireguard$/.test(line)) this.#create(args[3]!, "wireguard");
-    else if (/^tuntap add dev \S+ mode tun$/.test(line)) this.#create(args[3]!, "tun");
+    const deletions = /^-([46]) -force -batch$/.exec(line);
+    if (line === "-batch") lines.forEach((text) => this.#change(text));
+    else if (deletions !== null) this.#delete(deletions[1] === "4" ? 4 : 6, lines);
     else if (/^link del dev \S+$/.test(line)) this.deleteLink(args[3]!);
     else this.#configure(line);
   }
@@ -60,6 +58,8 @@ export class ModelNetwork {
 
   #configure(line: string): void {
     const words = line.split(" ");
+    if (/^link add dev \S+ type wireguard$/.test(line)) return this.#create(words[3]!, "wireguard");
+    if (/^tuntap add dev \S+ mode tun$/.test(line)) return this.#create(words[3]!, "tun");
     const link = this.#linkNamed(words[words.indexOf("dev") + 1] ?? "");
     if (/^address replace \S+ dev \S+$/.test(line)) link.addresses.add(words[2]!);
     else if (/^address del \S+ dev \S+$/.test(line)) {
@@ -70,13 +70,22 @@ export class ModelNetwork {
     } else throw new Refused(`unknown: ip ${line}`);
   }
 
-  #batch(family: 4 | 6, lines: readonly string[], isForced: boolean): void {
+  /** The family of a route is that of its destination. */
+  #change(line: string): void {
+    if (line.startsWith("route ")) this.#route(line.includes(":") ? 6 : 4, line);
+    else this.#configure(line);
+  }
+
+  #route(family: 4 | 6, line: string): void {
+    this.routes[family].run(line, this.link?.isUp ? this.link.name : undefined);
+  }
+
+  #delete(family: 4 | 6, lines: readonly string[]): void {
     let failure: unknown;
     for (const line of lines) {
       try {
-        this.routes[family].run(line, this.link?.isUp ? this.link.name : undefined);
+        this.#route(family, line);
       } catch (error) {
-        if (!isForced) throw error;
         failure = error;
       }
     }

@@ -14,7 +14,7 @@ import { renderCni } from "../render/render_network.ts";
 import { renderPolicyDelta, wholeDelta } from "../render/render_policy.ts";
 import { renderDeltas, renderTable, type SetDelta } from "../render/render_table.ts";
 import { diffFastpath } from "./diff_fastpath.ts";
-import { awaitedServer, diffLink, foreignKind, keptKey, withoutOther } from "./diff_link.ts";
+import { awaitedServer, diffLink, foreignKind, keptKey, makeLink, withoutOther } from "./diff_link.ts";
 import { diffPeers } from "./diff_peers.ts";
 import { differences } from "./differences.ts";
 import { diffRoutes } from "./diff_routes.ts";
@@ -36,6 +36,7 @@ export function diff(desired: DesiredState, observed: ObservedState, steadySecon
         ...diffLink(desired, observed),
         ...diffPeers(desired, standing, steadySeconds),
         ...diffRoutes(desired, standing),
+        ...makeLink(desired, observed),
       ]
       : []),
     ...diffFastpath(desired, observed),
@@ -83,7 +84,7 @@ const RULES_DIFFER = "its rules differ";
 const asText = (text: string) => text;
 const EMPTY: ReadonlySet<string> = new Set();
 
-function diffTable(desired: DesiredState, { table: observed, reference }: ObservedState): Step[] {
+function diffTable(desired: DesiredState, { table: observed, reference, link }: ObservedState): Step[] {
   const { spared } = desired;
   const table = spared !== undefined && observed !== undefined
     ? withGuarded(desired.table, observed, spared.members)
@@ -106,7 +107,9 @@ function diffTable(desired: DesiredState, { table: observed, reference }: Observ
   const why = reason ?? (isOdd ? "a set has members that are not prefixes" : undefined);
   if (why === undefined) return deltas.length === 0 ? [] : [deltaStep(deltas)];
   const isPlain = !isOdd && (why === MISSING || why === RULES_DIFFER);
-  const inputs = isPlain ? replacements(table, { observed, reference }, deltas) : undefined;
+  // Without a tunnel either, as after a boot, there is no pod that could lose a packet to a single transaction.
+  const isBare = observed === undefined && desired.link !== undefined && link === undefined;
+  const inputs = isPlain && !isBare ? replacements(table, { observed, reference }, deltas) : undefined;
   if (inputs !== undefined) return [replaceTable(table, inputs, why)];
   const policyText = desired.policy === undefined ? "" : renderPolicyDelta(wholeDelta(desired.policy));
   return [{ ...replaceTable(table, [renderTable(table, policyText)], why), holdsPolicy: true }];

@@ -101,28 +101,21 @@ export function awaitedServer({ link }: DesiredState, observed: ObservedState): 
   };
 }
 
-/** Steps for the interface itself. */
+/** Steps that make the interface where it is missing. */
+export function makeLink({ link }: DesiredState, observed: ObservedState): Step[] {
+  return link === undefined ? [] : createLink(link, observed);
+}
+
+/** Steps for the interface itself, once it is made. */
 export function diffLink(desired: DesiredState, observed: ObservedState): Step[] {
   const { link } = desired;
   if (link === undefined) return removeLink(desired.interfaceName, observed);
   const standing = withoutOther(desired, observed);
   return [
-    ...createLink(link, observed),
     ...serveLink(link, standing),
-    ...inOrder([...configureWireguard(link, standing), ...configureLink(link, standing)]),
+    ...configureWireguard(link, standing),
+    ...configureLink(link, standing),
     ...configureAddresses(link, standing),
-  ];
-}
-
-/** One step of several of the same stage: its actions run one after the other. */
-function inOrder(steps: readonly Step[]): Step[] {
-  if (steps.length === 0) return [];
-  return [
-    linkStep(
-      STAGE.configure,
-      steps.flatMap(({ changes }) => changes),
-      steps.flatMap(({ actions }) => actions),
-    ),
   ];
 }
 
@@ -155,7 +148,7 @@ function endServers(interfaceName: string, { userspacePids }: ObservedState): Ac
 }
 
 function linkStep(stage: number, changes: readonly Change[], actions: readonly Action[]): Step {
-  return { part: "link", stage, needs: stage === STAGE.link ? [] : ["link"], changes, actions };
+  return { part: "link", stage, needs: stage <= STAGE.link ? [] : ["link"], changes, actions };
 }
 
 function createLink({ name, implementation }: DesiredLink, observed: ObservedState): Step[] {
@@ -164,9 +157,9 @@ function createLink({ name, implementation }: DesiredLink, observed: ObservedSta
   if (other?.kind === kind) return [];
   // An old wireguard-go takes over a second to notice that its interface is gone: end it first.
   const ends = endServers(name, observed);
-  const args = implementation === "kernel"
-    ? ["link", "add", "dev", name, "type", "wireguard"]
-    : ["tuntap", "add", "dev", name, "mode", "tun"];
+  const input = implementation === "kernel"
+    ? `link add dev ${name} type wireguard\n`
+    : `tuntap add dev ${name} mode tun\n`;
   // First of all: killed behind it, the next agent finds an interface that is missing, and not one that nobody serves.
   const removal = other === undefined ? [] : [deleteLink(name)];
   const change: Change = {
@@ -176,7 +169,10 @@ function createLink({ name, implementation }: DesiredLink, observed: ObservedSta
     text: kind,
     reason: other === undefined ? "missing" : `it is of kind ${other.kind}`,
   };
-  return [linkStep(STAGE.link, [change], [...removal, ...ends, { kind: "run", program: "ip", args }])];
+  const creation: Action = { kind: "run", program: "ip", args: ["-batch"], input };
+  // One that is down and has no address carries nothing: where none has to go first, it comes with what guards.
+  const stage = removal.length + ends.length === 0 ? STAGE.table : STAGE.link;
+  return [linkStep(stage, [change], [...removal, ...ends, creation])];
 }
 
 function serveLink({ name, implementation, server }: DesiredLink, observed: ObservedState): Step[] {
@@ -228,8 +224,8 @@ function configureLink({ name, mtuBytes, mtuReason }: DesiredLink, observed: Obs
   const why = last === mtuBytes ? "" : `; ${mtuReason}`;
   const reason = isNew ? "new" : `it is ${isUp ? "up" : "down"} with mtu ${last}${why}`;
   const change: Change = { op: "~", kind: "interface", target: name, text: `mtu ${mtuBytes}, up`, reason };
-  const args = ["link", "set", "dev", name, "mtu", String(mtuBytes), "up"];
-  return [linkStep(STAGE.configure, [change], [{ kind: "run", program: "ip", args }])];
+  const input = `link set dev ${name} mtu ${mtuBytes} up\n`;
+  return [linkStep(STAGE.up, [change], [{ kind: "run", program: "ip", args: ["-batch"], input }])];
 }
 
 /** A step for each family: the kernel may have one of them switched off. */
@@ -255,7 +251,7 @@ function configureAddresses({ name, addresses }: DesiredLink, observed: Observed
     ];
     return [{
       part: `addresses-v${family}`,
-      stage: STAGE.configure,
+      stage: STAGE.up,
       needs: ["link"],
       changes: [
         ...added.map((text) => change("+", text, "missing")),

@@ -23,6 +23,9 @@ function linkPlan(
 function actionsOf({ steps }: Plan): string[] {
   return steps.flatMap(({ stage, actions }) =>
     actions.map((action) => {
+      if (action.kind === "run" && action.args.join() === "-batch") {
+        return `${stage} ip ${action.input!.trim().replaceAll("\n", "; ")}`;
+      }
       if (action.kind === "run") return `${stage} ${action.program} ${action.args.join(" ")}`;
       return action.kind === "end" ? `${stage} end ${action.pid}` : `${stage} ${action.kind}`;
     })
@@ -30,7 +33,11 @@ function actionsOf({ steps }: Plan): string[] {
 }
 
 const CONFIGURE = "3 wg set wigglenet listen-port 24601 fwmark 0 private-key /etc/wigglenet/private.key";
-const UP = "3 ip link set dev wigglenet mtu 1420 up";
+const UP = "3.5 ip link set dev wigglenet mtu 1420 up";
+const ADDRESSES = [
+  "3.5 ip address replace 10.244.1.1/32 dev wigglenet",
+  "3.5 ip address replace fd00:10:244:1::1/128 dev wigglenet",
+];
 
 Deno.test("A kernel interface is made, configured and addressed", () => {
   assert.deepEqual(linkPlan(KERNEL, { link: undefined, wireguard: undefined }), {
@@ -41,7 +48,7 @@ Deno.test("A kernel interface is made, configured and addressed", () => {
       "+ address wigglenet: 10.244.1.1/32 (missing)",
       "+ address wigglenet: fd00:10:244:1::1/128 (missing)",
     ],
-    actions: ["1 ip link add dev wigglenet type wireguard", CONFIGURE, UP, "3 ip -batch", "3 ip -batch"],
+    actions: ["0 ip link add dev wigglenet type wireguard", CONFIGURE, UP, ...ADDRESSES],
   });
 });
 
@@ -56,12 +63,11 @@ Deno.test("A user-space interface is a TUN device first, which outlives the proc
       "+ address wigglenet: fd00:10:244:1::1/128 (missing)",
     ],
     actions: [
-      "1 ip tuntap add dev wigglenet mode tun",
+      "0 ip tuntap add dev wigglenet mode tun",
       "2 serve",
       CONFIGURE,
       UP,
-      "3 ip -batch",
-      "3 ip -batch",
+      ...ADDRESSES,
     ],
   });
 });
@@ -255,9 +261,10 @@ Deno.test("A wireguard-go that is awaited is not started: the device is made, al
   const plan = diff(AWAITED, EMPTY_HOST, 1000);
   assert.deepEqual(actionsOf(plan).map((action) => action.slice(2)), [
     "nft -f",
-    "nft -f",
-    "ip -4 -batch",
-    "ip -6 -batch",
+    "ip route replace unreachable 10.244.1.0/24 proto 146 metric 32760; " +
+    "route replace unreachable 10.244.2.0/24 proto 146 metric 32760",
+    "ip route replace unreachable fd00:10:244:1::/64 proto 146 metric 32760; " +
+    "route replace unreachable fd00:10:244:2::/64 proto 146 metric 32760",
     "ip tuntap add dev wigglenet mode tun",
     "writeFile",
   ]);

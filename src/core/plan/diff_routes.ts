@@ -105,7 +105,7 @@ function routeStep({ family, verb, stage, surplus }: RouteBatch, texts: readonly
     reason: isAdded ? "missing" : "not wanted",
   });
   // A route that vanished meanwhile must not keep the others from being deleted: -force goes on and still reports it.
-  const args = [`-${family}`, ...(isAdded ? [] : ["-force"]), "-batch"];
+  const args = isAdded ? ["-batch"] : [`-${family}`, "-force", "-batch"];
   const input = texts.map((text) => `route ${verb} ${text}\n`).join("");
   return [{
     part: `routes-v${family}`,

@@ -99,7 +99,7 @@ const differences: readonly Difference[] = [
       "+ address wigglenet: fd00:10:244:1::1/128 (missing)",
     ],
     commands: [
-      "ip link set dev wigglenet mtu 1420 up",
+      "ip -batch\nlink set dev wigglenet mtu 1420 up\n",
       "ip -batch\naddress replace fd00:10:244:1::1/128 dev wigglenet\n",
     ],
   },
@@ -107,7 +107,7 @@ const differences: readonly Difference[] = [
     what: "an interface that is down",
     observed: { link: { ...link, isUp: false } },
     lines: ["~ interface wigglenet: mtu 1420, up (it is down with mtu 1420)"],
-    commands: ["ip link set dev wigglenet mtu 1420 up"],
+    commands: ["ip -batch\nlink set dev wigglenet mtu 1420 up\n"],
   },
   {
     what: "another port",
@@ -131,7 +131,7 @@ const differences: readonly Difference[] = [
       "- route 10.66.0.0/16 via 10.9.1.254 dev eth0 proto 146 (not wanted)",
     ],
     commands: [
-      "ip -4 -batch\nroute replace 10.244.2.0/24 dev wigglenet proto 146\n",
+      "ip -batch\nroute replace 10.244.2.0/24 dev wigglenet proto 146\n",
       "ip -4 -force -batch\nroute del 10.66.0.0/16 via 10.9.1.254 dev eth0 proto 146\n",
     ],
   },
@@ -139,7 +139,7 @@ const differences: readonly Difference[] = [
     what: "a route over another interface, which is replaced and therefore not deleted",
     observed: routes4(...IPV4.slice(1), "10.244.2.0/24 dev wg-old proto 146"),
     lines: ["+ route 10.244.2.0/24 dev wigglenet proto 146 (missing)"],
-    commands: ["ip -4 -batch\nroute replace 10.244.2.0/24 dev wigglenet proto 146\n"],
+    commands: ["ip -batch\nroute replace 10.244.2.0/24 dev wigglenet proto 146\n"],
   },
   {
     what: "a route of another metric, which stands beside ours and goes",

@@ -59,6 +59,8 @@ export const STAGE = {
   link: 1,
   serve: 2,
   configure: 3,
+  /** Up and addressed: with its key, and before any peer. */
+  up: 3.5,
   tunnel: 4,
   /** Behind the tunnel, which it may be bound to. */
   fastpath: 4.5,

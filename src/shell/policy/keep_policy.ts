@@ -36,7 +36,9 @@ export function keepPolicy(
     resetFastpath: () => resetFastpath(fastpath()),
   });
   const onDone: FlowRevoker["consider"] = (change) => revoker?.consider(change);
-  return new PolicyKeeper(policy, policyOptionsOf(settings), { wake, onDone });
+  const onRefused = (content: string) =>
+    log.error(`nft refuses ${content}: the pods that are bound to it are closed in this direction`);
+  return new PolicyKeeper(policy, policyOptionsOf(settings), { wake, onDone, onRefused });
 }
 
 /** A new table in its place knows of no flow. */

@@ -1,22 +1,25 @@
 // Keeps the kernel's policy as the model wants it: by its changes while what stands is known, by a comparison with the kernel
 // at the start, after audits, failures and anything foreign. What it knows of the kernel it may lose at any moment.
 
+import type { ObservedPolicy } from "../../core/observed/parse_policy.ts";
 import type { ObservedTable } from "../../core/observed/observed_state.ts";
 import { policyLineOf, surprisesPolicy, type WantedPolicy } from "../../core/observed/policy_lines.ts";
 import { changePolicy } from "../../core/plan/change_policy.ts";
 import { diffPolicy } from "../../core/plan/diff_policy.ts";
 import type { Step } from "../../core/plan/plan.ts";
 import { PolicyReference } from "../../core/plan/policy_reference.ts";
+import { closedContent, renderAlone, withClosed } from "../../core/plan/refused_contents.ts";
 import { garbageStep, policyStep } from "../../core/plan/policy_step.ts";
 import { isClean, NO_GARBAGE, standingOf, type StandingPolicy } from "../../core/plan/standing_policy.ts";
 import type { PolicyObjects } from "../../core/policy/policy_objects.ts";
 import type { Flow } from "../../core/policy/judge_flow.ts";
+import type { Content, DesiredPolicy, PolicyChange, Verdict } from "../../core/policy/policy_table.ts";
 import type { NodePods } from "../../core/policy/told_nodes.ts";
-import type { DesiredPolicy, PolicyChange, Verdict } from "../../core/policy/policy_table.ts";
 import { type PolicyDelta, policyObjects, type PolicyOptions } from "../../core/render/render_policy.ts";
 import type { GivenSettings } from "../../core/settings/settings.ts";
-import { observePolicyReference } from "../observe.ts";
+import { checkText, observePolicyReference } from "../observe.ts";
 import { fixedObjects } from "../../core/render/policy_templates.ts";
+import { findRefused } from "./find_refused.ts";
 import { ExpectedLines } from "./expected_lines.ts";
 import type { Tightening } from "./flow_revoker.ts";
 
@@ -51,26 +54,50 @@ export class PolicyKeeper {
   #next: StandingPolicy | undefined;
   /** What {@link heard} compares with; made when it is needed. */
   #wanted: PolicyObjects | undefined;
+  /** What was read last and found right: an audit that reads the same need not compare it again. */
+  #verified: ObservedPolicy | undefined;
   #isHeardOf = false;
+  #hasFailed = false;
+  /** Names of contents; such a one is refused for ever, for it never changes. */
+  readonly #refused = new Set<string>();
   /** Of the step that was planned last. */
   #tightening: Tightening = UNCHANGED;
   #garbageTimer: ReturnType<typeof setTimeout> | undefined;
   #isGarbageDue = false;
 
   /**
-   * @param wake called when there is something to do later
-   * @param onDone hears of changes that the kernel has
+   * @param hears `wake` when there is something to do later, `onDone` of changes that the kernel has, `onRefused` of contents
+   * that nft refuses, by name: they are closed
    */
   constructor(
     private readonly input: PolicyInput,
     private readonly options: PolicyOptions,
-    private readonly hears: { readonly wake: () => void; readonly onDone: (change: Tightening) => void },
+    private readonly hears: {
+      readonly wake: () => void;
+      readonly onDone: (change: Tightening) => void;
+      readonly onRefused: (content: string) => void;
+    },
   ) {}
+
+  /** With what nft has refused closed. */
+  #desired(): DesiredPolicy | undefined {
+    const desired = this.input.desired();
+    return desired && withClosed(desired, this.#refused);
+  }
+
+  #closed(change: PolicyChange | undefined): PolicyChange | undefined {
+    if (change === undefined || this.#refused.size === 0) return change;
+    const contents = change.contents.map((content) =>
+      this.#refused.has(content.name) ? closedContent(content) : content
+    );
+    return { ...change, contents };
+  }
 
   /** All that is wanted; undefined while that is not known. */
   objects(): PolicyObjects | undefined {
-    const desired = this.input.desired();
-    return desired === undefined ? undefined : this.#wanted ??= policyObjects(desired, this.options);
+    if (this.#wanted !== undefined) return this.#wanted;
+    const desired = this.#desired();
+    return desired && (this.#wanted = policyObjects(desired, this.options));
   }
 
   /** The model has changed. */
@@ -89,7 +116,8 @@ export class PolicyKeeper {
    * @param wasRead in this pass
    */
   async plan(table: ObservedTable | undefined, wasRead: boolean): Promise<Step | undefined> {
-    const step = wasRead || this.#standing === undefined
+    const isAsBefore = !wasRead || table !== undefined && table.policy === this.#verified;
+    const step = !isAsBefore || this.#standing === undefined
       ? await this.#planWhole(table)
       : this.#planChange(this.#standing);
     if (step === undefined) this.#tidyLater();
@@ -98,7 +126,8 @@ export class PolicyKeeper {
 
   async #planWhole(table: ObservedTable | undefined): Promise<Step | undefined> {
     const { disowned = [] } = this.input.takeChange() ?? {}; // all else of it the whole has, too
-    const desired = this.input.desired();
+    await this.#findRefused();
+    const desired = this.#desired();
     if (desired === undefined) return undefined;
     this.#tightening = { isTighter: true, disowned: [...this.#tightening.disowned, ...disowned] };
     this.#wanted = policyObjects(desired, this.options);
@@ -112,6 +141,7 @@ export class PolicyKeeper {
     const standing = standingOf(desired, this.options, difference.garbage);
     if (difference.text === "") {
       this.#standing = standing;
+      this.#verified = observed;
       this.hears.onDone({ isTighter: false, disowned: this.#tightening.disowned });
       this.#tightening = UNCHANGED;
       return undefined;
@@ -123,7 +153,7 @@ export class PolicyKeeper {
   }
 
   #planChange(standing: StandingPolicy): Step | undefined {
-    const change = this.input.takeChange();
+    const change = this.#closed(this.input.takeChange());
     if (change !== undefined) {
       const step = changePolicy(change, standing, this.options);
       this.#next = step.standing;
@@ -157,6 +187,24 @@ export class PolicyKeeper {
   lost(): void {
     this.#standing = undefined;
     this.#isHeardOf = true;
+  }
+
+  /** The step that was planned last has failed: what of it nft refuses is found before the next. */
+  failed(): void {
+    this.#hasFailed = true;
+    this.lost();
+  }
+
+  async #findRefused(): Promise<void> {
+    const desired = this.#hasFailed ? this.#desired() : undefined;
+    if (desired === undefined) return;
+    this.#hasFailed = false;
+    const isAccepted = (contents: readonly Content[]) =>
+      checkText(renderAlone(contents, desired, this.options));
+    for (const { name } of await findRefused([...desired.contents.values()], isAccepted)) {
+      this.#refused.add(name);
+      this.hears.onRefused(name);
+    }
   }
 
   #tidyLater(): void {
