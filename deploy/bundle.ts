@@ -60,11 +60,12 @@ function launcher(): string {
   const flags = ["--quiet", "--no-config", "--cached-only", ...shippedFlags()];
   return `#!/bin/sh
 # Starts wigglenet.js as it is meant to be started; written by \`deno task bundle\` from src/core/shipped/flags.ts.
-# DENO: the runtime, if it is not the deno in PATH. WIGGLENET_DENO_FLAGS: more permissions, for paths of your own.
+# DENO: the runtime, if it is not the deno beside this file, or in PATH. WIGGLENET_DENO_FLAGS: more permissions, for paths of your own.
 # The cache belongs to this folder's path: after a move run \`wigglenet version\` once while it may be written.
 here=$(dirname "$(readlink -f "$0")")
 export DENO_DIR="$here/cache" DENO_NO_UPDATE_CHECK=1
 export ${Object.entries(ALLOCATOR).map(([name, value]) => `${name}=${value}`).join(" ")}
+if [ -x "$here/deno" ]; then : "\${DENO:=$here/deno}"; fi
 exec "\${DENO:-deno}" run \\
 ${flags.map((flag) => `  ${flag} \\\n`).join("")}  \${WIGGLENET_DENO_FLAGS-} \\
   "$here/wigglenet.js" "$@"

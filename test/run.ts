@@ -5,6 +5,7 @@ import { parseArgs } from "node:util";
 import { bundle } from "../deploy/bundle.ts";
 import { compile, HOST } from "../deploy/compile.ts";
 import { buildImage, DEFAULTS } from "../deploy/image/image.ts";
+import { prepareBooting } from "./booted/packages.ts";
 import { prepareKubernetes } from "./lab/kubernetes/binaries.ts";
 import { prepare } from "./prepare.ts";
 import { type Layer, LAYERS } from "./runner/layers.ts";
@@ -50,7 +51,9 @@ async function machineHere(layers: readonly Layer[]): Promise<Machine> {
   const isPlaneWanted = layers.some(({ needs }) => needs === "a control plane");
   const withoutControlPlane = isPlaneWanted ? await prepareKubernetes() : undefined;
   const withoutImage = layers.some(({ needs }) => needs === "an image") ? await imageHere() : undefined;
-  return { missing, standing: await standingHere(), withoutControlPlane, withoutImage };
+  const isBooted = layers.some(({ needs }) => needs === "nodes that boot");
+  const withoutBooting = isBooted ? await prepareBooting() : undefined;
+  return { missing, standing: await standingHere(), withoutControlPlane, withoutImage, withoutBooting };
 }
 
 /** Builds what the layer image runs, outside of its namespace, which reaches no package; returns why not. */

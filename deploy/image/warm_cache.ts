@@ -32,19 +32,28 @@ export async function warmCache(root: string, emulator: string): Promise<Entry[]
     await command([...argv, `${HOME}/wigglenet`, "version"], { env, clearEnv: true });
   }
   if (emulator !== "") await Deno.remove(`${root}${inside}`);
-  const entries: Entry[] = [{ path: `${home}/cache`, mode: 0o755, content: "folder" }];
+  const entries = await cacheEntries(cache, `${home}/cache`);
+  await Deno.remove(cache, { recursive: true });
+  return entries;
+}
+
+/**
+ * A cache that runs of the program have filled, as entries of a tree.
+ * @param folder where it stands in the tree
+ */
+export async function cacheEntries(cache: string, folder: string): Promise<Entry[]> {
+  const entries: Entry[] = [{ path: folder, mode: 0o755, content: "folder" }];
   for (const path of await filesIn(cache, "")) {
     const isDatabase = /^[^/]+_cache_v\d+$/.test(path);
     // Nothing else: where there is no `node`, the runtime makes one of itself here, 95 MB.
     if (!isDatabase && !path.startsWith("gen/")) continue;
     const content = isDatabase ? await settled(`${cache}/${path}`) : await Deno.readFile(`${cache}/${path}`);
-    entries.push({ path: `${home}/cache/${path}`, mode: 0o644, content });
+    entries.push({ path: `${folder}/${path}`, mode: 0o644, content });
     // Without these two, SQLite cannot read a database in its write-ahead mode where it may not write.
     for (const beside of isDatabase ? ["-wal", "-shm"] : []) {
-      entries.push({ path: `${home}/cache/${path}${beside}`, mode: 0o644, content: new Uint8Array() });
+      entries.push({ path: `${folder}/${path}${beside}`, mode: 0o644, content: new Uint8Array() });
     }
   }
-  await Deno.remove(cache, { recursive: true });
   return entries;
 }
 

@@ -56,7 +56,7 @@ async function planNow(settings: Settings): Promise<{ plan: Plan; isKnown: boole
       const publicKey = isTunnelled ? await readPublicKey(settings.privateKeyPath) : undefined;
       return publicKey && { publicKey };
     },
-    wireguard: await wireguardOf(settings, await readFirstSight(settings)),
+    wireguard: await wireguardOf(settings, await readFirstSight(settings, true)),
     isPublished,
     expression: await PodCidrExpression.load(settings),
   };
@@ -69,7 +69,7 @@ async function planNow(settings: Settings): Promise<{ plan: Plan; isKnown: boole
   const policies = await policiesNow(settings, desired);
   const policy = policies?.objects();
   const plan = diff({ ...desired, ...spared, ...(policy && { policy }) }, observed, steadySeconds());
-  const moment = { table: observed.table, wasRead: true, canPlan: true };
+  const moment = { table: observed.table, wasRead: true, canPlan: true, onError: throwIfAny };
   const steps = await withPolicy(plan.steps, policies, moment);
   return { plan: { ...plan, steps }, isKnown: isKnown && policies !== undefined };
 }
@@ -90,6 +90,6 @@ async function policiesNow(settings: Settings, desired: DesiredState): Promise<P
   return new PolicyKeeper(input, policyOptionsOf(settings), hears);
 }
 
-function throwIfAny(error: Error | undefined): void {
+function throwIfAny(error: unknown): void {
   if (error !== undefined) throw error;
 }

@@ -4,6 +4,7 @@ import { type GivenSettings, isNamed, type Settings } from "../core/settings/set
 import type { Log } from "../shell/log.ts";
 import { NameSearch } from "../shell/name_search.ts";
 import { NO_PROGRESS, type Progress } from "../shell/progress.ts";
+import type { Systemd } from "../shell/systemd.ts";
 import { serveStatus } from "../shell/status_socket.ts";
 import { missingSource } from "../shell/sources/open_source.ts";
 import { Telemetry } from "../shell/telemetry.ts";
@@ -45,6 +46,8 @@ export interface Wait {
   readonly log: Log;
   /** Ends it. */
   readonly signal: AbortSignal;
+  /** Hears what is waited for. */
+  readonly systemd: Systemd | undefined;
 }
 
 /**
@@ -55,14 +58,16 @@ export interface Wait {
  */
 export async function awaitName(
   settings: GivenSettings,
-  { log, signal }: Wait,
+  { log, signal, systemd }: Wait,
 ): Promise<Settings | undefined> {
   if (isNamed(settings)) return settings;
   let wake = () => {};
   const search = await NameSearch.open(settings, () => wake());
   const { source } = search;
   const progress = (): Progress => ({ ...NO_PROGRESS, waiting: [search.waiting()] });
-  const telemetry = new Telemetry({ settings, version: VERSION, log, source, api: undefined, progress });
+  const telemetry = new Telemetry({
+    ...{ settings, version: VERSION, log, source, api: undefined, progress, systemd },
+  });
   const socket = await serveStatus(() =>
     statusOf({ settings, source, progress, publisher: undefined, telemetry })
   );

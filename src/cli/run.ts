@@ -17,6 +17,7 @@ import type { Onlooker } from "../shell/progress.ts";
 import { type FixedFacts, wireguardOf } from "../shell/read_facts.ts";
 import { readFirstSight } from "../shell/read_network.ts";
 import { Reconciler, type ReconcilerOptions } from "../shell/reconcile.ts";
+import { Systemd } from "../shell/systemd.ts";
 import { openSource } from "../shell/sources/open_source.ts";
 import { serveStatus, STATUS_SOCKET } from "../shell/status_socket.ts";
 import { Telemetry } from "../shell/telemetry.ts";
@@ -29,14 +30,27 @@ import { VERSION } from "./version.ts";
 
 /** Runs until SIGTERM or SIGINT; 0 then, 1 when it cannot start. The data plane stays. */
 export async function runAgent(args: readonly string[]): Promise<number> {
+  const systemd = await Systemd.open((why) => console.error(`wigglenet: systemd is not told: ${why}`));
+  try {
+    return await runTold(args, systemd);
+  } catch (error) {
+    await systemd?.failed((error as Error).message);
+    throw error;
+  } finally {
+    systemd?.close();
+  }
+}
+
+async function runTold(args: readonly string[], systemd: Systemd | undefined): Promise<number> {
   const { settings: given } = await parseArguments(args, []);
   requireNodes(given);
   giveUpPlugins();
   const log = new Log(given.logFormat, given.logLevel);
   const host = await requireHost(given);
   const signal = endSignal();
-  const settings = await awaitName(given, { log, signal });
-  return settings === undefined ? 0 : await runNamed(settings, { host, log, signal });
+  signal.addEventListener("abort", () => systemd?.stopping());
+  const settings = await awaitName(given, { log, signal, systemd });
+  return settings === undefined ? 0 : await runNamed(settings, { host, log, signal, systemd });
 }
 
 /** Ends with the first SIGTERM or SIGINT. */
@@ -51,9 +65,10 @@ interface Start {
   readonly host: HostParts;
   readonly log: Log;
   readonly signal: AbortSignal;
+  readonly systemd: Systemd | undefined;
 }
 
-async function runNamed(settings: Settings, { host, log, signal }: Start): Promise<number> {
+async function runNamed(settings: Settings, { host, log, signal, systemd }: Start): Promise<number> {
   const readKey = () => keyOf(settings, log);
   const publicKey = (await readKey())?.publicKey;
   log.info(`wigglenet ${VERSION} starts`, { node: settings.nodeName, wireguard: host.wireguard, publicKey });
@@ -71,11 +86,11 @@ async function runNamed(settings: Settings, { host, log, signal }: Start): Promi
   const policies = policyParts(settings, { openPolicies, log, onChange });
   const progress = () => policies.addTo(reconciler.progress());
   const told = { settings, source, progress, policies: policies.told };
-  const telemetry = new Telemetry({ ...told, version: VERSION, log, api });
+  const telemetry = new Telemetry({ ...told, version: VERSION, log, api, systemd });
   const policy = policies.input;
   // What watches begins behind the first pass: it would keep a booting node from its mesh.
   const onlooker = afterEachPass(telemetry, () => watch.start());
-  const parts = { settings, source, keeper, names, log, publish, onlooker, policy, isBareHost: host.isBare };
+  const parts = { settings, source, keeper, names, log, publish, onlooker, policy };
   const reconciler: Reconciler = new Reconciler(parts);
   const socket = await serveStatus(() => statusOf({ ...told, publisher, telemetry }));
   if (socket === undefined) {
@@ -114,10 +129,7 @@ function afterEachPass(onlooker: Onlooker, act: () => void): Onlooker {
   };
 }
 
-interface HostParts extends Pick<FixedFacts, "wireguard" | "expression" | "sight"> {
-  /** Neither a table nor an interface of ours is there. */
-  readonly isBare: boolean;
-}
+type HostParts = Pick<FixedFacts, "wireguard" | "expression" | "sight">;
 
 /** Throws Error where this host, or who else runs here, cannot have an agent; nothing was changed then. */
 async function requireHost(settings: GivenSettings): Promise<HostParts> {
@@ -132,10 +144,10 @@ async function requireHost(settings: GivenSettings): Promise<HostParts> {
     );
   }
   await sweepLeftovers([settings.cniConfigPath, settings.privateKeyPath]);
-  const sight = await readFirstSight(settings);
+  const sight = await readFirstSight(settings, mayHaveTables);
   const wireguard = await wireguardOf(settings, sight);
   await requireInterface(settings, { implementation: wireguard, link: sight.link });
-  return { wireguard, expression, sight, isBare: !mayHaveTables && sight.link === undefined };
+  return { wireguard, expression, sight };
 }
 
 /** The host's key, with a line in the log where it was not in its file. */

@@ -112,7 +112,7 @@ export class HostState {
    */
   async read(desired: DesiredState, held: ReadonlySet<Stale>): Promise<Reading> {
     const last = this.#observed ?? NOTHING;
-    if (this.isBare) { for (const part of ON_A_BARE_HOST) this.#stale.delete(part); }
+    if (this.isBare) ON_A_BARE_HOST.forEach((part) => this.#stale.delete(part));
     const due = EVERYTHING.filter((part) => this.#stale.has(part) && !held.has(part));
     // What is doubted while it is being read is read once more.
     for (const part of due) this.#stale.delete(part);

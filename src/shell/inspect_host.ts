@@ -1,5 +1,6 @@
 // Reads what `wigglenet check` judges. Writes nothing but the probe interface of read_facts.ts.
 
+import { isExposed } from "./key_file.ts";
 import type { HostReport } from "../core/check/check.ts";
 import { isForwardingWait } from "../core/desired/forwarding.ts";
 import { isObstacleWait } from "../core/desired/obstacles.ts";
@@ -148,12 +149,6 @@ async function inspectTunnel(
     udpPorts: await readPorts("udp"),
     ...(await isExposed(settings.privateKeyPath) ? { exposedKeyPath: settings.privateKeyPath } : {}),
   };
-}
-
-const BY_OTHERS = 0o077;
-
-async function isExposed(path: string): Promise<boolean> {
-  return await Deno.stat(path).then(({ mode }) => ((mode ?? 0) & BY_OTHERS) !== 0, () => false);
 }
 
 /** `ss -Hlun`: the fourth field is `ADDRESS:PORT`. */

@@ -17,7 +17,7 @@ export interface HostKey {
   readonly publicKey: PublicKey;
   /** Where it was found: the file is written from anywhere else. */
   readonly origin: "file" | "interface" | "chance";
-  /** Why the file could not be written; the interface has the key for as long as it stands. */
+  /** Why the file could not be written, while the interface has the key for as long as it stands; or who else may read it. */
   readonly problem?: string;
 }
 
@@ -30,7 +30,10 @@ export async function ensureKey(
   { privateKeyPath: path, interfaceName }: Pick<Settings, "privateKeyPath" | "interfaceName">,
 ): Promise<HostKey> {
   const existing = await readPublicKey(path);
-  if (existing !== undefined) return { publicKey: existing, origin: "file" };
+  if (existing !== undefined) {
+    const problem = `others than its owner may read the private key file ${path}: chmod 600 ${path}`;
+    return { publicKey: existing, origin: "file", ...(await isExposed(path) ? { problem } : {}) };
+  }
   const standing = await readInterfaceKey(interfaceName);
   const key = standing ?? makeKey();
   const found = {
@@ -40,13 +43,23 @@ export async function ensureKey(
   try {
     await writeAtomically(path, key, 0o600);
   } catch (error) {
-    // Without the name of the temporary file, which is another one each time.
-    const why = (error as Error).message.replace(/: \w+ '.*$/, "");
-    const problem = `cannot write the private key file ${path}: ${why}`;
+    const problem = `cannot write the private key file ${path}: ${reasonIn(error)}`;
     if (standing === undefined) throw new Error(problem, { cause: error });
     return { ...found, problem };
   }
   return found;
+}
+
+/** Without the path in it, which may be that of a temporary file: another one each time. */
+function reasonIn(error: unknown): string {
+  return (error as Error).message.replace(/: \w+ '.*$/, "");
+}
+
+const BY_OTHERS = 0o077;
+
+/** True where others than its owner may read the file. */
+export async function isExposed(path: string): Promise<boolean> {
+  return await Deno.stat(path).then(({ mode }) => ((mode ?? 0) & BY_OTHERS) !== 0, () => false);
 }
 
 /** Any 32 bytes are one: whoever uses it sets and clears the bits that must be (RFC 7748 section 5). */
@@ -67,10 +80,13 @@ async function readInterfaceKey(interfaceName: string): Promise<string | undefin
 
 /**
  * Public key of the private key file; undefined when there is no file.
- * @throws Error when the file holds no key
+ * @throws Error when the file holds no key, or cannot be read: root without more rights may read its own files only
  */
 export async function readPublicKey(path: string): Promise<PublicKey | undefined> {
-  const text = await readText(path);
+  const text = await readText(path).catch((error) => {
+    const why = `${reasonIn(error)}; chown root ${path}, chmod 600 ${path}`;
+    throw new Error(`cannot read the private key file ${path}: ${why}`, { cause: error });
+  });
   if (text === undefined) return undefined;
   if (!KEY.test(text)) {
     throw new Error(

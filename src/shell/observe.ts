@@ -121,11 +121,13 @@ async function referenceOf(text: string, name: string): Promise<string> {
   await load(discard + text);
   // Not as a whole: that prints its flags, see above.
   const pieces = new Set([...text.matchAll(/^\t(set|chain) \S+(?= \{)/gm)].map(([piece]) => piece.trim()));
-  const listings = [...pieces].map((piece) => {
+  const listings: string[] = [];
+  // One after the other: a dozen at once would take the processor from what boots beside it, the pods among it.
+  for (const piece of pieces) {
     const [kind, object] = piece.split(" ");
-    return run(listing(kind!, name, object!));
-  });
-  const structure = parsePieces(await Promise.all(listings));
+    listings.push(await run(listing(kind!, name, object!)));
+  }
+  const structure = parsePieces(listings);
   await load(discard);
   references.set(name, { text, structure });
   return structure;

@@ -29,6 +29,8 @@ export interface FirstSight {
   readonly link: ObservedLink | undefined;
   /** The kernel makes WireGuard interfaces. False: it does not, or does not say. */
   readonly makesWireguard: boolean;
+  /** Neither a table nor an interface of ours is there. */
+  readonly isBare: boolean;
   /** When, by performance.now(). */
   readonly seenMs: number;
 }
@@ -45,12 +47,20 @@ export async function readNetwork(): Promise<Network> {
 const ASK_FOR_WIREGUARD = "link add dev wigglenet-probe numtxqueues 0 type wireguard\n";
 const IS_KNOWN = /Invalid number of transmit queues|RTNETLINK answers: Invalid argument/;
 
-/** The same with what an agent must know besides. Throws CommandError when ip tells too little. */
-export async function readFirstSight({ interfaceName }: GivenSettings): Promise<FirstSight> {
+/**
+ * The same with what an agent must know besides.
+ * @param mayHaveTables there may be tables of ours
+ * @throws CommandError when ip tells too little
+ */
+export async function readFirstSight(
+  { interfaceName }: GivenSettings,
+  mayHaveTables: boolean,
+): Promise<FirstSight> {
   const seenMs = performance.now();
   const { network, stderr } = await read(ASK_FOR_WIREGUARD);
   const link = parseLink(JSON.stringify(network.links.filter(({ ifname }) => ifname === interfaceName)));
-  return { network, link, makesWireguard: IS_KNOWN.test(stderr), seenMs };
+  const isBare = !mayHaveTables && link === undefined;
+  return { network, link, makesWireguard: IS_KNOWN.test(stderr), isBare, seenMs };
 }
 
 async function read(question: string): Promise<{ readonly network: Network; readonly stderr: string }> {

@@ -18,7 +18,6 @@ import { keepPolicy, type PolicyKeepingOptions } from "./policy/keep_policy.ts";
 import { NodeIntake, type NodeIntakeOptions } from "./node_intake.ts";
 import { type PolicyKeeper, withPolicy } from "./policy/policy_keeper.ts";
 import { steadySeconds } from "./observe.ts";
-import { restUntil } from "./pace.ts";
 import { CannotStart } from "./pod_cidr_expression.ts";
 import type { Onlooker, Progress } from "./progress.ts";
 import { relieve } from "./relieve.ts";
@@ -26,11 +25,12 @@ import { Sparing } from "./sparing.ts";
 import { sleep } from "./sleep.ts";
 import { type Cause, tellBlocked, tellChanges, tellDesired } from "./tell.ts";
 
+const MIN_APPLY_INTERVAL_MS = 100;
+
 /** What the loop needs. */
 export interface ReconcilerOptions extends NodeIntakeOptions, PolicyKeepingOptions {
   readonly keeper: FactKeeper;
   readonly onlooker?: Onlooker;
-  readonly isBareHost?: boolean;
   /** Hears of Nodes and facts whenever they may have changed. */
   readonly publish: (nodes: readonly ParsedNode[], facts: HostFacts) => void;
 }
@@ -58,7 +58,7 @@ export class Reconciler {
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
-    this.#host = new HostState(options.isBareHost);
+    this.#host = new HostState(options.keeper.fixed.sight?.isBare);
     this.#intake = new NodeIntake(options);
     this.#policy = keepPolicy(options, { wake: () => this.wake(), fastpath: () => this.#desired?.fastpath });
   }
@@ -136,7 +136,7 @@ export class Reconciler {
       if (this.#isStopped) return;
       this.#isAwake = false;
       const startMs = performance.now();
-      if (await this.#tryPass()) notBeforeMs = restUntil(startMs, notBeforeMs === 0);
+      if (await this.#tryPass()) notBeforeMs = startMs + MIN_APPLY_INTERVAL_MS;
       this.#options.onlooker?.passed();
       relieve();
     }

@@ -6,6 +6,7 @@ import { measure, type Moment } from "../core/metrics/measure.ts";
 import { News } from "../core/metrics/news.ts";
 import { nodesByKey, peerSeries } from "../core/metrics/peer_series.ts";
 import type { ParsedNode } from "../core/nodes/node.ts";
+import { statusLine } from "../core/metrics/status_line.ts";
 import { type GivenSettings, isNamed, usesMetricsTls } from "../core/settings/settings.ts";
 import type { Outcome } from "./apply.ts";
 import { EventWriter } from "./events/event_writer.ts";
@@ -16,6 +17,7 @@ import type { MetricsRegistry } from "./metrics/registry.ts";
 import type { PolicyProgress } from "./policy/policy_progress.ts";
 import type { Onlooker, Progress } from "./progress.ts";
 import { relieve } from "./relieve.ts";
+import type { Systemd } from "./systemd.ts";
 import type { ApiClient } from "./sources/kubernetes/api_client.ts";
 import type { NodeSource } from "./sources/node_source.ts";
 
@@ -29,6 +31,8 @@ export interface TelemetryOptions {
   readonly api: ApiClient | undefined;
   readonly progress: () => Progress;
   readonly policies?: PolicyProgress | undefined;
+  /** Who started this process, and wants to hear of it. */
+  readonly systemd: Systemd | undefined;
 }
 
 /** Where the manifests put the agent; a kubeconfig need not say any. */
@@ -110,8 +114,18 @@ export class Telemetry implements Onlooker {
   passed(): void {
     this.#passedAtMs = performance.now();
     this.#events?.passed();
-    if (this.#isReady) return;
-    this.#isReady = this.#options.progress().isInSync;
+    this.#isReady ||= this.#options.progress().isInSync;
+    this.#tellSystemd();
+  }
+
+  #tellSystemd(): void {
+    const { systemd, progress, source } = this.#options;
+    if (systemd === undefined) return;
+    const { desired, ...now } = progress();
+    const { problems } = source.state();
+    const { peers = [], rejected = [] } = desired ?? {};
+    const line = statusLine({ ...now, problems, rejected, peers: peers.length });
+    systemd.passed({ isReady: this.#isReady, line });
   }
 
   applied(outcomes: readonly Outcome[], durationMs: number): void {

@@ -5,10 +5,13 @@ import manifest from "../../deno.json" with { type: "json" };
 import { commandsIn, type ShownCommand, tasksIn } from "./commands.ts";
 import { decisionObjection, type Document, hasTypeScript, linksOf } from "./documents.ts";
 
+/** Folders of what is made of the repository, or for it. */
+const MADE: readonly string[] = ["dist", "node_modules"];
+
 async function* documentsIn(folder: string): AsyncGenerator<Document> {
   for await (const { name, isDirectory } of Deno.readDir(folder)) {
     const path = folder === "." ? name : `${folder}/${name}`;
-    if (isDirectory && !name.startsWith(".") && name !== "node_modules") yield* documentsIn(path);
+    if (isDirectory && !name.startsWith(".") && !MADE.includes(path)) yield* documentsIn(path);
     else if (name.endsWith(".md")) yield { path, text: await Deno.readTextFile(path) };
   }
 }

@@ -99,8 +99,8 @@ export class Lab {
   }
 
   /** A machine more on the underlay that is no node, with these addresses; it ends with the laboratory. */
-  async addHost(name: string, addresses: readonly string[]): Promise<Host> {
-    const host = new Host(await hold(name));
+  async addHost(name: string, addresses: readonly string[], { hasOwnMounts = false } = {}): Promise<Host> {
+    const host = new Host(await hold(name, { hasOwnMounts }));
     this.#guests.push(host);
     await this.#join(host, addresses);
     return host;

@@ -8,6 +8,8 @@ export interface PolicyWorld {
   readonly pods: readonly unknown[];
   readonly namespaces: readonly unknown[];
   readonly policies: readonly unknown[];
+  /** By Node: what it has for its pods. undefined: pods are believed wherever they are. */
+  readonly podCidrs?: ReadonlyMap<string, readonly string[]> | undefined;
 }
 
 /** The first packet of a connection, by texts. */
@@ -104,6 +106,17 @@ function owner(pods: readonly OraclePod[], address: string): OraclePod | undefin
     .sort((a, b) => a.status.startTime < b.status.startTime ? 1 : -1)[0];
 }
 
+/** Whom a selector finds at an address: a pod in its own node's pod CIDRs, where those are told. */
+function peerAt({ pods, podCidrs }: PolicyWorld, address: string): OraclePod | undefined {
+  const isBelieved = ({ spec }: OraclePod) => {
+    if (podCidrs === undefined) return true;
+    const cidrs = podCidrs.get(spec.nodeName ?? "");
+    const own = cidrs?.filter((cidr) => cidr.includes(":") === address.includes(":"));
+    return own !== undefined && (own.length === 0 || own.some((cidr) => isIn(address, cidr)));
+  };
+  return owner((pods as readonly OraclePod[]).filter(isBelieved), address);
+}
+
 interface Case {
   readonly pod: OraclePod;
   readonly flow: OracleFlow;
@@ -117,7 +130,7 @@ function isAllowed(world: PolicyWorld, direction: "ingress" | "egress", { pod, f
   // "By default, a pod is non-isolated"; and what is in audit (wigglenet/audit) drops nothing.
   if (selecting.every((policy) => isAudit(world, policy))) return true;
   const far = direction === "ingress" ? flow.source : flow.destination;
-  const serving = direction === "ingress" ? pod : owner(world.pods as readonly OraclePod[], flow.destination);
+  const serving = direction === "ingress" ? pod : peerAt(world, flow.destination);
   return selecting.some((policy) =>
     (policy.spec[direction] ?? []).some((rule) => {
       const peers = (direction === "ingress" ? rule.from : rule.to) ?? [];
@@ -152,7 +165,7 @@ function isPeer(
   if (ipBlock !== undefined) {
     return isIn(far, ipBlock.cidr) && !(ipBlock.except ?? []).some((cidr) => isIn(far, cidr));
   }
-  const pod = owner(world.pods as readonly OraclePod[], far);
+  const pod = peerAt(world, far);
   if (pod === undefined || podSelector !== undefined && !fits(podSelector, pod.metadata.labels)) return false;
   if (namespaceSelector === undefined) return pod.metadata.namespace === policy.metadata.namespace;
   const namespace = (world.namespaces as readonly OraclePod[]).find(({ metadata }) =>

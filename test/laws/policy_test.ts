@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { type Address, parseAddress } from "../../src/core/net/address.ts";
+import { parsePrefix, type Prefix } from "../../src/core/net/prefix.ts";
 import { parseNamespace } from "../../src/core/policy/parse_namespace.ts";
 import { parseNetworkPolicy } from "../../src/core/policy/parse_network_policy.ts";
 import { parsePod } from "../../src/core/policy/parse_pod.ts";
@@ -11,7 +12,16 @@ import type { Parsed } from "../../src/core/policy/objects.ts";
 import { PolicyModel } from "../../src/core/policy/policy_model.ts";
 import { mayPass, type OracleFlow, type PolicyWorld } from "./policy_oracle.ts";
 import { membersOnly, PolicyReplica } from "./policy_replica.ts";
-import { flow, type Happening, happening, happeningOf, type RawNamed, WorldBook } from "./policy_worlds.ts";
+import {
+  flow,
+  type Happening,
+  happening,
+  happeningOf,
+  happeningWithNodes,
+  type NodeWords,
+  type RawNamed,
+  WorldBook,
+} from "./policy_worlds.ts";
 
 function whole<T>({ value, rejected }: Parsed<T>): T {
   assert.deepEqual(rejected, []);
@@ -20,14 +30,20 @@ function whole<T>({ value, rejected }: Parsed<T>): T {
 
 function put(model: PolicyModel, kind: Happening["kind"], object: RawNamed): void {
   if (kind === "pods") model.putPod(whole(parsePod(object, "test")));
+  else if (kind === "nodes") model.putNode(object.metadata.name, cidrsOf(object as NodeWords));
   else if (kind === "namespaces") model.putNamespace(whole(parseNamespace(object, "test")));
   else model.putPolicy(whole(parseNetworkPolicy(object, "test")));
+}
+
+function cidrsOf({ podCidrs }: NodeWords): Prefix[] {
+  return podCidrs.map((text) => parsePrefix(text) as Prefix);
 }
 
 function happen(model: PolicyModel, happening: Happening): void {
   if ("put" in happening) return put(model, happening.kind, happening.put);
   const { namespace = "", name } = happening.remove.metadata;
   if (happening.kind === "pods") model.removePod(namespace, name);
+  else if (happening.kind === "nodes") model.removeNode(name);
   else if (happening.kind === "namespaces") model.removeNamespace(name);
   else model.removePolicy(namespace, name);
 }
@@ -51,8 +67,10 @@ function judged(model: PolicyModel, { source, destination, protocol, port }: Ora
   return verdict !== "drop";
 }
 
-function begun(beginning: readonly Happening[]) {
-  const [book, model, replica] = [new WorldBook(), new PolicyModel({ nodeName: "n1" }), new PolicyReplica()];
+function begun(beginning: readonly Happening[], nodesAreTold = false) {
+  const book = new WorldBook(nodesAreTold);
+  const model = new PolicyModel({ nodeName: "n1", nodesAreTold });
+  const replica = new PolicyReplica();
   for (const event of beginning) {
     book.happen(event);
     happen(model, event);
@@ -78,37 +96,42 @@ const beginnings = fc.tuple(
   fc.array(happeningOf("policies"), { minLength: 1, maxLength: 5 }),
 ).map((all) => all.flat());
 
-const histories = fc.record({
-  beginning: beginnings,
-  events: fc.array(
-    fc.record({
-      event: happening,
-      isTaken: fc.boolean(),
-      flows: fc.array(flow, { minLength: 4, maxLength: 12 }),
-    }),
-    { minLength: 1, maxLength: 16 },
-  ),
-});
+const withNodes = fc.tuple(beginnings, fc.array(happeningOf("nodes"), { minLength: 2, maxLength: 4 }))
+  .map((all) => all.flat());
 
-Deno.test("Model and changes say of every flow what the text of the API says, after every happening", () => {
-  fc.assert(
-    fc.property(histories, ({ beginning, events }) => {
-      const { book, model, replica } = begun(beginning);
-      for (const { event, isTaken, flows } of events) {
-        book.happen(event);
-        happen(model, event);
-        if (isTaken) replica.apply(model.takeChange());
-        for (const one of flows) {
-          const expected = mayPass(book.world, one, "n1");
-          const text = () => JSON.stringify({ ...one, expected, world: book.world });
-          assert.equal(judged(model, one), expected, `model: ${text()}`);
-          if (isTaken) assert.equal(replica.passes(one), expected, `changes: ${text()}`);
+const historiesOf = (beginning: fc.Arbitrary<Happening[]>, event: fc.Arbitrary<Happening>) =>
+  fc.record({
+    beginning,
+    events: fc.array(
+      fc.record({ event, isTaken: fc.boolean(), flows: fc.array(flow, { minLength: 4, maxLength: 12 }) }),
+      { minLength: 1, maxLength: 16 },
+    ),
+  });
+const histories = historiesOf(beginnings, happening);
+
+for (const nodesAreTold of [false, true]) {
+  const where = nodesAreTold ? ", where pods are believed in their nodes' pod CIDRs" : "";
+  Deno.test(`Model and changes say of every flow what the text of the API says, after every happening${where}`, () => {
+    const all = nodesAreTold ? historiesOf(withNodes, happeningWithNodes) : histories;
+    fc.assert(
+      fc.property(all, ({ beginning, events }) => {
+        const { book, model, replica } = begun(beginning, nodesAreTold);
+        for (const { event, isTaken, flows } of events) {
+          book.happen(event);
+          happen(model, event);
+          if (isTaken) replica.apply(model.takeChange());
+          for (const one of flows) {
+            const expected = mayPass(book.world, one, "n1");
+            const text = () => JSON.stringify({ ...one, expected, world: book.world });
+            if (!nodesAreTold) assert.equal(judged(model, one), expected, `model: ${text()}`);
+            if (isTaken) assert.equal(replica.passes(one), expected, `changes: ${text()}`);
+          }
         }
-      }
-    }),
-    { numRuns: 400 },
-  );
-});
+      }),
+      { numRuns: 300 },
+    );
+  });
+}
 
 Deno.test("Every history ends as if from clean, and its changes add up to the whole", () => {
   fc.assert(

@@ -139,10 +139,20 @@ const namespace = fc.record({ name: fc.constantFrom(...NAMESPACES), labels, anno
   metadata,
 }));
 
+/** A Node as policies know it. */
+export interface NodeWords extends RawNamed {
+  readonly podCidrs: readonly string[];
+}
+
+const node = fc.record({
+  metadata: fc.record({ name: fc.constantFrom("n1", "n2") }),
+  podCidrs: fc.subarray(["10.0.0.0/24", "10.0.1.0/24", "10.0.1.0/30", "fd00:a::/64", "fd00:b::/64"]),
+});
+
 /** What happens to a world. */
 export type Happening =
-  | { readonly kind: "pods" | "namespaces" | "policies"; readonly put: RawNamed }
-  | { readonly kind: "pods" | "namespaces" | "policies"; readonly remove: RawNamed };
+  | { readonly kind: keyof typeof OBJECTS; readonly put: RawNamed }
+  | { readonly kind: keyof typeof OBJECTS; readonly remove: RawNamed };
 
 /** Any of the raw objects. */
 export interface RawNamed {
@@ -152,7 +162,7 @@ export interface RawNamed {
 /** JSON has no undefined. */
 const json = <T>(value: T): T => JSON.parse(JSON.stringify(value)) as T;
 
-const OBJECTS = { pods: pod, namespaces: namespace, policies: policy } as const;
+const OBJECTS = { pods: pod, namespaces: namespace, policies: policy, nodes: node } as const;
 
 /** Something that happens to one kind of objects: mostly one comes or changes, sometimes it goes. */
 export function happeningOf(kind: Happening["kind"]): fc.Arbitrary<Happening> {
@@ -166,6 +176,12 @@ export const happening: fc.Arbitrary<Happening> = fc.oneof(
   { weight: 4, arbitrary: happeningOf("pods") },
   { weight: 3, arbitrary: happeningOf("namespaces") },
   { weight: 4, arbitrary: happeningOf("policies") },
+);
+
+/** The same, with Nodes. */
+export const happeningWithNodes: fc.Arbitrary<Happening> = fc.oneof(
+  { weight: 2, arbitrary: happening },
+  { weight: 1, arbitrary: happeningOf("nodes") },
 );
 
 /** A flow of one family between addresses that somebody may have. */
@@ -198,7 +214,10 @@ export class WorldBook {
     pods: new Map<string, RawNamed>(),
     namespaces: new Map<string, RawNamed>(),
     policies: new Map<string, RawNamed>(),
+    nodes: new Map<string, RawNamed>(),
   };
+
+  constructor(private readonly nodesAreTold = false) {}
 
   happen(happening: Happening): void {
     const objects = this.#objects[happening.kind];
@@ -208,11 +227,15 @@ export class WorldBook {
 
   /** The objects as they are now. */
   get world(): PolicyWorld {
-    const { pods, namespaces, policies } = this.#objects;
+    const { pods, namespaces, policies, nodes } = this.#objects;
+    const told = [...nodes.values()] as unknown as NodeWords[];
     return {
       pods: [...pods.values()],
       namespaces: [...namespaces.values()],
       policies: [...policies.values()],
+      podCidrs: this.nodesAreTold
+        ? new Map(told.map(({ metadata, podCidrs }) => [metadata.name, podCidrs]))
+        : undefined,
     };
   }
 }

@@ -25,11 +25,16 @@ async function change(folder: string): Promise<void> {
   await Deno.writeTextFile(forward, changed);
 }
 
-/** Argument list of another build, made in a folder: a copy of this one with a table of another structure. */
-export async function otherBuildArgv(folder: string): Promise<string[]> {
+/** Makes a folder with another build: a copy of this one with a table of another structure. */
+export async function makeOtherBuild(folder: string, more: readonly string[] = []): Promise<void> {
   await Deno.mkdir(folder);
-  const parts = ["main.ts", "deno.json", "deno.lock", "src", "nft-templates"].map((part) => `${ROOT}${part}`);
-  await run(["cp", "-r", ...parts, folder]);
+  const parts = ["main.ts", "deno.json", "deno.lock", "src", "nft-templates", ...more];
+  await run(["cp", "-r", ...parts.map((part) => `${ROOT}${part}`), folder]);
   await change(folder);
+}
+
+/** Argument list of another build, made in a folder. */
+export async function otherBuildArgv(folder: string): Promise<string[]> {
+  await makeOtherBuild(folder);
   return [...SOURCE.argv.slice(0, -1), `${folder}/main.ts`];
 }

@@ -11,7 +11,7 @@ export interface TestRun {
 
 /**
  * What a layer needs of the machine: nothing, namespaces of its own (a user namespace will do), real root, that and the
- * programs of a Kubernetes control plane, the container image, a kind cluster, or what it takes to boot a virtual machine:
+ * programs of a Kubernetes control plane, the container image, what nodes with a systemd of their own are made of, a kind cluster, or what it takes to boot a virtual machine:
  * these two are not in a namespace of ours.
  */
 export type Need =
@@ -20,6 +20,7 @@ export type Need =
   | "root"
   | "a control plane"
   | "an image"
+  | "nodes that boot"
   | "a virtual machine"
   | "a cluster";
 
@@ -58,6 +59,7 @@ const RUNS: Readonly<Record<string, { runs: readonly TestRun[]; needs?: Need; lo
   },
   api: { runs: [{ folders: ["test/api"], flags: ["-A"] }], needs: "a control plane", long: true },
   image: { runs: [{ folders: ["test/image"], flags: ["-A"] }], needs: "an image", long: true },
+  booted: { runs: [{ folders: ["test/booted"], flags: ["-A"] }], needs: "nodes that boot", long: true },
   vm: { runs: [{ folders: ["test/vm"], flags: ["-A"] }], needs: "a virtual machine", long: true },
   e2e: { runs: [{ folders: ["test/e2e"], flags: ["-A"] }], needs: "a cluster", long: true },
 };

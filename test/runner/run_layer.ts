@@ -19,6 +19,8 @@ export interface Machine {
   readonly withoutControlPlane?: string | undefined;
   /** Why no container image could be built; undefined where it was, or nobody asked. */
   readonly withoutImage?: string | undefined;
+  /** Why no node can boot here; undefined where one can, or nobody asked. */
+  readonly withoutBooting?: string | undefined;
 }
 
 /** How a layer is run. */
@@ -113,6 +115,7 @@ function objectionTo(layer: Layer, machine: Machine): string | undefined {
   }
   if (layer.needs === "a control plane") return machine.withoutControlPlane;
   if (layer.needs === "an image") return machine.withoutImage;
+  if (layer.needs === "nodes that boot") return machine.withoutBooting;
 }
 
 interface RunEnd {

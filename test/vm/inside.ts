@@ -1,4 +1,4 @@
-// Runs in the virtual machine: each file of the layer netns, then the demo, with the kernel's WireGuard. Reports go to
+// Runs in the virtual machine: files of tests (the layer netns, nodes that boot), then the demo, with the kernel's WireGuard. Reports go to
 // /out: one of `deno test` for each file, and `demo` with the exit code of the demo.
 
 import { basename } from "node:path";
@@ -33,7 +33,9 @@ Deno.env.set("WIGGLENET_LAB_PATIENCE", PATIENCE);
 // As shipped: it starts in half the time.
 Deno.env.set("WIGGLENET_AGENT", "bundle");
 await run(["ip", "link", "set", "lo", "up"]);
-for (const module of ["wireguard", "tun"]) await run(["modprobe", module]);
+// For the systemd of nodes that boot.
+await run(["mount", "-t", "cgroup2", "cgroup2", "/sys/fs/cgroup"]);
+for (const module of ["wireguard", "tun", "overlay"]) await run(["modprobe", module]);
 console.log(`=== Linux ${Deno.osRelease()}`);
 for (const name of Deno.args) {
   const report = `--junit-path=${OUT}/${basename(name)}.xml`;

@@ -20,7 +20,7 @@ interface Kernel {
 }
 
 /** Where images are kept between runs. */
-function cacheFolder(): string {
+export function cacheFolder(): string {
   return `${Deno.env.get("XDG_CACHE_HOME") ?? `${Deno.env.get("HOME") ?? "/root"}/.cache`}/wigglenet-vm`;
 }
 
@@ -43,7 +43,8 @@ async function prepareKernel(packages: readonly string[]): Promise<Kernel> {
   return kernel;
 }
 
-async function install(packages: readonly string[]): Promise<void> {
+/** Installs those Debian packages that are missing here. */
+export async function install(packages: readonly string[]): Promise<void> {
   const missing: string[] = [];
   for (const name of packages) {
     const status = await run(["dpkg-query", "-W", "-f", "${Status}", name]).catch(() => "");

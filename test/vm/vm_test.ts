@@ -1,10 +1,11 @@
-// The layer netns and the demo once more, on Debian's kernel with its own WireGuard, in one boot of a virtual machine.
+// The layer netns, the demo and, where they are asked for, nodes that boot, on Debian's kernel with its own WireGuard, in one boot of a virtual machine.
 // Each test in it is one here, under the same name.
 
 import assert from "node:assert/strict";
 import { basename } from "node:path";
 import { parseJunit } from "../runner/junit.ts";
 import { runInMachine } from "./machine.ts";
+import { prepareBooting } from "../booted/packages.ts";
 
 const DEADLINE_SECONDS = 2_100;
 const TESTS = new URL("../", import.meta.url).pathname;
@@ -13,7 +14,7 @@ const MEET_THE_KERNEL = "netns/wireguard_mode_test.ts,netns/flowtable_test.ts";
 const chosen = Deno.env.get("WIGGLENET_VM_FILES") ?? MEET_THE_KERNEL;
 
 const files = chosen === "all"
-  ? ["netns", "waiting"].flatMap((part) => {
+  ? ["netns", "waiting", "booted"].flatMap((part) => {
     const names = [...Deno.readDirSync(`${TESTS}${part}`)].map(({ name }) => `${part}/${name}`);
     return names.filter((name) => name.endsWith("_test.ts")).sort();
   })
@@ -23,6 +24,7 @@ const progress = Deno.openSync("/proc/self/fd/2", { append: true });
 const folder = await Deno.makeTempDir({ prefix: "wigglenet-vm-" });
 Deno.test.afterAll(() => Deno.remove(folder, { recursive: true }));
 
+if (files.some((name) => name.startsWith("booted/"))) assert.equal(await prepareBooting(), undefined);
 const code = await runInMachine({
   program: new URL("inside.ts", import.meta.url).pathname,
   args: files,

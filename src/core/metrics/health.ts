@@ -54,11 +54,13 @@ export function readinessOf({ isReady, waiting, failing }: Advance): Verdict {
   };
 }
 
-function reasonOf({ what, why, next }: Waiting): string {
+/** Something that is waited for, in words. */
+export function reasonOf({ what, why, next }: Waiting): string {
   return `${what}: ${why}; ${next}`;
 }
 
-function listed(reasons: readonly string[]): string {
+/** One line of printable ASCII: five of the reasons, and how many more there are. */
+export function listed(reasons: readonly string[]): string {
   const left = reasons.length - SHOWN;
   return oneLine(reasons.slice(0, SHOWN).join("; ") + (left > 0 ? `; and ${left} more` : ""));
 }

@@ -15,10 +15,13 @@ export function batchOf(stage: readonly Step[]): IpBatch | undefined {
   return steps.length < 2 ? undefined : { steps, input: steps.map(linesOf).join("") };
 }
 
-/** Undefined: it does something else, too, or in another way. */
+/** About 500 routes. What is longer goes beside the others: a start is nothing then, and the copy megabytes. */
+const LONG = 30_000;
+
+/** Undefined: it does something else, too, or in another way, or takes long. */
 function linesOf({ actions: [action, ...others] }: Step): string | undefined {
   const isBatch = others.length === 0 && action?.kind === "run" && action.program === "ip" &&
-    action.args.join(" ") === "-batch";
+    action.args.join(" ") === "-batch" && action.input !== undefined && action.input.length < LONG;
   return isBatch ? action.input : undefined;
 }
 

@@ -29,6 +29,15 @@ Deno.test("One of them goes alone, as does what does something else besides", ()
   assert.equal(batchOf([V4, GONE, more]), undefined);
 });
 
+Deno.test("Thousands of routes go alone, beside the others", () => {
+  const many = step(
+    "routes-v4",
+    ["-batch"],
+    Array.from({ length: 1000 }, () => "route replace 10.0.1.0/24 dev w"),
+  );
+  assert.equal(batchOf([many, V6]), undefined);
+});
+
 const NO_DEVICE = 'Cannot find device "w"';
 const NO_FAMILY = "RTNETLINK answers: Operation not supported";
 const failed = (line: number) => `Command failed /run/wigglenet/input-1-1:${line}`;

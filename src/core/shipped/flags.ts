@@ -13,11 +13,16 @@ export const WRITABLE: readonly string[] = [
   "/var/run/wireguard",
 ];
 
+/** Where systemd hears of its services; to send there takes leave to write. */
+const NOTIFY_SOCKET = "/run/systemd/notify";
+
 /** The only variables that may be read. */
 const ENVIRONMENT: readonly string[] = [
   ...Object.values(SETTINGS).map(({ env }) => env),
   "KUBERNETES_SERVICE_HOST",
   "KUBERNETES_SERVICE_PORT",
+  "NOTIFY_SOCKET",
+  "WATCHDOG_USEC",
   "PATH",
 ];
 
@@ -50,8 +55,10 @@ export function shippedFlags(): string[] {
     "--no-prompt",
     `--v8-flags=${V8_FLAGS.join(",")}`,
     "--allow-read",
+    // Datagrams to systemd (docs/decisions/0033).
+    "--unstable-net",
     // The last for `install-cni` alone: an agent gives it up at its start.
-    `--allow-write=${[...WRITABLE, NODE_PLUGINS].join(",")}`,
+    `--allow-write=${[...WRITABLE, NOTIFY_SOCKET, NODE_PLUGINS].join(",")}`,
     "--allow-net",
     `--allow-env=${ENVIRONMENT.join(",")}`,
     `--allow-run=${Object.values(PROGRAM_PATHS).flat().join(",")}`,
