@@ -8,7 +8,7 @@ import { Cluster } from "../lab/kubernetes/cluster.ts";
 import { putObject } from "../lab/kubernetes/policy_objects.ts";
 import type { Node } from "../lab/node.ts";
 import { until } from "../lab/until.ts";
-import { podOf, policyOf } from "../sources/policy_behaviour.ts";
+import { podOf, policyOf } from "../sources/policy_world.ts";
 
 const RBAC = "/apis/rbac.authorization.k8s.io/v1";
 // Pods need no account of theirs: nobody runs them.

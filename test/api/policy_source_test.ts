@@ -15,15 +15,8 @@ import { putObject, removeAll, removeObject } from "../lab/kubernetes/policy_obj
 import { Lab } from "../lab/lab.ts";
 import { run } from "../lab/process.ts";
 import { until } from "../lab/until.ts";
-import {
-  describePolicyFeed,
-  HERE,
-  namespaceOf,
-  podOf,
-  type PolicyHarness,
-  policyOf,
-  PolicyTrial,
-} from "../sources/policy_behaviour.ts";
+import { describePolicyFeed, type PolicyHarness, PolicyTrial } from "../sources/policy_behaviour.ts";
+import { HERE, namespaceOf, podOf, policyOf } from "../sources/policy_world.ts";
 
 const lab = await Lab.create({ nodes: 0 });
 // Pods need no account here: nobody runs them.

@@ -9,7 +9,7 @@ const REPLACES = "table inet wigglenet\ndelete table inet wigglenet\n";
 const ADDS =
   /^add set inet wigglenet (\S+) \{ typeof (ip6?) saddr; flags interval; elements = \{ (.*) \}; \}$/;
 /** What empties a table of all but its sets, and the structure behind it. */
-const RULES = /^(flush table inet wigglenet\n(?:delete (?:chain|set) .*\n)*)?(define [^]*)$/;
+const RULES = /^((?:flush (?:table|chain) inet wigglenet.*\n)+(?:delete (?:chain|set) .*\n)*)?(define [^]*)$/;
 const DELETES = /^delete element inet wigglenet (\S+) \{ (.*) \}$/;
 
 /** Our table: its structure as text, and members by set. */

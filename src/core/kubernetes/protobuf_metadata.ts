@@ -20,7 +20,7 @@ export function readListMetadata(metadata: Message): Fields {
 }
 
 /** ObjectMeta. Texts that are empty are not there, as JSON has it: protocol buffers do not tell one from the other. */
-export function readMetadata(metadata: Message): Fields {
+export function readMetadata(metadata: Message, areLabelsLazy = false): Fields {
   const fields: Fields = {};
   const labels: Message[] = [];
   const annotations: Entry[] = [];
@@ -53,9 +53,14 @@ export function readMetadata(metadata: Message): Fields {
     }
   }
   if (annotations.length > 0) fields.annotations = Object.fromEntries(annotations);
+  if (labels.length === 0) return fields;
+  if (!areLabelsLazy) {
+    fields.labels = Object.fromEntries(labels.map(readEntry));
+    return fields;
+  }
   // Thirty of each Node that the cloud wrote, and nobody asks for more than those of one.
   let read: Fields | undefined;
-  return labels.length === 0 ? fields : Object.defineProperty(fields, "labels", {
+  return Object.defineProperty(fields, "labels", {
     get: () => read ??= Object.fromEntries(labels.map(readEntry)),
     enumerable: true,
   });

@@ -106,7 +106,7 @@ function listReader(readItem: (item: Message) => Fields): (list: Message) => Fie
 function readNode(node: Message): Fields {
   const fields: Fields = {};
   while (node.next()) {
-    if (node.field === 1) fields.metadata = readMetadata(node.message());
+    if (node.field === 1) fields.metadata = readMetadata(node.message(), true);
     else if (node.field === 2) fields.spec = readSpec(node.message());
     else if (node.field === 3) fields.status = readNodeStatus(node.message());
   }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { namespaceOf, podOf, policyOf } from "../../../test/sources/policy_behaviour.ts";
+import { namespaceOf, podOf, policyOf } from "../../../test/sources/policy_world.ts";
 import { refused } from "../net/refusal.ts";
 import type { ObservedPolicy } from "../observed/parse_policy.ts";
 import { disagreements, explanationLines, parseFlowEnd, parseFlowTarget } from "./flow_question.ts";

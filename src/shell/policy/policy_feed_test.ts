@@ -5,13 +5,10 @@ import { FakeApi, refusal } from "../../../test/sources/fake_api.ts";
 import { clientOf } from "../../../test/sources/api_source.ts";
 import {
   describePolicyFeed,
-  HERE,
-  namespaceOf,
-  podOf,
   type PolicyHarness,
-  policyOf,
   PolicyTrial,
 } from "../../../test/sources/policy_behaviour.ts";
+import { HERE, namespaceOf, podOf, policyOf } from "../../../test/sources/policy_world.ts";
 import { temporaryFolder } from "../../../test/sources/temporary_folder.ts";
 import { until } from "../../../test/lab/until.ts";
 import { parsePrefix, type Prefix } from "../../core/net/prefix.ts";
