@@ -160,7 +160,7 @@ export class PolicyKeeper {
       this.#standing = undefined;
       const { chains } = fixedObjects(standing.lead);
       this.#expected.expect(step.delta, (chain) => chains.get(chain)?.length ?? 0);
-      this.#tightening = { isTighter: isTighter(change, step.delta), disowned: change.disowned };
+      this.#tightening = { isTighter: isTighter(change, step.delta, standing), disowned: change.disowned };
       if (step.text !== "") return policyStep(step, { reason: "policy", hasTable: true });
       this.confirmed();
     }
@@ -251,10 +251,10 @@ function ruleCount(rules = "[]"): number {
   return (JSON.parse(rules) as unknown[]).length;
 }
 
-/** Additions to sets and addresses that nobody has any more close nothing. */
-function isTighter(change: PolicyChange, { sets }: PolicyDelta): boolean {
-  return change.subjects.size > 0 || change.isGuarded === true ||
-    sets.some(({ deleted }) => deleted.length > 0);
+/** Additions to sets close nothing, nor does what becomes known that was closed until now. */
+function isTighter(change: PolicyChange, { sets }: PolicyDelta, { lead, subjects }: StandingPolicy): boolean {
+  if (change.isGuarded === true || sets.some(({ deleted }) => deleted.length > 0)) return true;
+  return change.subjects.keys().some((address) => lead !== "guarded" || subjects.has(address));
 }
 
 /** When and on what the policies are planned. */
