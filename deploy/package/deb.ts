@@ -71,6 +71,9 @@ async function writeControl(folder: string, files: Readonly<Record<string, strin
 
 /** gzip: the runtime takes a minute of xz, for a tenth less. */
 async function pack(root: string, deb: string): Promise<void> {
+  if (!await Deno.stat("/usr/bin/dpkg-deb").then(() => true, () => false)) {
+    throw new Error("dpkg-deb is not here: build on Debian or Ubuntu, or in a container of either");
+  }
   const env = { SOURCE_DATE_EPOCH: "0" };
   await command(["dpkg-deb", "--root-owner-group", "-Zgzip", "-z6", "--build", root, deb], { env });
 }

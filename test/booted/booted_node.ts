@@ -84,13 +84,12 @@ export class BootedNode {
     await this.#container.kill("SIGKILL");
     await this.host.close();
     await attempt(["umount", "--lazy", this.root]);
-    await attempt([
-      "sh",
-      "-c",
-      'find "$@" -depth -type d -exec rmdir {} + 2>/dev/null',
-      "sh",
-      ...CGROUP_ROOTS.map((root) => `${root}/${this.#cgroup}`),
-    ]);
+    const cgroups = CGROUP_ROOTS.map((root) => `${root}/${this.#cgroup}`);
+    const line =
+      'find "$@" -depth -type d -exec rmdir {} + 2>/dev/null; ! ls -d "$@" 2>/dev/null | grep -q .';
+    await until(`the control group of ${this.name} to end`, async () => {
+      return (await attempt(["sh", "-c", line, "sh", ...cgroups])).code === 0;
+    });
   }
 
   /** Runs a program on it that must succeed. */

@@ -97,8 +97,12 @@ const WAYS: Readonly<Record<string, Way>> = {
 for (const [what, { install, remove, purge, isPurgedInstalled }] of Object.entries(WAYS)) {
   Deno.test(`${what} installs an agent that works, and leaves nothing but key, manifests and settings, then nothing`, async () => {
     await using machine = await Machine.make();
+    // As a router that advertises itself leaves it.
+    await machine.run("ip -6 route add default via fd09::fe dev eth0 proto ra metric 2048".split(" "));
     const before = await footprintOf(machine);
     await machine.run(install, LONG);
+    const sysctls = ["net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding", "net.ipv6.conf.eth0.accept_ra"];
+    assert.equal(await machine.run(["sysctl", "-n", ...sysctls]), "1\n1\n2\n");
     await machine.run(["test", "-L", "/etc/systemd/system/multi-user.target.wants/wigglenet.service"]);
     await live(machine);
     await machine.run(remove, LONG);

@@ -16,6 +16,7 @@ import { NEXT_PACKAGE, PACKAGE } from "./packages.ts";
 import { footprintOf } from "./footprint.ts";
 
 const FOLDER = "/etc/wigglenet/nodes.d";
+const UNITS = ["wigglenet.service", "wigglenet-wireguard-go@wigglenet.service", "wigglenet-guard.service"];
 const lab = await Lab.create({ nodes: 0 });
 const nodes = await Promise.all((["trixie", "bookworm", "trixie"] as const).map((suite, i) => {
   return BootedNode.boot({ lab, manifest: manifestOf(i + 1), suite });
@@ -59,6 +60,8 @@ Deno.test("installed, a node waits for its prefixes, and says so; with everybody
     assert.equal(await node.property("wigglenet", "ActiveState"), "active");
     assert.equal(await node.property("wigglenet", "CapabilityBoundingSet"), "cap_net_admin");
     assert.equal((await node.run(["sysctl", "-n", "net.ipv4.ip_forward"])).trim(), "1");
+    const { stdout, stderr } = await node.attempt(["systemd-analyze", "verify", "--man=no", ...UNITS]);
+    assert.deepEqual((stdout + stderr).split("\n").filter((line) => line.includes("wigglenet")), []);
   }
 });
 

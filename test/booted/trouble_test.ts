@@ -113,7 +113,8 @@ const TROUBLES: Readonly<Record<string, Trouble>> = {
   },
   "the key's folder is read-only, and the key is lost": {
     act: async () => {
-      await sh(`mv ${key} /srv/private.key`);
+      // A running agent would have it back within a second.
+      await sh(`systemctl stop wigglenet && mv ${key} /srv/private.key`);
       await dropIn("[Service]\nReadWritePaths=\nReadWritePaths=/etc/cni\n");
     },
     says: /cannot write the private key file \/etc\/wigglenet\/private\.key: Read-only file system/,
