@@ -90,7 +90,8 @@ async function runNamed(settings: Settings, { host, log, signal, systemd }: Star
   const policy = policies.input;
   // What watches begins behind the first pass: it would keep a booting node from its mesh.
   const onlooker = afterEachPass(telemetry, () => watch.start());
-  const parts = { settings, source, keeper, names, log, publish, onlooker, policy };
+  const policiesKnown = () => policies.settled(signal);
+  const parts = { settings, source, keeper, names, log, publish, onlooker, policy, policiesKnown };
   const reconciler: Reconciler = new Reconciler(parts);
   const socket = await serveStatus(() => statusOf({ ...told, publisher, telemetry }));
   if (socket === undefined) {
@@ -102,7 +103,6 @@ async function runNamed(settings: Settings, { host, log, signal, systemd }: Star
   await telemetry.start();
   policies.start();
   await source.start();
-  await policies.settled(signal);
   try {
     await reconciler.run();
     log.info("stops; the data plane stays");

@@ -9,7 +9,7 @@ import type { PathDoubt } from "../core/observed/monitor_lines.ts";
 import type { ObservedState } from "../core/observed/observed_state.ts";
 import { describeChange } from "../core/plan/describe.ts";
 import { diff } from "../core/plan/diff.ts";
-import { isInSync, type Part, type Plan } from "../core/plan/plan.ts";
+import { changesIn, isInSync, type Part, type Plan } from "../core/plan/plan.ts";
 import { apply, type Outcome } from "./apply.ts";
 import { Backoff, type Trouble } from "./backoff.ts";
 import type { FactKeeper } from "./fact_keeper.ts";
@@ -50,6 +50,7 @@ export class Reconciler {
   #hasSourceChanged = false;
   /** Of the last plan, which may hold megabytes of text. */
   #planned: Pick<Progress, "waiting" | "isInSync" | "changes"> | undefined;
+  readonly #onPolicyError = (error: unknown) => this.#failed("policy", error);
   #appliedSteps = 0;
   #lastApplyMs: number | undefined;
   #wakeUp: () => void = () => {};
@@ -187,20 +188,19 @@ export class Reconciler {
     const policy = this.#policy?.objects();
     const wanted = { ...this.#desired, ...spared, ...(policy && { policy }) };
     const plan = diff(wanted, observed, steadySeconds());
-    const changes = plan.steps.reduce((count, step) => count + step.changes.length, 0);
-    this.#planned = { waiting: plan.waiting, isInSync: isInSync(plan), changes };
     tellBlocked(this.#options.log, plan);
     this.#isSettled = true;
     const wasRead = tried.has("table") && tried.get("table") === undefined;
     const canPlan = !this.#backoff.heldParts().has("policy") && !blind.has("policy");
-    const onError = (error: unknown) => this.#failed("policy", error);
-    const moment = { table: observed.table, wasRead, canPlan, onError };
+    const moment = { table: observed.table, wasRead, canPlan, onError: this.#onPolicyError };
     const steps = await withPolicy(plan.steps, this.#policy, moment);
+    const whole = { ...plan, steps };
+    this.#planned = { waiting: plan.waiting, isInSync: isInSync(whole), changes: changesIn(whole) };
     const isHeld = this.#backoff.heldParts().has("policy"); // by now
     this.#backoff.keepOnly(
       new Set([...steps.map(({ part }) => part), ...(isHeld ? ["policy" as const] : [])]),
     );
-    return await this.#apply({ ...plan, steps }, blind, isNews ? "nodes" : "drift");
+    return await this.#apply(whole, blind, isNews ? "nodes" : "drift");
   }
 
   /** Nothing but the policies may have changed: all the rest is not even compared. */
@@ -213,8 +213,7 @@ export class Reconciler {
       this.doubt("table");
       return false;
     }
-    const onError = (error: unknown) => this.#failed("policy", error);
-    const moment = { table: observed.table, wasRead: false, canPlan: true, onError };
+    const moment = { table: observed.table, wasRead: false, canPlan: true, onError: this.#onPolicyError };
     const steps = await withPolicy([], policy, moment);
     return await this.#apply({ steps, waiting: [], rejected: [] }, new Set(), "policy");
   }
@@ -238,6 +237,7 @@ export class Reconciler {
     }
     const { nodes } = this.#intake;
     if (nodes === undefined) return false;
+    if (last.nodes === undefined) await this.#options.policiesKnown?.();
     this.#facts = await keeper.read(nodes, (error) => this.#noteReading("facts", error));
     if (this.#facts === undefined) return false;
     if (nodes === last.nodes && this.#facts === last.facts) return false;

@@ -122,6 +122,11 @@ export interface Plan {
   readonly rejected: readonly Rejected[];
 }
 
+/** How many changes a plan makes. */
+export function changesIn({ steps }: Plan): number {
+  return steps.reduce((count, { changes }) => count + changes.length, 0);
+}
+
 /** True when nothing is to be done, and nothing stands in the way either. */
 export function isInSync({ steps, waiting }: Plan): boolean {
   return steps.length === 0 && !waiting.some(({ isBlocking }) => isBlocking);

@@ -13,6 +13,8 @@ import { type PolicyInput, PolicyKeeper, policyOptionsOf } from "./policy_keeper
 export interface PolicyKeepingOptions {
   /** Undefined: what stands of policies is left as it is. */
   readonly policy?: PolicyInput;
+  /** Asked once, when the first Nodes are known: pods get a network when it resolves. */
+  readonly policiesKnown?: () => Promise<void>;
   readonly settings: Settings;
   readonly log: Log;
 }

@@ -135,6 +135,7 @@ export class PolicyFeed implements PolicyInput {
         isTrouble: true,
       }));
     }
+    if (problems.length === 0 && !this.#areNodesKnown) return []; // the loop says what of them is missing
     const why = problems.length === 0
       ? "not all objects that they need could be read yet"
       : problems.map(({ path, reason }) => `${path}: ${reason}`).join("; ");
