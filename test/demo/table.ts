@@ -8,7 +8,10 @@ export async function readTable(host: Host): Promise<string | undefined> {
   return code === 0 ? textOf(stdout) : undefined;
 }
 
-/** The listing without handles and counters, hash sets in one order, and without what packets put into sets for a while. */
+/**
+ * The listing without handles and counters, sets, chains and hash sets in one order (a table that is made in several
+ * transactions has its chains in another one), and without what packets put into sets for a while.
+ */
 export function textOf(json: string): string {
   const without = (name: string, value: unknown) => {
     if (name === "handle" || name === "metainfo" || name === "packets" || name === "bytes") return undefined;
@@ -16,5 +19,18 @@ export function textOf(json: string): string {
     const stay = value.filter((one) => one?.elem?.expires === undefined || (one.elem.timeout ?? 60) !== 60);
     return stay.length === 0 ? undefined : stay.map((one) => JSON.stringify(one)).sort();
   };
-  return JSON.stringify(JSON.parse(json, without));
+  const { nftables } = JSON.parse(json, without) as { nftables: Readonly<Record<string, Listed>>[] };
+  const keyed = nftables.map((one) => [placeOf(one), one] as const);
+  return JSON.stringify(keyed.sort(([a], [b]) => a < b ? -1 : a > b ? 1 : 0).map(([, one]) => one));
+}
+
+interface Listed {
+  readonly name?: string;
+  readonly chain?: string;
+}
+
+/** Rules stay in their order: their chain has one place for all of them. */
+function placeOf(one: Readonly<Record<string, Listed>>): string {
+  const [kind, { name, chain }] = Object.entries(one)[0] ?? ["metainfo", {}];
+  return `${kind} ${chain ?? name}`;
 }
