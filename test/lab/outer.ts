@@ -51,6 +51,7 @@ export async function runInside(
   } finally {
     Deno.removeSignalListener("SIGINT", wait);
     Deno.removeSignalListener("SIGTERM", end);
+    signal?.removeEventListener("abort", end); // a layer's deadline may pass while another one runs
   }
 }
 
