@@ -21,7 +21,8 @@ export function textOf(json: string): string {
   };
   const { nftables } = JSON.parse(json, without) as { nftables: Readonly<Record<string, Listed>>[] };
   const keyed = nftables.map((one) => [placeOf(one), one] as const);
-  return JSON.stringify(keyed.sort(([a], [b]) => a < b ? -1 : a > b ? 1 : 0).map(([, one]) => one));
+  const sorted = keyed.sort(([a], [b]) => a < b ? -1 : a > b ? 1 : 0).map(([, one]) => one);
+  return JSON.stringify({ nftables: sorted });
 }
 
 interface Listed {
