@@ -10,7 +10,7 @@ import {
 } from "../core/observed/monitor_lines.ts";
 import type { ObservedState } from "../core/observed/observed_state.ts";
 import { type Settings, usesTunnel } from "../core/settings/settings.ts";
-import { follow, type Follower, type Run } from "./command.ts";
+import { follow, type Follower } from "./command.ts";
 import type { FactKeeper } from "./fact_keeper.ts";
 import type { Log } from "./log.ts";
 import { observeCni } from "./observe.ts";
@@ -22,6 +22,8 @@ const AUDIT_MS = 30_000;
 const CANARY_MS = 2_000;
 /** A monitor that was started is taken to listen after this: it does not say when it does. */
 const LISTENS_MS = 500;
+/** On a busy machine it may take longer: what it may not have told is read a second time after {@link CANARY_MS}. */
+const SURELY_LISTENS_MS = 1_000;
 const POLL_MS = 1_000;
 /** Up to here WireGuard is read every second; a dump of more peers takes longer, and may come more rarely. */
 const PEERS_PER_POLL = 1_000;
@@ -30,6 +32,11 @@ const FACTS_MS = 2_000;
 const CNI_MS = 250;
 const KEY_MS = 1_000;
 const LONGEST_RESTART_MS = 30_000;
+
+/** Programs that tell of changes. */
+type Monitored = keyof typeof MONITOR_ARGS;
+
+const MONITOR_ARGS = { nft: ["monitor"], ip: ["-o", "monitor", "link", "address", "route"] } as const;
 
 /** What is watched for. */
 export interface HostWatchOptions {
@@ -45,8 +52,8 @@ export class HostWatch {
   readonly #followers = new Map<string, Follower>();
   /** By their texts: many lines tell of the same. */
   #pathDoubts = new Map<string, PathDoubt>();
-  /** Until then events may go unheard, for a monitor died. */
-  #deafUntilMs = 0;
+  /** Until when events of which monitor may go unheard: it died, or has just begun. */
+  readonly #deafUntilMs = new Map<Monitored, number>();
   #isStarted = false;
   #isClosed = false;
   #keyStamp: string | undefined;
@@ -58,12 +65,12 @@ export class HostWatch {
     if (this.#isStarted) return;
     this.#isStarted = true;
     const { reconciler, keeper, settings } = this.options;
-    this.#supervise({ program: "nft", args: ["monitor"] }, (line) => {
+    this.#supervise("nft", (line) => {
       if (concernsTable(line)) reconciler.heard("table", line);
       else if (concernsFastpath(line)) reconciler.doubt("fastpath");
       else if (concernsBaseChains(line, keeper.dropChains)) this.#doubtChains();
     });
-    this.#supervise({ program: "ip", args: ["-o", "monitor", "link", "address", "route"] }, (line) => {
+    this.#supervise("ip", (line) => {
       const { routes } = reconciler.observed ?? { routes: NO_ROUTES };
       this.#heardOfPaths(line);
       if (concernsNetwork(line, settings.interfaceName, routes)) reconciler.heard("network", line);
@@ -129,36 +136,52 @@ export class HostWatch {
     });
   }
 
-  /** Keeps a monitor running. While it is down, the table is read every two seconds instead. */
-  #supervise(run: Run, onLine: (line: string) => void, failures = 0): void {
-    const name = `${run.program} monitor`;
+  /** Keeps a monitor running. While it is down, what it would tell of is read every two seconds instead. */
+  #supervise(program: Monitored, onLine: (line: string) => void, failures = 0): void {
+    const name = `${program} monitor`;
     if (this.#isClosed) return;
     const startMs = performance.now();
     let follower: Follower;
     try {
-      follower = follow(run, onLine);
+      follower = follow({ program, args: MONITOR_ARGS[program] }, onLine);
     } catch (error) {
       follower = { ended: Promise.resolve(String(error)), close: () => {} };
     }
     this.#followers.set(name, follower);
-    // Whatever happened before it listened is seen by reading.
-    this.options.reconciler.doubt("table", "network");
-    this.#doubtChains(); // no audit reads them
+    this.#deafFor(program, SURELY_LISTENS_MS);
+    this.#once("canary", LISTENS_MS, () => this.#canary());
     follower.ended.then((why) => {
       if (this.#isClosed) return;
       const count = performance.now() - startMs > LONGEST_RESTART_MS ? 0 : failures + 1;
       const delayMs = Math.min(LONGEST_RESTART_MS, 500 * 2 ** count) * (0.5 + Math.random() / 2);
       this.options.log.warn(`${name} ended (${why}); reading every ${CANARY_MS} ms until it runs again`);
-      this.#deafUntilMs = Math.max(this.#deafUntilMs, performance.now() + delayMs + LISTENS_MS);
+      this.#deafFor(program, delayMs + SURELY_LISTENS_MS);
       this.#canary();
-      this.#once(`restart ${name}`, delayMs, () => this.#supervise(run, onLine, count));
+      this.#once(`restart ${name}`, delayMs, () => this.#supervise(program, onLine, count));
     });
+  }
+
+  #deafFor(program: Monitored, ms: number): void {
+    const untilMs = performance.now() + ms;
+    this.#deafUntilMs.set(program, Math.max(untilMs, this.#deafUntilMs.get(program) ?? 0));
   }
 
   /** Reads in place of the events, the last time when all monitors listen again. */
   #canary(): void {
-    this.options.reconciler.doubt("table", "network");
-    if (performance.now() < this.#deafUntilMs) this.#once("canary", CANARY_MS, () => this.#canary());
+    const { reconciler } = this.options;
+    if (this.#deafUntilMs.has("nft")) {
+      reconciler.doubt("table", "fastpath");
+      reconciler.doubtChains(); // no audit reads them
+    }
+    if (this.#deafUntilMs.has("ip")) {
+      reconciler.doubt("network");
+      reconciler.doubtFacts();
+      reconciler.doubtPaths(["all"]);
+    }
+    for (const [program, untilMs] of this.#deafUntilMs) {
+      if (performance.now() >= untilMs) this.#deafUntilMs.delete(program);
+    }
+    if (this.#deafUntilMs.size > 0) this.#once("canary", CANARY_MS, () => this.#canary());
   }
 
   /**

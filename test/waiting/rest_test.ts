@@ -29,7 +29,7 @@ const LOOKS: readonly RegExp[] = [
   /^wg show wigglenet dump$/,
   /^ip -j -force -batch \/run\/wigglenet\/input-/, // ways to endpoints
   /^ip -j -d -batch -$/, // addresses, uplinks, forwarding
-  /^nft -j list chains$/, // foreign ones, once, two seconds after the start
+  /^nft -j list chains$/, // foreign ones, twice while the monitors begin
 ];
 
 /** One event after the other, ten a second. */
@@ -53,11 +53,12 @@ Deno.test(`ten foreign events a second for ${SECONDS} s make the agent write not
   await until("the agent to be in sync", async () => {
     return /: in sync$/m.test((await node!.runAgent({ verb: "status" })).stdout);
   }, { seen: () => agent.tail() });
-  // What the start still has to look at is over when a poll has come and gone.
+  // All is looked at twice while the monitors may not listen yet. That is over when a poll has come and gone.
   const starts = async () => startsIn(await Deno.readTextFile(trace));
-  const polls = async () => (await starts()).filter((argv) => LOOKS[2]!.test(argv)).length;
-  const firstPolls = await polls();
-  await until("two polls of the peers", async () => await polls() >= firstPolls + 2);
+  const looks = async (look: RegExp) => (await starts()).filter((argv) => look.test(argv)).length;
+  await until("the second look at all", async () => await looks(LOOKS[5]!) === 2);
+  const firstPolls = await looks(LOOKS[2]!);
+  await until("two polls of the peers", async () => await looks(LOOKS[2]!) >= firstPolls + 2);
   const [before, handles, log] = [await starts(), await handlesOf(), agent.stderr.length];
 
   const events = [
