@@ -1,6 +1,7 @@
 // A small cluster as tests of policy write it down: namespaces x, y and z with pods a, b and c each, all on node n1, and who
 // may connect to whom in one line: `x/a > y/b tcp/80`.
 
+import assert from "node:assert/strict";
 import { type Address, parseAddress } from "../src/core/net/address.ts";
 import type { Parsed, RejectedPart } from "../src/core/policy/objects.ts";
 import { parseNamespace } from "../src/core/policy/parse_namespace.ts";
@@ -118,4 +119,20 @@ export function flowsOf(line: string): Flow[] {
       port: Number(port ?? 0),
     }))
   );
+}
+
+/** What policies of namespace x say of flows of the ordinary cluster. */
+export interface FlowCase {
+  readonly name: string;
+  readonly specs: readonly unknown[];
+  /** `+` passes, `-` does not. */
+  readonly flows: readonly string[];
+}
+
+/** The flows with what the model says of them. */
+export function saidOf({ specs, flows }: FlowCase): readonly string[] {
+  const cluster = PolicyCluster.ordinary();
+  specs.forEach((spec, i) => cluster.policy(policyJson(spec, `p${i}`)));
+  assert.deepEqual(cluster.rejected, []);
+  return flows.map((line) => `${cluster.verdict(line.slice(2)) === "accept" ? "+" : "-"} ${line.slice(2)}`);
 }

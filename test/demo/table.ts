@@ -30,7 +30,7 @@ interface Listed {
   readonly chain?: string;
 }
 
-/** Rules stay in their order: their chain has one place for all of them. */
+/** Rules stay in their order: their chain has one place for all of them. That of sets and chains tells only which was made first. */
 function placeOf(one: Readonly<Record<string, Listed>>): string {
   const [kind, { name, chain }] = Object.entries(one)[0] ?? ["metainfo", {}];
   return `${kind} ${chain ?? name}`;

@@ -44,21 +44,11 @@ export function differences(wanted: string, seen: string): string {
   ].join("\n");
 }
 
-interface TableObject {
-  readonly set?: { readonly name: string };
-  readonly chain?: { readonly name: string };
-  readonly rule?: { readonly chain: string };
-}
-
-/** One line for each chain, rule and set. Rules keep their order; that of sets and chains tells only which was made first. */
+/** One line for each chain, rule and set, in the order of {@link readTable}. */
 function objectsOf(table: string | undefined): string[] | undefined {
   if (table === undefined) return undefined;
-  const objects = (JSON.parse(table) as { nftables: TableObject[] }).nftables;
-  const rankOf = ({ set, chain, rule }: TableObject) =>
-    set ? `1 ${set.name}` : chain ? `2 ${chain.name}` : rule ? `3 ${rule.chain}` : "0";
-  const ranked = objects.map((object) => ({ rank: rankOf(object), object }));
-  ranked.sort((a, b) => a.rank < b.rank ? -1 : a.rank > b.rank ? 1 : 0);
-  return ranked.map(({ object }) => JSON.stringify(object));
+  const { nftables } = JSON.parse(table) as { nftables: unknown[] };
+  return nftables.map((object) => JSON.stringify(object));
 }
 
 interface LinkJson {

@@ -43,8 +43,11 @@ export function excludedOf(settings: Settings, { addresses }: Located): readonly
   );
 }
 
-function isAllowed({ endpointFamily }: Settings, family: Family): boolean {
-  return endpointFamily === "dualstack" || endpointFamily === `ipv${family}`;
+const ENDPOINT_FAMILY = { 4: "ipv4", 6: "ipv6" } as const;
+
+/** True when WG_IP_FAMILY allows endpoints of this family. */
+export function isAllowed({ endpointFamily }: Settings, family: Family): boolean {
+  return endpointFamily === "dualstack" || endpointFamily === ENDPOINT_FAMILY[family];
 }
 
 /** What of the host's interfaces decides over endpoints. */

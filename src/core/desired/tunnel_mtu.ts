@@ -6,7 +6,7 @@ import type { Node, ParsedNode } from "../nodes/node.ts";
 import type { SettledNode } from "../nodes/settled_node.ts";
 import { familySettings, type Settings } from "../settings/settings.ts";
 import type { Waiting } from "./desired_state.ts";
-import { overrideOf } from "./endpoints.ts";
+import { isAllowed, overrideOf } from "./endpoints.ts";
 import { type HostFacts, LOOPBACK } from "./host_facts.ts";
 import { KeptMap } from "./kept_map.ts";
 
@@ -33,13 +33,7 @@ export function endpointAddresses(
 ): readonly Address[] {
   return settings.endpointFamily === "dualstack"
     ? addresses
-    : addresses.filter((address) => mayBeEndpoint(settings, address)).slice(); // no room to grow
-}
-
-const ENDPOINT_FAMILY = { 4: "ipv4", 6: "ipv6" } as const;
-
-function mayBeEndpoint({ endpointFamily }: Settings, { family }: Address): boolean {
-  return endpointFamily === "dualstack" || endpointFamily === ENDPOINT_FAMILY[family];
+    : addresses.filter((address) => isAllowed(settings, address.family)).slice(); // no room to grow
 }
 
 const PATH_ADDRESSES = new KeptMap<ParsedNode, readonly Address[]>();
@@ -135,7 +129,7 @@ function narrowest(
     let isKnown = false;
     for (let k = 0; k < settled.addresses.length; k++) {
       const address = settled.addresses[k]!;
-      if (mayBeEndpoint(settings, address)) isKnown = isReached(settled, address) || isKnown;
+      if (isAllowed(settings, address.family)) isKnown = isReached(settled, address) || isKnown;
     }
     if (settled.node.endpoint !== undefined) {
       for (const address of overridden(settings, settled.node, facts)) {

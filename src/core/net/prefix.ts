@@ -113,7 +113,7 @@ export function comparePrefixes(a: Prefix, b: Prefix): number {
 /** The prefixes without those that another one contains, sorted. The union stays the same; nft intervals may not overlap. */
 export function withoutNested(prefixes: readonly Prefix[]): readonly Prefix[] {
   // Nearly always they are that already, and thousands are looked at for each Node that comes.
-  if (prefixes.every(isApart)) return prefixes;
+  if (prefixes.every((prefix, i) => areApart(prefixes[i - 1], prefix))) return prefixes;
   const kept: Prefix[] = [];
   for (const prefix of [...prefixes].sort(comparePrefixes)) {
     const last = kept.at(-1);
@@ -122,10 +122,10 @@ export function withoutNested(prefixes: readonly Prefix[]): readonly Prefix[] {
   return kept;
 }
 
-/** True when it lies wholly behind the one before it. */
-function isApart(prefix: Prefix, i: number, list: readonly Prefix[]): boolean {
-  return i === 0 || list[i - 1]!.family < prefix.family ||
-    list[i - 1]!.family === prefix.family && list[i - 1]!.end <= prefix.value;
+/** True when one lies wholly before the other, or there is none. */
+export function areApart(before: Prefix | undefined, after: Prefix | undefined): boolean {
+  return before === undefined || after === undefined || before.family < after.family ||
+    before.family === after.family && before.end <= after.value;
 }
 
 /** The smallest list of prefixes with the same union, sorted: neighbours become one, nested ones vanish. */

@@ -3,7 +3,7 @@
 
 import type { PublicKey } from "../net/keys.ts";
 import { firstBehind } from "../net/first_behind.ts";
-import { comparePrefixes, type Prefix } from "../net/prefix.ts";
+import { areApart, comparePrefixes, type Prefix } from "../net/prefix.ts";
 import { equalEnds } from "../net/equal_ends.ts";
 import { type Items, itemsOf, type OwnedPrefix } from "./contested_claims.ts";
 import type { Node } from "./node.ts";
@@ -32,12 +32,6 @@ export function remember(nodes: readonly Node[], items: Items, settlement: Settl
   ) return;
   const keys = new Set(nodes.flatMap(({ publicKey }) => publicKey ?? []));
   quiet = { nodes, keys, items, settlement };
-}
-
-/** True when one lies wholly before the other, or there is none. */
-function areApart(before: Prefix | undefined, after: Prefix | undefined): boolean {
-  return before === undefined || after === undefined || before.family < after.family ||
-    before.family === after.family && before.end <= after.value;
 }
 
 /**
