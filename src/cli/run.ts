@@ -75,6 +75,7 @@ async function runNamed(settings: Settings, { host, log, signal, systemd }: Star
   const { source, api, openPolicies } = await openSource(settings, {
     parse: nodeParser(settings),
     pick: nodePicker(settings),
+    nameOf: ({ node }) => node?.name,
     onChange: () => reconciler.sourceChanged(),
   });
   const fixed = { ...host, readKey, isPublished: api !== undefined };

@@ -13,7 +13,7 @@ import { PATIENCE, until } from "../lab/until.ts";
 import { losing } from "../netns/losses.ts";
 import { differences } from "../netns/state.ts";
 import { BootedNode } from "./booted_node.ts";
-import { shareManifests, startTimes } from "./mesh.ts";
+import { FOLDER, shareManifests, startTimes } from "./mesh.ts";
 import { NEXT_PACKAGE, PACKAGE } from "./packages.ts";
 import { footprintOf } from "./footprint.ts";
 
@@ -65,6 +65,21 @@ Deno.test("stopped, killed, restarted: nothing is lost, and systemd starts a kil
     await n1.run(["systemctl", "start", "wigglenet"], { deadlineMs: 120_000 });
     await until("systemd to start it again", async () => await n2.property("wigglenet", "NRestarts") === "1");
     for (const node of nodes) await node.says(/^in sync, 2 peers$/);
+  });
+});
+
+Deno.test("a sync empties a node's folder, the next breaks off behind the first file, the last brings all: nothing is lost", async (t) => {
+  const rsync = (...argv: string[]) => n1.run(["rsync", "-r", ...argv, `${FOLDER}/`]);
+  await n1.run(["cp", "-r", FOLDER, "/srv/nodes"]);
+  await n1.run(["mkdir", "/srv/nothing"]);
+  await losing(traffic)(t, {}, async () => {
+    await rsync("--delete", "/srv/nothing/");
+    await n1.says(/no Node named n1 among 0/);
+    await rsync("/srv/nodes/n1.yaml");
+    await n1.says(/it was emptied, and is filled again: 2 that are not back yet stay/);
+    await traffic.flowing();
+    await rsync("/srv/nodes/");
+    await n1.says(/^in sync, 2 peers$/);
   });
 });
 
