@@ -173,7 +173,7 @@ const TROUBLES: Readonly<Record<string, Trouble>> = {
   },
   "another host has this one's name": {
     act: () => publish("n1.yaml", withKey(manifestOf(1), OTHER_KEY)),
-    says: new RegExp(`waiting for peers: Node n1 says the public key ${OTHER_KEY}, this host's is `),
+    says: new RegExp(`waiting for peers for n1: Node n1 says the public key ${OTHER_KEY}, this host's is `),
     mend: () => publish("n1.yaml", own),
   },
   "another host has this one's key": {
