@@ -100,6 +100,24 @@ Deno.test("systemd-networkd, started and restarted, leaves interface and routes 
   await n1.run(["systemctl", "stop", "systemd-networkd.socket", "systemd-networkd"]);
 });
 
+Deno.test("NetworkManager, started and restarted, leaves interface and routes alone", async (t) => {
+  const routes = async () => (await n1.run(["ip", "route"])) + (await n1.run(["ip", "-6", "route"]));
+  await losing(traffic)(t, {}, async () => {
+    await n1.run(["systemctl", "stop", "wigglenet"]);
+    const standing = await routes();
+    for (let i = 0; i < 2; i++) {
+      await n1.run(["systemctl", "restart", "NetworkManager"], { deadlineMs: 60_000 });
+      await until("NetworkManager to know the interface, and to manage another", async () => {
+        const devices = await n1.run(["nmcli", "-t", "-f", "DEVICE,STATE", "device"]);
+        return /^wigglenet:unmanaged$/m.test(devices) && /^eth0:(?!unmanaged$)/m.test(devices);
+      }, { seen: () => n1.run(["nmcli", "device"]) });
+      assert.equal(differences(standing, await routes()), "");
+    }
+    await n1.run(["systemctl", "start", "wigglenet"], { deadlineMs: 120_000 });
+  });
+  await n1.run(["systemctl", "stop", "NetworkManager"]);
+});
+
 Deno.test("the next release, with another table, and this one again: nothing is lost", async (t) => {
   // A package takes half a minute to unpack where the machine is emulated.
   const updated = PATIENCE > 1 ? [n1] : nodes;
