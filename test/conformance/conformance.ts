@@ -15,16 +15,18 @@ import { caseLine, type CaseResult, failureLines, passed, table } from "./report
 
 const USAGE = `deno task conformance [--shape ${
   SHAPES.join("|")
-}] [--full] [--only PART_OF_A_CASE'S_NAME] [--keep]`;
+}] [--full] [--only PART_OF_A_CASE'S_NAME] [--from NUMBER] [--keep]`;
 const ROOT = new URL("../../", import.meta.url).pathname;
 const IMAGE = "docker.io/wigglenet/conformance:1";
-/** Pairs of peers are two thirds more cases, and say what single ones have said. */
-const DEADLINE_MS = { short: 20 * 60_000, full: 40 * 60_000 };
+/** For a run that hangs: a machine that is busy with other things takes twice the time that docs/conformance.md tells. */
+const DEADLINE_MS = 60 * 60_000;
 
 interface Options {
   readonly shape: Shape;
   readonly full: boolean;
   readonly only: string;
+  /** Number of the first case, to go on where a run has ended. */
+  readonly from: string;
   readonly keep: boolean;
 }
 
@@ -48,11 +50,13 @@ function optionsIn(args: readonly string[]): Options | undefined {
         shape: { type: "string", default: SHAPES[0] },
         full: { type: "boolean", default: false },
         only: { type: "string", default: "" },
+        from: { type: "string", default: "1" },
         keep: { type: "boolean", default: false },
       },
     });
     const shape = SHAPES.find((name) => name === values.shape);
     if (shape === undefined) throw new Error(`There is no shape "${values.shape}"`);
+    if (!/^[1-9][0-9]*$/.test(values.from)) throw new Error(`"${values.from}" is no number of a case`);
     return { ...values, shape };
   } catch (error) {
     console.error(`${(error as Error).message}\n${USAGE}`);
@@ -67,7 +71,15 @@ async function runCases(env: Readonly<Record<string, string>>, options: Options)
   const started = performance.now();
   const results: CaseResult[] = [];
   let count = 0;
-  const flags = ["-image", IMAGE, "-only", options.only, ...options.full ? ["-all"] : []];
+  const flags = [
+    "-image",
+    IMAGE,
+    "-only",
+    options.only,
+    "-from",
+    options.from,
+    ...options.full ? ["-all"] : [],
+  ];
   const process = new Process([...cluster.engine.enter, CASES_PATH, ...flags], {
     env: { KUBECONFIG: cluster.kubeconfig },
     onLine: (line, stream) => {
@@ -79,12 +91,10 @@ async function runCases(env: Readonly<Record<string, string>>, options: Options)
       if (!passed(told)) console.log(failureLines(told).join("\n"));
     },
   });
-  const deadlineMs = options.full ? DEADLINE_MS.full : DEADLINE_MS.short;
-  try {
-    await within("the cases", deadlineMs, Promise.all([process.ended, process.closed]));
-  } finally {
-    await process.kill();
-  }
+  await within("the cases", DEADLINE_MS, Promise.all([process.ended, process.closed])).catch((error: Error) =>
+    console.error(error.message)
+  );
+  await process.kill();
   const minutes = ((performance.now() - started) / 60_000).toFixed(1);
   await keepResults(results);
   const failed = results.filter((result) => !passed(result)).length;

@@ -54,5 +54,6 @@ export async function wantedNow(
 function isChanged(change: PolicyChange | undefined): boolean {
   if (change === undefined) return false;
   const { isGuarded, subjects, disowned: _, ...lists } = change;
-  return isGuarded !== undefined || subjects.size > 0 || Object.values(lists).some(({ length }) => length > 0);
+  return isGuarded !== undefined || subjects.size > 0 ||
+    Object.values(lists).some(({ length }) => length > 0);
 }

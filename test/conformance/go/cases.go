@@ -13,6 +13,7 @@ import (
 	"os"
 	"slices"
 	"sort"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -34,8 +35,8 @@ const (
 	// For a change to reach the kernels; a step that is not right then is asked again, and the tries are told.
 	settle = time.Second
 	tries  = 4
-	// What is allowed is answered within milliseconds; TCP sends its next SYN after a second.
-	patience         = "1000"
+	// What is allowed is answered within milliseconds; TCP sends its next SYN after a second. The next try waits longer.
+	patienceMs       = 1000
 	podsReadySeconds = 120
 	accountSeconds   = 20
 )
@@ -52,11 +53,13 @@ func main() {
 	image := flag.String("image", "", "image of the pods: agnhost at /agnhost, connect at /connect")
 	isWhole := flag.Bool("all", false, "pairs of peers too")
 	only := flag.String("only", "", "cases with this in their name")
+	from := flag.Int("from", 1, "the number of the first case")
 	flag.Parse()
 	logrus.SetLevel(logrus.WarnLevel)
 	c := must(connect(*image))
 	resources := must(probe.NewDefaultResources(c, namespaces, pods, ports, protocols, nil, podsReadySeconds, false, ""))
 	cases := must(casesFor(c, *isWhole, *only))
+	cases = cases[min(max(*from, 1)-1, len(cases)):]
 	say(map[string]any{"cases": len(cases), "pods": len(resources.Pods)})
 	for _, one := range cases {
 		say(run(c, resources, one))
@@ -203,7 +206,7 @@ func runSteps(c *cluster, resources *probe.Resources, one *generator.TestCase, t
 		for try := 1; try <= tries; try++ {
 			time.Sleep(settle)
 			var err error
-			if asked, err = ask(c, state, step.Probe); err != nil {
+			if asked, err = ask(c, state, step.Probe, try*patienceMs); err != nil {
 				return err
 			}
 			told.Tries = max(told.Tries, try)
@@ -261,7 +264,7 @@ type answers struct {
 	differences    []string
 }
 
-func ask(c *cluster, state *connectivity.TestCaseState, config *generator.ProbeConfig) (*answers, error) {
+func ask(c *cluster, state *connectivity.TestCaseState, config *generator.ProbeConfig, patienceMs int) (*answers, error) {
 	flows, err := flowsOf(c, state, config)
 	if err != nil {
 		return nil, err
@@ -277,7 +280,7 @@ func ask(c *cluster, state *connectivity.TestCaseState, config *generator.ProbeC
 		all.Add(1)
 		go func() {
 			defer all.Done()
-			words, err := askFrom(c, own)
+			words, err := askFrom(c, own, patienceMs)
 			mutex.Lock()
 			defer mutex.Unlock()
 			if err != nil {
@@ -299,9 +302,9 @@ func ask(c *cluster, state *connectivity.TestCaseState, config *generator.ProbeC
 	return told, nil
 }
 
-func askFrom(c *cluster, flows []*flow) ([]string, error) {
+func askFrom(c *cluster, flows []*flow, patienceMs int) ([]string, error) {
 	from := flows[0].job
-	command := []string{"/connect", patience}
+	command := []string{"/connect", strconv.Itoa(patienceMs)}
 	for _, f := range flows {
 		command = append(command, strings.ToLower(string(f.job.Protocol))+":"+f.job.ToAddress())
 	}
