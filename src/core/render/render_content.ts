@@ -150,7 +150,7 @@ const SOME_LINES = "limit rate 5/second burst 20 packets";
 const WITH_PORTS = "{ tcp, udp, sctp }";
 
 /**
- * `nft monitor` prints a packet that is traced: here each that nobody was told of within a minute (docs/decisions/0039). What
+ * `nft monitor` prints a packet that is traced: here each that nobody was told of within a minute (docs/decisions/0040). What
  * has no ports has its ICMP type and code, or nothing that changes, where others have the port that they come from.
  */
 export function toldRules(family: Family): string[] {
