@@ -197,7 +197,13 @@ Deno.test("With POLICY_LOG=drop each drop is traced once, and says whose it was,
     annotations: { "wigglenet/audit": "true" },
     ingress: [],
   }]);
-  const monitor = node.cabled.node.start(["nft", "monitor"]);
+  const lines: string[] = [];
+  const onLine = (line: string) => lines.push(...[node.told(line) ?? []].flat());
+  const monitor = node.cabled.node.start(["nft", "monitor"], { onLine });
+  const hears = (words: string) =>
+    until(words, () => Promise.resolve(lines.filter((line) => line.includes(words)).length === 2), {
+      seen: () => Promise.resolve(lines.join("\n")),
+    });
   const listening = async () => {
     await node.cabled.node.run(["nft", "add table inet heard; delete table inet heard"]);
     return monitor.stdout.some((line) => line.includes("inet heard"));
@@ -211,14 +217,11 @@ Deno.test("With POLICY_LOG=drop each drop is traced once, and says whose it was,
     outsider -> pod-a    echo          drop
     outsider -> pod-a    protocol 253  drop
     peer-pod -> pod-b    tcp 81        accept`);
+  await hears("tcp 81");
   await node.remove("pod-b");
   await node.judge("peer-pod -> pod-b  tcp 82  drop\n pod-b -> peer-pod  tcp 83  drop");
-  await until(
-    "the last one",
-    () => Promise.resolve(monitor.stdout.some((line) => line.includes("dport 83"))),
-  );
+  await hears("tcp 83");
   await monitor.kill("SIGTERM");
-  const lines = monitor.stdout.flatMap((line) => node.told(line) ?? []);
   const world = (family: Family) => PLACES.world!.addresses[family];
   const expected = ([4, 6] as const).flatMap((family) => [
     `policies drop: egress x/pod-a -> ${world(family)} udp 53 (x/policy-0)`,
