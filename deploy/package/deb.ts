@@ -89,7 +89,7 @@ mkdir -p "$1/upper/$3/cache"
 mount -t overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" overlay "$1/root"
 for part in proc dev; do mount --rbind "/$part" "$1/root/$part"; done
 # The first run analyses, the second compiles for the cache.
-for run in 1 2; do env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot "$1/root" "/$3/wigglenet" version > /dev/null; done
+for run in 1 2; do env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot "$1/root" "/$3/wigglenet" version --warm > /dev/null; done
 cp -r "$1/root/$3/cache" "$4"`;
 
 async function warmCache(root: string) {
