@@ -42,7 +42,15 @@ const RUNS: Readonly<Record<string, { runs: readonly TestRun[]; needs?: Need; lo
     runs: [
       { folders: ["src/shell", "src/cli", "test/deploy"], flags: ["--parallel", "-P=shell"], isBeside: true },
       {
-        folders: ["src/core", "test/bench", "test/docs", "test/lab", "test/lint", "test/runner"],
+        folders: [
+          "src/core",
+          "test/bench",
+          "test/conformance",
+          "test/docs",
+          "test/lab",
+          "test/lint",
+          "test/runner",
+        ],
         flags: ["--parallel"],
       },
     ],
