@@ -1,6 +1,6 @@
 // The only place that starts programs: argv arrays, never a shell; LC_ALL=C; a timeout; stderr kept in the error.
 
-import { fingerprintOf } from "../core/kubernetes/fingerprint.ts";
+import { Fingerprinter } from "../core/kubernetes/fingerprint.ts";
 import { type Program, PROGRAM_PATHS } from "../core/shipped/programs.ts";
 import { SEED } from "./seed.ts";
 
@@ -94,6 +94,8 @@ export interface Print {
   readonly stdout: string | undefined;
 }
 
+const PRINTS = new Fingerprinter(SEED);
+
 /**
  * Runs a program to its end. What it prints is made a text of only where it is not that of this fingerprint. Not by Web
  * Crypto: it copies what it is given, megabytes outside of the heap that nobody hurries to collect (2.9.6).
@@ -101,7 +103,7 @@ export interface Print {
  */
 export async function runAnew(command: Run, last: number | undefined): Promise<Print> {
   const stdout = await runForBytes(command);
-  const print = fingerprintOf(stdout, 0, stdout.length, SEED);
+  const print = PRINTS.of(stdout, 0, stdout.length);
   return { print, stdout: print === last ? discard(stdout) : textOf(stdout) };
 }
 

@@ -40,7 +40,7 @@ const peer = fc.record({ excluded: fc.subarray([...PEER.candidates]), isUnresolv
 Deno.test("time alone changes nothing of a peer that is settled", () => {
   const later = fc.double({ min: 0.001, max: 500, noNaN: true });
   fc.assert(
-    fc.property(peer, observed, later, later, (peer, has, first, second) => {
+    fc.property(peer, observed, fc.tuple(later, later), (peer, has, [first, second]) => {
       const from = Math.max(settledFrom(has), NOW);
       const [a, b] = [first, first + second].map((seconds) => {
         const endpoint = endpointFor(peer as typeof PEER, has, from + seconds);

@@ -53,14 +53,19 @@ export class Fingerprint {
   }
 }
 
-/** The fingerprint of the bytes from `start` to `end` alone: nothing is made for each of thousands. */
-export function fingerprintOf(bytes: Uint8Array, start: number, end: number, seed: Seed): number {
-  let a = seed[0]! | 0;
-  let b = seed[1]! | 0;
-  for (let i = start; i < end; i++) {
-    const byte = bytes[i]!;
-    a = Math.imul(a ^ byte, FNV_PRIME);
-    b = Math.imul((b << 5 | b >>> 27) ^ byte, MIX);
+/** Takes the fingerprints of many things, one of each: nothing is made for it, where there are thousands. */
+export class Fingerprinter {
+  constructor(private readonly seed: Seed) {}
+
+  /** That of the bytes from `start` to `end`. */
+  of(bytes: Uint8Array, start: number, end: number): number {
+    let a = this.seed[0]! | 0;
+    let b = this.seed[1]! | 0;
+    for (let i = start; i < end; i++) {
+      const byte = bytes[i]!;
+      a = Math.imul(a ^ byte, FNV_PRIME);
+      b = Math.imul((b << 5 | b >>> 27) ^ byte, MIX);
+    }
+    return (a >>> 0) * 2 ** 21 + (b >>> 11);
   }
-  return (a >>> 0) * 2 ** 21 + (b >>> 11);
 }

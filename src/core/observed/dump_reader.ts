@@ -2,7 +2,7 @@
 // (wireguard-go): they are known by their fingerprints, and no text is made of them. To cut them all into fields only to
 // find that out was most of what an agent did at rest, and most of what it left to the collector.
 
-import { fingerprintOf, type Seed } from "../kubernetes/fingerprint.ts";
+import { Fingerprinter, type Seed } from "../kubernetes/fingerprint.ts";
 import type { Now, ObservedPeer, ObservedWireguard } from "./observed_state.ts";
 import { parseInterface, parsePeer } from "./parse_network.ts";
 
@@ -17,7 +17,11 @@ export class DumpReader {
   /** The peers in it by the fingerprints of their lines. */
   #known: ReadonlyMap<number, ObservedPeer> = new Map();
 
-  constructor(private readonly seed: Seed) {}
+  readonly #prints: Fingerprinter;
+
+  constructor(seed: Seed) {
+    this.#prints = new Fingerprinter(seed);
+  }
 
   /**
    * Reads a dump, in which no peer stands twice.
@@ -32,7 +36,7 @@ export class DumpReader {
     for (let at = head + 1, end = at; at < dump.length; at = end + 1) {
       end = endOfLine(dump, at);
       if (end === at) continue;
-      const print = fingerprintOf(dump, at, end, this.seed);
+      const print = this.#prints.of(dump, at, end);
       const before = this.#known.get(print);
       // A step of ours may have changed since what is known of it.
       const isKnown = before !== undefined && last?.peers.get(before.publicKey) === before;
@@ -41,7 +45,7 @@ export class DumpReader {
       if (isFinal(peer)) known.set(print, peer);
     }
     this.#value = { ...parseInterface(textOf(dump, 0, head)), peers };
-    this.#head = fingerprintOf(dump, 0, head, this.seed);
+    this.#head = this.#prints.of(dump, 0, head);
     this.#known = known;
     return this.#value;
   }
@@ -49,11 +53,11 @@ export class DumpReader {
   /** True when the dump says what the last one said, in whatever order, of so many peers. Makes nothing. */
   #isKnown(dump: Uint8Array, count: number): boolean {
     const head = endOfLine(dump, 0);
-    if (fingerprintOf(dump, 0, head, this.seed) !== this.#head) return false;
+    if (this.#prints.of(dump, 0, head) !== this.#head) return false;
     let lines = 0;
     for (let at = head + 1, end = at; at < dump.length; at = end + 1, lines++) {
       end = endOfLine(dump, at);
-      if (!this.#known.has(fingerprintOf(dump, at, end, this.seed))) return false;
+      if (!this.#known.has(this.#prints.of(dump, at, end))) return false;
     }
     return lines === count;
   }
