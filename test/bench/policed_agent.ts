@@ -83,7 +83,7 @@ async function churn(crowd: PolicedCrowd, seconds: number): Promise<number[]> {
 
 /** 200 changes a second. */
 export async function judgeChurn(verdict: Verdict, seconds: number): Promise<void> {
-  const crowd = await PolicedCrowd.create([]);
+  const crowd = await PolicedCrowd.create();
   const { pid } = crowd.agent;
   const children = new ChildWatch(pid);
   await undisturbed();
@@ -133,7 +133,7 @@ async function reload(crowd: PolicedCrowd, watched: ChildWatch, verdict: Verdict
 
 /** POLICY_UNKNOWN_PODS=closed: how long a pod of this node that has got its address waits for being known. */
 export async function judgeStarts(verdict: Verdict): Promise<void> {
-  const crowd = await PolicedCrowd.create([]);
+  const crowd = await PolicedCrowd.create();
   const waits: number[] = [];
   const { pid } = crowd.agent;
   const before = secondsOf(pid);
@@ -210,9 +210,8 @@ function flowLine(i: number): string {
 /** One policy of ten forbids 1,000 flows of 100,000. `conntrack`: another program in place of the installed one. */
 export async function judgeRevocation(verdict: Verdict, conntrack: string | undefined): Promise<void> {
   const policies = Array.from({ length: SERVERS }, (_, i) => policyOf(i, [80, 81]));
-  const crowd = await PolicedCrowd.create([...pods(), ...policies]);
+  const crowd = await PolicedCrowd.create([...pods(), ...policies], conntrack);
   const { lab, node } = crowd.crowd;
-  if (conntrack !== undefined) await node.run(["mount", "--bind", conntrack, "/usr/sbin/conntrack"]);
   const lines = Array.from({ length: FLOWS }, (_, i) => flowLine(i));
   const forbidden = lines.filter((line) => line.includes("--dport 81 "));
   const load = async (name: string, some: readonly string[]) => {

@@ -25,10 +25,11 @@ export class PolicedCrowd {
 
   private constructor(readonly crowd: Crowd, readonly agent: Process) {}
 
-  /** `more`: files that are there when the agent starts. */
-  static async create(more: readonly Json[]): Promise<PolicedCrowd> {
+  /** `more`: files that are there when the agent starts; `conntrack`: a program in place of the installed one. */
+  static async create(more: readonly Json[] = [], conntrack?: string): Promise<PolicedCrowd> {
     const crowd = await Crowd.create(BUNDLED);
     const { lab, node } = crowd;
+    if (conntrack !== undefined) await node.run(["mount", "--bind", conntrack, "/usr/sbin/conntrack"]);
     const members = Array.from({ length: NODES - 1 }, (_, i) => memberOf(i + 1));
     await Deno.writeTextFile(`${lab.nodesFolder}/crowd.yaml`, listOf(members.map(smallNode)));
     await Deno.writeTextFile(`${lab.nodesFolder}/policed.json`, policedList(POLICIES));
