@@ -3,6 +3,7 @@
 // which the runtime reads instead of analysing and compiling the files anew.
 
 import { ALLOCATOR, shippedFlags } from "../src/core/shipped/flags.ts";
+import { cacheEntries } from "./image/warm_cache.ts";
 
 /** Where everything that is built goes. */
 export const DIST = new URL("../dist/", import.meta.url).pathname;
@@ -48,11 +49,17 @@ export async function bundledFiles(): Promise<string[]> {
   return entries.filter(({ name }) => name.endsWith(".js")).map(({ name }) => DIST + name).sort();
 }
 
-/** The first run analyses, the second one compiles for the cache; what is never run is compiled when it is. */
+/** What is loaded is analysed and compiled for the cache; a function that nobody has called is compiled when somebody does. */
 async function warm(): Promise<void> {
   await Deno.remove(CACHE, { recursive: true }).catch(() => {});
   await Deno.mkdir(CACHE);
-  for (let i = 0; i < 2; i++) await run(LAUNCHER, ["version"], { DENO: Deno.execPath() });
+  for (let i = 0; i < 2; i++) await run(LAUNCHER, ["version", "--warm"], { DENO: Deno.execPath() });
+  const entries = await cacheEntries(CACHE, "cache"); // with megabytes of history each start would read them
+  await Deno.remove(CACHE, { recursive: true });
+  for (const { path, content } of entries) {
+    if (content instanceof Uint8Array) await Deno.writeFile(`${DIST}${path}`, content);
+    else await Deno.mkdir(`${DIST}${path}`, { recursive: true });
+  }
 }
 
 /** A flag a line: who needs another path sees where it belongs. */
@@ -61,7 +68,7 @@ function launcher(): string {
   return `#!/bin/sh
 # Starts wigglenet.js as it is meant to be started; written by \`deno task bundle\` from src/core/shipped/flags.ts.
 # DENO: the runtime, if it is not the deno beside this file, or in PATH. WIGGLENET_DENO_FLAGS: more permissions, for paths of your own.
-# The cache belongs to this folder's path: after a move run \`wigglenet version\` once while it may be written.
+# The cache belongs to this folder's path: after a move run \`wigglenet version --warm\` while it may be written.
 here=$(dirname "$(readlink -f "$0")")
 export DENO_DIR="$here/cache" DENO_NO_UPDATE_CHECK=1
 export ${Object.entries(ALLOCATOR).map(([name, value]) => `${name}=${value}`).join(" ")}

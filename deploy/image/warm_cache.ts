@@ -27,9 +27,9 @@ export async function warmCache(root: string, emulator: string): Promise<Entry[]
   const inside = "/.emulator";
   if (emulator !== "") await Deno.copyFile(emulator, `${root}${inside}`);
   const argv = [...enter(root), ...(emulator === "" ? [] : [inside, RUNTIME, "-qP"])];
-  // The first run analyses, the second compiles for the cache.
+  // The first run is told of files that it has not analysed yet.
   for (let i = 0; i < 2; i++) {
-    await command([...argv, `${HOME}/wigglenet`, "version"], { env, clearEnv: true });
+    await command([...argv, `${HOME}/wigglenet`, "version", "--warm"], { env, clearEnv: true });
   }
   if (emulator !== "") await Deno.remove(`${root}${inside}`);
   const entries = await cacheEntries(cache, `${home}/cache`);

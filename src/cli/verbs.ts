@@ -70,7 +70,7 @@ const VERBS: readonly Verb[] = [
       "may --from ns/pod reach --to ns/pod:80/tcp, by which policy; exit 0 yes, 1 no, 2 the kernel differs",
     run: explain,
   },
-  { name: "version", meaning: "print the version", run: version },
+  { name: "version", meaning: "print the version; --warm fills the runtime's cache", run: version },
 ];
 
 /** The verb of that name. Throws UsageError with the nearest one. */

@@ -52,3 +52,15 @@ export class Fingerprint {
     return (this.a >>> 0) * 2 ** 21 + (this.b >>> 11);
   }
 }
+
+/** The fingerprint of the bytes from `start` to `end` alone: nothing is made for each of thousands. */
+export function fingerprintOf(bytes: Uint8Array, start: number, end: number, seed: Seed): number {
+  let a = seed[0]! | 0;
+  let b = seed[1]! | 0;
+  for (let i = start; i < end; i++) {
+    const byte = bytes[i]!;
+    a = Math.imul(a ^ byte, FNV_PRIME);
+    b = Math.imul((b << 5 | b >>> 27) ^ byte, MIX);
+  }
+  return (a >>> 0) * 2 ** 21 + (b >>> 11);
+}

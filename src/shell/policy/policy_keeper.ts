@@ -37,8 +37,8 @@ export interface PolicyInput {
 }
 
 /** What the settings say of the table. */
-export function policyOptionsOf({ unknownPods }: GivenSettings): PolicyOptions {
-  return { isUnknownClosed: unknownPods === "closed", isLogged: false };
+export function policyOptionsOf({ unknownPods, policyLog }: GivenSettings): PolicyOptions {
+  return { isUnknownClosed: unknownPods === "closed", isLogged: policyLog === "drop" };
 }
 
 const UNCHANGED: Tightening = { isTighter: false, disowned: [] };
@@ -157,7 +157,7 @@ export class PolicyKeeper {
       const step = changePolicy(change, standing, this.options);
       this.#next = step.standing;
       this.#standing = undefined;
-      const { chains } = fixedObjects(standing.lead);
+      const { chains } = fixedObjects(standing.lead, this.options);
       this.#expected.expect(step.delta, (chain) => chains.get(chain)?.length ?? 0);
       this.#tightening = { isTighter: isTighter(change, step.delta, standing), disowned: change.disowned };
       if (step.text !== "") return policyStep(step, { reason: "policy", hasTable: true });

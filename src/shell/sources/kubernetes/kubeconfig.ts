@@ -73,7 +73,7 @@ async function readAnew(
 }
 
 /** A package below it lists the whole environment when it is loaded, which as shipped nobody may; another one warns. */
-async function importQuietly(): Promise<Package> {
+export async function importQuietly(): Promise<Package> {
   if (Deno.permissions.querySync({ name: "env" }).state !== "granted") {
     Object.defineProperty(process, "env", { value: {} });
   }
