@@ -21,6 +21,7 @@ async function main(): Promise<void> {
   const layers = positionals.map(layerNamed);
   const files = [...await testsIn("src"), ...await testsIn("test")];
   refuseHomeless(files);
+  await checkTypes(layers.flatMap((layer) => runsWithTests(layer, files).flatMap((run) => run.folders)));
   const needy = layers.filter((layer) => layer.needs !== "nothing" && runsWithTests(layer, files).length > 0);
   const machine = needy.length > 0 ? await machineHere(needy) : undefined;
   // A flake is to be hunted, and both results are shown; it must not keep a day's work from landing.
@@ -39,6 +40,13 @@ async function main(): Promise<void> {
   }
   console.log(describeResults(results));
   Deno.exit(anyFailed(results) ? 1 : 0);
+}
+
+/** All at once: what the layers share is looked at once. */
+async function checkTypes(folders: readonly string[]): Promise<void> {
+  const args = ["check", "--quiet", ...folders];
+  const { success } = await new Deno.Command(Deno.execPath(), { args, stdin: "null" }).spawn().status;
+  if (!success) Deno.exit(1);
 }
 
 /** Gets the machine ready: inside the namespaces of a layer there is no way out to fetch anything. */

@@ -28,10 +28,13 @@ const FILES: Readonly<Record<string, string>> = {
   "usr/share/doc/wigglenet/copyright": "LICENSE",
 };
 
-/** Everything but the cache, of the program that was bundled last. */
-export async function contents(architecture: string): Promise<Entry[]> {
+/**
+ * Everything but the cache, of the program that was bundled last.
+ * @param runtime a file, in place of what npm has
+ */
+export async function contents(architecture: string, runtime?: string): Promise<Entry[]> {
   return [
-    ...await program(architecture),
+    ...await program(architecture, runtime),
     { path: "usr/bin/wigglenet", mode: 0o777, content: { linkTo: `../../${HOME}/wigglenet` } },
     ...await Promise.all(
       Object.entries(FILES).map(([path, from]) => file(path, `${ROOT}${from}`, from.endsWith("/setup"))),
@@ -44,11 +47,11 @@ export function isCompiled(): boolean {
   return Deno.env.has("DENORT_BIN");
 }
 
-async function program(architecture: string): Promise<Entry[]> {
+async function program(architecture: string, given?: string): Promise<Entry[]> {
   if (isCompiled()) {
     return [await file(`${HOME}/wigglenet`, await compile(TARGETS[architecture]!), true)];
   }
-  const runtime = await runtimeFor(architecture);
+  const runtime = await runtimeFor(architecture, given);
   return [
     { path: `${HOME}/deno`, mode: 0o755, content: runtime },
     await file(`${HOME}/wigglenet`, LAUNCHER, true),

@@ -19,6 +19,8 @@ export interface DebOptions {
   readonly architecture: string;
   /** Default: that of deno.json. */
   readonly version?: string | undefined;
+  /** A runtime that somebody brought, in place of npm's. */
+  readonly runtime?: string | undefined;
 }
 
 /** What was built: paths of the package and of the folder with its files. */
@@ -30,16 +32,16 @@ export interface BuiltDeb {
 
 /** Bundles the program and packs it. Throws Error with the remedy. */
 export async function buildDeb(options: DebOptions): Promise<BuiltDeb> {
-  const { architecture, version = await ownVersion() } = options;
+  const { architecture, runtime, version = await ownVersion() } = options;
   await bundle();
   await Deno.mkdir(PACKAGES, { recursive: true });
   const draft = await Deno.makeTempDir({ dir: PACKAGES, prefix: `.${architecture}-` });
   try {
     const root = `${draft}/root`;
     await Deno.mkdir(root, { mode: 0o755 });
-    const program = await contents(architecture);
+    const program = await contents(architecture, runtime);
     await writeTree(root, withFolders(program));
-    const isWarm = !isCompiled() && architecture === HOST_ARCHITECTURE;
+    const isWarm = !isCompiled() && architecture === HOST_ARCHITECTURE && runtime === undefined;
     const cache = isWarm ? await warmCache(root) : [];
     await writeTree(root, cache);
     const name = `wigglenet_${version}_${architecture}.deb`;
@@ -104,14 +106,18 @@ async function warmCache(root: string) {
 
 async function main(): Promise<number> {
   const { values } = parseArgs({
-    options: { arch: { type: "string", default: HOST_ARCHITECTURE }, version: { type: "string" } },
+    options: {
+      arch: { type: "string", default: HOST_ARCHITECTURE },
+      version: { type: "string" },
+      runtime: { type: "string" },
+    },
   });
   if (!ARCHITECTURES.includes(values.arch)) {
     console.error(`There is no architecture ${values.arch}: ${ARCHITECTURES.join(" or ")}`);
     return 2;
   }
   try {
-    const { deb, root, isWarm } = await buildDeb({ architecture: values.arch, version: values.version });
+    const { deb, root, isWarm } = await buildDeb({ ...values, architecture: values.arch });
     const { size } = await Deno.stat(deb);
     console.log(`${deb}: ${(size / 1e6).toFixed(1)} MB${isWarm ? ", cache warmed" : ""}`);
     console.log(`  apt install ${deb}; without dpkg: deploy/install.sh ${root}`);

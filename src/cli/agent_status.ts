@@ -21,9 +21,10 @@ export interface Parts {
 }
 
 /** The status of this moment. */
-export function statusOf(
+export async function statusOf(
   { settings, source, progress: now, publisher, telemetry, policies }: Parts,
-): Status {
+): Promise<Status> {
+  await policies?.counted();
   const progress = now();
   const link = progress.desired?.link;
   const { items, complete, problems } = source.state();

@@ -75,6 +75,7 @@ async function runNamed(settings: Settings, { host, log, signal, systemd }: Star
   const { source, api, openPolicies } = await openSource(settings, {
     parse: nodeParser(settings),
     pick: nodePicker(settings),
+    nameOf: ({ node }) => node?.name,
     onChange: () => reconciler.sourceChanged(),
   });
   const fixed = { ...host, readKey, isPublished: api !== undefined };
@@ -97,7 +98,7 @@ async function runNamed(settings: Settings, { host, log, signal, systemd }: Star
   if (socket === undefined) {
     log.warn(`another agent answers on ${STATUS_SOCKET}: this one's status is not served`);
   }
-  const watch = new HostWatch({ reconciler, keeper, settings, log });
+  const watch = new HostWatch({ reconciler, keeper, settings, log, traced: policies.traced });
   signal.addEventListener("abort", () => reconciler.stop());
   if (signal.aborted) reconciler.stop();
   await telemetry.start();

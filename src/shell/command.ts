@@ -1,6 +1,6 @@
 // The only place that starts programs: argv arrays, never a shell; LC_ALL=C; a timeout; stderr kept in the error.
 
-import { Fingerprint } from "../core/kubernetes/fingerprint.ts";
+import { Fingerprinter } from "../core/kubernetes/fingerprint.ts";
 import { type Program, PROGRAM_PATHS } from "../core/shipped/programs.ts";
 import { SEED } from "./seed.ts";
 
@@ -76,6 +76,17 @@ export async function run(command: Run): Promise<string> {
   return stdout;
 }
 
+/**
+ * Runs a program to its end.
+ * @returns its standard output, to be {@link discard}ed
+ * @throws CommandError with the first line of its stderr
+ */
+export async function runForBytes(command: Run): Promise<Uint8Array<ArrayBuffer>> {
+  const { stdout, stderr, failure } = await execute(command);
+  if (failure !== undefined) throw new CommandError(shownOf(command), stderr, failure);
+  return stdout;
+}
+
 /** What a program printed this time. */
 export interface Print {
   readonly print: number;
@@ -83,18 +94,17 @@ export interface Print {
   readonly stdout: string | undefined;
 }
 
+const PRINTS = new Fingerprinter(SEED);
+
 /**
  * Runs a program to its end. What it prints is made a text of only where it is not that of this fingerprint. Not by Web
  * Crypto: it copies what it is given, megabytes outside of the heap that nobody hurries to collect (2.9.6).
  * @throws CommandError with the first line of its stderr
  */
 export async function runAnew(command: Run, last: number | undefined): Promise<Print> {
-  const { stdout, stderr, failure } = await execute(command);
-  if (failure !== undefined) throw new CommandError(shownOf(command), stderr, failure);
-  const fingerprint = new Fingerprint(SEED);
-  fingerprint.add(stdout, 0, stdout.length);
-  const print = fingerprint.value;
-  return { print, stdout: print === last ? discarded(stdout) : textOf(stdout) };
+  const stdout = await runForBytes(command);
+  const print = PRINTS.of(stdout, 0, stdout.length);
+  return { print, stdout: print === last ? discard(stdout) : textOf(stdout) };
 }
 
 /** What came of a program that ended. */
@@ -142,12 +152,12 @@ async function execute({ program, args, input, timeoutMs = TIMEOUT_MS }: Run): P
 
 function textOf(stdout: Uint8Array<ArrayBuffer>): string {
   const text = new TextDecoder().decode(stdout);
-  discarded(stdout);
+  discard(stdout);
   return text;
 }
 
-/** Megabytes outside of V8's heap, which it does not hurry to collect. */
-function discarded({ buffer }: Uint8Array<ArrayBuffer>): undefined {
+/** Gives back megabytes outside of V8's heap, which it does not hurry to collect. */
+export function discard({ buffer }: Uint8Array<ArrayBuffer>): undefined {
   buffer.transfer(0);
 }
 

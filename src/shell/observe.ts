@@ -11,7 +11,8 @@ import type {
 } from "../core/observed/observed_state.ts";
 import { LINK_KIND } from "../core/plan/diff_link.ts";
 import type { Family } from "../core/net/address.ts";
-import { parseLink, parseRoutes, parseWireguard } from "../core/observed/parse_network.ts";
+import { DumpReader } from "../core/observed/dump_reader.ts";
+import { parseLink, parseRoutes } from "../core/observed/parse_network.ts";
 import { NO_POLICY, type ObservedPolicy } from "../core/observed/parse_policy.ts";
 import { parseFastpath, parsePieces, parsePolicyTable, parseTable } from "../core/observed/parse_table.ts";
 import { ROUTE_PROTOCOL, UNNAMED_PROTOCOL } from "../core/desired/desired_state.ts";
@@ -23,10 +24,11 @@ import {
   renderReference,
   TABLE,
 } from "../core/render/render_table.ts";
-import { attempt, CommandError, type Run, run } from "./command.ts";
+import { attempt, CommandError, discard, type Run, run, runForBytes } from "./command.ts";
 import { readLink, readText, withInput } from "./files.ts";
 import { LastReading } from "./last_reading.ts";
 import { relieve } from "./relieve.ts";
+import { SEED } from "./seed.ts";
 import { findServers } from "./wireguard_go.ts";
 
 const LAST_TABLE = new LastReading(parseTable);
@@ -197,18 +199,25 @@ async function observeRoutes(family: Family, dev: string | undefined): Promise<R
   return others.size === 0 ? ours : ours.union(others);
 }
 
+const PEERS = new DumpReader(SEED);
+
 /** WireGuard's peers, and who serves the interface when it is not the kernel. */
 export async function observeWireguard(
   interfaceName: string,
   last: ObservedWireguard | undefined,
 ): Promise<Pick<ObservedState, "wireguard" | "userspacePids">> {
-  const dump = await run({ program: "wg", args: ["show", interfaceName, "dump"] }).catch((error) => {
+  const read = async () => {
+    const dump = await runForBytes({ program: "wg", args: ["show", interfaceName, "dump"] });
+    const wireguard = PEERS.read(dump, last, now());
+    discard(dump);
+    return wireguard;
+  };
+  const wireguard = await read().catch((error) => {
     // Nobody serves it, or it is no WireGuard interface: wg says so in several ways, and the link says which.
     if (error instanceof CommandError && /Unable to access interface/.test(error.stderr)) return undefined;
     throw error;
   });
-  if (dump === undefined) return { wireguard: undefined, userspacePids: await findServers(interfaceName) };
-  return { wireguard: parseWireguard(dump, last, now()), userspacePids: [] };
+  return { wireguard, userspacePids: wireguard === undefined ? await findServers(interfaceName) : [] };
 }
 
 /** Who serves an interface that is gone, or that is to become the kernel's: it must end. */

@@ -11,21 +11,21 @@ export const STATUS_SOCKET = `${RUN_FOLDER}/agent.sock`;
  * Serves the status until closed.
  * @returns undefined when another agent (of another network namespace, with the same /run) serves it already
  */
-export async function serveStatus(status: () => Status): Promise<{ close(): void } | undefined> {
+export async function serveStatus(status: () => Promise<Status>): Promise<{ close(): void } | undefined> {
   if (await readStatus() !== undefined) return undefined;
   const listener = await makePrivately(STATUS_SOCKET, (path) => Deno.listen({ transport: "unix", path }));
   answerAll(listener, status);
   return { close: () => listener.close() };
 }
 
-async function answerAll(listener: Deno.UnixListener, status: () => Status): Promise<void> {
+async function answerAll(listener: Deno.UnixListener, status: () => Promise<Status>): Promise<void> {
   for await (const connection of listener) {
     answer(connection, status).catch(() => {});
   }
 }
 
-async function answer(connection: Deno.UnixConn, status: () => Status): Promise<void> {
-  const body = ReadableStream.from(piecesOf(status())).pipeThrough(new TextEncoderStream());
+async function answer(connection: Deno.UnixConn, status: () => Promise<Status>): Promise<void> {
+  const body = ReadableStream.from(piecesOf(await status())).pipeThrough(new TextEncoderStream());
   await body.pipeTo(connection.writable);
   relieve();
 }

@@ -164,10 +164,11 @@ export class Telemetry implements Onlooker {
   }
 
   /**
-   * Peers as the loop last read them, which it does every second (every five with 5,000 peers): a scrape starts no program
-   * and waits for none, however many there are at once (docs/decisions/0026).
+   * Peers as the loop last read them, which it does every second (every five with 5,000 peers): for them a scrape starts no
+   * program and waits for none, however many there are at once (docs/decisions/0026). Drops are read, once for all.
    */
   async *#metrics(): AsyncGenerator<string> {
+    await this.#options.policies?.counted();
     const { desired, observed } = this.#options.progress();
     yield await this.#registry!.text(measure(this.#moment()));
     const peers = [...observed?.wireguard?.peers.values() ?? []];

@@ -8,6 +8,7 @@ import {
   type PathDoubt,
   pathDoubtOf,
 } from "../core/observed/monitor_lines.ts";
+import { isTrace } from "../core/observed/traced_drop.ts";
 import type { ObservedState } from "../core/observed/observed_state.ts";
 import { type Settings, usesTunnel } from "../core/settings/settings.ts";
 import { follow, type Follower } from "./command.ts";
@@ -44,6 +45,8 @@ export interface HostWatchOptions {
   readonly keeper: FactKeeper;
   readonly settings: Settings;
   readonly log: Log;
+  /** Hears of packets that somebody traces. */
+  readonly traced: (line: string) => void;
 }
 
 /** Everything that watches; close it to end all processes and timers. */
@@ -64,9 +67,10 @@ export class HostWatch {
   start(): void {
     if (this.#isStarted) return;
     this.#isStarted = true;
-    const { reconciler, keeper, settings } = this.options;
+    const { reconciler, keeper, settings, traced } = this.options;
     this.#supervise("nft", (line) => {
-      if (concernsTable(line)) reconciler.heard("table", line);
+      if (isTrace(line)) traced(line);
+      else if (concernsTable(line)) reconciler.heard("table", line);
       else if (concernsFastpath(line)) reconciler.doubt("fastpath");
       else if (concernsBaseChains(line, keeper.dropChains)) this.#doubtChains();
     });

@@ -10,7 +10,8 @@ import { memberOf } from "./cluster.ts";
 const NAMESPACES = 50;
 const PODS = 5_000;
 const LOCAL = 110;
-const NODES = 1_000;
+/** n1 and members 1 and on of {@link memberOf}. */
+export const NODES = 1_000;
 /** Policies of the namespaces that this node has pods of; what is more is of others. */
 const NEAR = 100;
 
@@ -32,7 +33,7 @@ export function podOf(i: number, ips = podAddresses(i)): unknown {
       labels: { app: `app-${i % 7}` },
     },
     spec: {
-      nodeName: i < LOCAL ? "n1" : `node-${i}`,
+      nodeName: i < LOCAL ? "n1" : `node-${1 + i % (NODES - 1)}`,
       containers: [{ name: "c", ports: [{ name: "http", containerPort: 8080 }] }],
     },
     status: { phase: "Running", podIPs: ips.map((ip) => ({ ip })) },
@@ -59,15 +60,39 @@ function policyOf(i: number): unknown {
   };
 }
 
+function namespaces(): unknown[] {
+  return Array.from({ length: NAMESPACES }, (_, i) => {
+    const labels = { team: `team-${i % 25}`, even: i % 2 === 0 ? "yes" : "no" };
+    return [{ metadata: { name: `ns-${i}`, labels } }, { metadata: { name: `far-${i}`, labels: {} } }];
+  }).flat();
+}
+
+function numbered(count: number, objectOf: (i: number) => unknown): unknown[] {
+  return Array.from({ length: count }, (_, i) => objectOf(i));
+}
+
 /** All of it, with so many policies. */
 export function policedModel(policies: number): PolicyModel {
   const model = new PolicyModel({ nodeName: "n1" });
-  for (let i = 0; i < NAMESPACES; i++) {
-    const labels = { team: `team-${i % 25}`, even: i % 2 === 0 ? "yes" : "no" };
-    model.putNamespace(parseNamespace({ metadata: { name: `ns-${i}`, labels } }, "bench").value!);
-    model.putNamespace(parseNamespace({ metadata: { name: `far-${i}`, labels: {} } }, "bench").value!);
+  for (const namespace of namespaces()) model.putNamespace(parseNamespace(namespace, "bench").value!);
+  for (const pod of numbered(PODS, podOf)) model.putPod(parsePod(pod, "bench").value!);
+  for (const policy of numbered(policies, policyOf)) {
+    model.putPolicy(parseNetworkPolicy(policy, "bench").value!);
   }
-  for (let i = 0; i < PODS; i++) model.putPod(parsePod(podOf(i), "bench").value!);
-  for (let i = 0; i < policies; i++) model.putPolicy(parseNetworkPolicy(policyOf(i), "bench").value!);
   return model;
+}
+
+/** The same as objects with their kinds, as a List of a folder of manifests. */
+export function policedList(policies: number): string {
+  const ofKind = (apiVersion: string, kind: string, objects: readonly unknown[]) =>
+    objects.map((object) => ({ apiVersion, kind, ...object as object }));
+  return JSON.stringify({
+    apiVersion: "v1",
+    kind: "List",
+    items: [
+      ...ofKind("v1", "Namespace", namespaces()),
+      ...ofKind("v1", "Pod", numbered(PODS, podOf)),
+      ...ofKind("networking.k8s.io/v1", "NetworkPolicy", numbered(policies, policyOf)),
+    ],
+  });
 }

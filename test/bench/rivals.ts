@@ -6,10 +6,10 @@ import { Lab } from "../lab/lab.ts";
 import { manifestOf } from "../lab/manifest.ts";
 import type { Node } from "../lab/node.ts";
 import type { Pod } from "../lab/pod.ts";
-import { run } from "../lab/process.ts";
 import { until } from "../lab/until.ts";
 import { Mesh } from "../netns/mesh.ts";
 import { tell } from "./alone.ts";
+import { getReady } from "../vm/ready.ts";
 import { Verdict } from "./verdict.ts";
 
 const SECONDS = 2;
@@ -204,10 +204,7 @@ if (isInside()) {
     Deno.exit(1);
   }
 }
-Deno.env.set("WIGGLENET_LAB_PATIENCE", "8");
-Deno.env.set("WIGGLENET_AGENT", "bundle");
-await run(["ip", "link", "set", "lo", "up"]);
-for (const module of ["wireguard", "tun"]) await run(["modprobe", module]);
+await getReady();
 const self = new URL(import.meta.url).pathname;
 Deno.exit(
   await runInside([

@@ -6,7 +6,7 @@ import type { Lab } from "../lab/lab.ts";
 import { addressesOf, type Family, familyOf, type Manifest } from "../lab/manifest.ts";
 import { Pod } from "../lab/pod.ts";
 import { attempt, type Output, Process, run, type RunOptions } from "../lab/process.ts";
-import { until } from "../lab/until.ts";
+import { PATIENCE, until } from "../lab/until.ts";
 import { rootOf, type Suite } from "./debian_root.ts";
 
 /** What a node is made of. */
@@ -115,6 +115,7 @@ export class BootedNode {
       "-C",
       "/",
       PATH,
+      BUS_TIMEOUT,
       ...argv,
     ];
   }
@@ -170,6 +171,8 @@ export class BootedNode {
 }
 
 const PACKAGE_MS = 300_000;
+/** How long systemctl waits for an answer: 25 s by itself, on whatever machine. */
+const BUS_TIMEOUT = `SYSTEMD_BUS_TIMEOUT=${25 * PATIENCE}s`;
 const PATH = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** Each systemd takes its control group for the root of all: of version 2, of 1, or of both beside each other. */

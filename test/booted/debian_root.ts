@@ -12,12 +12,15 @@ export type Suite = (typeof SUITES)[number];
 // What the package depends on, what docs/bare-nodes.md uses, and WireGuard in user space for kernels that have none.
 const PACKAGES = `containernetworking-plugins dbus git iproute2 iputils-ping jq kmod nftables openssh-client
   openssh-server procps rsync systemd systemd-sysv udev util-linux wireguard-go wireguard-tools`.split(/\s+/);
+/** Who else manages networks on some release; it is not started. */
+const MORE: Readonly<Record<Suite, readonly string[]>> = { trixie: ["network-manager"], bookworm: [] };
 const LEFT_OUT = ["doc", "man", "locale", "info", "bug", "lintian"];
 const DEBIAN_MS = 600_000;
 
 /** The folder of a root; of the same packages the same one. Only read: nodes have what they change over it. */
 export function rootOf(suite: Suite): string {
-  const key = createHash("sha256").update([...PACKAGES, ...LEFT_OUT].join(" ")).digest("hex").slice(0, 12);
+  const key = createHash("sha256").update([...PACKAGES, ...MORE[suite], ...LEFT_OUT].join(" ")).digest("hex")
+    .slice(0, 12);
   return `${cacheFolder()}/${suite}-${key}`;
 }
 
@@ -28,8 +31,12 @@ export async function prepareRoot(suite: Suite): Promise<void> {
   await install(["mmdebstrap"]);
   const draft = `${root}.${Deno.pid}`;
   const excluded = LEFT_OUT.map((name) => `--dpkgopt=path-exclude=/usr/share/${name}/*`);
-  const options = ["--variant=minbase", "--format=directory", `--include=${PACKAGES.join(",")}`, ...excluded];
+  const included = [...PACKAGES, ...MORE[suite]].join(",");
+  const options = ["--variant=minbase", "--format=directory", `--include=${included}`, ...excluded];
   options.push('--aptopt=APT::Install-Recommends "false"', '--aptopt=Acquire::Languages "none"');
+  if (MORE[suite].includes("network-manager")) {
+    options.push('--customize-hook=chroot "$1" systemctl disable NetworkManager NetworkManager-wait-online');
+  }
   options.push('--customize-hook=rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/*');
   console.log(`Making Debian ${suite}, once for this machine.`);
   try {

@@ -34,7 +34,40 @@ export async function withoutLoss(
   work: () => Promise<void>,
   pairs: readonly (readonly [PodName, PodName])[] = PAIRS,
 ): Promise<void> {
+  const lost = await whileProbing(
+    { world, pairs, work },
+    ({ sent, lost }) =>
+      lost.length === 0 ? undefined : `${lost.length} of ${sent}, from ${lost[0]} to ${lost.at(-1)} ms`,
+  );
+  assert.deepEqual(lost, [], "packets were lost");
+}
+
+/** As {@link withoutLoss}, of pods that may not reach each other: fails when one question was answered. */
+export async function withoutAnswer(
+  world: World,
+  work: () => Promise<void>,
+  pairs: readonly (readonly [PodName, PodName])[],
+): Promise<void> {
+  const answered = await whileProbing(
+    { world, pairs, work },
+    ({ sent, answered }) => answered === 0 ? undefined : `${answered} of ${sent} answered`,
+  );
+  assert.deepEqual(answered, [], "packets passed");
+}
+
+interface Probing {
+  readonly world: World;
+  readonly pairs: readonly (readonly [PodName, PodName])[];
+  readonly work: () => Promise<void>;
+}
+
+/** Returns what the probes object to, each with its pair. */
+async function whileProbing(
+  { world, pairs, work }: Probing,
+  objection: (told: Told) => string | undefined,
+): Promise<string[]> {
   const probes: Probe[] = [];
+  let lines: string[] = [];
   try {
     for (const [from, to] of pairs) {
       for (const family of world.families) probes.push(await start(world, { from, to, family }));
@@ -42,10 +75,14 @@ export async function withoutLoss(
     await work();
   } finally {
     const told = await Promise.all(probes.map((probe) => stop(world, probe)));
-    const lines = told.flatMap((line) => line ?? []);
-    console.log(`${probes.length} probes, ${lines.length === 0 ? "none lost a packet" : lines.join("; ")}`);
-    assert.deepEqual(lines, [], "packets were lost");
+    lines = told.flatMap((told, i) => {
+      const text = objection(told);
+      const { from, to, family } = probes[i]!;
+      return text === undefined ? [] : [`${from} to ${to} by ${family}: ${text}`];
+    });
+    console.log(`${probes.length} probes, ${lines.length === 0 ? "all as they should" : lines.join("; ")}`);
   }
+  return lines;
 }
 
 async function start(world: World, pair: { from: PodName; to: PodName; family: Family }): Promise<Probe> {
@@ -58,13 +95,9 @@ async function start(world: World, pair: { from: PodName; to: PodName; family: F
   return { ...pair, place, endFile, process };
 }
 
-/** What it lost, in words; undefined for nothing. */
-async function stop(world: World, probe: Probe): Promise<string | undefined> {
-  const { from, to, family, place, endFile, process } = probe;
+async function stop(world: World, { from, to, place, endFile, process }: Probe): Promise<Told> {
   await world.startIn(place, ["touch", endFile]).ended;
-  const line = await process.line("stdout", /^\{/);
-  const { sent, lost } = JSON.parse(line) as Told;
-  assert.ok(sent > 0, `${from} sent nothing to ${to}`);
-  if (lost.length === 0) return;
-  return `${from} to ${to} by ${family}: ${lost.length} of ${sent}, from ${lost[0]} to ${lost.at(-1)} ms`;
+  const told = JSON.parse(await process.line("stdout", /^\{/)) as Told;
+  assert.ok(told.sent > 0, `${from} sent nothing to ${to}`);
+  return told;
 }

@@ -163,6 +163,18 @@ export class World {
     return (items as AgentPod[]).find(({ metadata }) => metadata.deletionTimestamp === undefined);
   }
 
+  /** Kills the agent of a node, and waits until kubelet has started it again. */
+  async killAgent(node: string): Promise<void> {
+    const [before] = (await this.agentOn(node))!.status.containerStatuses;
+    const id = before!.containerID.replace("containerd://", "");
+    const told = JSON.parse(await this.cluster.onNode(node, ["crictl", "inspect", id]));
+    await this.cluster.onNode(node, ["kill", "-9", String(told.info.pid)]);
+    await until("kubelet to have started it again", async () => {
+      const [now] = (await this.agentOn(node))!.status.containerStatuses;
+      return now!.restartCount > before!.restartCount;
+    }, { deadlineMs: 60_000, pauseMs: 200 });
+  }
+
   /** Runs a program in the agent's container of a node. */
   async inAgent(node: string, argv: readonly string[]): Promise<Output> {
     const pod = await this.agentOn(node);

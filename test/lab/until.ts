@@ -7,7 +7,7 @@ export const PATIENCE = Number(Deno.env.get("WIGGLENET_LAB_PATIENCE") ?? 1);
 export interface Deadline {
   /** Default 10,000. */
   readonly deadlineMs?: number;
-  /** Pause between two looks, default 20. */
+  /** Pause between two looks, default 20; at least as long as a look took. */
   readonly pauseMs?: number;
   /** What to print of the world when the deadline passes. */
   readonly seen?: () => Promise<string> | string;
@@ -29,6 +29,7 @@ export async function until<T>(
   let trouble = "";
   let isHopeless = false;
   do {
+    const startMs = performance.now();
     try {
       const found = await look();
       if (found !== undefined && found !== false) return found;
@@ -38,8 +39,9 @@ export async function until<T>(
       isHopeless = error instanceof Hopeless;
     }
     if (isHopeless) break;
-    // A slow machine must not spend itself on looking.
-    await new Promise((resolve) => setTimeout(resolve, pauseMs * PATIENCE));
+    // A slow machine must not spend itself on looking: what is waited for needs it.
+    const restMs = Math.max(pauseMs * PATIENCE, performance.now() - startMs);
+    await new Promise((resolve) => setTimeout(resolve, restMs));
   } while (performance.now() < end);
   const world = seen === undefined ? "" : `\n${await seen()}`;
   throw new Error(

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
 import { skimEvent } from "../../src/core/kubernetes/skim_event.ts";
-import { decodeEvent, decodeObject } from "../../src/core/kubernetes/protobuf_objects.ts";
+import { continueIn, decodeEvent, decodeObject } from "../../src/core/kubernetes/protobuf_objects.ts";
 import type { NodeName } from "../../src/core/nodes/node.ts";
 import { ANNOTATION } from "../../src/core/nodes/node.ts";
 import { pickIds } from "../../src/core/nodes/host_node.ts";
@@ -140,6 +140,21 @@ Deno.test("every list says all of its Nodes", () => {
   );
 });
 
+Deno.test("of every list the beginning tells where the next page begins, or nothing; never anything else", () => {
+  const lists = fc.record({ items: fc.array(node, { maxLength: 3 }), next: text, cut: fc.nat() });
+  fc.assert(
+    fc.property(lists, ({ items, next, cut }) => {
+      const metadata = { resourceVersion: "7", continue: next };
+      const bytes = encodeObject({ kind: "NodeList", metadata, items });
+      const wanted = (decodeObject(bytes) as { metadata: Json }).metadata.continue || undefined;
+      assert.equal(continueIn(bytes), wanted);
+      const early = continueIn(bytes.subarray(0, cut % bytes.length));
+      assert.ok(early === undefined || early === wanted, `${early} is told for ${wanted}`);
+    }),
+    RUNS,
+  );
+});
+
 Deno.test("bytes of any kind are read or are nothing: no error, no other prototype", () => {
   const bytes = fc.uint8Array({ maxLength: 200 });
   /** A good event, of which some bytes are others, and the end is missing. */
@@ -153,6 +168,7 @@ Deno.test("bytes of any kind are read or are nothing: no error, no other prototy
   fc.assert(
     fc.property(fc.oneof(bytes, damaged), (bytes) => {
       skimEvent(bytes, SEED);
+      continueIn(bytes);
       for (const read of [decodeEvent(bytes), decodeObject(bytes)]) {
         if (read === undefined) continue;
         assert.equal(Object.getPrototypeOf(read), Object.prototype);

@@ -86,7 +86,7 @@ for (const [what, { lose, why }] of Object.entries(LOSSES)) {
     }, { seen: async () => `${JSON.stringify(await statusOf(n1))}\n${n1.agent?.tail()}` });
     await stays(n1, before);
     await Deno.mkdir(lab.nodesFolder, { recursive: true });
-    for (const { manifest } of [n2, n1]) await lab.publish(manifest); // n1 without n2 would be believed
+    for (const { manifest } of [n1, n2]) await lab.publish(manifest); // n1 without n2 is not believed
     await until("n1 to wait no longer", async () => (await statusOf(n1)).waiting.length === 0);
     await stays(n1, before);
   });

@@ -147,3 +147,79 @@ Deno.test("explain says the policy that decides, and that the kernel agrees; dif
   for (const name of ["deny", "allow"]) await removeFile(lab, "NetworkPolicy", name);
   await becomes(true, 3_000);
 });
+
+/** Lines of n1's log that hold this. */
+function told(what: string): string[] {
+  return n1.agent!.stderr.filter((line) => line.includes(what));
+}
+
+/** A datagram each: what is not let in is not answered either. */
+async function send(from: Pod, to: string, ports: readonly number[]): Promise<void> {
+  await from.run(["bash", "-c", ports.map((port) => `echo > /dev/udp/${to}/${port}`).join("; ")]);
+}
+
+Deno.test("with POLICY_LOG=drop the log tells who was not let in, where, and by which policy", async (t) => {
+  await n1.agent!.kill("SIGTERM");
+  n1.startAgent({ settings: { ...mesh.settings, "policy-log": "drop" } });
+  const hostile = podObject(there, "n2");
+  hostile.metadata = { ...hostile.metadata as object, name: 'x"; drop\nerror' };
+  await putFile(lab, { ...hostile, metadata: { ...hostile.metadata as object, name: "hostile" } });
+  await Deno.writeTextFile(`${lab.nodesFolder}/Pod-hostile.json`, JSON.stringify(hostile));
+  await putFile(lab, DENY);
+  await becomes(false, 10_000);
+  const [from, to] = [there.address(4)!, here.address(4)!];
+  const seen = () => Promise.resolve(n1.agent!.tail(40));
+  let port = 1_000;
+  await until("the agent to listen", async () => {
+    await send(there, to, [port++]);
+    return told("policies drop").length > 0;
+  }, { seen });
+
+  await t.step("each flow once", async () => {
+    await send(there, to, [53, 53, 53]);
+    await until("a line", () => Promise.resolve(told("port=53").length > 0), { deadlineMs: 3_000, seen });
+    const expected = `policies drop direction=ingress source=${from} from=default/${there.name} ` +
+      `destination=${to} to=default/${here.name} protocol=udp port=53 why="no rule allows it" policies=default/deny`;
+    assert.deepEqual(told("port=53").map((line) => line.slice(line.indexOf("policies drop"))), [expected]);
+    await send(there, here.address(6)!, [54]);
+    await until("a line", () => Promise.resolve(told("port=54").length > 0), { deadlineMs: 3_000, seen });
+    assert.match(told("port=54")[0]!, /direction=ingress source=\S+:\S+ from=/);
+  });
+
+  await t.step("not more than some a second, and all are counted", async () => {
+    await send(there, to, Array.from({ length: 200 }, (_, i) => 10_000 + i));
+    const counted = async () => (await n1.status())?.policies?.drops?.[0];
+    await until("all to be counted", async () => (await counted())!.packets >= 204, { seen });
+    const { direction, verdict, policies } = (await counted())!;
+    assert.deepEqual([direction, verdict, policies], ["ingress", "drop", ["default/deny"]]);
+    const lines = told("port=1").length;
+    assert.ok(lines > 0 && lines <= 40, `${lines} lines`);
+  });
+
+  await t.step("a name that is none breaks neither lines nor rules", async () => {
+    const isLine = (line: string) => /^\d{4}-\d\d-\d\dT\S+ (info |warn |error|debug) /.test(line);
+    await until("it to be refused", () => Promise.resolve(told("DNS-1123").length > 0), { seen });
+    assert.deepEqual(n1.agent!.stderr.filter((line) => !isLine(line)), []);
+    assert.doesNotMatch(await table(), /error/);
+    await removeFile(lab, "Pod", "hostile");
+  });
+  await removeFile(lab, "NetworkPolicy", "deny");
+});
+
+Deno.test("what is in audit passes, and is told of without POLICY_LOG, and counted", async () => {
+  await n1.agent!.kill("SIGTERM");
+  n1.startAgent({ settings: mesh.settings });
+  const annotations = { "wigglenet/audit": "true" };
+  await putFile(lab, { ...DENY, metadata: { ...DENY.metadata as object, annotations } });
+  const isThere = async () => (await table()).includes(".audit {");
+  await until("the audit", isThere, { deadlineMs: 10_000, seen: table });
+  assert.ok(await passes(there, here));
+  await until("a line", () => Promise.resolve(told("would drop").length > 0), {
+    deadlineMs: 3_000,
+    seen: () => Promise.resolve(n1.agent!.tail()),
+  });
+  assert.match(told("would drop")[0]!, /direction=ingress .* policies=default\/deny$/);
+  const { verdict, packets } = (await n1.status())!.policies!.drops![0]!;
+  assert.ok(verdict === "audit" && packets >= 2, `${packets} ${verdict}`);
+  await removeFile(lab, "NetworkPolicy", "deny");
+});

@@ -7,6 +7,8 @@ import { NO_POLICY } from "../../src/core/observed/parse_policy.ts";
 import { parseNamespace } from "../../src/core/policy/parse_namespace.ts";
 import { parseNetworkPolicy } from "../../src/core/policy/parse_network_policy.ts";
 import { parsePod } from "../../src/core/policy/parse_pod.ts";
+import { dropLineOf } from "../../src/core/policy/drop_line.ts";
+import { tracedDropOf } from "../../src/core/observed/traced_drop.ts";
 import { PolicyModel } from "../../src/core/policy/policy_model.ts";
 import { parseTable } from "../../src/core/observed/parse_table.ts";
 import {
@@ -15,11 +17,13 @@ import {
   renderRevocation,
 } from "../../src/core/policy/established_flow.ts";
 import { renderRevoked } from "../../src/core/render/render_revoked.ts";
-import { policyObjects, renderPolicyGarbage } from "../../src/core/render/render_policy.ts";
+import {
+  policyObjects,
+  type PolicyOptions,
+  renderPolicyGarbage,
+} from "../../src/core/render/render_policy.ts";
 import { CabledNode, type CabledNodeOptions, PLACES } from "./cabled_node.ts";
 import { judge } from "./table.ts";
-
-const OPTIONS = { isUnknownClosed: true, isLogged: false };
 
 /** A pod of the lab: where, in which namespace, with what to be selected by. */
 interface PodOptions {
@@ -66,10 +70,13 @@ export class PolicedNode {
   #standing: StandingPolicy | undefined;
   #policies: string[] = [];
 
-  private constructor(readonly cabled: CabledNode) {}
+  private constructor(readonly cabled: CabledNode, private readonly options: PolicyOptions) {}
 
-  static async create(options: CabledNodeOptions = {}): Promise<PolicedNode> {
-    const node = new PolicedNode(await CabledNode.create(options));
+  /** `isLogged`: as with POLICY_LOG=drop. */
+  static async create(
+    { isLogged = false, ...options }: CabledNodeOptions & { readonly isLogged?: boolean } = {},
+  ): Promise<PolicedNode> {
+    const node = new PolicedNode(await CabledNode.create(options), { isUnknownClosed: true, isLogged });
     for (const [name, labels] of Object.entries(NAMESPACES)) {
       node.#model.putNamespace(parseNamespace({ metadata: { name, labels } }, name).value!);
     }
@@ -89,10 +96,20 @@ export class PolicedNode {
     this.#model.putPod(parsed.value!);
   }
 
+  /** A line of the agent's log about a packet that was traced; undefined: it is about none. */
+  told(line: string): string | undefined {
+    const drop = tracedDropOf(line);
+    if (drop === undefined) return undefined;
+    const { message, fields } = dropLineOf(drop, this.#model);
+    const { direction, from, to, destination, protocol, port, policies, why } = fields;
+    const ends = `${from} -> ${to ?? destination} ${protocol}${port === undefined ? "" : ` ${port}`}`;
+    return `${message}: ${direction} ${ends} (${policies ?? why})`;
+  }
+
   /** Other policies than before: what comes to the kernel is what is different. */
   async enforce(specs: readonly Spec[]): Promise<void> {
-    for (const [i, { namespace = "x", ...spec }] of specs.entries()) {
-      const json = { metadata: { name: `policy-${i}`, namespace, uid: `${i}` }, spec };
+    for (const [i, { namespace = "x", annotations = {}, ...spec }] of specs.entries()) {
+      const json = { metadata: { name: `policy-${i}`, namespace, uid: `${i}`, annotations }, spec };
       this.#model.putPolicy(parseNetworkPolicy(json, "test").value!);
     }
     const names = specs.map(({ namespace = "x" }, i) => `${namespace}/policy-${i}`);
@@ -125,11 +142,11 @@ export class PolicedNode {
     const change = this.#model.takeChange();
     if (this.#standing === undefined) {
       const desired = this.#model.desired();
-      const whole = diffPolicy(policyObjects(desired, OPTIONS), NO_POLICY, NO_POLICY);
-      this.#standing = standingOf(desired, OPTIONS, whole.garbage);
+      const whole = diffPolicy(policyObjects(desired, this.options), NO_POLICY, NO_POLICY);
+      this.#standing = standingOf(desired, this.options, whole.garbage);
       return await this.#load(whole.text);
     }
-    const { text, standing } = changePolicy(change, this.#standing, OPTIONS);
+    const { text, standing } = changePolicy(change, this.#standing, this.options);
     this.#standing = standing;
     await this.#load(text);
   }

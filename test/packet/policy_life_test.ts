@@ -2,6 +2,8 @@
 
 import assert from "node:assert/strict";
 import { icmp, ipPacket, tcp, TCP_FLAGS } from "../lab/craft.ts";
+import type { Family } from "../lab/manifest.ts";
+import { until } from "../lab/until.ts";
 import { type Link, PLACES } from "./cabled_node.ts";
 import { PolicedNode, type Spec } from "./policed_node.ts";
 import { loadServices } from "./services.ts";
@@ -185,6 +187,52 @@ Deno.test("Policies, nodes and Services", async (t) => {
 Deno.test("Policies and the lives of pods", async (t) => {
   await using node = await PolicedNode.create();
   await take(LIVES, node, t);
+});
+
+Deno.test("With POLICY_LOG=drop each drop is traced once, and says whose it was, on which port, by which policy", async () => {
+  await using node = await PolicedNode.create({ isLogged: true });
+  await node.enforce([CLOSED, {
+    ...ALL,
+    namespace: "y",
+    annotations: { "wigglenet/audit": "true" },
+    ingress: [],
+  }]);
+  const lines: string[] = [];
+  const onLine = (line: string) => lines.push(...[node.told(line) ?? []].flat());
+  const monitor = node.cabled.node.start(["nft", "monitor"], { onLine });
+  const hears = (words: string) =>
+    until(words, () => Promise.resolve(lines.filter((line) => line.includes(words)).length === 2), {
+      seen: () => Promise.resolve(lines.join("\n")),
+    });
+  const listening = async () => {
+    await node.cabled.node.run(["nft", "add table inet heard; delete table inet heard"]);
+    return monitor.stdout.some((line) => line.includes("inet heard"));
+  };
+  await until("the monitor to listen", listening);
+  await node.judge(`
+    pod-a    -> world    udp 53        drop
+    pod-a    -> world    udp 53        drop
+    pod-a    -> pod-b    tcp 80        drop
+    peer-pod -> pod-a    sctp 9        drop
+    outsider -> pod-a    echo          drop
+    outsider -> pod-a    protocol 253  drop
+    peer-pod -> pod-b    tcp 81        accept`);
+  await hears("tcp 81");
+  await node.remove("pod-b");
+  await node.judge("peer-pod -> pod-b  tcp 82  drop\n pod-b -> peer-pod  tcp 83  drop");
+  await hears("tcp 83");
+  await monitor.kill("SIGTERM");
+  const world = (family: Family) => PLACES.world!.addresses[family];
+  const expected = ([4, 6] as const).flatMap((family) => [
+    `policies drop: egress x/pod-a -> ${world(family)} udp 53 (x/policy-0)`,
+    "policies drop: egress x/pod-a -> y/pod-b tcp 80 (x/policy-0)",
+    "policies drop: ingress x/peer-pod -> x/pod-a sctp 9 (x/policy-0)",
+    `policies drop: ingress undefined -> x/pod-a icmp${family === 4 ? "" : "v6"} echo-request (x/policy-0)`,
+    "policies drop: ingress undefined -> x/pod-a 253 (x/policy-0)",
+    "policies would drop, but for their audit: ingress x/peer-pod -> y/pod-b tcp 81 (y/policy-1)",
+  ]);
+  assert.deepEqual(lines.filter((line) => !line.includes("no known pod")).sort(), expected.sort());
+  assert.equal(lines.length - expected.length, 4, lines.join("\n"));
 });
 
 /** What comes of a segment of a flow: the links that it came out of. */

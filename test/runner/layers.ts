@@ -38,12 +38,21 @@ export interface Layer {
 
 const RUNS: Readonly<Record<string, { runs: readonly TestRun[]; needs?: Need; long?: true }>> = {
   unit: {
+    // Those of the shell mostly wait for the kernel's events.
     runs: [
+      { folders: ["src/shell", "src/cli", "test/deploy"], flags: ["--parallel", "-P=shell"], isBeside: true },
       {
-        folders: ["src/core", "test/bench", "test/docs", "test/lab", "test/lint", "test/runner"],
+        folders: [
+          "src/core",
+          "test/bench",
+          "test/conformance",
+          "test/docs",
+          "test/lab",
+          "test/lint",
+          "test/runner",
+        ],
         flags: ["--parallel"],
       },
-      { folders: ["src/shell", "src/cli", "test/deploy"], flags: ["--parallel", "-P=shell"] },
     ],
   },
   golden: { runs: [{ folders: ["test/golden"], flags: ["--parallel", "-P=golden"] }] },

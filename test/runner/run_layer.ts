@@ -131,7 +131,8 @@ async function runTests(layer: Layer, run: TestRun, { filter, env }: {
   const folder = await Deno.makeTempDir({ prefix: "wigglenet-test-" });
   const report = `${folder}/junit.xml`;
   try {
-    const flags = ["--quiet", "--no-prompt", `--junit-path=${report}`, ...run.flags];
+    // Types are checked once for all layers: each of a dozen processes would need five seconds for it.
+    const flags = ["--quiet", "--no-prompt", "--no-check", `--junit-path=${report}`, ...run.flags];
     if (layer.name === "golden" && Deno.env.has("UPDATE_GOLDEN")) flags.push("--allow-write=test/golden");
     if (filter !== undefined) flags.push(`--filter=${filter}`);
     const argv = [Deno.execPath(), "test", ...flags, ...run.folders];
@@ -155,7 +156,7 @@ async function start(layer: Layer, argv: readonly string[], { env, isHeld }: {
   if (layer.needs === "nothing" || layer.needs === "a virtual machine") {
     const options = { args, signal, stdin: "null", stdout: "piped", env: { NO_COLOR: "1" } } as const;
     const child = new Deno.Command(program!, options).spawn();
-    await printFailures(child.stdout);
+    await printFailures(child.stdout, isHeld);
     code = (await child.status).code;
   } else if (layer.needs === "a cluster") {
     // Not in a namespace: the cluster is in that of its engine.
@@ -166,13 +167,22 @@ async function start(layer: Layer, argv: readonly string[], { env, isHeld }: {
   return code === 0 ? undefined : `ended with code ${code}, and not by a failed test`;
 }
 
-/** Passes on what the quick layers print, but for the hundreds of lines that say "ok". */
-async function printFailures(output: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<void> {
+/**
+ * Passes on what the quick layers print, but for the hundreds of lines that say "ok".
+ * @param isHeld at the end, as one piece
+ */
+async function printFailures(
+  output: ReadableStream<Uint8Array<ArrayBuffer>>,
+  isHeld: boolean,
+): Promise<void> {
   let rest = "";
+  const held: string[] = [];
+  const print = (line: string) => isHeld ? held.push(line) : console.log(line);
   for await (const text of output.pipeThrough(new TextDecoderStream())) {
     const lines = (rest + text).split("\n");
     rest = lines.pop()!;
-    for (const line of lines) if (!/ \.\.\. ok \(/.test(line)) console.log(line);
+    for (const line of lines) if (!/ \.\.\. ok \(/.test(line)) print(line);
   }
-  if (rest !== "") console.log(rest);
+  if (rest !== "") print(rest);
+  if (held.length > 0) console.log(held.join("\n"));
 }

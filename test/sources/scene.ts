@@ -6,14 +6,25 @@ import { FakeApi, type Fault } from "./fake_api.ts";
 import { Freezer } from "./freezer.ts";
 import { nodeOf, Trial } from "./trial.ts";
 
+/** Limits of the source, and how the API answers. */
+interface SceneLimits extends ApiLimits {
+  /** See {@link FakeApi.speaksProtobuf}. */
+  readonly speaksProtobuf?: boolean;
+}
+
 /** An API with these Nodes behind a network, and a source that has started on it. */
 export class Scene implements AsyncDisposable {
   readonly api = new FakeApi();
   readonly network = new Freezer(this.api.url);
   trial!: Trial;
 
-  static async of(names: readonly string[], limits: ApiLimits = {}, fault?: Fault): Promise<Scene> {
+  static async of(
+    names: readonly string[],
+    { speaksProtobuf = false, ...limits }: SceneLimits = {},
+    fault?: Fault,
+  ): Promise<Scene> {
     const scene = new Scene();
+    scene.api.speaksProtobuf = speaksProtobuf;
     for (const name of names) scene.api.put(nodeOf(name));
     if (fault !== undefined) scene.api.fault = fault;
     scene.trial = await Trial.start((options) => sourceOn(scene.network.url, options, limits));

@@ -45,6 +45,7 @@ export class Trial implements AsyncDisposable {
         this.parses++;
         return parse(json);
       },
+      nameOf: ({ text }) => text.split("=")[0],
       onChange: () => {
         this.told.push(this.shown);
         if (this.problems !== "") this.everyProblem += `${this.problems}\n`;

@@ -1,15 +1,13 @@
 // Runs in the virtual machine: files of tests (the layer netns, nodes that boot), then the demo, with the kernel's WireGuard. Reports go to
-// /out: one of `deno test` for each file, and `demo` with the exit code of the demo.
+// /out: one of `deno test` for each file, and `demo` with the exit code of the demo. `FILE=/NAMES/` runs those tests of a file.
 
 import { basename } from "node:path";
 import { runInside } from "../lab/outer.ts";
-import { run } from "../lab/process.ts";
+import { getReady } from "./ready.ts";
 
 const OUT = "/out";
 const TESTS = new URL("../", import.meta.url).pathname;
 const DEMO = new URL("../demo/demo.ts", import.meta.url).pathname;
-/** Emulated, everything takes about so many times as long. */
-const PATIENCE = "8";
 
 /** Modules of the kernel that are loaded now. */
 function loadedModules(): Set<string> {
@@ -29,17 +27,13 @@ async function tell(what: string, argv: readonly string[]): Promise<number> {
   return code;
 }
 
-Deno.env.set("WIGGLENET_LAB_PATIENCE", PATIENCE);
-// As shipped: it starts in half the time.
-Deno.env.set("WIGGLENET_AGENT", "bundle");
-await run(["ip", "link", "set", "lo", "up"]);
-// For the systemd of nodes that boot.
-await run(["mount", "-t", "cgroup2", "cgroup2", "/sys/fs/cgroup"]);
-for (const module of ["wireguard", "tun", "overlay"]) await run(["modprobe", module]);
+await getReady();
 console.log(`=== Linux ${Deno.osRelease()}`);
-for (const name of Deno.args) {
-  const report = `--junit-path=${OUT}/${basename(name)}.xml`;
-  await tell(name, ["test", "--quiet", "--no-check", "--no-prompt", report, "-A", `${TESTS}${name}`]);
+for (const chosen of Deno.args) {
+  const [name, filter] = chosen.split("=") as [string, string | undefined];
+  const flags = ["--quiet", "--no-check", "--no-prompt", `--junit-path=${OUT}/${basename(name)}.xml`];
+  if (filter !== undefined) flags.push(`--filter=${filter}`);
+  await tell(name, ["test", ...flags, "-A", `${TESTS}${name}`]);
 }
 const code = await tell("demo", ["run", "--quiet", "--no-check", "--cached-only", "-A", DEMO]);
 await Deno.writeTextFile(`${OUT}/demo`, String(code));

@@ -52,3 +52,20 @@ export class Fingerprint {
     return (this.a >>> 0) * 2 ** 21 + (this.b >>> 11);
   }
 }
+
+/** Takes the fingerprints of many things, one of each: nothing is made for it, where there are thousands. */
+export class Fingerprinter {
+  constructor(private readonly seed: Seed) {}
+
+  /** That of the bytes from `start` to `end`. */
+  of(bytes: Uint8Array, start: number, end: number): number {
+    let a = this.seed[0]! | 0;
+    let b = this.seed[1]! | 0;
+    for (let i = start; i < end; i++) {
+      const byte = bytes[i]!;
+      a = Math.imul(a ^ byte, FNV_PRIME);
+      b = Math.imul((b << 5 | b >>> 27) ^ byte, MIX);
+    }
+    return (a >>> 0) * 2 ** 21 + (b >>> 11);
+  }
+}

@@ -2,7 +2,7 @@
 // error page, a list of something else, a text that was cut. JSON or protocol buffers, as the API answers.
 
 import { quote, Refusal } from "../net/refusal.ts";
-import { decodeEvent, decodeObject } from "./protobuf_objects.ts";
+import { continueIn, decodeEvent, decodeObject } from "./protobuf_objects.ts";
 
 /** One page of a list. */
 export interface ListPage {
@@ -25,12 +25,14 @@ type Fields = Readonly<Record<string, unknown>>;
 export interface Encoding {
   readonly object: (bytes: Uint8Array) => unknown;
   readonly event: (bytes: Uint8Array) => unknown;
+  /** What the next page is asked for with, of a list of which only so much has come; undefined: that is not known yet. */
+  readonly continueIn: (beginning: Uint8Array) => string | undefined;
 }
 
 /** JSON. */
-export const JSON_ENCODING: Encoding = { object: parseJson, event: parseJson };
+export const JSON_ENCODING: Encoding = { object: parseJson, event: parseJson, continueIn: () => undefined };
 /** Protocol buffers, of which only what the agent reads is made into values. */
-export const PROTOBUF_ENCODING: Encoding = { object: decodeObject, event: decodeEvent };
+export const PROTOBUF_ENCODING: Encoding = { object: decodeObject, event: decodeEvent, continueIn };
 
 /**
  * Reads a page of a list.

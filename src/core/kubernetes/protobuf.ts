@@ -51,6 +51,19 @@ export class Message {
     }
   }
 
+  /** The message in the next field of this number, of which no more than the beginning may be there; undefined: there is none. */
+  begun(field: number): Message | undefined {
+    while (this.at < this.end) {
+      const start = this.at;
+      if (this.varint() === field * 8 + BYTES) {
+        this.varint(); // how long it will be
+        return new Message(this.bytes, this.at, this.end);
+      }
+      this.at = start;
+      this.next();
+    }
+  }
+
   /** The field as a number that is not negative; above 2^53 it is not exact. */
   number(): number {
     if (this.wire !== VARINT) throw new Malformed(`field ${this.field} is no number`);

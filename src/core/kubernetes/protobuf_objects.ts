@@ -20,6 +20,19 @@ export function decodeEvent(bytes: Uint8Array): unknown {
   return decoded(() => readEvent(new Message(bytes)));
 }
 
+/**
+ * What the page behind this one of a list is asked for with: it stands before the objects, and is known long before they have
+ * come. Undefined: there is none, or it has not come yet.
+ */
+export function continueIn(beginning: Uint8Array): string | undefined {
+  const metadata = decoded(() => {
+    const envelope = new Message(beginning);
+    const list = envelope.pass(MAGIC) ? envelope.begun(2) : undefined;
+    return list?.next() && list.field === 1 ? readListMetadata(list.message()) : undefined;
+  });
+  return (metadata as Fields | undefined)?.continue as string | undefined || undefined;
+}
+
 function decoded(read: () => unknown): unknown {
   try {
     return read();

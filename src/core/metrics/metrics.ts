@@ -92,6 +92,16 @@ export const METRICS = {
     "gauge",
     "Pods, Namespaces and NetworkPolicies that are held for NetworkPolicies.",
   ),
+  wigglenet_policy_dropped_packets_total: ours(
+    "counter",
+    "Packets that NetworkPolicies dropped, by those that isolate; without policies: no known pod had the address.",
+    ["direction", "policies"],
+  ),
+  wigglenet_policy_audited_packets_total: ours(
+    "counter",
+    "Packets that they would have dropped, were they not in audit.",
+    ["direction", "policies"],
+  ),
   wigglenet_peers_silent: ours("gauge", "Peers that were sent something and have not answered since."),
   wigglenet_ready: ours("gauge", "1 after the first complete apply."),
   wigglenet_in_sync: ours("gauge", "1 while the host is as the Nodes want it."),

@@ -1,6 +1,8 @@
 // What NetworkPolicies come to on this node -> samples.
 
 import type { DesiredPolicy, Direction } from "../policy/policy_table.ts";
+import { someOf } from "../policy/drop_line.ts";
+import type { DropTotal } from "../policy/drop_totals.ts";
 import type { Sample } from "./metrics.ts";
 
 /** What there is to measure of policies. */
@@ -9,6 +11,8 @@ export interface PolicyMoment {
   readonly desired: DesiredPolicy | undefined;
   /** Objects that are held. */
   readonly objects: number;
+  /** What was dropped so far. */
+  readonly drops: readonly DropTotal[];
 }
 
 const DIRECTIONS: readonly Direction[] = ["ingress", "egress"];
@@ -30,5 +34,17 @@ export function policySamples(moment: PolicyMoment | undefined): Sample[] {
       return { name: "wigglenet_policy_addresses", labels: { direction }, value } as const;
     }),
     { name: "wigglenet_policy_objects", labels: {}, value: moment.objects },
+    ...moment.drops.map(dropSample),
   ];
+}
+
+/** Several may have one text: they are added. A label of a hundred policies helps nobody. */
+const SHOWN = 3;
+
+function dropSample({ direction, verdict, policies, packets }: DropTotal): Sample {
+  const labels = { direction: direction ?? "", policies: someOf(policies, SHOWN) };
+  const name = verdict === "drop"
+    ? "wigglenet_policy_dropped_packets_total"
+    : "wigglenet_policy_audited_packets_total";
+  return { name, labels, value: packets };
 }

@@ -6,7 +6,6 @@ import { comparePrefixes, parsePrefix, type Prefix } from "../net/prefix.ts";
 import { refused } from "../net/refusal.ts";
 import { ROUTE_PROTOCOL } from "../desired/desired_state.ts";
 import { followPeer } from "./follow_peer.ts";
-import { endOfKnown } from "./known_line.ts";
 import type { Now, ObservedLink, ObservedPeer, ObservedWireguard } from "./observed_state.ts";
 
 /**
@@ -20,39 +19,30 @@ export function parseWireguard(
   last: ObservedWireguard | undefined,
   now: Now,
 ): ObservedWireguard {
-  const [, publicKey, port, mark] = dump.slice(0, endOfLine(dump, 0)).split("\t");
+  const [head, ...lines] = dump.split("\n");
+  const peers = lines.filter((line) => line !== "").map((line) => parsePeer(line, last, now));
+  return { ...parseInterface(head!), peers: new Map(peers.map((peer) => [peer.publicKey, peer])) };
+}
+
+/**
+ * The first line of the dump, without its private key.
+ * @throws SyntaxError
+ */
+export function parseInterface(line: string): Omit<ObservedWireguard, "peers"> {
+  const [, publicKey, port, mark] = line.split("\t");
   if (publicKey === undefined || !/^\d+$/.test(port ?? "")) {
     throw new SyntaxError("wg printed no interface line");
   }
-  const peers = new Map<string, ObservedPeer>();
-  for (let at = endOfLine(dump, 0) + 1, end = at; at < dump.length; at = end) {
-    // In any order: wireguard-go has another one each time.
-    const known = last?.peers.get(dump.slice(at, at + KEY_LENGTH));
-    end = known === undefined ? -1 : endOfKnown(dump, at, known);
-    if (end >= 0) {
-      peers.set(known!.publicKey, known!);
-      continue;
-    }
-    end = endOfLine(dump, at) + 1;
-    const line = dump.slice(at, end - 1);
-    if (line === "") continue;
-    const peer = parsePeer(line.split("\t"), last, now);
-    peers.set(peer.publicKey, peer);
-  }
-  // A slice would keep all of the dump.
-  return { publicKey: ownText(publicKey), port: Number(port), hasMark: mark !== "off", peers };
+  return { publicKey: ownText(publicKey), port: Number(port), hasMark: mark !== "off" };
 }
 
-/** Of a public key in base64. */
-const KEY_LENGTH = 44;
-
-function endOfLine(text: string, from: number): number {
-  const end = text.indexOf("\n", from);
-  return end < 0 ? text.length : end;
-}
-
-function parsePeer(fields: readonly string[], state: ObservedWireguard | undefined, now: Now): ObservedPeer {
-  const [publicKey, presharedKey, endpoint, allowed, handshake, received, sent, keepalive] = fields;
+/**
+ * A line of a peer.
+ * @returns the identical value where it says what is known already
+ * @throws SyntaxError
+ */
+export function parsePeer(line: string, state: ObservedWireguard | undefined, now: Now): ObservedPeer {
+  const [publicKey, presharedKey, endpoint, allowed, handshake, received, sent, keepalive] = line.split("\t");
   if (publicKey === undefined || keepalive === undefined) {
     throw new SyntaxError("wg printed an incomplete peer line");
   }

@@ -34,13 +34,15 @@ export function changePolicy(
   const subjects = changedSubjects(standing.subjects, change);
   const lead = leadOf({ isGuarded, subjects: subjects.values() }, options);
   const isThere = isThereIn(standing);
-  const fixed = changeLead(standing.lead, lead);
+  const fixed = changeLead(standing.lead, lead, options);
   const isFirst = standing.lead === "none";
   const before = isFirst ? new Map<string, Subject>() : standing.subjects;
   const changed = isFirst ? [...subjects.keys()] : [...change.subjects.keys(), ...change.goneSubjects];
   const contents = change.contents.filter(({ name }) => !isThere.content(name));
   const rendered = contents.map((content) => objectsOfContent(content, options));
-  const bindings = lead === "none" ? [] : changeBindings(changed, { before, after: subjects, isFirst });
+  const bindings = lead === "none"
+    ? []
+    : changeBindings(changed, { before, after: subjects, isFirst, options });
   const sets = bindings.map((set) => ({ ...set, isFlushed: isFirst && isThere.set(set.name) }));
   const delta: PolicyDelta = {
     sets: [...setDeltas(change, isThere), ...sets],
@@ -56,7 +58,7 @@ export function changePolicy(
   return {
     delta,
     text: isEmpty ? "" : renderPolicyDelta(delta),
-    standing: { ...next, garbage: garbageAfter(change, standing, next) },
+    standing: { ...next, garbage: garbageAfter(change, { before: standing, after: next, options }) },
   };
 }
 
@@ -88,9 +90,9 @@ interface LeadChange {
   readonly counters: readonly string[];
 }
 
-function changeLead(from: Lead, to: Lead): LeadChange {
+function changeLead(from: Lead, to: Lead, options: PolicyOptions): LeadChange {
   if (from === to) return { chains: [], counters: [] };
-  const { chains, counters } = fixedObjects(to);
+  const { chains, counters } = fixedObjects(to, options);
   return { chains: [...chains], counters };
 }
 
@@ -109,12 +111,16 @@ interface Bindings {
   readonly after: ReadonlyMap<string, Subject>;
   /** All fixed sets must be there, also the empty ones. */
   readonly isFirst: boolean;
+  readonly options: PolicyOptions;
 }
 
 /** Of the changed addresses, what comes and goes in the fixed sets. */
-function changeBindings(addresses: readonly string[], { before, after, isFirst }: Bindings): SetDelta[] {
+function changeBindings(
+  addresses: readonly string[],
+  { before, after, isFirst, options }: Bindings,
+): SetDelta[] {
   const lists = new Map(
-    [...fixedObjects("guarded").sets].filter(([name]) => !CORE_SETS.has(name)).map(([name, kind]) =>
+    [...fixedObjects("guarded", options).sets].filter(([name]) => !CORE_SETS.has(name)).map(([name, kind]) =>
       [name, { ...kind, name, isFlushed: false, added: [] as string[], deleted: [] as string[] }] as const
     ),
   );
@@ -144,13 +150,19 @@ function standingAfter(
   return { ...standing, contents };
 }
 
+interface Standings {
+  readonly before: StandingPolicy;
+  readonly after: StandingPolicy;
+  readonly options: PolicyOptions;
+}
+
 /** What was garbage and is used again is none; what the change leaves behind is. */
-function garbageAfter(change: PolicyChange, before: StandingPolicy, after: StandingPolicy): PolicyGarbage {
+function garbageAfter(change: PolicyChange, { before, after, options }: Standings): PolicyGarbage {
   const gone = change.goneContents.map((name) => before.contents.get(name)).filter((names) =>
     names !== undefined
   );
-  const lead = before.lead === after.lead ? undefined : fixedObjects(before.lead);
-  const kept = fixedObjects(after.lead);
+  const lead = before.lead === after.lead ? undefined : fixedObjects(before.lead, options);
+  const kept = fixedObjects(after.lead, options);
   const used = new Set([...kept.chains.keys(), ...kept.counters, ...kept.sets.keys()]);
   for (const content of change.contents) {
     const { chains, counters } = after.contents.get(content.name)!;

@@ -79,6 +79,21 @@ function isForsaken({ choice, silence }: ObservedPeer, steadySeconds: number): b
 }
 
 /**
+ * The second behind which the passing of time alone changes nothing of what is chosen here for a peer: all limits of this
+ * file lie behind it.
+ */
+export function settledFrom(
+  { aliveSeconds, foundSeconds = -Infinity, silence, choice }: ObservedPeer,
+): number {
+  const triedSeconds = choice === undefined || choice.isAnswered ? -Infinity : choice.sinceSeconds;
+  return Math.max(
+    aliveSeconds + SESSION_SECONDS,
+    foundSeconds + INSISTENCE_SECONDS,
+    Math.max(triedSeconds, silence?.lastSeconds ?? -Infinity) + PAUSE_SECONDS,
+  );
+}
+
+/**
  * How often to send to a peer, in seconds; 0: never by itself.
  * @param own what this host's own Node says: it is the one behind a NAT then
  * @param endpoint the one that the peer is to have

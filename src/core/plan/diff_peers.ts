@@ -1,6 +1,7 @@
 // Peers. Whatever is added starts the handshake itself (`greet`). A session that works is never touched.
 
 import type { DesiredLink, DesiredState, Peer } from "../desired/desired_state.ts";
+import { foundAsWanted, noteAsWanted } from "./found_as_wanted.ts";
 import { equalEnds } from "../net/equal_ends.ts";
 import type { ObservedPeer, ObservedState } from "../observed/observed_state.ts";
 import { renderPeers } from "../render/render_network.ts";
@@ -12,9 +13,6 @@ import { type Action, type Change, type ConfirmedPeer, FEW, STAGE, type Step } f
 const NO_PRESHARED_KEY = ["preshared-key", "/dev/null"];
 /** Peers on one command line: far below the kernel's 2 MiB of arguments. */
 const PEERS_PER_COMMAND = 1000;
-
-/** Peers of which nothing was to be changed; the next look at the host gives another map. */
-const AS_WANTED = new WeakMap<ReadonlyMap<string, ObservedPeer>, readonly Peer[]>();
 
 /** Steps for the peers of the interface. */
 export function diffPeers(
@@ -29,7 +27,8 @@ export function diffPeers(
   const remembered = observed.link === undefined ? observed.wireguard?.peers : undefined;
   const replaced: Wish[] = [];
   const touched: Touch[] = [];
-  const { start, end } = equalEnds(AS_WANTED.get(found) ?? [], peers);
+  const moment = { own: link.keepaliveSeconds, steadySeconds };
+  const { start, end } = equalEnds(foundAsWanted(found, moment), peers);
   let known = start + end;
   const circumstances = { link, steadySeconds };
   for (const peer of peers.slice(start, peers.length - end)) {
@@ -40,7 +39,7 @@ export function diffPeers(
     if (has === undefined || has.allowedIps !== peer.allowedIps) replaced.push(wish);
     else touched.push(...touch(wish, has));
   }
-  if (replaced.length + touched.length === 0 && known === found.size) AS_WANTED.set(found, peers);
+  if (replaced.length + touched.length === 0 && known === found.size) noteAsWanted(found, peers, moment);
   const surplus = known === found.size
     ? []
     : without(found.keys(), peers).filter((key) => !spared?.peers.has(key));

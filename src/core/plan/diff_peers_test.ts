@@ -240,3 +240,20 @@ Deno.test("Thousands of peers are split over command lines that the kernel takes
 function foreignPeer(i: number): ObservedPeer {
   return { ...N2, publicKey: keyOf(100 + i) };
 }
+
+Deno.test("What was found to be as wanted is found out again where time is a reason, or the own keepalive is another one", () => {
+  const choice = { preferred: "10.9.1.2:24601", sinceSeconds: NOW, isAnswered: false };
+  const tried = { ...N2, endpoint: "[fd09::2]:24601", choice };
+  const host = withPeers(tried);
+  const linesAt = (seconds: number) => describe(diff(DESIRED, host, seconds));
+  assert.deepEqual([NOW, NOW + 10, NOW + 20].map(linesAt), [[], [], []]);
+  const back = `~ peer n2: endpoint 10.9.1.2:24601 (endpoint is [fd09::2]:24601)`;
+  assert.deepEqual(linesAt(NOW + 21), [back]);
+
+  const settled = withPeers(N2);
+  const kept = { ...DESIRED, link: { ...DESIRED.link!, keepaliveSeconds: 25 } };
+  assert.deepEqual([NOW, NOW + 500].map((at) => describe(diff(DESIRED, settled, at))), [[], []]);
+  assert.deepEqual(describe(diff(kept, settled, NOW + 500)), [
+    "~ peer n2: a keepalive every 25 s (keepalive is off)",
+  ]);
+});

@@ -3,6 +3,7 @@
 import type { Content, DesiredPolicy } from "../policy/policy_table.ts";
 import { declarationOf } from "../policy/policy_objects.ts";
 import { objectsOfContent, type PolicyOptions, renderPolicyDelta } from "../render/render_policy.ts";
+import { fixedObjects } from "../render/policy_templates.ts";
 import { REFERENCE_TABLE, TABLE } from "../render/render_table.ts";
 
 /** Some contents by themselves, in a table without hooks and members: for `nft -c`. */
@@ -26,11 +27,9 @@ export function renderAlone(
     flushed: [],
     counters: rendered.flatMap(({ counters }) => counters),
   });
-  const selfSets = [4, 6].map((v) => {
-    const ip = v === 4 ? "ip" : "ip6";
-    return `add set inet ${TABLE} policy-self-v${v} { typeof ${ip} saddr . ${ip} daddr; }\n`;
-  });
-  return `add table inet ${TABLE}\n${selfSets.join("")}${text}`.replaceAll(
+  const fixed = [...fixedObjects("open", options).sets].filter(([name]) => /^policy-(self|told)-/.test(name));
+  const named = fixed.map(([name, { declaration }]) => `add set inet ${TABLE} ${name} { ${declaration} }\n`);
+  return `add table inet ${TABLE}\n${named.join("")}${text}`.replaceAll(
     `inet ${TABLE} `,
     `inet ${REFERENCE_TABLE} `,
   ).replace(`inet ${TABLE}\n`, `inet ${REFERENCE_TABLE}\n`);

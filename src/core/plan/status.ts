@@ -2,6 +2,8 @@
 
 import type { DesiredState, Waiting } from "../desired/desired_state.ts";
 import type { Rejected } from "../nodes/node.ts";
+import { someOf } from "../policy/drop_line.ts";
+import type { DropTotal } from "../policy/drop_totals.ts";
 import type { ObservedState } from "../observed/observed_state.ts";
 
 /** A peer as `status` shows it. */
@@ -31,6 +33,8 @@ export interface PolicyStatus {
   /** How many of these are isolated in this direction. */
   readonly ingress: number;
   readonly egress: number;
+  /** What was dropped, or would have been, by the policies that isolate; those of most packets first. */
+  readonly drops?: readonly DropTotal[];
 }
 
 /** The answer of the agent's socket, and of `status --json`. */
@@ -110,7 +114,7 @@ export function describeStatus(status: Status, nowSeconds: number): string[] {
       `  ! ${path}: ${reason}${sinceMs === undefined ? "" : ` (for ${ageText(sinceMs, nowSeconds)})`}`
     ),
     ...(status.mtu === undefined ? [] : [`mtu ${status.mtu.bytes}: ${status.mtu.why}`]),
-    ...(status.policies === undefined ? [] : [policyText(status.policies)]),
+    ...(status.policies === undefined ? [] : [policyText(status.policies), ...dropTexts(status.policies)]),
     `${status.peers.length} peers`,
     ...status.peers.map((peer) =>
       `  ${peer.node} ${peer.endpoint ?? "(no endpoint)"} ${handshakeText(peer, nowSeconds)}${
@@ -127,6 +131,19 @@ export function describeStatus(status: Status, nowSeconds: number): string[] {
 function policyText({ isKnown, addresses, ingress, egress }: PolicyStatus): string {
   if (!isKnown) return "policies: not known yet";
   return `policies: of ${addresses} pod addresses here ${ingress} are isolated in ingress, ${egress} in egress`;
+}
+
+const SHOWN_DROPS = 10;
+
+function dropTexts({ drops = [] }: PolicyStatus): string[] {
+  const some = drops.filter(({ packets }) => packets > 0);
+  const lines = some.slice(0, SHOWN_DROPS).map(({ direction, verdict, policies, packets }) =>
+    `  ${packets} packets ${verdict === "drop" ? "dropped" : "audited"}: ${
+      direction === undefined ? "no known pod has the address" : `${direction}, ${someOf(policies)}`
+    }`
+  );
+  const left = some.length - SHOWN_DROPS;
+  return left > 0 ? [...lines, `  and ${left} more lines that --json has`] : lines;
 }
 
 function ageText(sinceMs: number, nowSeconds: number): string {

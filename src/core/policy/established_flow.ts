@@ -32,6 +32,16 @@ export function parseEstablishedFlow(line: string): EstablishedFlow | undefined 
   };
 }
 
+/** The part of a line that policies look at: of flows with the same text they say the same. Cut out, not read: half of the work. */
+export function keyOfFlow(line: string): string {
+  const from = line.indexOf(" -s ");
+  const ports = line.indexOf(" --sport ", from);
+  const answer = line.indexOf(" --reply-port-src ", ports);
+  const end = line.indexOf(" --reply-port-dst ", answer);
+  const isWhole = from >= 0 && ports >= 0 && answer >= 0 && end >= 0;
+  return isWhole ? line.slice(from, ports) + line.slice(answer, end) : line;
+}
+
 function option(line: string, name: string): string {
   const at = line.indexOf(name);
   if (at < 0) return "";
@@ -64,11 +74,15 @@ export function firstPacketOf({ source, destination, protocol, port }: Establish
 /**
  * For `conntrack -R`: entries that have expired. One request each, and no pass over the table: 1,000 of 100,000 take 65 ms,
  * where `-D` takes 200 ms each (conntrack 1.4.8, kernel 6.18, 2026-11-21).
- * @param canReplace from 1.4.8 on `-A` changes the entry that is there; before that `-U` does, by a pass for each
+ * @param canReplace from 1.4.8 on `-A` changes the entry that is there; before that `-U` does, by a pass for each line: for all
+ * flows between two ends to one port, of which policies say the same
  */
 export function renderRevocation(flows: readonly EstablishedFlow[], canReplace: boolean): string {
-  return flows.map(({ line }) => {
-    const expired = line.replace(/ -t \d+/, " -t 0");
-    return `${canReplace ? expired : expired.replace(/^-A/, "-U").replace(/ -u \S+/, "")}\n`;
-  }).join("");
+  const lines = flows.map((flow) => canReplace ? flow.line.replace(/ -t \d+/, " -t 0") : updateOf(flow));
+  return [...new Set(lines)].map((line) => `${line}\n`).join("");
+}
+
+function updateOf({ source, destination, protocol, port }: EstablishedFlow): string {
+  const ports = port === "" ? "" : ` --reply-port-src ${port}`;
+  return `-U -t 0 -s ${source} -r ${destination} -p ${protocol}${ports}`;
 }

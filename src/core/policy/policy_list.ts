@@ -66,6 +66,19 @@ export class PolicyList {
   }
 }
 
+/** Names of the policies that contents are made of, sorted: those that isolate in their direction. */
+export function policiesByContent(lists: Iterable<PolicyList>): Map<string, readonly string[]> {
+  const policies = new Map<string, Set<string>>();
+  for (const list of lists) {
+    for (const { content: { name, direction } } of list.contents()) {
+      const names = policies.get(name) ?? new Set();
+      policies.set(name, names);
+      for (const { policy } of list.isolating(direction)) names.add(`${policy.namespace}/${policy.name}`);
+    }
+  }
+  return new Map([...policies].map(([content, names]) => [content, [...names].sort()]));
+}
+
 /** The names by which rules of ingress ask for ports, each once. */
 function portNames(policies: readonly PolicyRecord[]): PortName[] {
   const names = new Map<string, PortName>();

@@ -9,8 +9,8 @@ import { type Court, type Flow, judgeFlow, type Ruled } from "./judge_flow.ts";
 import type { Namespace, NetworkPolicy, Pod, RejectedPart } from "./objects.ts";
 import { type Needs, PeerSets } from "./peer_sets.ts";
 import { PodBook } from "./pod_book.ts";
-import type { NamespaceRecord, PodClass } from "./pod_class.ts";
-import { isolates, PolicyList, type PolicyRecord } from "./policy_list.ts";
+import { type NamespaceRecord, type PodClass, podKey } from "./pod_class.ts";
+import { isolates, policiesByContent, PolicyList, type PolicyRecord } from "./policy_list.ts";
 import type { DesiredPolicy, PolicyChange } from "./policy_table.ts";
 import { rejectedParts } from "./rejected_parts.ts";
 import { selects } from "./selector.ts";
@@ -133,15 +133,16 @@ export class PolicyModel {
     };
   }
 
-  /** Names (`namespace/name`) of the policies that a content is made of, sorted. */
-  policiesOf(content: string): string[] {
+  /** Names (`namespace/name`) of the policies that contents are made of, sorted, by the names of these. */
+  policiesByContent(): Map<string, readonly string[]> {
     this.#settle();
-    const lists = [...this.#lists.values()].filter((list) =>
-      list.contents().some((it) => it.content.name === content)
-    );
-    const direction = content.startsWith("i") ? "ingress" : "egress";
-    const policies = lists.flatMap((list) => list.isolating(direction));
-    return [...new Set(policies.map(({ policy }) => `${policy.namespace}/${policy.name}`))].sort();
+    return policiesByContent(this.#lists.values());
+  }
+
+  /** `namespace/name` of the pod that has this address, by what is known here. */
+  podAt(address: Address): string | undefined {
+    const record = this.#book.localAt(address) ?? this.#book.peerAt(address);
+    return record && podKey(record.pod);
   }
 
   /** What only the whole shows: addresses that several pods have, or that are not their node's, policies that are too large. */

@@ -199,7 +199,9 @@ Deno.test("A verdict is told with its pods, set, policies and rules", () => {
     "x/p1",
   ], []]]);
   assert.deepEqual(
-    cluster.model.policiesOf(cluster.model.desired().subjects.get(addressesOf("x/a")[0])!.ingress!),
+    cluster.model.policiesByContent().get(
+      cluster.model.desired().subjects.get(addressesOf("x/a")[0])!.ingress!,
+    ),
     ["x/p0", "x/p1"],
   );
 });

@@ -32,7 +32,7 @@ const OURS = /^(?:policy-|[einp][46]-[a-z2-7]{16}(?:\.|$))/;
 
 /** True of a set whose members come and go by themselves: they are not compared. */
 export function isPassing(name: string): boolean {
-  return name.startsWith("policy-revoked-");
+  return name.startsWith("policy-revoked-") || name.startsWith("policy-told-");
 }
 
 /** True when an object of our table is named as those of policy are. */

@@ -2,9 +2,12 @@
 
 import guardV4 from "../../../nft-templates/policy-guard-v4.nft" with { type: "text" };
 import guardV6 from "../../../nft-templates/policy-guard-v6.nft" with { type: "text" };
+import logV4 from "../../../nft-templates/policy-log-v4.nft" with { type: "text" };
+import logV6 from "../../../nft-templates/policy-log-v6.nft" with { type: "text" };
 import policyV4 from "../../../nft-templates/policy-v4.nft" with { type: "text" };
 import policyV6 from "../../../nft-templates/policy-v6.nft" with { type: "text" };
 import type { Lead, SetKind } from "../policy/policy_objects.ts";
+import { type ContentOptions, toldRules } from "./render_content.ts";
 
 /** What templates declare. Rules of a chain follow each other in their order. */
 export interface Fixed {
@@ -37,9 +40,23 @@ const FIXED: Readonly<Record<Lead, Fixed>> = {
   guarded: GUARDED,
 };
 
+const LOG = read(logV4, logV6);
+const LOGGED: typeof FIXED = { none: FIXED.none, open: logged(FIXED.open), guarded: logged(FIXED.guarded) };
+
+/** With the sets of what was told, and told of what is dropped because nobody knows the pod. */
+function logged({ sets, chains, counters }: Fixed): Fixed {
+  const rules = new Map([...chains].map(([name, rules]) => [
+    name,
+    rules.flatMap((rule) =>
+      rule.startsWith("counter name ") ? [...toldRules(name.endsWith("v4") ? 4 : 6), rule] : [rule]
+    ),
+  ]));
+  return { sets: new Map([...sets, ...LOG.sets]), chains: rules, counters };
+}
+
 /** The fixed objects that lead packets to the contents. */
-export function fixedObjects(lead: Lead): Fixed {
-  return FIXED[lead];
+export function fixedObjects(lead: Lead, { isLogged }: ContentOptions): Fixed {
+  return (isLogged ? LOGGED : FIXED)[lead];
 }
 
 /** Of core, with members of its own: named in rules of policy. */

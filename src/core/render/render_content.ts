@@ -1,6 +1,7 @@
 // Content -> the chains of nft that decide so. `return` is the verdict accept: who is led here by `goto` comes back behind the
 // jump into policy-from or policy-to, so that the other end is asked too. Data is printed from parsed values only.
 
+import type { Family } from "../net/address.ts";
 import type { Content, Entry, Segment } from "../policy/policy_table.ts";
 
 /** From so many on, segments are found by one look-up instead of one rule each (a rule costs 34 ns, a look-up 120). */
@@ -12,7 +13,7 @@ const MOST_RANGES = 4;
 
 /** What is wished of all contents. */
 export interface ContentOptions {
-  /** POLICY_LOG=drop: drops are logged, some a second for each content. */
+  /** POLICY_LOG=drop: drops are told in the log. */
   readonly isLogged: boolean;
 }
 
@@ -126,20 +127,38 @@ function endsOf({ name, family }: Content, chains: readonly Chain[], isLogged: b
     // RFC 4890: neighbour discovery, or the link of a bridged pod dies.
     ...(family === 6 ? ["icmpv6 type 133-137 return"] : []),
   ];
-  const log = (what: string) =>
-    `limit rate 5/second burst 20 packets log prefix "wigglenet ${what} ${name} "`;
   const isUsed = (target: string) =>
     chains.some(({ rules }) => rules.some((rule) => rule.includes(`goto ${target}`)));
   const drop = `${name}.drop`;
   const audit = `${name}.audit`;
   const ends: End[] = [];
   if (isUsed(drop)) {
-    const rules = [...exempt, ...(isLogged ? [log("drop")] : []), `counter name "${name}" drop`];
+    const rules = [...exempt, ...(isLogged ? toldRules(family) : []), `counter name "${name}" drop`];
     ends.push({ counter: name, chain: { name: drop, rules } });
   }
   if (isUsed(audit)) {
-    const rules = [...exempt, log("audit"), `counter name "${audit}" return`];
+    // Who asks for an audit asks for lines, too. The packet goes on, and whom it meets there is nobody's business.
+    const told = isLogged ? toldRules(family) : [`${SOME_LINES} meta nftrace set 1`];
+    const rules = [...exempt, ...told, `meta nftrace set 0 counter name "${audit}" return`];
     ends.push({ counter: audit, chain: { name: audit, rules } });
   }
   return ends;
+}
+
+/** Of a content; what is over it is in its counter. */
+const SOME_LINES = "limit rate 5/second burst 20 packets";
+const WITH_PORTS = "{ tcp, udp, sctp }";
+
+/**
+ * `nft monitor` prints a packet that is traced: here each that nobody was told of within a minute (docs/decisions/0040). What
+ * has no ports has its ICMP type and code, or nothing that changes, where others have the port that they come from.
+ */
+export function toldRules(family: Family): string[] {
+  const ip = family === 4 ? "ip" : "ip6";
+  const set = `@policy-told-v${family}`;
+  const rule = (protocols: string, port: string) => {
+    const key = `${ip} saddr . ${ip} daddr . meta l4proto . th ${port}`;
+    return `meta l4proto ${protocols} ${key} != ${set} ${SOME_LINES} add ${set} { ${key} } meta nftrace set 1`;
+  };
+  return [rule(WITH_PORTS, "dport"), rule(`!= ${WITH_PORTS}`, "sport")];
 }

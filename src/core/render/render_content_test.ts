@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Content, Entry, Segment } from "../policy/policy_table.ts";
-import { renderContent } from "./render_content.ts";
+import { renderContent, toldRules } from "./render_content.ts";
 
 const NAME = "i4-aaaaaaaaaaaaaaaa";
 const PEERS: Entry = { match: { kind: "peers", set: "p4-bbbbbbbbbbbbbbbb" }, verdict: "accept" };
@@ -87,16 +87,25 @@ Deno.test("A few ranges are rules, many are one set, all addresses are no condit
   assert.deepEqual(ofRanges("0.0.0.0/0"), ["return"]);
 });
 
-Deno.test("What is in audit is counted and logged, and passes", () => {
+Deno.test("What is in audit is counted and told of, and passes", () => {
   const audit = `${NAME}.audit`;
+  const last = `meta nftrace set 0 counter name "${audit}" return`;
   assert.deepEqual(rendered({ otherwise: "audit" }), {
-    [audit]: [
-      END[0],
-      `limit rate 5/second burst 20 packets log prefix "wigglenet audit ${NAME} "`,
-      `counter name "${audit}" return`,
-    ],
+    [audit]: [END[0], "limit rate 5/second burst 20 packets meta nftrace set 1", last],
     [NAME]: [`goto ${audit}`],
   });
+  assert.deepEqual(rendered({ otherwise: "audit" }, true)[audit], [END[0], ...toldRules(4), last]);
+});
+
+Deno.test("With POLICY_LOG=drop a drop is told of once a minute, by ends, protocol and port", () => {
+  const key = "ip saddr . ip daddr . meta l4proto . th dport";
+  const rules = rendered({}, true)[`${NAME}.drop`]!;
+  assert.deepEqual(rules, [END[0], ...toldRules(4), END[1]]);
+  assert.equal(
+    rules[1],
+    `meta l4proto { tcp, udp, sctp } ${key} != @policy-told-v4 limit rate 5/second burst 20 packets ` +
+      `add @policy-told-v4 { ${key} } meta nftrace set 1`,
+  );
 });
 
 Deno.test("Named ports are looked up with the destination", () => {

@@ -64,7 +64,7 @@ export function objectsOfContent(content: Content, options: ContentOptions): Ren
 /** All objects that the policies ask for. */
 export function policyObjects(desired: DesiredPolicy, options: PolicyOptions): PolicyObjects {
   const lead = leadOf({ isGuarded: desired.isGuarded, subjects: desired.subjects.values() }, options);
-  const fixed = fixedObjects(lead);
+  const fixed = fixedObjects(lead, options);
   const chains = new Map(fixed.chains);
   const counters = new Set(fixed.counters);
   for (const content of desired.contents.values()) {

@@ -13,7 +13,7 @@ export function renderRevoked(flows: readonly EstablishedFlow[], timeout: string
       protocol === "tcp" && familyOfText(source) === family
     )
       .flatMap(bothWays).map((member) => `${member} timeout ${timeout}`);
-    const kind = fixedObjects("open").sets.get(name)!;
+    const kind = fixedObjects("open", { isLogged: false }).sets.get(name)!;
     return added.length === 0 ? [] : [{ ...kind, name, isFlushed: false, added, deleted: [] }];
   });
   return sets.length === 0 ? "" : renderPolicyDelta({ sets, chains: new Map(), flushed: [], counters: [] });

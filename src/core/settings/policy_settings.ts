@@ -20,4 +20,9 @@ export const POLICY_SETTINGS = {
     fallback: "revoke",
     meaning: "Flows that a changed policy does not allow any more end, or go on until their ends close them.",
   }),
+  policyLog: choice("POLICY_LOG", {
+    words: ["off", "drop"],
+    fallback: "off",
+    meaning: "`drop`: what NetworkPolicies drop is told in the agent's log, some lines a second at most.",
+  }),
 } as const;

@@ -55,6 +55,7 @@ Deno.test("The defaults are the original's, and STRICT is on", () => {
     isPolicyEnabled: true,
     unknownPods: "closed",
     establishedFlows: "revoke",
+    policyLog: "off",
     firewallBackend: "nftables",
     isMetricsEnabled: false,
     metricsAddress: { host: undefined, port: 9091, text: ":9091" },

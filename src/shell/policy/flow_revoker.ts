@@ -5,6 +5,7 @@ import {
   type EstablishedFlow,
   firstPacketOf,
   isOffloaded,
+  keyOfFlow,
   parseEstablishedFlow,
   renderRevocation,
 } from "../../core/policy/established_flow.ts";
@@ -91,19 +92,21 @@ export class FlowRevoker {
   async #find(disowned: ReadonlySet<string>, own: ReadonlySet<string>): Promise<EstablishedFlow[]> {
     const found: EstablishedFlow[] = [];
     const verdicts = new Map<string, boolean>();
-    const mustEnd = (flow: EstablishedFlow) => {
-      const key = `${flow.source} ${flow.destination} ${flow.protocol} ${flow.port}`;
-      let verdict = verdicts.get(key);
-      if (verdict === undefined) verdicts.set(key, verdict = this.#mustEnd(flow, disowned, own));
-      return verdict;
+    const judge = (line: string) => {
+      const key = keyOfFlow(line);
+      const known = verdicts.get(key);
+      if (known === false) return;
+      const flow = parseEstablishedFlow(line);
+      const mustEnd = flow !== undefined && (known ?? this.#mustEnd(flow, disowned, own));
+      if (known === undefined) verdicts.set(key, mustEnd);
+      if (mustEnd) found.push(flow);
     };
-    for (const family of ["ipv4", "ipv6"]) {
-      const { ended } = follow({ program: "conntrack", args: ["-L", "-o", "save", "-f", family] }, (line) => {
-        const flow = parseEstablishedFlow(line);
-        if (flow !== undefined && mustEnd(flow)) found.push(flow);
-      });
-      await ended;
-    }
+    // Both at once: each is half a second of one processor at 100,000 flows.
+    await Promise.all(
+      ["ipv4", "ipv6"].map((family) =>
+        follow({ program: "conntrack", args: ["-L", "-o", "save", "-f", family] }, judge).ended
+      ),
+    );
     return found;
   }
 

@@ -119,9 +119,10 @@ export class PolicyFeed implements PolicyInput {
     return this.model.judge(flow).verdict;
   }
 
-  /** What of the objects is not believed. */
+  /** What of the objects is not believed. A policy's Namespace that is being read is not one that there is not. */
   rejected(): readonly Rejected[] {
-    return refusalsOf([...[...this.#rejected.values()].flat(), ...this.model.rejected()]);
+    const parts = [...this.#rejected.values()].flat();
+    return refusalsOf(this.#isKnown() ? [...parts, ...this.model.rejected()] : parts);
   }
 
   /** Why policies are not enforced as they are now. */

@@ -90,6 +90,23 @@ class FolderWorld implements PolicyHarness {
 
 describePolicyFeed("a folder", () => Promise.resolve(new FolderWorld()), { takesJunk: true });
 
+Deno.test("policies of an API: a cluster's first policy is not rejected while its Namespace is being read", async () => {
+  await using world = new ApiWorld();
+  for (const object of [namespaceOf("default"), podOf("web")]) world.api.put(object);
+  const said: unknown[] = [];
+  const onChange = () => said.push(...feed.rejected());
+  const feed: PolicyFeed = new PolicyFeed({ node: HERE, nodesAreTold: false, open: world.open, onChange });
+  try {
+    feed.start();
+    await world.watches("networkpolicies");
+    world.api.put(policyOf("p", "web"));
+    await until("the policy to be wanted", () => feed.desired()?.subjects.size === 1, { pauseMs: 2 });
+  } finally {
+    await feed.close();
+  }
+  assert.deepEqual(said, []);
+});
+
 Deno.test("policies of an API: nothing is watched that nobody needs, and what is needed is soon", async () => {
   await using world = new ApiWorld();
   for (

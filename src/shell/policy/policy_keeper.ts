@@ -17,11 +17,12 @@ import type { Content, DesiredPolicy, PolicyChange, Verdict } from "../../core/p
 import type { NodePods } from "../../core/policy/told_nodes.ts";
 import { type PolicyDelta, policyObjects, type PolicyOptions } from "../../core/render/render_policy.ts";
 import type { GivenSettings } from "../../core/settings/settings.ts";
-import { checkText, observePolicyReference } from "../observe.ts";
+import { checkText } from "../observe.ts";
 import { fixedObjects } from "../../core/render/policy_templates.ts";
 import { findRefused } from "./find_refused.ts";
 import { ExpectedLines } from "./expected_lines.ts";
 import type { Tightening } from "./flow_revoker.ts";
+import { wantedNow } from "./wanted_now.ts";
 
 /** Where the wanted policy comes from. */
 export interface PolicyInput {
@@ -36,8 +37,8 @@ export interface PolicyInput {
 }
 
 /** What the settings say of the table. */
-export function policyOptionsOf({ unknownPods }: GivenSettings): PolicyOptions {
-  return { isUnknownClosed: unknownPods === "closed", isLogged: false };
+export function policyOptionsOf({ unknownPods, policyLog }: GivenSettings): PolicyOptions {
+  return { isUnknownClosed: unknownPods === "closed", isLogged: policyLog === "drop" };
 }
 
 const UNCHANGED: Tightening = { isTighter: false, disowned: [] };
@@ -125,18 +126,16 @@ export class PolicyKeeper {
   }
 
   async #planWhole(table: ObservedTable | undefined): Promise<Step | undefined> {
-    const { disowned = [] } = this.input.takeChange() ?? {}; // all else of it the whole has, too
     await this.#findRefused();
-    const desired = this.#desired();
-    if (desired === undefined) return undefined;
-    this.#tightening = { isTighter: true, disowned: [...this.#tightening.disowned, ...disowned] };
-    this.#wanted = policyObjects(desired, this.options);
     const observed = table?.policy;
-    if (observed !== undefined) {
-      const text = this.#reference.missingText(this.#wanted, observed);
-      if (text !== undefined) this.#reference.learn(this.#wanted, await observePolicyReference(text));
-    }
-    const difference = diffPolicy(this.#wanted, observed, this.#reference);
+    const { input, options } = this;
+    const view = { takeChange: () => input.takeChange(), desired: () => this.#desired(), options };
+    const now = await wantedNow(view, observed, this.#reference);
+    if (now === undefined) return undefined;
+    const { desired, wanted, disowned } = now;
+    this.#tightening = { isTighter: true, disowned: [...this.#tightening.disowned, ...disowned] };
+    this.#wanted = wanted;
+    const difference = diffPolicy(wanted, observed, this.#reference);
     this.#isHeardOf = false;
     const standing = standingOf(desired, this.options, difference.garbage);
     if (difference.text === "") {
@@ -158,7 +157,7 @@ export class PolicyKeeper {
       const step = changePolicy(change, standing, this.options);
       this.#next = step.standing;
       this.#standing = undefined;
-      const { chains } = fixedObjects(standing.lead);
+      const { chains } = fixedObjects(standing.lead, this.options);
       this.#expected.expect(step.delta, (chain) => chains.get(chain)?.length ?? 0);
       this.#tightening = { isTighter: isTighter(change, step.delta, standing), disowned: change.disowned };
       if (step.text !== "") return policyStep(step, { reason: "policy", hasTable: true });

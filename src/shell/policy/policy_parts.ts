@@ -4,6 +4,8 @@ import type { Settings } from "../../core/settings/settings.ts";
 import type { Log } from "../log.ts";
 import type { Progress } from "../progress.ts";
 import type { OpenedSource } from "../sources/open_source.ts";
+import { DropCounter } from "./drop_counter.ts";
+import { DropLog } from "./drop_log.ts";
 import { NO_POLICIES, PolicyFeed } from "./policy_feed.ts";
 import type { PolicyInput } from "./policy_keeper.ts";
 import { PolicyProgress } from "./policy_progress.ts";
@@ -29,6 +31,8 @@ export interface PolicyParts {
   start(): void;
   /** See {@link PolicyFeed.settled}. */
   settled(signal: AbortSignal): Promise<void>;
+  /** A line of `nft monitor` about a packet. */
+  traced(line: string): void;
   close(): Promise<void>;
 }
 
@@ -41,6 +45,7 @@ export function policyParts(settings: Settings, options: PolicyPartsOptions): Po
       addTo: (progress) => progress,
       start: () => {},
       settled: () => Promise.resolve(),
+      traced: () => {},
       close: () => Promise.resolve(),
     };
   }
@@ -54,13 +59,19 @@ export function policyParts(settings: Settings, options: PolicyPartsOptions): Po
       told.tell(log);
     },
   });
-  const told = new PolicyProgress(input);
+  const counter = new DropCounter(input.model);
+  const told = new PolicyProgress(input, counter);
+  const drops = new DropLog({ witness: input.model, counter, log });
   return {
     input,
     told,
     addTo: (progress) => told.addTo(progress),
     start: () => input.start(),
     settled: (signal) => input.settled(AbortSignal.any([signal, AbortSignal.timeout(SETTLED_MS)])),
-    close: () => input.close(),
+    traced: (line) => drops.heard(line),
+    close: () => {
+      drops.close();
+      return input.close();
+    },
   };
 }

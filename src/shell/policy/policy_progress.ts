@@ -5,6 +5,7 @@ import type { PolicyMoment } from "../../core/metrics/policy_samples.ts";
 import type { PolicyStatus } from "../../core/plan/status.ts";
 import type { Log } from "../log.ts";
 import type { Progress } from "../progress.ts";
+import type { DropCounter } from "./drop_counter.ts";
 import type { PolicyFeed } from "./policy_feed.ts";
 
 /** To look at all pods for what is wrong with them takes a millisecond: not after each pass. */
@@ -16,7 +17,13 @@ export class PolicyProgress {
   #rejected: readonly Rejected[] = [];
   #lookedMs = -Infinity;
 
-  constructor(private readonly feed: PolicyFeed) {}
+  constructor(private readonly feed: PolicyFeed, private readonly drops: DropCounter) {}
+
+  /** Resolves when what is dropped was counted a moment ago; where nothing is isolated nobody looks. */
+  async counted(): Promise<void> {
+    const { isGuarded = false, contents } = this.feed.desired() ?? {};
+    if (isGuarded || (contents?.size ?? 0) > 0) await this.drops.read();
+  }
 
   /** The loop's own, with what policies wait for and what is wrong with them. */
   addTo(progress: Progress): Progress {
@@ -32,12 +39,12 @@ export class PolicyProgress {
 
   /** For metrics. */
   moment(): PolicyMoment {
-    return { desired: this.feed.desired(), objects: this.feed.size };
+    return { desired: this.feed.desired(), objects: this.feed.size, drops: this.drops.all() };
   }
 
   /** For `status`. */
   status(): PolicyStatus {
-    const { desired, objects } = this.moment();
+    const { desired, objects, drops } = this.moment();
     const subjects = [...desired?.subjects.values() ?? []];
     return {
       isKnown: desired !== undefined,
@@ -45,6 +52,7 @@ export class PolicyProgress {
       addresses: subjects.length,
       ingress: subjects.filter(({ ingress }) => ingress !== undefined).length,
       egress: subjects.filter(({ egress }) => egress !== undefined).length,
+      drops,
     };
   }
 

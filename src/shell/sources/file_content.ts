@@ -30,6 +30,25 @@ const MAX_BYTES = 256 << 20;
 const MAX_KEPT_LENGTH = 2_000;
 const JSON_START = /^\s*\{/;
 
+/** What stands at a path; null when there is nothing. */
+export function infoOf(path: string, stat = Deno.statSync): Deno.FileInfo | null {
+  try {
+    return stat(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return null;
+    throw error;
+  }
+}
+
+/** The same; null also where it cannot be told, which a look at that one file is to explain. */
+export function glanceAt(path: string): Deno.FileInfo | null {
+  try {
+    return infoOf(path);
+  } catch {
+    return null;
+  }
+}
+
 /** Changes whenever the file's content does, within the resolution of its times. */
 export function versionOf(info: Deno.FileInfo): string {
   return `${info.dev}:${info.ino}:${info.size}:${info.mtime?.getTime()}`;

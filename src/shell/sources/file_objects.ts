@@ -38,11 +38,12 @@ export class FileObjects<T> implements NodeSource<T> {
   #read: SourceState<T | PolicyObject> | undefined;
   #nodes: SourceState<T> | undefined;
 
-  constructor(readonly places: readonly string[], { parse, onChange }: SourceOptions<T>) {
+  constructor(readonly places: readonly string[], { parse, onChange, nameOf }: SourceOptions<T>) {
     this.#files = new FileSource<T | PolicyObject>(places, {
       kinds: KINDS,
       parse: (json, origin) => policyObject(json, origin) ?? parse(json, origin),
       isVital: (item) => !(item instanceof PolicyObject),
+      nameOf: (item) => item instanceof PolicyObject ? item.key : nameOf?.(item),
       onChange: () => {
         this.#tell();
         this.#onPolicyChange(); // also where nothing but problems has changed

@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { describeSource, type Harness } from "../../../test/sources/behaviour.ts";
 import { temporaryFolder } from "../../../test/sources/temporary_folder.ts";
 import { type Item, manifest, Trial } from "../../../test/sources/trial.ts";
+import { until } from "../../../test/lab/until.ts";
 import { FileSource } from "./file_source.ts";
 import type { SourceOptions } from "./node_source.ts";
 
@@ -42,6 +43,8 @@ function folderOf(files: Record<string, string> = {}): string {
   }
   return folder;
 }
+
+const REFILL_MS = 600;
 
 /** A name in a temporary folder that is there, for something that is not. */
 function nowhere(): string {
@@ -106,12 +109,14 @@ Deno.test("a path whose parents are missing too is found when they appear", asyn
 Deno.test("a folder that is removed and made again is followed", async () => {
   const folder = nowhere();
   Deno.renameSync(folderOf({ "a.yaml": manifest("n1"), "b.yaml": manifest("n2") }), folder);
-  await using trial = await watch(folder);
+  await using trial = await Trial.start((options) =>
+    new FileSource([folder], { ...options, refillMs: REFILL_MS })
+  );
   Deno.removeSync(folder, { recursive: true });
   await trial.shows("");
   await trial.complains(/^nodes: does not exist$/);
   Deno.renameSync(folderOf({ "a.yaml": manifest("n1", "b") }), folder);
-  await trial.shows("n1=b", 500);
+  await trial.shows("n1=b");
   assert.equal(trial.problems, "");
   // Removed and made again before anybody looks. Who wrote the file was not heard closing it: it must be left alone for a while.
   Deno.removeSync(folder, { recursive: true });
@@ -120,6 +125,59 @@ Deno.test("a folder that is removed and made again is followed", async () => {
   await trial.shows("n1=c");
   Deno.writeTextFileSync(join(folder, "a.yaml"), manifest("n1", "d"));
   await trial.shows("n1=d", 6_000); // where no event came in time, by the look of each second, once it is left alone
+});
+
+Deno.test("an emptied folder that fills again keeps what is not back yet, until it is left alone", async () => {
+  const names = ["a", "b", "c", "d"].map((name) => `${name}.yaml`);
+  const folder = folderOf(Object.fromEntries(names.map((name, i) => [name, manifest(`n${i + 1}`)])));
+  await using trial = await Trial.start((options) =>
+    new FileSource([folder], { ...options, refillMs: REFILL_MS })
+  );
+  for (const name of names) Deno.removeSync(join(folder, name));
+  await trial.shows("");
+  const put = (name: string, text: string) => {
+    Deno.writeTextFileSync(join(folder, `.${name}.Xy12`), text);
+    Deno.renameSync(join(folder, `.${name}.Xy12`), join(folder, name));
+  };
+  put("b.yaml", manifest("n2", "b"));
+  await trial.shows("n1=a n3=a n4=a n2=b");
+  assert.match(
+    trial.problems,
+    /^\S+: it was emptied, and is filled again: 3 that are not back yet stay until it is left alone$/,
+  );
+  const startMs = performance.now();
+  await until("a slow line to bring a part of the next file", () => {
+    Deno.writeTextFileSync(join(folder, ".c.yaml.Xy12"), "kind", { append: true });
+    return performance.now() > startMs + 1.3 * REFILL_MS;
+  });
+  assert.equal(trial.shown, "n1=a n3=a n4=a n2=b");
+  put("c.yaml", manifest("n3", "b"));
+  await trial.shows("n1=a n4=a n2=b n3=b");
+  put("e.yaml", manifest("n4", "b"));
+  await trial.shows("n1=a n2=b n3=b n4=b");
+  await trial.shows("n2=b n3=b n4=b");
+  assert.equal(trial.problems, "");
+  Deno.removeSync(join(folder, "c.yaml"));
+  await trial.shows("n2=b n4=b", 500);
+});
+
+Deno.test("once all are back a Node leaves at once again; emptied twice, nothing is forgotten", async () => {
+  const folder = folderOf({ "a.yaml": manifest("n1"), "b.yaml": manifest("n2") });
+  await using trial = await watch(folder);
+  for (let i = 0; i < 2; i++) {
+    for (const name of ["a.yaml", "b.yaml"]) Deno.removeSync(join(folder, name), {});
+    await trial.shows("");
+    Deno.writeTextFileSync(join(folder, "a.yaml"), manifest("n1"));
+    await trial.shows("n2=a n1=a");
+    Deno.removeSync(join(folder, "a.yaml"));
+    await trial.shows("");
+    Deno.writeTextFileSync(join(folder, "b.yaml"), manifest("n2"));
+    await trial.shows("n1=a n2=a");
+    Deno.writeTextFileSync(join(folder, "a.yaml"), manifest("n1"));
+    await trial.complains(/^$/);
+  }
+  Deno.removeSync(join(folder, "b.yaml"));
+  await trial.shows("n1=a", 500);
 });
 
 Deno.test("a folder that is renamed away and replaced is followed, and nothing of the old one", async () => {

@@ -7,6 +7,8 @@ export interface SourceOptions<T> {
   readonly parse: (json: unknown, origin: string) => T;
   /** Called after {@link NodeSource.state} has changed; never from within `start`, never after `close`. */
   readonly onChange: () => void;
+  /** By what an object is known again when it was away. By default none is. */
+  nameOf?(item: T): string | undefined;
 }
 
 /** Something that could not be read, in an operator's words. Its last good content stays in the items. */

@@ -7,6 +7,8 @@ import { Agenda } from "./agenda.ts";
 import {
   type FileContent,
   type FileReading,
+  glanceAt,
+  infoOf,
   readContent,
   stampOf,
   Unsettled,
@@ -37,12 +39,17 @@ const FILE_TIME_RESOLUTION_MS = 50;
 const MANIFEST = /^[^.].*\.(?:yaml|yml|json)$/;
 
 /** What is read, and who hears of it. */
-export interface WatchedOptions<T> extends FileReading<T>, Pick<SourceOptions<T>, "onChange"> {}
+export interface WatchedOptions<T> extends FileReading<T>, Pick<SourceOptions<T>, "onChange"> {
+  /** Called after each look, before the change that it may have found is told. */
+  readonly onLook: () => void;
+}
 
 /** A watched file or folder: `open` once, `close` at the end. `onChange` is not called before `open` returns. */
 export class WatchedPath<T> {
   /** Absolute. */
   readonly path: string;
+  /** When somebody did something there, be it to a file that is not read; by performance.now(). */
+  stirredMs = 0;
   readonly #options: WatchedOptions<T>;
   readonly #entries = new Map<string, Entry<T>>();
   /** Files that were not there at the last look, and since when. */
@@ -103,6 +110,12 @@ export class WatchedPath<T> {
     return items;
   }
 
+  /** Whether any of its values is such a one. One file may be missing for a moment, many are gone. */
+  some(test: (value: T) => boolean): boolean {
+    const isThere = (path: string) => this.#missing.size < 2 || !this.#missing.has(path);
+    return this.#entries.entries().some(([path, { content }]) => isThere(path) && content?.values.some(test));
+  }
+
   problems(): SourceProblem[] {
     const problems: SourceProblem[] = [];
     const own = this.#reason ?? (this.#deafness && `cannot be watched, is polled (${this.#deafness})`);
@@ -120,13 +133,16 @@ export class WatchedPath<T> {
   }
 
   #tell(): void {
+    this.#options.onLook();
     // A file that is moved is one change: what came is told together with what went.
     if (!this.#hasChanged || this.#missing.size > 0) return;
     this.#hasChanged = false;
+    this.stirredMs = performance.now();
     this.#options.onChange();
   }
 
   #hear(path: string | null, hint: Hint): void {
+    this.stirredMs = performance.now();
     if (path === null) return this.#soon(EVERYTHING);
     const isOurs = this.#isFolder ? MANIFEST.test(path.slice(this.#folder.length + 1)) : path === this.path;
     if (isOurs) this.#soon(path, hint === "whole" ? glanceAt(path) : null);
@@ -266,24 +282,5 @@ export class WatchedPath<T> {
   #note(entry: Entry<T>, reason: string | null): void {
     if (reason !== entry.reason) this.#hasChanged = true;
     entry.reason = reason;
-  }
-}
-
-/** What stands at a path; null when there is nothing. */
-function infoOf(path: string, stat = Deno.statSync): Deno.FileInfo | null {
-  try {
-    return stat(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return null;
-    throw error;
-  }
-}
-
-/** The same; null also where it cannot be told, which a look at that one file is to explain. */
-function glanceAt(path: string): Deno.FileInfo | null {
-  try {
-    return infoOf(path);
-  } catch {
-    return null;
   }
 }

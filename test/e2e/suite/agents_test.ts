@@ -22,17 +22,8 @@ Deno.test("an agent's pod is deleted and comes back, and no pod notices", async 
 
 Deno.test("an agent that is killed is started again by kubelet, and no pod notices", async () => {
   const before = await world.agentOn(world.near);
-  const [{ containerID, restartCount }] = before!.status.containerStatuses as [
-    { containerID: string; restartCount: number },
-  ];
   await withoutLoss(world, async () => {
-    const id = containerID.replace("containerd://", "");
-    const told = JSON.parse(await world.cluster.onNode(world.near, ["crictl", "inspect", id]));
-    await world.cluster.onNode(world.near, ["kill", "-9", String(told.info.pid)]);
-    await until("kubelet to have started it again", async () => {
-      const now = await world.agentOn(world.near);
-      return now!.status.containerStatuses[0]!.restartCount > restartCount;
-    }, { deadlineMs: 60_000, pauseMs: 200 });
+    await world.killAgent(world.near);
     await world.agentsInSync();
   });
   assert.equal((await world.agentOn(world.near))!.metadata.uid, before!.metadata.uid);

@@ -163,6 +163,7 @@ export class ApiClient {
       redirect: "manual",
       headers: {
         accept,
+        "accept-encoding": "identity",
         "user-agent": "wigglenet",
         ...access.headers,
         ...(text === undefined ? {} : { "content-type": type }),

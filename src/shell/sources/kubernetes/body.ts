@@ -8,8 +8,8 @@ export class TooLong extends Error {
 /** Bounds on the reading of a body. */
 export interface BodyLimits {
   readonly maxBytes: number;
-  /** Called with each part that comes. */
-  readonly onPart: () => void;
+  /** Called with each part that comes, with all that has come; to be done with before it returns. */
+  readonly onPart: (body: Uint8Array) => void;
 }
 
 /**
@@ -26,9 +26,9 @@ export async function readBody(
   for (let bytes = 0;;) {
     const { done, value } = await source.read(new Uint8Array(buffer, bytes));
     if (done) return new Uint8Array(value!.buffer, 0, bytes);
-    onPart();
     buffer = value.buffer;
     if ((bytes += value.length) > maxBytes) throw new TooLong(`it is longer than ${maxBytes} bytes`);
+    onPart(new Uint8Array(buffer, 0, bytes));
   }
 }
 

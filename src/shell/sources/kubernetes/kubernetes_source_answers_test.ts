@@ -77,6 +77,58 @@ Deno.test("giants in a page are asked for in smaller ones", async () => {
   assert.equal(scene.trial.problems, "");
 });
 
+/** 460 Nodes come in pages of 50, 200, 200 and 10. */
+const PAGED = Array.from({ length: 460 }, (_, i) => `n${100 + i}`);
+const SHOWN = PAGED.map((name) => `${name}=a`).join(" ");
+
+Deno.test("the next page is made while one is read: it is asked for as soon as it is known where it begins", async () => {
+  let told = () => {};
+  const isAsked = new Promise<void>((resolve) => told = resolve);
+  const fault: Fault = (request, usual) => {
+    if (!LIST.test(request.url)) return undefined;
+    if (request.url.includes("continue=")) told();
+    const { headers } = usual();
+    const body = async function* () {
+      const bytes = new Uint8Array(await usual().arrayBuffer());
+      yield bytes.subarray(0, 200);
+      // Nothing more of the first page before somebody asks for the second one.
+      await isAsked;
+      yield bytes.subarray(200);
+    };
+    return new Response(ReadableStream.from(body()), { headers });
+  };
+  await using scene = await Scene.of(PAGED, { speaksProtobuf: true }, fault);
+  assert.equal(scene.trial.shown, SHOWN);
+  assert.equal(scene.trial.problems, "");
+});
+
+Deno.test("giants in a later page: what was asked for behind them is asked for again, and nothing is left out", async () => {
+  const sizes: string[] = [];
+  const fault: Fault = (request, usual) => {
+    const { searchParams } = new URL(request.url);
+    if (!LIST.test(request.url) || searchParams.get("limit") !== "200") return undefined;
+    const { headers } = usual();
+    const giant = usual().arrayBuffer().then((bytes) => new Blob([bytes, new Uint8Array(9 << 20)]).stream());
+    sizes.push(searchParams.get("continue")!);
+    const body = async function* () {
+      yield* await giant;
+    };
+    return new Response(ReadableStream.from(body()), { headers });
+  };
+  await using scene = await Scene.of(PAGED, { speaksProtobuf: true }, fault);
+  assert.equal(scene.trial.shown, SHOWN);
+  assert.equal(scene.trial.problems, "");
+  assert.ok(sizes.length > 0);
+});
+
+Deno.test("a page that is refused while the one before is read is told, and nothing is believed of the list", async () => {
+  const gone = () => refusal(410, "The provided continue parameter is too old");
+  const fault = times(3, /continue=/, gone);
+  await using scene = await Scene.of(PAGED, { speaksProtobuf: true }, fault);
+  await scene.trial.shows(SHOWN);
+  await scene.trial.complains(/^$/);
+});
+
 Deno.test("Retry-After is honoured", async () => {
   const busy = () => refusal(429, "busy", { "retry-after": "1" });
   await using scene = await Scene.of(["n1"], {}, times(1, LIST, busy));
