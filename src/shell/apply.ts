@@ -1,8 +1,10 @@
 // Carries out a Plan, stage by stage, and reports what happened. Goes on past a failed step where the rest is independent.
 
 import { deafRenewalsOf, renewalsOf } from "../core/observed/crossed_handshakes.ts";
+import { greetingOf } from "../core/plan/greeting.ts";
 import { batchOf, complaintsOf, type IpBatch } from "../core/plan/ip_batch.ts";
 import type { Action, Part, Plan, Step } from "../core/plan/plan.ts";
+import { type WgBatch, wgBatchOf } from "../core/plan/wg_batch.ts";
 import { attempt, CommandError, run } from "./command.ts";
 import { linkAtomically, removeFile, withInput, writeAtomically } from "./files.ts";
 import { endServer, serve } from "./wireguard_go.ts";
@@ -41,13 +43,27 @@ function stagesOf(steps: readonly Step[]): Step[][] {
 }
 
 async function applyStage(steps: readonly Step[]): Promise<Outcome[]> {
-  const batch = batchOf(steps);
-  const alone = batch === undefined ? steps : steps.filter((step) => !batch.steps.includes(step));
+  const [ip, wg] = [batchOf(steps), wgBatchOf(steps)];
+  const alone = steps.filter((step) => !ip?.steps.includes(step) && !wg?.steps.includes(step));
   const done = await Promise.all([
-    ...alone.map(applyStep),
-    ...(batch === undefined ? [] : [applyBatch(batch)]),
+    ...alone.map((step) => applyStep(step)),
+    ...(ip === undefined ? [] : [applyBatch(ip)]),
+    ...(wg === undefined ? [] : [applyWg(wg)]),
   ]);
   return done.flat();
+}
+
+/** All by one command; where that fails one after the other, to see which of them does. */
+async function applyWg({ steps, args }: WgBatch): Promise<Outcome[]> {
+  const start = performance.now();
+  const { failure } = await attempt({ program: "wg", args }).catch((error: Error) => ({ failure: error }));
+  const rest = (step: Step) => failure === undefined ? { ...step, actions: step.actions.slice(1) } : step;
+  const outcomes: Outcome[] = [];
+  for (const step of steps) {
+    const { error } = await applyStep(rest(step));
+    outcomes.push({ step, error, durationMs: performance.now() - start });
+  }
+  return outcomes;
 }
 
 /** Each step of it succeeds or fails for itself. */
@@ -84,16 +100,12 @@ const MOST_LOOKED_AFTER = 1_000;
 type Greeting = Extract<Action, { kind: "greet" }>;
 
 /**
- * A keepalive that is turned on sends a packet at once, and with it the handshake; the same command leaves the peer with
- * the one that it is to have. Not waited for: 5,000 handshakes take seconds of CPU, and nothing else depends on them.
- * Those that crossed are begun anew, once, and a second later those in which one side is deaf.
+ * Not waited for: 5,000 handshakes take seconds of CPU, and nothing else depends on them. Those that crossed are begun anew,
+ * once, and a second later those in which one side is deaf.
  */
-async function greet({ interfaceName, peers }: Greeting): Promise<void> {
-  const keepalives = peers.map(({ publicKey, keepaliveSeconds }) => {
-    const values = keepaliveSeconds === 0 ? ["25", "off"] : ["off", String(keepaliveSeconds)];
-    return values.flatMap((value) => ["peer", publicKey, "persistent-keepalive", value]);
-  });
-  await setPeers(interfaceName, keepalives);
+async function greet({ interfaceName, peers, hasBegun }: Greeting): Promise<void> {
+  const greetings = hasBegun ? [] : peers.map((peer) => greetingOf(peer.publicKey, peer.keepaliveSeconds));
+  await setPeers(interfaceName, greetings);
   if (peers.length > MOST_LOOKED_AFTER) return;
   const greeted = new Set<string>(peers.map(({ publicKey }) => publicKey));
   const dump = await dumpOnceAnswered(interfaceName);

@@ -145,6 +145,14 @@ async function compare(pairs: number, verdict: Verdict): Promise<void> {
 
 const REACHED = "until ping -n -q -c1 -W1 -I 10.244.1.1 10.244.2.1 >/dev/null 2>&1; do sleep 0.1; done";
 
+/** By the environment, as the DaemonSet and the unit do; all else is where it is as shipped. */
+const NO_FLAGS = {
+  "node-name": undefined,
+  "nodes": undefined,
+  "privkey-path": undefined,
+  "cni-config-path": undefined,
+};
+
 /** From the start of two agents at once to an answer through the tunnel; and what the runtime alone takes then. */
 async function bootToMesh(): Promise<{ meshMs: number; runtimeMs: number }> {
   const lab = await Lab.create({ nodes: [1, 2].map((i) => manifestOf(i)) });
@@ -157,7 +165,10 @@ async function bootToMesh(): Promise<{ meshMs: number; runtimeMs: number }> {
     const start = performance.now();
     const written = Promise.withResolvers<void>();
     const onLine = (line: string) => / cni .*\(missing\)/.test(line) && written.resolve();
-    for (const node of lab.nodes) node.startAgent(node === n1 ? { onLine } : {});
+    for (const node of lab.nodes) {
+      const env = { NODE_NAME: node.name, WIGGLENET_NODES: "/etc/wigglenet/nodes.d" };
+      node.startAgent({ settings: NO_FLAGS, env, ...(node === n1 ? { onLine } : {}) });
+    }
     await written.promise; // its first apply ends with that; whoever looks before takes time from whom he looks at
     const { code } = await n1.attempt(["timeout", "60", "sh", "-c", REACHED]);
     if (code !== 0) throw new Error(`n1 does not reach n2 through the tunnel\n${await n1.diagnose()}`);

@@ -26,12 +26,13 @@ export class ModelWireguard {
       const word = words.shift()!;
       if (word === "peer") this.#peer(key = words.shift()!);
       else if (word === "remove" && key !== undefined) this.peers.delete(key);
-      else this.#assign(key === undefined ? undefined : this.#peer(key), word, words.shift() ?? "");
+      else this.#assign(key, word, words.shift() ?? "");
     }
     this.peers.delete(this.publicKey);
   }
 
-  #assign(peer: ModelPeer | undefined, word: string, value: string): void {
+  #assign(key: string | undefined, word: string, value: string): void {
+    const peer = key === undefined ? undefined : this.#peer(key);
     if (peer === undefined) {
       if (word === "listen-port") this.port = Number(value);
       else if (word === "fwmark" && value === "0") this.mark = "off";
@@ -40,7 +41,13 @@ export class ModelWireguard {
     } else if (word === "persistent-keepalive") peer.keepalive = value;
     else if (word === "endpoint") peer.endpoint = value;
     else if (word === "preshared-key" && value === "/dev/null") peer.hasPresharedKey = false;
+    else if (word === "allowed-ips") this.#allowOnly(key!, value);
     else throw new Refused(`unknown: wg set peer ${word}`);
+  }
+
+  #allowOnly(key: string, prefixes: string): void {
+    this.#peer(key).allowedIps.clear();
+    for (const prefix of prefixes.split(",").filter((text) => text !== "")) this.#allow(key, prefix);
   }
 
   #peer(key: string): ModelPeer {

@@ -59,7 +59,7 @@ Deno.test("kill -9 in the middle of a join loses nothing, and the next start end
   const before = await statesOf(mesh.nodes);
   const joining = manifestOf(4);
   joining.metadata.annotations = { "wigglenet/public-key": "aW5zdGVhZCBvZiBhIHJlYWwga2V5IG9mIG5vZGUgNDQ=" };
-  const moments = ["during nft -f", "before wg addconf", "during ip -force -batch"];
+  const moments = ["during nft -f", "before wg set", "during ip -force -batch"];
   await losesOnly(t, {}, async () => {
     await mesh.killAgents("SIGKILL");
     for (const [i, node] of mesh.nodes.entries()) node.startAgent({ settings, argv: dyingArgv(moments[i]!) });

@@ -32,8 +32,7 @@ export function isOtherOfOurs(
   const isServed = wireguard !== undefined || userspacePids.length > 0;
   const isOwn = isKernels ? publicKey !== undefined && wireguard?.publicKey === publicKey : isServed;
   // As an agent leaves it that is killed before it has set a key.
-  const isKeyless = isKernels ? wireguard?.publicKey === "(none)" : !isServed;
-  const isBlank = isKeyless && !link.isUp;
+  const isBlank = isKernels ? wireguard?.publicKey === "(none)" : !isServed && !link.isUp;
   return isOwn || isBlank ||
     [...routes[4], ...routes[6]].some((text) => leadsTo(text, name) && text.includes(OURS));
 }

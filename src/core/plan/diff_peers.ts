@@ -5,8 +5,9 @@ import { foundAsWanted, noteAsWanted } from "./found_as_wanted.ts";
 import { equalEnds } from "../net/equal_ends.ts";
 import type { ObservedPeer, ObservedState } from "../observed/observed_state.ts";
 import { renderPeers } from "../render/render_network.ts";
+import { greetingOf } from "./greeting.ts";
 import { endpointFor, isFresh, keepaliveFor, NAT_KEEPALIVE_SECONDS } from "./choose_endpoint.ts";
-import { type Action, type Change, type ConfirmedPeer, STAGE, type Step } from "./plan.ts";
+import { type Action, type Change, type ConfirmedPeer, FEW, STAGE, type Step } from "./plan.ts";
 
 /** An empty file removes it. */
 const NO_PRESHARED_KEY = ["preshared-key", "/dev/null"];
@@ -43,7 +44,7 @@ export function diffPeers(
     ? []
     : without(found.keys(), peers).filter((key) => !spared?.peers.has(key));
   return [
-    ...replaceStep(link.name, replaced),
+    ...replaceStep(link.name, { replaced, isFirst: state === undefined }),
     ...touchStep(link.name, touched.filter(({ cause }) => cause === undefined)),
     ...touchStep(link.name, touched.filter(({ cause }) => cause !== undefined), "session"),
     ...removeStep(link.name, surplus),
@@ -100,7 +101,13 @@ function confirmed({ peer, endpoint, keepaliveSeconds, steadySeconds }: Wish): C
   return { publicKey, allowedIps, keepaliveSeconds, ...(endpoint === undefined ? {} : { endpoint, choice }) };
 }
 
-function replaceStep(name: string, replaced: readonly Wish[]): Step[] {
+interface Replacement {
+  readonly replaced: readonly Wish[];
+  /** The interface has not even a key yet. */
+  readonly isFirst: boolean;
+}
+
+function replaceStep(name: string, { replaced, isFirst }: Replacement): Step[] {
   if (replaced.length === 0) return [];
   const changes = replaced.map(({ peer, has, endpoint }): Change => {
     const place = endpoint ?? has?.endpoint ?? "an endpoint that it must show";
@@ -108,31 +115,47 @@ function replaceStep(name: string, replaced: readonly Wish[]): Step[] {
     const reason = has === undefined ? "missing" : `allowed IPs are ${has.allowedIps || "none"}`;
     return { op: has === undefined ? "+" : "~", kind: "peer", target: peer.node, text, reason };
   });
+  const areFew = replaced.length <= FEW;
+  const peers = replaced.map(({ peer: { publicKey }, keepaliveSeconds }) => ({
+    publicKey,
+    keepaliveSeconds,
+  }));
+  return [{
+    part: "wireguard",
+    stage: areFew && isFirst ? STAGE.configure : STAGE.tunnel,
+    needs: ["link"],
+    changes,
+    actions: [
+      ...(areFew ? wgSet(name, replaced.map(replacement)) : addMany(name, replaced)),
+      { kind: "greet", interfaceName: name, hasBegun: areFew, peers },
+    ],
+    confirms: { peers: { set: replaced.map(confirmed), removed: [] } },
+  }];
+}
+
+/** A keepalive that is turned on sends a packet at once, and with it the handshake (docs/decisions/0011). */
+function replacement({ peer: { publicKey, allowedIps }, has, endpoint, keepaliveSeconds }: Wish): string[] {
+  return [
+    ...["peer", publicKey],
+    ...(has?.hasPresharedKey ? NO_PRESHARED_KEY : []),
+    ...(endpoint === undefined ? [] : ["endpoint", endpoint]),
+    ...["allowed-ips", allowedIps],
+    ...greetingOf(publicKey, keepaliveSeconds).slice(2),
+  ];
+}
+
+/** Those of hundreds are longer than arguments can be; handshakes with them begin later, some at a time. */
+function addMany(name: string, replaced: readonly Wish[]): Action[] {
   const secret = replaced.filter(({ has }) => has?.hasPresharedKey);
   const sections = replaced.map(({ peer, endpoint, keepaliveSeconds }) => ({
     ...peer,
     endpoint,
     keepaliveSeconds,
   }));
-  return [{
-    part: "wireguard",
-    stage: STAGE.tunnel,
-    needs: ["link"],
-    changes,
-    actions: [
-      { kind: "run", program: "wg", args: ["addconf", name], input: renderPeers(sections) },
-      ...wgSet(name, secret.map(({ peer }) => ["peer", peer.publicKey, ...NO_PRESHARED_KEY])),
-      {
-        kind: "greet",
-        interfaceName: name,
-        peers: replaced.map(({ peer, keepaliveSeconds }) => ({
-          publicKey: peer.publicKey,
-          keepaliveSeconds,
-        })),
-      },
-    ],
-    confirms: { peers: { set: replaced.map(confirmed), removed: [] } },
-  }];
+  return [
+    { kind: "run", program: "wg", args: ["addconf", name], input: renderPeers(sections) },
+    ...wgSet(name, secret.map(({ peer }) => ["peer", peer.publicKey, ...NO_PRESHARED_KEY])),
+  ];
 }
 
 interface Touch {

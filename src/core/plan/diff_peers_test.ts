@@ -30,10 +30,9 @@ function planFor(...peers: ObservedPeer[]) {
   return { lines: describe(plan), actions };
 }
 
-const replaceN2 = (endpoint = "Endpoint = 10.9.1.2:24601\n") =>
-  `wg addconf wigglenet\n[Peer]\n# n2\nPublicKey = ${
-    keyOf(2)
-  }\nAllowedIPs = ${ALLOWED}\n${endpoint}PersistentKeepalive = off\n`;
+const replaceN2 = (endpoint = "endpoint 10.9.1.2:24601 ") =>
+  `wg set wigglenet peer ${keyOf(2)} ${endpoint}allowed-ips ${ALLOWED} persistent-keepalive 25 ` +
+  `peer ${keyOf(2)} persistent-keepalive off`;
 const QUIET = `wg set wigglenet peer ${keyOf(2)} persistent-keepalive off`;
 const GREET = `greet ${keyOf(2)} 0`;
 
@@ -55,8 +54,7 @@ Deno.test("A peer with other allowed IPs is replaced in place", () => {
 Deno.test("A foreign preshared key goes along with other differences, at once", () => {
   const foreign = { ...N2, allowedIps: "", hasPresharedKey: true };
   assert.deepEqual(planFor(foreign).actions, [
-    replaceN2(""),
-    `wg set wigglenet peer ${keyOf(2)} preshared-key /dev/null`,
+    replaceN2("preshared-key /dev/null "),
     GREET,
   ]);
 });
@@ -210,7 +208,10 @@ Deno.test("What sessions show and what somebody did are steps of their own", () 
 Deno.test("A peer is added with our own keepalive, and greeted so that it stays", () => {
   const desired = desireOf([{ ...ordinaryNode(1), keepalive: "15" }, ordinaryNode(2)]);
   const [add, greet] = diff(desired, withPeers(), NOW).steps.flatMap((step) => step.actions);
-  assert.match(add?.kind === "run" ? add.input! : "", /^PersistentKeepalive = 15$/m);
+  assert.match(
+    add?.kind === "run" ? add.args.join(" ") : "",
+    /persistent-keepalive off peer \S+ persistent-keepalive 15$/,
+  );
   assert.deepEqual(greet?.kind === "greet" ? greet.peers : [], [{
     publicKey: keyOf(2),
     keepaliveSeconds: 15,

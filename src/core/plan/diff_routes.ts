@@ -7,7 +7,7 @@ import { parsePrefix, prefixOf } from "../net/prefix.ts";
 import { refused } from "../net/refusal.ts";
 import type { ObservedState } from "../observed/observed_state.ts";
 import { differences } from "./differences.ts";
-import { type Change, STAGE, type Step } from "./plan.ts";
+import { type Change, FEW, STAGE, type Step } from "./plan.ts";
 
 const LISTS = ["tunnel", "unreachable"] as const;
 
@@ -26,6 +26,8 @@ export function diffRoutes(desired: DesiredState, observed: ObservedState): Step
     const surplus = [...unsorted].sort().reverse();
     const isCovered = coveredBy(surplus);
     const taken = surplus.length === 0 ? NONE : new Set([...behind, ...tunnel].map(placeOf));
+    // Beside the peers.
+    const isFirst = observed.link === undefined && tunnel.length <= FEW;
     const gone = surplus.filter((text) => !taken.has(placeOf(text)) && !desired.spared?.routes.has(text));
     return [
       ...routeStep(
@@ -33,7 +35,7 @@ export function diffRoutes(desired: DesiredState, observed: ObservedState): Step
         behind.filter((text) => !isCovered(text)),
       ),
       ...routeStep(
-        { family, verb: "replace", stage: STAGE.tunnel, surplus },
+        { family, verb: "replace", stage: isFirst ? STAGE.configure : STAGE.tunnel, surplus },
         [...tunnel, ...behind.filter(isCovered)],
       ),
       ...routeStep({ family, verb: "del", stage: STAGE.deletions, surplus: [] }, gone),
@@ -110,7 +112,7 @@ function routeStep({ family, verb, stage, surplus }: RouteBatch, texts: readonly
   return [{
     part: `routes-v${family}`,
     stage,
-    needs: stage === STAGE.tunnel ? ["link"] : [],
+    needs: stage === STAGE.tunnel || stage === STAGE.configure ? ["link"] : [],
     changes: texts.map(change),
     actions: [{ kind: "run", program: "ip", args, input }],
     confirms: {

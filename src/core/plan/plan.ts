@@ -29,10 +29,12 @@ export type Action =
   | { readonly kind: "serve"; readonly interfaceName: string }
   | { readonly kind: "end"; readonly pid: number; readonly interfaceName: string }
   | { readonly kind: "removeFiles"; readonly paths: readonly string[] }
-  /** Starts a handshake with each peer, behind everything else and without waiting for it. */
+  /** Starts a handshake with each peer, behind everything else and without waiting for it, and looks after it. */
   | {
     readonly kind: "greet";
     readonly interfaceName: string;
+    /** The command before has started them. */
+    readonly hasBegun: boolean;
     /** With the keepalive that they are left with; 0: none. */
     readonly peers: readonly { readonly publicKey: string; readonly keepaliveSeconds: number }[];
   }
@@ -58,9 +60,10 @@ export const STAGE = {
   policy: 0.5,
   link: 1,
   serve: 2,
-  configure: 3,
-  /** Up and addressed: with its key, and before any peer. */
-  up: 3.5,
+  /** Up and addressed: a handshake begins when a peer is added to what is up. */
+  up: 3,
+  /** With its key, and in one command with it a few peers where there were none. */
+  configure: 3.5,
   tunnel: 4,
   /** Behind the tunnel, which it may be bound to. */
   fastpath: 4.5,
@@ -70,6 +73,9 @@ export const STAGE = {
   tableDeletions: 7,
   cni: 8,
 } as const;
+
+/** Nodes of which all is one command. What more need is megabytes, which takes longer than the start of another program. */
+export const FEW = 100;
 
 /** Changes that are made together. */
 export interface Step {
