@@ -12,7 +12,7 @@ function said(line: string): string {
   return `${flow.source.text} ${flow.destination.text} ${flow.protocol} ${protocol} ${flow.port} ${content} ${isAudit}`;
 }
 
-// As nft 1.0.6 and 1.1.3 print them (2026-11-22).
+// As nft 1.0.6 prints them (2026-11-22).
 const LINES: Readonly<Record<string, readonly [line: string, says: string]>> = {
   "TCP, with the interfaces that it came and would leave by": [
     `${CHAIN} packet: iif "veth1" oif "veth2" ether saddr 02:00:00:00:00:01 ether daddr 02:00:00:00:00:02 ${IP} ` +

@@ -122,9 +122,11 @@ Deno.test("a network that swallows everything is noticed by silence; what change
 Deno.test("a connection that only this end believes in is replaced by silence, without a word", async () => {
   await using scene = await Scene.of(["n1"], { ...QUICK, answerMs: 5_000 });
   const { api, network, trial } = scene;
-  network.forget();
   api.put(nodeOf("n2"));
-  await trial.shows("n1=a n2=a", 10_000);
+  await trial.shows("n1=a n2=a"); // the watch was answered: one that never is has a deadline of its own, and is told of
+  network.forget();
+  api.put(nodeOf("n3"));
+  await trial.shows("n1=a n2=a n3=a", 10_000);
   assert.equal(trial.everyProblem, "");
 });
 
