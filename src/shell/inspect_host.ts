@@ -145,10 +145,17 @@ async function inspectTunnel(
     mode,
     port,
     interfaceName,
-    isInterfaceUp: link?.isUp === true,
+    isListening: link?.isUp === true && await listensOn(settings),
     udpPorts: await readPorts("udp"),
     ...(await isExposed(settings.privateKeyPath) ? { exposedKeyPath: settings.privateKeyPath } : {}),
   };
+}
+
+/** False when the interface has another port; true also where nobody may be told. */
+async function listensOn({ interfaceName, port }: GivenSettings): Promise<boolean> {
+  const command = { program: "wg", args: ["show", interfaceName, "listen-port"] } as const;
+  const text = await run(command).catch(() => "");
+  return text === "" || Number(text) === port;
 }
 
 /** `ss -Hlun`: the fourth field is `ADDRESS:PORT`. */

@@ -169,10 +169,9 @@ Deno.test("the CNI folder is full: a lost link is named, and is back when there 
   const before = await readState(n1);
   await losesOnly(t, {}, async () => {
     const folder = `${n1.folder}/cni`;
-    await n1.run(["mount", "-t", "tmpfs", "-o", "nr_inodes=2", "tmpfs", folder]);
-    await n1.run(["touch", `${folder}/filler`]);
+    await n1.run(["mount", "-t", "tmpfs", "-o", "nr_inodes=1", "tmpfs", folder]); // the folder itself, and full
     await n1.says("there is no space", isFailing(/[Nn]o space left/));
-    await n1.run(["rm", `${folder}/filler`]);
+    await n1.run(["mount", "-o", "remount,nr_inodes=9", folder]);
     await until("the link to be back", async () => await readState(n1) === before, {
       seen: () => n1.agent!.tail(),
     });

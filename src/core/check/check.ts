@@ -18,7 +18,8 @@ export interface HostReport extends Surroundings {
     readonly mode: "auto" | "kernel" | "userspace";
     readonly port: number;
     readonly interfaceName: string;
-    readonly isInterfaceUp: boolean;
+    /** Our interface is up, and has the port. */
+    readonly isListening: boolean;
     /** UDP ports that somebody listens on. */
     readonly udpPorts: readonly number[];
     /** The private key file, where its mode lets others than its owner read it. */
@@ -105,7 +106,7 @@ function programFindings({ programs, hasNetAdmin }: HostReport): Finding[] {
 
 function tunnelFindings({ tunnel }: HostReport): Finding[] {
   if (tunnel === undefined) return [];
-  const { hasKernel, hasTun, mode, port, interfaceName, isInterfaceUp, udpPorts, exposedKeyPath } = tunnel;
+  const { hasKernel, hasTun, mode, port, interfaceName, isListening, udpPorts, exposedKeyPath } = tunnel;
   const findings: Finding[] = [];
   if (!hasKernel && mode === "kernel") {
     findings.push(error("this kernel has no WireGuard", "modprobe wireguard, or WIREGUARD_MODE=auto"));
@@ -121,7 +122,7 @@ function tunnelFindings({ tunnel }: HostReport): Finding[] {
       error("/dev/net/tun is not there", "modprobe tun, or start the container with --device /dev/net/tun"),
     );
   }
-  if (!isInterfaceUp && udpPorts.includes(port)) {
+  if (!isListening && udpPorts.includes(port)) {
     findings.push(error(
       `UDP port ${port} is somebody else's: ${interfaceName} cannot listen`,
       `ss -ulnp shows who; end it, or choose another WIGGLENET_WG_PORT on all nodes`,

@@ -9,7 +9,7 @@ const HEALTHY: HostReport = {
     mode: "auto",
     port: 24601,
     interfaceName: "wigglenet",
-    isInterfaceUp: true,
+    isListening: true,
     udpPorts: [24601],
   },
   hasNetAdmin: true,
@@ -73,7 +73,7 @@ const sick: readonly (readonly [report: Partial<HostReport>, level: string, what
       /^metrics cannot be served: \/k is not the key of \/c$/,
       /METRICS_TLS_\*/,
     ],
-    [{ tunnel: { ...tunnel, isInterfaceUp: false } }, "error", /UDP port 24601/, /ss -ulnp/],
+    [{ tunnel: { ...tunnel, isListening: false } }, "error", /UDP port 24601/, /ss -ulnp/],
     [
       { tunnel: { ...tunnel, exposedKeyPath: "/etc/wigglenet/private.key" } },
       "warning",
