@@ -26,6 +26,9 @@ async function meet(from: Pod, to: Pod): Promise<void> {
   }
 }
 
+/** Who is undone four times within a minute waits for ten seconds at the end: each time twice as long. */
+const PACE_MS = 15_000;
+
 /** Waits until the Node's own annotations are what its agent wants them to be. */
 async function publishes(node: Node): Promise<void> {
   const publicKey = (await node.run(["wg", "show", "wigglenet", "public-key"])).trim();
@@ -42,7 +45,7 @@ async function publishes(node: Node): Promise<void> {
       return key === "wigglenet/public-key" ? last[key] : JSON.parse(last[key] ?? "null");
     });
     return JSON.stringify(seen) === JSON.stringify(Object.values(wanted));
-  }, { seen: () => `${JSON.stringify(last)}\n${node.agent?.tail()}` });
+  }, { deadlineMs: PACE_MS, seen: () => `${JSON.stringify(last)}\n${node.agent?.tail()}` });
 }
 
 Deno.test("nodes that only the API knows make a mesh, and publish what the original does", async () => {
