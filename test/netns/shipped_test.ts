@@ -34,12 +34,13 @@ for (const agent of AGENTS) {
     await meet();
     const [n1] = lab.nodes as [Node];
     assert.match((await n1.attempt(["touch", "/etc/wigglenet.new"])).stderr, /Read-only file system/);
-    assert.match((await n1.runAgent({ verb: "status" })).stdout, /: in sync$/m);
+    const status = async () => (await n1.runAgent({ verb: "status" })).stdout;
+    await until("it to be in sync", async () => /: in sync$/m.test(await status()), { seen: status });
     const check = await n1.runAgent({ verb: "check" });
     assert.equal(check.code, 0, check.stdout);
     const before = await readState(n1);
-    const [status] = await Promise.all(processes.map((process) => process.kill("SIGTERM")));
-    assert.equal(status!.code, 0);
+    const [end] = await Promise.all(processes.map((process) => process.kill("SIGTERM")));
+    assert.equal(end!.code, 0);
     assert.deepEqual(processes.flatMap(({ stderr }) => stderr.filter((l) => / (warn|error) /.test(l))), []);
     assert.equal(await readState(n1), before);
     await meet();

@@ -118,6 +118,9 @@ function objectionTo(layer: Layer, machine: Machine): string | undefined {
   if (layer.needs === "nodes that boot") return machine.withoutBooting;
 }
 
+/** What runs beside another waits most of the time: more files at once than there are processors. */
+const PATIENT = { DENO_JOBS: "4" };
+
 interface RunEnd {
   readonly tests: readonly TestResult[];
   /** How the process ended, where its tests do not say it. */
@@ -154,7 +157,8 @@ async function start(layer: Layer, argv: readonly string[], { env, isHeld }: {
   const signal = AbortSignal.timeout(layer.deadlineSeconds * 1000);
   let code;
   if (layer.needs === "nothing" || layer.needs === "a virtual machine") {
-    const options = { args, signal, stdin: "null", stdout: "piped", env: { NO_COLOR: "1" } } as const;
+    const quick = { NO_COLOR: "1", ...(isHeld ? PATIENT : {}) };
+    const options = { args, signal, stdin: "null", stdout: "piped", env: quick } as const;
     const child = new Deno.Command(program!, options).spawn();
     await printFailures(child.stdout, isHeld);
     code = (await child.status).code;

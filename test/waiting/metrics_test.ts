@@ -66,10 +66,11 @@ Deno.test("metrics name what the host has: peers as WireGuard counts them, repai
   assert.ok(valueOf(text, "process_resident_memory_bytes")! > 10e6);
   for (const name of Object.keys(METRICS)) assert.match(text, new RegExp(`^# TYPE ${name} `, "m"));
 
-  await n1.run(["nft", "delete", "table", "inet", "wigglenet"]);
-  await until("the repair to be counted", async () => {
-    return valueOf(await metricsOf(n1), 'wigglenet_drift_repaired_total{kind="table"}') === 1;
-  }, { seen: () => metricsOf(n1) });
+  // What is repaired together with news of the host, an address of a new pod's link, counts as that.
+  await until("a repair to be counted", async () => {
+    await n1.attempt(["nft", "delete", "table", "inet", "wigglenet"]);
+    return valueOf(await metricsOf(n1), 'wigglenet_drift_repaired_total{kind="table"}')! >= 1;
+  }, { pauseMs: 500, seen: () => metricsOf(n1) });
 });
 
 Deno.test("readyz says why not until the first complete apply, healthz is well at once, with health alone too", async () => {
