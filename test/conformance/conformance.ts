@@ -4,7 +4,7 @@ import { parseArgs } from "node:util";
 import { inCluster, NAMES, type Shape, SHAPES } from "../e2e/standing_cluster.ts";
 import { STANDING, type Standing } from "../e2e/world.ts";
 import { Cluster } from "../lab/kind/cluster.ts";
-import { findEngine, Objection } from "../lab/kind/engine.ts";
+import { findEngine, runTask } from "../lab/kind/engine.ts";
 import { writeImages } from "../lab/kind/image_archive.ts";
 import { programPath } from "../lab/kind/programs.ts";
 import { install, makeRoot } from "../lab/kind/small_root.ts";
@@ -129,10 +129,4 @@ async function loadImage(cluster: Cluster): Promise<void> {
   }
 }
 
-try {
-  Deno.exit(await main());
-} catch (error) {
-  if (!(error instanceof Objection)) throw error;
-  console.error(error.message);
-  Deno.exit(1);
-}
+await runTask(main);

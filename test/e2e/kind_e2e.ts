@@ -1,7 +1,7 @@
 // `deno task kind-e2e`: a cluster, the agent on it, the tests of this folder in it, and nothing left of it.
 
 import { parseArgs } from "node:util";
-import { Objection } from "../lab/kind/engine.ts";
+import { runTask } from "../lab/kind/engine.ts";
 import { inCluster, NAMES, removeStanding, type Shape, SHAPES, SUITE } from "./standing_cluster.ts";
 
 const USAGE = `deno task kind-e2e [--shape ${
@@ -45,10 +45,4 @@ function optionsIn(
   }
 }
 
-try {
-  Deno.exit(await main());
-} catch (error) {
-  if (!(error instanceof Objection)) throw error;
-  console.error(error.message);
-  Deno.exit(1);
-}
+await runTask(main);

@@ -13,6 +13,17 @@ export class Objection extends Error {
   }
 }
 
+/** What a task of deno.json does: it ends with main's exit code, by default 0; an Objection is printed, with 1. */
+export async function runTask(main: () => Promise<number | void>): Promise<never> {
+  try {
+    Deno.exit(await main() ?? 0);
+  } catch (error) {
+    if (!(error instanceof Objection)) throw error;
+    console.error(error.message);
+    Deno.exit(1);
+  }
+}
+
 const NAMESPACE = "wigglenet-kind";
 const RUN = "/run/wigglenet-kind";
 const SOCKET = `unix://${RUN}/docker.sock`;

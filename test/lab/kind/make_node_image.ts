@@ -2,7 +2,7 @@
 
 import { Progress } from "../../demo/progress.ts";
 import { prepareForClusters } from "../../prepare.ts";
-import { Objection, startEngine } from "./engine.ts";
+import { Objection, runTask, startEngine } from "./engine.ts";
 import { prepareNodeImage, prepareParts } from "./node_image.ts";
 
 async function main(): Promise<void> {
@@ -20,10 +20,4 @@ async function main(): Promise<void> {
   }
 }
 
-try {
-  await main();
-} catch (error) {
-  if (!(error instanceof Objection)) throw error;
-  console.error(error.message);
-  Deno.exit(1);
-}
+await runTask(main);

@@ -1,12 +1,11 @@
 // What a kind cluster is made of, all of it from Go modules: kind itself, what its nodes run, and the images of a
 // kubeadm cluster. The versions are those that kind v0.33.0 and kubeadm 1.36.1 name themselves.
 
-import { createHash } from "node:crypto";
 import pauseSource from "../../../kind/go/pause.go" with { type: "text" };
 import probeSource from "../../../kind/go/probe.go" with { type: "text" };
 import runcSource from "../../../kind/go/runc.go" with { type: "text" };
 import { ETCD_PROGRAM, KUBERNETES, kubernetesProgram } from "../kubernetes/binaries.ts";
-import { go, type GoModule, type GoProgram, moduleOf, pathOf } from "../kubernetes/go_program.ts";
+import { go, type GoModule, type GoProgram, moduleOf, ownProgram, pathOf } from "../kubernetes/go_program.ts";
 
 /** kind: it makes the clusters, and its base image's files are in its module. */
 export const KIND = "v0.33.0";
@@ -71,24 +70,6 @@ const coredns: GoModule = {
   },
 };
 
-/** A program of ours, of the standard library only. */
-function ownProgram(name: OwnProgram): GoProgram {
-  const text = SOURCES[name];
-  const module = {
-    name,
-    make: async (folder: string) => {
-      await go(["mod", "init", `local/${name}`], folder);
-      await Deno.writeTextFile(`${folder}/main.go`, text);
-    },
-  };
-  // Its text is its version: after a change it is built anew.
-  return { name: `wigglenet-${name}`, version: digest(text), package: ".", module };
-}
-
-function digest(text: string): string {
-  return createHash("sha256").update(text).digest("hex").slice(0, 12);
-}
-
 const kind = moduleOf("kind", KIND, [KIND_MODULE]);
 const containerdPackages = ["containerd", "containerd-shim-runc-v2", "ctr"].map((name) =>
   `${CONTAINERD_MODULE}/cmd/${name}`
@@ -136,7 +117,7 @@ export const PROGRAMS: readonly GoProgram[] = [
   ]
     .map((name) => kubernetesProgram(name)),
   kubernetesProgram("agnhost", "test/images/agnhost"),
-  ...OWN.map(ownProgram),
+  ...OWN.map((name) => ownProgram(name, SOURCES[name])),
 ];
 
 /** Where the program is. */

@@ -1,6 +1,8 @@
 // Programs that are built from Go modules, once for a machine and outside the checkout: there are registries for
 // modules where there is none for images. Each is kept under its name and version.
 
+import { createHash } from "node:crypto";
+
 /** What the go.mod of Kubernetes 1.36 asks for; the others are content with less. */
 export const GO = [1, 26] as const;
 /** Into which its own archive is unpacked. */
@@ -140,6 +142,21 @@ export function moduleOf(name: string, version: string, packages: readonly strin
       await go(["get", ...packages.map((path) => `${path}@${version}`)], folder);
     },
   };
+}
+
+/** A program of ours. `needs`: packages with their versions, where the standard library is not all. */
+export function ownProgram(name: string, text: string, needs: readonly string[] = []): GoProgram {
+  const module: GoModule = {
+    name,
+    make: async (folder) => {
+      await go(["mod", "init", `local/${name}`], folder);
+      await Deno.writeTextFile(`${folder}/main.go`, text);
+      if (needs.length > 0) await go(["get", ...needs], folder);
+    },
+  };
+  // Its text is its version: after a change it is built anew.
+  const version = createHash("sha256").update([text, ...needs].join("\n")).digest("hex").slice(0, 12);
+  return { name: `wigglenet-${name}`, version, package: ".", module };
 }
 
 /** Runs go, niced: a build must not starve what else this machine does. Throws Error with the last it said. */
