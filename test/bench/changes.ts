@@ -2,8 +2,8 @@
 //
 // Joined: its prefixes are in the nft set (nft monitor), its four routes are there (ip monitor), and the first
 // packet to its endpoint has left (tcpdump): WireGuard sends it as soon as the peer is on the interface.
-// Left: the routes and the elements are gone. The agent deletes elements only after the peer's removal has ended;
-// that the peer is gone by then is looked up at once, each time.
+// Left: the routes and the elements are gone. The peer goes beside them, sooner than nft has read its sets back;
+// that it is gone by then is looked up at once, each time.
 
 import { type Member, memberOf, smallNode } from "./cluster.ts";
 import type { Crowd } from "./crowd.ts";

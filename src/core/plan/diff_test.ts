@@ -252,15 +252,15 @@ Deno.test("When a node joins, it is guarded before it is routed", () => {
   ]);
 });
 
-Deno.test("When a node leaves, its routes go before its guard", () => {
+Deno.test("When a node leaves, its guard goes in the stage of its routes and its peer, none waits for another", () => {
   assert.deepEqual(changesBetween(TWO, [ordinaryNode(1)]), [
+    "- element pod-cidrs-v4: 10.244.2.0/24 (not wanted)",
+    "- element pod-cidrs-v6: fd00:10:244:2::/64 (not wanted)",
     `- peer ${keyOf(2)} (not wanted)`,
     "- route unreachable 10.244.2.0/24 proto 146 metric 32760 (not wanted)",
     "- route 10.244.2.0/24 dev wigglenet proto 146 (not wanted)",
     "- route unreachable fd00:10:244:2::/64 proto 146 metric 32760 (not wanted)",
     "- route fd00:10:244:2::/64 dev wigglenet proto 146 (not wanted)",
-    "- element pod-cidrs-v4: 10.244.2.0/24 (not wanted)",
-    "- element pod-cidrs-v6: fd00:10:244:2::/64 (not wanted)",
   ]);
 });
 

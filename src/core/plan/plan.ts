@@ -70,7 +70,6 @@ export const STAGE = {
   deletions: 5,
   /** Behind the routes of the link, which would vanish with it and then fail to be deleted. */
   linkDeletion: 6,
-  tableDeletions: 7,
   cni: 8,
 } as const;
 
