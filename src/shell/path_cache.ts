@@ -9,8 +9,8 @@ import { attempt } from "./command.ts";
 import { readText, withInput } from "./files.ts";
 import { relieve } from "./relieve.ts";
 
-/** Answers for as many are megabytes. */
-const MANY = 1_000;
+/** Answers for 5,000 are megabytes, three times over: bytes, text, lines. */
+const AT_ONCE = 500;
 
 /** The last answers of `ip route get`. Learned path MTUs are left out (`fibmatch`): they come and go. */
 export class PathCache {
@@ -48,12 +48,17 @@ export class PathCache {
   ): Promise<ReadonlyMap<string, Path>> {
     const ways = this.#ways;
     const unknown = addresses.filter(({ text }) => !ways.has(text));
-    const answers = await lookUp(unknown);
-    unknown.forEach((address, i) => ways.set(address.text, { address, way: answers[i] }));
-    if (unknown.length >= MANY) relieve();
+    for (let i = 0; i < unknown.length; i += AT_ONCE) {
+      const some = unknown.slice(i, i + AT_ONCE);
+      const answers = await lookUp(some);
+      some.forEach((address, i) => ways.set(address.text, { address, way: answers[i] }));
+      relieve();
+    }
     const isSame = interfaces === this.#interfaces;
     if (isSame && unknown.length === 0) return this.#paths;
-    const devs = devsOf(answers, isSame ? this.#devs : devsOf([...ways.values()].map(({ way }) => way)));
+    const devs = isSame
+      ? devsOf(unknown.map(({ text }) => ways.get(text)?.way), this.#devs)
+      : devsOf([...ways.values()].map(({ way }) => way));
     if (!isSame || devs.size !== this.#devs.size) {
       this.#mtus = await readMtus(interfaces, this.interfaceName, devs);
     }
@@ -96,7 +101,6 @@ function devsOf(ways: Iterable<WayOut | undefined>, known: Iterable<string> = []
 }
 
 async function lookUp(addresses: readonly Address[]): Promise<(WayOut | undefined)[]> {
-  if (addresses.length === 0) return [];
   const batch = addresses.map(({ text }) => `route get ${text} fibmatch\n`).join("");
   // It fails when an address cannot be reached: which one, stderr says.
   const output = await withInput(

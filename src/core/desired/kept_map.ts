@@ -16,11 +16,14 @@ export class KeptMap<From, To> {
   map(list: readonly From[], key: unknown, make: (from: From) => To): readonly To[] {
     const last = key === this.#key ? this.#from : [];
     const { start, end } = equalEnds(last, list);
-    this.#to = [
-      ...this.#to.slice(0, start),
-      ...list.slice(start, list.length - end).map(make),
-      ...this.#to.slice(last.length - end, last.length),
-    ];
+    const shift = last.length - list.length;
+    const to = new Array<To>(list.length); // as long as it is, and nothing beside it: of thousands each event would leave copies
+    for (let i = 0; i < list.length; i++) {
+      if (i < start) to[i] = this.#to[i]!;
+      else if (i >= list.length - end) to[i] = this.#to[i + shift]!;
+      else to[i] = make(list[i]!);
+    }
+    this.#to = to;
     this.#from = list;
     this.#key = key;
     return this.#to;

@@ -35,6 +35,7 @@ export const V8_FLAGS: readonly string[] = [
   "--initial-heap-size=24",
   "--heap-growing-percent=10",
   "--max-semi-space-size=1",
+  "--no-incremental-marking",
   "--no-turbofan",
   "--expose-gc",
 ];
