@@ -38,6 +38,7 @@ export async function prepareRoot(suite: Suite): Promise<void> {
     options.push('--customize-hook=chroot "$1" systemctl disable NetworkManager NetworkManager-wait-online');
   }
   options.push('--customize-hook=rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/*');
+  await Deno.mkdir(cacheFolder(), { recursive: true });
   console.log(`Making Debian ${suite}, once for this machine.`);
   try {
     await run(["nice", "-n", "10", "mmdebstrap", ...options, suite, draft, ...await mirrors()], {

@@ -104,7 +104,8 @@ async function build(engine: Engine, { work, name, tell }: Build): Promise<void>
     const release = await makeRelease(work, root);
     tell("kind build node-image");
     const args = ["build", "node-image", "--type=file", "--base-image", base, "--image", name, release];
-    await run([programPath("kind"), ...args], { env: engine.env, deadlineMs: BUILD_MS });
+    const env = { ...engine.env, TMPDIR: work }; // kind leaves the unpacked release there
+    await run([programPath("kind"), ...args], { env, deadlineMs: BUILD_MS });
   } finally {
     await attempt(["docker", "rmi", "--no-prune", base], { env: engine.env });
   }
