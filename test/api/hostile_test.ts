@@ -41,6 +41,7 @@ function assertSmall(what: string): void {
 for (const [seconds, bytes] of [[10, 100], [10, 12_000]] as const) {
   Deno.test(`a storm of events of ${bytes} bytes and more, as fast as they are taken: bounded memory, and the last state`, async () => {
     const before = await readState(node);
+    const known = (await node.status())!.source.objects;
     await api.begin(`storm ${seconds} ${bytes}`);
     const end = api.says(RegExp(`^storm of ${bytes} `), 4 * seconds * 1000);
     let answers = 0;
@@ -51,6 +52,7 @@ for (const [seconds, bytes] of [[10, 100], [10, 12_000]] as const) {
     }
     console.log(`${await end}; asked for its status ${answers} times meanwhile`);
     assertSmall(`after a storm of ${bytes} bytes an event`);
+    await node.says("all of the storm was read", ({ source }) => source.objects > known, RETRY_MS);
     await until("the last state to be in the kernel", async () => {
       return differences(before, await readState(node)) === "";
     }, { deadlineMs: RETRY_MS, pauseMs: 200, seen: async () => differences(before, await readState(node)) });

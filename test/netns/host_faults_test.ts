@@ -185,16 +185,18 @@ Deno.test("the key's folder is full and the key lost: it is named, a start too l
   const isNamed = ({ rejected }: Status) =>
     rejected.some(({ claim, reason }) => claim === keyPath && /[Nn]o space left/.test(reason));
   await losesOnly(t, {}, async () => {
-    await n1.run(["mount", "-t", "tmpfs", "-o", "nr_inodes=3", "tmpfs", n1.folder]);
-    await n1.run(["mkdir", `${n1.folder}/cni`]);
-    await n1.run(["touch", `${n1.folder}/full`]); // what is left, before the agent takes it for its key or its link
+    await n1.run(["mount", "-t", "tmpfs", "-o", "nr_inodes=3", "tmpfs", "/mnt"]);
+    await n1.run(["mkdir", "/mnt/cni"]);
+    await n1.run(["touch", "/mnt/full"]); // filled before the agent sees it, which makes folders and links itself
+    await n1.run(["mount", "--bind", "/mnt", n1.folder]);
     await n1.says("the key cannot be written", isNamed);
     await restart();
     await n1.says("the key cannot be written", isNamed);
-    await n1.run(["mount", "-o", "remount,nr_inodes=10", n1.folder]);
+    await n1.run(["mount", "-o", "remount,nr_inodes=10", "/mnt"]);
     await n1.says("nothing is refused", ({ rejected }) => rejected.length === 0);
     assert.equal((await n1.run(["cat", keyPath])).trim(), key.trim());
     await n1.run(["umount", n1.folder]);
+    await n1.run(["umount", "/mnt"]);
     await n1.says("all is well", isWell);
   });
   await stays(before);

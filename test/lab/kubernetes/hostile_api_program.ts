@@ -21,7 +21,8 @@ for (const node of nodes) api.put(node);
 
 /**
  * Events as fast as they are taken, for so long: of all Nodes by turns what their kubelets report, which is of no use to
- * an agent, and of each tenth an address that comes and goes. In the end all are as they were.
+ * an agent, and of each tenth an address that comes and goes. In the end all are as they were, and there is one Node
+ * more: who knows it has read everything.
  */
 function storm(seconds: number, bytes: number): Fault {
   const texts = nodes.slice(1).flatMap((node, i) => {
@@ -35,14 +36,25 @@ function storm(seconds: number, bytes: number): Fault {
     );
   });
   const parts = texts.map((text) => new TextEncoder().encode(text));
+  let isOver = false;
   return only(WATCH, () => {
+    if (isOver) return undefined;
     let sent = 0;
     const start = performance.now();
     const pull = (controller: ReadableStreamDefaultController<Uint8Array>) => {
       const passed = (performance.now() - start) / 1000;
       const isRound = sent % parts.length === 0;
       if (passed > seconds && isRound) {
+        isOver = true; // whoever watches anew has nothing to hear
         ending = controller;
+        const last = {
+          apiVersion: "v1",
+          kind: "Node",
+          metadata: { name: `behind-${bytes}` },
+          spec: {},
+          status: {},
+        };
+        controller.enqueue(new TextEncoder().encode(event(last, "ADDED")));
         console.log(`storm of ${bytes} bytes: ${sent} events in ${passed.toFixed(1)} s`);
         return new Promise<void>(() => {}); // until the next deed
       }
@@ -57,9 +69,9 @@ function storm(seconds: number, bytes: number): Fault {
   });
 }
 
-function event(object: Json): string {
+function event(object: Json, type = "MODIFIED"): string {
   const metadata = { ...object.metadata as Json, resourceVersion: "1000000" };
-  return `${JSON.stringify({ type: "MODIFIED", object: { ...object, metadata } })}\n`;
+  return `${JSON.stringify({ type, object: { ...object, metadata } })}\n`;
 }
 
 /** A hundred megabytes without an end. */
@@ -74,7 +86,7 @@ function endless(what: string): Response {
   return new Response(new ReadableStream({ pull }));
 }
 
-function only(pattern: RegExp, answer: () => Response): Fault {
+function only(pattern: RegExp, answer: () => Response | undefined): Fault {
   return (request) => pattern.test(request.url) ? answer() : undefined;
 }
 
