@@ -168,10 +168,11 @@ export class HostState {
     this.#observed = { ...read, ...await observeSuperseded(desired, read.link) };
   }
 
-  /** Takes in a step that succeeded. */
-  confirmed(step: Step): void {
-    if (step.confirms === undefined || this.#observed === undefined) this.failed(step);
-    else this.#observed = confirm(this.#observed, step.confirms);
+  /** Takes in steps that succeeded. */
+  confirmed(steps: readonly Step[]): void {
+    for (const step of steps) if (step.confirms === undefined) this.failed(step);
+    if (this.#observed === undefined) return steps.forEach((step) => this.failed(step));
+    this.#observed = confirm(this.#observed, steps.flatMap(({ confirms }) => confirms ?? []));
   }
 
   /** A step of which nobody knows how far it came. */

@@ -257,11 +257,11 @@ export class Reconciler {
   /** Keeps what the kernel confirmed, reads back the rest, logs both. */
   #settle(outcomes: readonly Outcome[], cause: Cause): void {
     this.#lastApplyMs = Date.now();
+    this.#host.confirmed(outcomes.flatMap(({ step, error }) => error === undefined ? step : []));
     for (const { step, error } of outcomes) {
       if (error === undefined) {
         this.#appliedSteps++;
         this.#backoff.succeeded(step.part);
-        this.#host.confirmed(step);
         if (step.part === "policy") this.#policy?.confirmed();
         tellChanges(this.#options.log, step, step.cause ?? cause);
         if ((step.cause ?? cause) !== "drift") continue;

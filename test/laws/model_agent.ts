@@ -29,7 +29,7 @@ function pass(host: ModelHost, { desired, observed, isReversed }: Pass): Observe
     for (const action of step.actions) host.act(action);
     if (step.confirms === undefined) observed = host.observe(desired, observed);
     else {
-      observed = confirm(observed, step.confirms);
+      observed = confirm(observed, [step.confirms]);
       assert.deepEqual(believed(observed, desired), believed(host.observe(desired, observed), desired));
     }
   }

@@ -133,7 +133,7 @@ export class Session {
         this.keepalive = keepaliveSeconds;
       }
       if (step.actions.some(({ kind }) => kind === "greet")) this.#begin();
-      this.#observed = confirm(this.#observed, step.confirms!);
+      this.#observed = confirm(this.#observed, [step.confirms!]);
     }
   }
 }

@@ -12,7 +12,7 @@ const THREE = desireOf([1, 2, 3].map(ordinaryNode));
 const HOST = hostOf(TWO);
 const N2 = HOST.wireguard!.peers.get(keyOf(2))!;
 
-const confirmed = (confirmation: Confirmation, host = HOST) => confirm(host, confirmation);
+const confirmed = (confirmation: Confirmation, host = HOST) => confirm(host, [confirmation]);
 
 const setting = ({ publicKey, allowedIps }: Peer, rest: Partial<ConfirmedPeer> = {}): ConfirmedPeer => ({
   ...{ publicKey, allowedIps, keepaliveSeconds: 0 },
@@ -48,7 +48,7 @@ Deno.test("The state that was read stays as it was", () => {
 Deno.test("What is not there cannot be changed: it is read back", () => {
   const peers = { set: THREE.peers.map((peer) => setting(peer)), removed: [] };
   const elements = [{ name: "pod-cidrs-v4", added: ["10.7.0.0/24"], deleted: [] }];
-  const next = confirm(EMPTY_HOST, { elements, peers });
+  const next = confirm(EMPTY_HOST, [{ elements, peers }]);
   assert.deepEqual([next.table, next.wireguard], [undefined, undefined]);
 });
 
@@ -97,7 +97,7 @@ for (const [what, endpoint, expected, stays] of endpoints) {
 Deno.test("Where one node joins and another one leaves, all is certain: the next plan is empty without a read", () => {
   for (const [before, after] of [[TWO, THREE], [THREE, TWO]] as const) {
     let host = hostOf(before);
-    for (const step of diff(after, host, 1000).steps) host = confirm(host, step.confirms!);
+    for (const step of diff(after, host, 1000).steps) host = confirm(host, [step.confirms!]);
     assert.deepEqual(diff(after, host, 1000).steps, []);
   }
 });
@@ -106,6 +106,6 @@ Deno.test("A route that a new one replaces is gone with it", () => {
   const route = "10.244.2.0/24 dev wg-old proto 146";
   const rest = [...HOST.routes[4]].filter((text) => text !== "10.244.2.0/24 dev wigglenet proto 146");
   let host: ObservedState = { ...HOST, routes: { ...HOST.routes, 4: new Set([...rest, route]) } };
-  for (const step of diff(TWO, host, 1000).steps) host = confirm(host, step.confirms!);
+  for (const step of diff(TWO, host, 1000).steps) host = confirm(host, [step.confirms!]);
   assert.deepEqual(host.routes, HOST.routes);
 });

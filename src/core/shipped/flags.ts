@@ -42,7 +42,7 @@ export const V8_FLAGS: readonly string[] = [
 
 /** Variables that glibc's allocator reads: what programs print, megabytes at a time, is given back at once. */
 export const ALLOCATOR: Readonly<Record<string, string>> = {
-  MALLOC_ARENA_MAX: "2",
+  MALLOC_ARENA_MAX: "1",
   MALLOC_MMAP_THRESHOLD_: "131072",
   MALLOC_TRIM_THRESHOLD_: "131072",
 };
