@@ -7,6 +7,7 @@ import {
   concernsTable,
   type PathDoubt,
   pathDoubtOf,
+  tellsOfIpvs,
 } from "../core/observed/monitor_lines.ts";
 import { isTrace } from "../core/observed/traced_drop.ts";
 import type { ObservedState } from "../core/observed/observed_state.ts";
@@ -78,6 +79,7 @@ export class HostWatch {
       const { routes } = reconciler.observed ?? { routes: NO_ROUTES };
       this.#heardOfPaths(line);
       if (concernsNetwork(line, settings.interfaceName, routes)) reconciler.heard("network", line);
+      else if (tellsOfIpvs(line)) reconciler.doubtFacts(); // policies go by it: at once
       else if (/^(Deleted )?\d+: /.test(line)) {
         this.#once("facts", FACTS_MS, () => {
           reconciler.doubtFacts();

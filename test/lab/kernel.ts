@@ -16,3 +16,15 @@ export const HAS_FLOWTABLE: boolean = new Deno.Command("nft", {
   args: ["-c", "add table inet probe0; add flowtable inet probe0 f { hook ingress priority 0; }"],
   stderr: "null",
 }).outputSync().success;
+
+/** True when IPVS is there (modprobe ip_vs): its module makes this file in each network namespace. */
+export const HAS_IPVS: boolean = isThere("/proc/net/ip_vs");
+
+function isThere(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -6,6 +6,7 @@ import type { Host } from "./host.ts";
 
 const AF_INET = 2, AF_INET6 = 10, AF_PACKET = 17;
 const SOCK_DGRAM = 2, SOCK_RAW = 3;
+const IPPROTO_RAW = 255;
 const CLONE_NEWNET = 0x40000000;
 const MSG_DONTWAIT = 0x40;
 const SOL_PACKET = 263, PACKET_IGNORE_OUTGOING = 23;
@@ -107,23 +108,39 @@ export function sendUdp(
 ): boolean {
   const c = call();
   const isIpv4 = address.length === 4;
-  const sockaddr = (port: number, bytes: Uint8Array) => {
-    const view = new DataView(new ArrayBuffer(isIpv4 ? 16 : 28));
-    view.setUint16(0, isIpv4 ? AF_INET : AF_INET6, true);
-    view.setUint16(2, port);
-    const all = new Uint8Array(view.buffer);
-    all.set(bytes, isIpv4 ? 4 : 8);
-    return all;
-  };
   return within(host, () => {
     const socket = checked(c.socket(isIpv4 ? AF_INET : AF_INET6, SOCK_DGRAM, 0), "make a UDP socket");
     const [source, target] = [
-      sockaddr(ports[0], new Uint8Array(address.length)),
-      sockaddr(ports[1], address),
+      socketAddress(ports[0], new Uint8Array(address.length)),
+      socketAddress(ports[1], address),
     ];
     checked(c.bind(socket, source, source.length), `take UDP port ${ports[0]} on ${host.name}`);
     const sent = c.sendto(socket, payload, BigInt(payload.length), 0, target, target.length);
     c.close(socket);
     return Number(sent) === payload.length;
   });
+}
+
+/** An IP packet of anybody, sent by the machine itself: it passes the hook output, as what IPVS has rewritten. */
+export function sendOut(host: Host, packet: Uint8Array<ArrayBuffer>): void {
+  const c = call();
+  const isIpv4 = packet[0]! >> 4 === 4;
+  const destination = isIpv4 ? packet.slice(16, 20) : packet.slice(24, 40);
+  within(host, () => {
+    const socket = checked(c.socket(isIpv4 ? AF_INET : AF_INET6, SOCK_RAW, IPPROTO_RAW), "make a raw socket");
+    const target = socketAddress(0, destination);
+    // What a rule drops is refused.
+    c.sendto(socket, packet, BigInt(packet.length), 0, target, target.length);
+    c.close(socket);
+  });
+}
+
+function socketAddress(port: number, address: Uint8Array): Uint8Array<ArrayBuffer> {
+  const isIpv4 = address.length === 4;
+  const view = new DataView(new ArrayBuffer(isIpv4 ? 16 : 28));
+  view.setUint16(0, isIpv4 ? AF_INET : AF_INET6, true);
+  view.setUint16(2, port);
+  const all = new Uint8Array(view.buffer);
+  all.set(address, isIpv4 ? 4 : 8);
+  return all;
 }

@@ -14,7 +14,7 @@ import { type Family, type Manifest, manifestOf } from "../lab/manifest.ts";
 import { assertInside } from "../lab/outer.ts";
 import { run } from "../lab/process.ts";
 import { until } from "../lab/until.ts";
-import { sendUdp, Wire } from "../lab/wire.ts";
+import { sendOut, sendUdp, Wire } from "../lab/wire.ts";
 
 /** The cables of the node. */
 export const LINKS = ["pod-a", "pod-b", "lan", "wigglenet"] as const;
@@ -68,9 +68,9 @@ export interface Arrival {
   readonly packet: Packet;
 }
 
-/** A packet to send: by a cable, or by a socket of the node itself. */
+/** A packet to send: by a cable, by the node as IPVS does it, or by a socket of the node itself. */
 export type Shot =
-  | { readonly link: Link; readonly packet: Uint8Array }
+  | { readonly link: Link | "ipvs"; readonly packet: Uint8Array<ArrayBuffer> }
   | { readonly link: "host"; readonly address: string; readonly ports: readonly [number, number] };
 
 /** A node between cables. `await using` takes it down. */
@@ -147,13 +147,15 @@ export class CabledNode {
   #send(shot: Shot & { mark: Uint8Array<ArrayBuffer> }): void {
     if (shot.link === "host") {
       sendUdp(this.node, { address: bytesOf(shot.address), ports: shot.ports, payload: shot.mark });
-    } else this.#wires.get(shot.link)!.send(frameOf(shot.packet, MAC));
+    } else if (shot.link === "ipvs") sendOut(this.node, shot.packet);
+    else this.#wires.get(shot.link)!.send(frameOf(shot.packet, MAC));
   }
 
   /** The way of a packet through all rules of the node, as nft tells it; it is sent until nft does. */
   async trace(link: Shot["link"], send: () => Promise<unknown>): Promise<string> {
-    const hook = link === "host" ? "output" : "prerouting";
-    const match = link === "host" ? "udp sport > 20000" : `iifname "${link}"`;
+    const isOwn = link === "host" || link === "ipvs";
+    const hook = isOwn ? "output" : "prerouting";
+    const match = isOwn ? "meta l4proto { tcp, udp, sctp } th sport > 20000" : `iifname "${link}"`;
     await this.node.run(["nft", "-f", "-"], {
       stdin:
         `table inet tracing { chain ${hook} {\ntype filter hook ${hook} priority -350\n${match} meta nftrace set 1\n}\n}`,

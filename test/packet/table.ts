@@ -3,6 +3,7 @@
 //   pod-a         -> world       udp 53              masquerade
 //   v4 pod-b@lan  -> pod-a       tcp 80              drop          (a packet with pod-b's address, from the LAN)
 //   outsider      -> host        udp 30053           accept at pod-a
+//   pod-a@ipvs    -> pod-b       tcp 80              accept        (sent on by the node, as IPVS does it)
 //
 // Without v4 or v6 a line stands for both. What passed is answered, and the answer must come back untouched.
 
@@ -17,7 +18,7 @@ interface Case {
   readonly family: Family;
   readonly from: Place;
   /** Where it is put on the wire; differs from where its address belongs for a forger. */
-  readonly link: Place["link"];
+  readonly link: Shot["link"];
   readonly to: Place;
   readonly what: readonly string[];
   readonly verdict: string;
@@ -36,7 +37,7 @@ function parseCases(table: string): Case[] {
       text: `v${family} ${line.replace(/^v[46] /, "").replace(/\s+/g, " ")}`,
       family,
       from: placeNamed(from!),
-      link: (link ?? placeNamed(from!).link) as Place["link"],
+      link: (link ?? placeNamed(from!).link) as Shot["link"],
       to: placeNamed(to!),
       what: what!.split(/\s+/),
       verdict: verdict!,
@@ -151,7 +152,9 @@ async function judgeAnswers(
     const seen = arrivals[i]!.map(({ link, packet }) =>
       `at ${link} from ${packet.source} to ${packet.destination}`
     );
-    const wanted = `at ${link} from ${to.addresses[family]} to ${from.addresses[family]}`;
+    const wanted = `at ${link === "ipvs" ? from.link : link} from ${to.addresses[family]} to ${
+      from.addresses[family]
+    }`;
     return seen.join() === wanted
       ? []
       : [`${text}: the answer came ${seen.join() || "nowhere"}, wanted ${wanted}`];

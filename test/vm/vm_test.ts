@@ -9,8 +9,8 @@ import { prepareBooting } from "../booted/packages.ts";
 
 const DEADLINE_SECONDS = 2_100;
 const TESTS = new URL("../", import.meta.url).pathname;
-/** Those that meet the kernel's WireGuard and flowtables. All of them take an hour, for each program starts in seconds. */
-const MEET_THE_KERNEL = "netns/wireguard_mode_test.ts,netns/flowtable_test.ts";
+/** Those that meet the kernel's WireGuard, flowtables and IPVS. All of them take an hour, for each program starts in seconds. */
+const MEET_THE_KERNEL = "netns/wireguard_mode_test.ts,netns/flowtable_test.ts,netns/ipvs_test.ts";
 /** Files between commas, each of all its tests, or of some: `netns/drift_table_test.ts,booted/package_test.ts=/^installed/`. */
 const chosen = Deno.env.get("WIGGLENET_VM_FILES") ?? MEET_THE_KERNEL;
 
@@ -29,6 +29,7 @@ if (files.some((file) => file.startsWith("booted/"))) assert.equal(await prepare
 const code = await runInMachine({
   program: new URL("inside.ts", import.meta.url).pathname,
   args: files,
+  packages: ["ipvsadm"],
   folder,
   deadlineSeconds: DEADLINE_SECONDS,
   onLine: (line) => progress.writeSync(new TextEncoder().encode(`${line}\n`)),

@@ -19,7 +19,7 @@ import type { DesiredLink, DesiredState, DesiredTable, Waiting } from "./desired
 import { forwardingWaits } from "./forwarding.ts";
 import { clusterPodCidrs, desireRoutes, type Guarded } from "./desire_routes.ts";
 import { namesToResolve } from "./endpoints.ts";
-import type { HostFacts } from "./host_facts.ts";
+import { hasIpvs, type HostFacts } from "./host_facts.ts";
 import { KeptMap } from "./kept_map.ts";
 import { obstacleWaits } from "./obstacles.ts";
 import { type TunnelMtu, tunnelMtu, underlayMtu } from "./tunnel_mtu.ts";
@@ -66,7 +66,7 @@ export function desire(
     link,
     peers: prospects.peers,
     routes: desireRoutes(settings, own, guarded),
-    table: tableOf(settings, own, guarded),
+    table: tableOf(settings, { own, facts }, guarded),
     fastpath: wish.fastpath,
     cniPath: settings.cniConfigPath,
     cni: cniOf(settings, own, link?.mtuBytes ?? nativeMtu(settings, own, facts)),
@@ -193,10 +193,11 @@ const textOf = ({ text }: Prefix) => text;
 /** FIREWALL_ONLY and native families have no guard: their pods' packets belong to whoever routes them. */
 function tableOf(
   settings: Settings,
-  own: SettledNode,
+  { own, facts }: Circumstances,
   { podCidrs, clusterPodCidrs }: Guarded,
 ): DesiredTable {
   const templates = usesTunnel(settings) ? ["sets", "clamp", "forward"] : ["sets", "forward"];
+  if (settings.isPolicyEnabled && hasIpvs(facts)) templates.push("ipvs");
   const isGuarded = (family: Family) => settings.isStrict && familySettings(settings, family).isTunnelled;
   if (FAMILIES.some(isGuarded)) templates.push("guard");
   for (const family of FAMILIES) {

@@ -3,7 +3,7 @@
 import { isInterfaceName } from "../settings/grammar.ts";
 import { type Settings, usesTunnel } from "../settings/settings.ts";
 import type { DesiredFastpath, Waiting } from "./desired_state.ts";
-import { type HostFacts, LOOPBACK } from "./host_facts.ts";
+import { hasIpvs, type HostFacts, LOOPBACK } from "./host_facts.ts";
 
 /** What is wanted, and what stands in its way. */
 export interface FastpathWish {
@@ -12,8 +12,10 @@ export interface FastpathWish {
 }
 
 /** Computes the flowtable of this host. `render` knows no interface: it takes the names as they are given. */
-export function desireFastpath(settings: Settings, { interfaces }: HostFacts): FastpathWish {
+export function desireFastpath(settings: Settings, facts: HostFacts): FastpathWish {
   if (!settings.isFlowtableEnabled) return { fastpath: undefined, waiting: [] };
+  if (hasIpvs(facts)) return { fastpath: undefined, waiting: [UNTRANSLATED] };
+  const { interfaces } = facts;
   const { flowtableDevices: chosen, interfaceName } = settings;
   const present = new Set(interfaces.map(({ name }) => name).filter((name) => name !== LOOPBACK));
   if (usesTunnel(settings)) present.add(interfaceName);
@@ -27,3 +29,13 @@ export function desireFastpath(settings: Settings, { interfaces }: HostFacts): F
   const fastpath = { devices: [...new Set(devices)].sort(), packets: settings.flowtablePackets };
   return { fastpath: devices.length === 0 ? undefined : fastpath, waiting };
 }
+
+/**
+ * IPVS gives conntrack another end for the answers and no sign of a translation: an entry of the flowtable would send what
+ * is for a Service to a pod as it is (net/netfilter/ipvs/ip_vs_nfct.c, nf_flow_table_core.c: fill_dir).
+ */
+const UNTRANSLATED: Waiting = {
+  what: "flowtable",
+  why: "kube-proxy is in IPVS mode: what it translates must not take a way of its own",
+  next: "set ENABLE_FLOWTABLE=false, or run kube-proxy in another mode",
+};

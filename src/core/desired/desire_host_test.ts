@@ -109,6 +109,18 @@ Deno.test("An own address on the loopback says nothing of the MTU, and flows ent
   assert.deepEqual([cni?.mtuBytes, fastpath?.devices], [1400, ["eth0"]]);
 });
 
+Deno.test("Where kube-proxy is in IPVS mode policies look at what the node sends, too, and flows go the long way", () => {
+  const interfaces = [uplink("eth0", 1500, ["10.9.1.1"]), nic("kube-ipvs0", 1500, ["10.96.0.1"])];
+  const hasChain = (environment: Record<string, string>, facts = { interfaces }) =>
+    desireOf(MESH, environment, facts).table.templates.includes("ipvs");
+  assert.equal(hasChain({}), true);
+  assert.equal(hasChain({}, { interfaces: interfaces.slice(0, 1) }), false);
+  assert.equal(hasChain({ ENABLE_NETWORK_POLICY: "false" }), false);
+  const desired = desireOf(MESH, { ENABLE_FLOWTABLE: "true" }, { interfaces });
+  assert.equal(desired.fastpath, undefined);
+  assert.match(waitingOf(desired).join(), /flowtable: kube-proxy is in IPVS mode/);
+});
+
 Deno.test("Addresses of NODE_IP_INTERFACES are the node's too, and the operator is told to publish them", () => {
   const interfaces = [
     nic("eth0", 1500, ["10.9.1.1"]),

@@ -8,6 +8,8 @@ import type { Surroundings } from "./obstacles.ts";
 
 /** The loopback: addresses may stand there that others reach this host by, over any of its interfaces. */
 export const LOOPBACK = "lo";
+/** Where kube-proxy in IPVS mode keeps the addresses of Services. */
+export const IPVS_INTERFACE = "kube-ipvs0";
 
 /** A network interface of the host. */
 export interface HostInterface {
@@ -62,6 +64,11 @@ export interface HostFacts {
   readonly surroundings?: Surroundings;
   /** By address, of those that are reached at all. */
   readonly paths: ReadonlyMap<string, Path>;
+}
+
+/** True on a host whose Services are IPVS': their packets pass no forward hook on the way to a pod. */
+export function hasIpvs({ interfaces }: Pick<HostFacts, "interfaces">): boolean {
+  return interfaces.some(({ name }) => name === IPVS_INTERFACE);
 }
 
 /** Nothing is known of the host. */

@@ -5,6 +5,7 @@ import { hostPrefix, parsePrefix, type Prefix } from "../net/prefix.ts";
 import { parseAddress } from "../net/address.ts";
 import { refused } from "../net/refusal.ts";
 import { ROUTE_PROTOCOL, UNREACHABLE_METRIC } from "../desired/desired_state.ts";
+import { IPVS_INTERFACE } from "../desired/host_facts.ts";
 import { FASTPATH, TABLE } from "../render/render_table.ts";
 import type { ObservedState } from "./observed_state.ts";
 import { toldRouteText } from "./parse_network.ts";
@@ -58,6 +59,12 @@ function prefixText(member: string): string | undefined {
 }
 
 const OUR_ROUTE = ` proto ${ROUTE_PROTOCOL} `;
+/** True when a line of `ip -o monitor` says that kube-proxy has made its interface: packets are about to take its way. */
+export function tellsOfIpvs(line: string): boolean {
+  return IPVS_LINK.test(line);
+}
+
+const IPVS_LINK = new RegExp(`^\\d+: ${IPVS_INTERFACE}: `);
 const LINK = /^(?:Deleted )?\d+: ([^:@\s]+)/;
 const PLACE =
   /^(?:Deleted )?(?:(unreachable|blackhole|prohibit|throw) )?(default|[0-9a-f.:]*[.:][0-9a-f.:/]*) /;

@@ -8,6 +8,7 @@ import {
   pathDoubtOf,
   surprisesNetwork,
   surprisesTable,
+  tellsOfIpvs,
 } from "./monitor_lines.ts";
 import type { ObservedState } from "./observed_state.ts";
 
@@ -202,3 +203,11 @@ for (const [line, doubt] of doubts) {
     assert.equal(typeof doubted === "object" ? doubted.text : doubted, doubt);
   });
 }
+
+Deno.test("kube-proxy's interface is told of when it is made, not with each Service's address, and not when it goes", () => {
+  const flags = "<BROADCAST,NOARP> mtu 1500 qdisc noop state DOWN group default \\    link/ether";
+  assert.equal(tellsOfIpvs(`5: kube-ipvs0: ${flags}`), true);
+  assert.equal(tellsOfIpvs(`Deleted 5: kube-ipvs0: ${flags}`), false);
+  assert.equal(tellsOfIpvs("5: kube-ipvs0    inet 10.96.0.1/32 scope global kube-ipvs0\\  valid_lft"), false);
+  assert.equal(tellsOfIpvs(ETH0), false);
+});

@@ -10,6 +10,7 @@ import forward from "../../../nft-templates/forward.nft" with { type: "text" };
 import guard from "../../../nft-templates/guard.nft" with { type: "text" };
 import guardV4 from "../../../nft-templates/guard-v4.nft" with { type: "text" };
 import guardV6 from "../../../nft-templates/guard-v6.nft" with { type: "text" };
+import ipvs from "../../../nft-templates/ipvs.nft" with { type: "text" };
 import masqueradeV4 from "../../../nft-templates/masquerade-v4.nft" with { type: "text" };
 import masqueradeV6 from "../../../nft-templates/masquerade-v6.nft" with { type: "text" };
 import sets from "../../../nft-templates/sets.nft" with { type: "text" };
@@ -25,6 +26,7 @@ const TEMPLATES: Readonly<Record<string, string>> = {
   "sets": sets,
   "clamp": clamp,
   "forward": forward,
+  "ipvs": ipvs,
   "guard": guard,
   "guard-v4": guardV4,
   "guard-v6": guardV6,

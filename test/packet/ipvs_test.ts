@@ -1,0 +1,71 @@
+// Policies where Services are kube-proxy's by IPVS, by real packets: what it has led to a pod is sent on by the node itself, with the
+// source that it came with. A raw socket sends just so; IPVS itself is in test/netns/ipvs_test.ts, on kernels that have it.
+
+import ipvs from "../../nft-templates/ipvs.nft" with { type: "text" };
+import { PolicedNode } from "./policed_node.ts";
+import { ALL, type Sentence } from "./policy_sentences.ts";
+
+const SENTENCES: Readonly<Record<string, Sentence>> = {
+  "what goes out by a Service asks for egress, by the pod and port that it is led to": {
+    policies: [{
+      podSelector: { matchLabels: { app: "a" } },
+      policyTypes: ["Egress"],
+      egress: [{ to: [{ podSelector: { matchLabels: { app: "peer" } } }], ports: [{ port: 80 }] }],
+    }],
+    cases: `
+      pod-a@ipvs -> peer-pod    tcp 80  accept
+      pod-a@ipvs -> peer-pod    tcp 81  drop
+      pod-a@ipvs -> peer-pod-2  tcp 80  drop
+      pod-a@ipvs -> outsider    udp 53  drop
+      pod-b@ipvs -> peer-pod-2  tcp 80  accept`,
+  },
+  "what comes to a pod of this node asks for ingress, from pods and from outside": {
+    policies: [{
+      ...ALL,
+      namespace: "y",
+      ingress: [{ from: [{ namespaceSelector: {} }], ports: [{ port: 80 }] }],
+    }],
+    cases: `
+      pod-a@ipvs     -> pod-b  tcp 80  accept
+      pod-a@ipvs     -> pod-b  tcp 81  drop
+      outsider@ipvs  -> pod-b  tcp 80  drop
+      peer-node@ipvs -> pod-b  tcp 80  drop
+      outsider@ipvs  -> pod-a  tcp 80  accept`,
+  },
+  "a node reaches its own pods, and a pod itself through its Service": {
+    policies: [{ ...ALL, policyTypes: ["Ingress", "Egress"] }],
+    cases: `
+      host       -> pod-a  udp 80   accept
+      host@ipvs  -> pod-a  sctp 80  accept
+      pod-a@ipvs -> pod-a  sctp 80  accept
+      pod-a@ipvs -> pod-b  tcp 80   drop`,
+  },
+  "without a policy everything passes": {
+    policies: [],
+    cases: `
+      pod-a@ipvs    -> pod-b  tcp 80  accept
+      outsider@ipvs -> pod-b  tcp 80  accept`,
+  },
+};
+
+Deno.test("Policies and IPVS", async (t) => {
+  await using node = await PolicedNode.create();
+  await t.step("without its chain IPVS goes round the policies", async () => {
+    await node.enforce([{ ...ALL, policyTypes: ["Egress"] }]);
+    await node.judge("pod-a@ipvs -> pod-b  tcp 80  accept");
+  });
+  await node.cabled.node.run(["nft", "-f", "-"], { stdin: ipvs });
+  for (const [sentence, { policies, cases }] of Object.entries(SENTENCES)) {
+    await t.step(sentence, async () => {
+      await node.enforce(policies);
+      await node.judge(cases);
+    });
+  }
+  await t.step("a pod that nobody knows is closed, both ways", async () => {
+    await node.enforce([{ ...ALL, policyTypes: ["Egress"] }]);
+    await node.remove("pod-b");
+    await node.judge(`
+      pod-b@ipvs    -> peer-pod  tcp 80  drop
+      outsider@ipvs -> pod-b     tcp 80  drop`);
+  });
+});
