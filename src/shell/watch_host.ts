@@ -8,6 +8,7 @@ import {
   type PathDoubt,
   pathDoubtOf,
   tellsOfIpvs,
+  tellsOfLoss,
 } from "../core/observed/monitor_lines.ts";
 import { isTrace } from "../core/observed/traced_drop.ts";
 import type { ObservedState } from "../core/observed/observed_state.ts";
@@ -74,6 +75,7 @@ export class HostWatch {
       else if (concernsTable(line)) reconciler.heard("table", line);
       else if (concernsFastpath(line)) reconciler.doubt("fastpath");
       else if (concernsBaseChains(line, keeper.dropChains)) this.#doubtChains();
+      else if (tellsOfLoss(line)) this.#doubtTables();
     });
     this.#supervise("ip", (line) => {
       const { routes } = reconciler.observed ?? { routes: NO_ROUTES };
@@ -112,6 +114,11 @@ export class HostWatch {
       if (doubts.includes("all")) reconciler.doubtFacts(); // it may be a default route: an uplink, or what a router told
       reconciler.doubtPaths(doubts);
     });
+  }
+
+  #doubtTables(): void {
+    this.options.reconciler.doubt("table", "fastpath");
+    this.options.reconciler.doubtChains(); // no audit reads them
   }
 
   #doubtChains(): void {
@@ -175,10 +182,7 @@ export class HostWatch {
   /** Reads in place of the events, the last time when all monitors listen again. */
   #canary(): void {
     const { reconciler } = this.options;
-    if (this.#deafUntilMs.has("nft")) {
-      reconciler.doubt("table", "fastpath");
-      reconciler.doubtChains(); // no audit reads them
-    }
+    if (this.#deafUntilMs.has("nft")) this.#doubtTables();
     if (this.#deafUntilMs.has("ip")) {
       reconciler.doubt("network");
       reconciler.doubtFacts();

@@ -26,6 +26,11 @@ export function concernsFastpath(line: string): boolean {
   return FASTPATHS.test(line);
 }
 
+/** True when `nft monitor` (1.0.6) says that the kernel had more to tell than it had room for: what, nobody knows. */
+export function tellsOfLoss(line: string): boolean {
+  return line.startsWith("# ERROR: We lost some netlink events");
+}
+
 const BASE_CHAIN = /^add chain \S+ \S+ \S+ \{ type /;
 const GONE = /^delete (?:chain|table) (.+)$/;
 

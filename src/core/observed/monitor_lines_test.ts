@@ -9,6 +9,7 @@ import {
   surprisesNetwork,
   surprisesTable,
   tellsOfIpvs,
+  tellsOfLoss,
 } from "./monitor_lines.ts";
 import type { ObservedState } from "./observed_state.ts";
 
@@ -210,4 +211,9 @@ Deno.test("kube-proxy's interface is told of when it is made, not with each Serv
   assert.equal(tellsOfIpvs(`Deleted 5: kube-ipvs0: ${flags}`), false);
   assert.equal(tellsOfIpvs("5: kube-ipvs0    inet 10.96.0.1/32 scope global kube-ipvs0\\  valid_lft"), false);
   assert.equal(tellsOfIpvs(ETH0), false);
+});
+
+Deno.test("nft says when it has missed something", () => {
+  assert.equal(tellsOfLoss("# ERROR: We lost some netlink events!"), true);
+  assert.equal(tellsOfLoss("# new generation 12 by process 11817 (nft)"), false);
 });

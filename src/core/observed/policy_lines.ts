@@ -1,5 +1,5 @@
 // Lines of `nft monitor` about policy's objects: do they say something else than what is wanted? Our own changes are wanted
-// before they are made, so that such a line can be judged the moment it comes.
+// before they are made; what more has changed since then is in shell/policy/own_lines.ts.
 
 import { isPassing, isPolicyName, POLICY_CHAIN } from "../policy/policy_objects.ts";
 import { TABLE } from "../render/render_table.ts";
@@ -43,11 +43,9 @@ export interface WantedPolicy {
   /** Nobody wants it any more: whatever happens to it. */
   readonly isGarbage: (name: string) => boolean;
   readonly hasMember: (set: string, member: string) => boolean;
-  /** One rule of this chain was to come or go by our own hand; asked once a line. */
-  readonly expectsRule: (chain: string, isAddition: boolean) => boolean;
 }
 
-/** True when a line says what is not wanted: the table must be read. */
+/** True when a line that is not of our own says what is not wanted: the table must be read. Rules of strangers are never wanted. */
 export function surprisesPolicy(
   { isAddition, kind, name, member }: PolicyLine,
   wanted: WantedPolicy,
@@ -55,6 +53,5 @@ export function surprisesPolicy(
   if (wanted.isGarbage(name)) return false;
   if (kind === "element" && isPassing(name)) return false;
   if (kind === "element") return wanted.hasMember(name, member) !== isAddition;
-  if (kind === "rule") return !wanted.expectsRule(name, isAddition);
-  return wanted.has(name) !== isAddition;
+  return kind === "rule" || wanted.has(name) !== isAddition;
 }

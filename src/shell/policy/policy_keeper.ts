@@ -20,7 +20,7 @@ import type { GivenSettings } from "../../core/settings/settings.ts";
 import { checkText } from "../observe.ts";
 import { fixedObjects } from "../../core/render/policy_templates.ts";
 import { findRefused } from "./find_refused.ts";
-import { ExpectedLines } from "./expected_lines.ts";
+import { OwnLines } from "./own_lines.ts";
 import type { Tightening } from "./flow_revoker.ts";
 import { wantedNow } from "./wanted_now.ts";
 
@@ -48,7 +48,7 @@ const GARBAGE_MS = 5_000;
 /** The last that is known of the kernel, and how it is brought to what is wanted. */
 export class PolicyKeeper {
   readonly #reference = new PolicyReference();
-  readonly #expected = new ExpectedLines();
+  readonly #own = new OwnLines();
   /** Undefined: the kernel must be looked at. */
   #standing: StandingPolicy | undefined;
   /** What stands once the step that was planned last has succeeded. */
@@ -147,7 +147,7 @@ export class PolicyKeeper {
     }
     this.#standing = undefined;
     this.#next = standing;
-    this.#expected.expect(difference.delta, (chain) => ruleCount(observed?.chains.get(chain)));
+    this.#own.expect(difference.delta, (chain) => ruleCount(observed?.chains.get(chain)));
     return policyStep(difference, { reason: "missing", hasTable: table !== undefined });
   }
 
@@ -158,7 +158,7 @@ export class PolicyKeeper {
       this.#next = step.standing;
       this.#standing = undefined;
       const { chains } = fixedObjects(standing.lead, this.options);
-      this.#expected.expect(step.delta, (chain) => chains.get(chain)?.length ?? 0);
+      this.#own.expect(step.delta, (chain) => chains.get(chain)?.length ?? 0);
       this.#tightening = { isTighter: isTighter(change, step.delta, standing), disowned: change.disowned };
       if (step.text !== "") return policyStep(step, { reason: "policy", hasTable: true });
       this.confirmed();
@@ -167,7 +167,7 @@ export class PolicyKeeper {
       return undefined;
     }
     this.#isGarbageDue = false;
-    this.#expected.forget(this.#standing.garbage);
+    this.#own.expectEnd(this.#standing.garbage);
     const step = garbageStep(this.#standing.garbage);
     this.#next = { ...this.#standing, garbage: NO_GARBAGE };
     this.#standing = undefined;
@@ -191,6 +191,7 @@ export class PolicyKeeper {
   /** The step that was planned last has failed: what of it nft refuses is found before the next. */
   failed(): void {
     this.#hasFailed = true;
+    this.#own.forget();
     this.lost();
   }
 
@@ -227,6 +228,7 @@ export class PolicyKeeper {
     if (said === undefined) return undefined;
     if (said === "nothing") return false;
     this.#isHeardOf = true;
+    if (this.#own.take(said)) return false;
     // While a step is under way what stands is what it makes.
     const standing = this.#standing ?? this.#next;
     const objects = standing && this.objects();
@@ -241,7 +243,6 @@ export class PolicyKeeper {
         !has(name) && (garbage.chains.includes(name) || garbage.counters.includes(name) ||
           garbage.sets.some(([, set]) => set === name)),
       hasMember: (set, member) => isAmong(sets.get(set)?.members ?? [], member),
-      expectsRule: (chain, isAddition) => this.#expected.take(chain, isAddition),
     };
   }
 }
