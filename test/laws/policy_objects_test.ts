@@ -5,27 +5,12 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { changePolicy } from "../../src/core/plan/change_policy.ts";
 import { NO_GARBAGE, standingOf, type StandingPolicy } from "../../src/core/plan/standing_policy.ts";
-import { parseNamespace } from "../../src/core/policy/parse_namespace.ts";
-import { parseNetworkPolicy } from "../../src/core/policy/parse_network_policy.ts";
-import { parsePod } from "../../src/core/policy/parse_pod.ts";
 import type { PolicyObjects } from "../../src/core/policy/policy_objects.ts";
 import { PolicyModel } from "../../src/core/policy/policy_model.ts";
 import { policyObjects, type PolicyOptions } from "../../src/core/render/render_policy.ts";
+import { happen } from "./policy_happenings.ts";
 import { ObjectsKernel } from "./policy_objects_kernel.ts";
-import { type Happening, happening } from "./policy_worlds.ts";
-
-function happen(model: PolicyModel, event: Happening): void {
-  if ("put" in event) {
-    if (event.kind === "pods") model.putPod(parsePod(event.put, "test").value!);
-    else if (event.kind === "namespaces") model.putNamespace(parseNamespace(event.put, "test").value!);
-    else model.putPolicy(parseNetworkPolicy(event.put, "test").value!);
-    return;
-  }
-  const { namespace = "", name } = event.remove.metadata;
-  if (event.kind === "pods") model.removePod(namespace, name);
-  else if (event.kind === "namespaces") model.removeNamespace(name);
-  else model.removePolicy(namespace, name);
-}
+import { happening } from "./policy_worlds.ts";
 
 function sorted({ sets, chains, counters }: PolicyObjects): unknown {
   const order = <T>(map: ReadonlyMap<string, T>) => [...map].sort(([a], [b]) => a < b ? -1 : 1);

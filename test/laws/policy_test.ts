@@ -4,12 +4,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { type Address, parseAddress } from "../../src/core/net/address.ts";
-import { parsePrefix, type Prefix } from "../../src/core/net/prefix.ts";
-import { parseNamespace } from "../../src/core/policy/parse_namespace.ts";
-import { parseNetworkPolicy } from "../../src/core/policy/parse_network_policy.ts";
-import { parsePod } from "../../src/core/policy/parse_pod.ts";
-import type { Parsed } from "../../src/core/policy/objects.ts";
 import { PolicyModel } from "../../src/core/policy/policy_model.ts";
+import { happen, put } from "./policy_happenings.ts";
 import { mayPass, type OracleFlow, type PolicyWorld } from "./policy_oracle.ts";
 import { membersOnly, PolicyReplica } from "./policy_replica.ts";
 import {
@@ -18,35 +14,9 @@ import {
   happening,
   happeningOf,
   happeningWithNodes,
-  type NodeWords,
   type RawNamed,
   WorldBook,
 } from "./policy_worlds.ts";
-
-function whole<T>({ value, rejected }: Parsed<T>): T {
-  assert.deepEqual(rejected, []);
-  return value!;
-}
-
-function put(model: PolicyModel, kind: Happening["kind"], object: RawNamed): void {
-  if (kind === "pods") model.putPod(whole(parsePod(object, "test")));
-  else if (kind === "nodes") model.putNode(object.metadata.name, cidrsOf(object as NodeWords));
-  else if (kind === "namespaces") model.putNamespace(whole(parseNamespace(object, "test")));
-  else model.putPolicy(whole(parseNetworkPolicy(object, "test")));
-}
-
-function cidrsOf({ podCidrs }: NodeWords): Prefix[] {
-  return podCidrs.map((text) => parsePrefix(text) as Prefix);
-}
-
-function happen(model: PolicyModel, happening: Happening): void {
-  if ("put" in happening) return put(model, happening.kind, happening.put);
-  const { namespace = "", name } = happening.remove.metadata;
-  if (happening.kind === "pods") model.removePod(namespace, name);
-  else if (happening.kind === "nodes") model.removeNode(name);
-  else if (happening.kind === "namespaces") model.removeNamespace(name);
-  else model.removePolicy(namespace, name);
-}
 
 /** Everything in another order than it came. */
 function fromClean({ pods, namespaces, policies }: PolicyWorld): PolicyModel {
