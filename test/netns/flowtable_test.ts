@@ -6,6 +6,7 @@ import { HAS_FLOWTABLE } from "../lab/kernel.ts";
 import type { Node, Settings } from "../lab/node.ts";
 import type { Pod } from "../lab/pod.ts";
 import type { Process } from "../lab/process.ts";
+import { podObject, policyObject, putFile } from "../lab/policy_files.ts";
 import { until } from "../lab/until.ts";
 import { Mesh } from "./mesh.ts";
 
@@ -137,6 +138,36 @@ Deno.test("an offloaded flow does not leave in the clear when the tunnel goes (k
       /counter packets 0 bytes 0/,
     );
     assert.ok(flow.isRunning, flow.tail());
+  } finally {
+    await mesh.close();
+  }
+});
+
+Deno.test("an offloaded flow that a policy does not allow any more ends (kernel with flowtables)", {
+  ignore: !HAS_FLOWTABLE,
+}, async () => {
+  const mesh = await Mesh.create({ nodes: 2 }, SETTINGS);
+  try {
+    const [n1] = mesh.nodes as [Node, Node];
+    const [here, there] = mesh.pods as [Pod, Pod];
+    await putFile(mesh.lab, { apiVersion: "v1", kind: "Namespace", metadata: { name: "default" } });
+    for (const [pod, node] of [[here, "n1"], [there, "n2"]] as const) {
+      await putFile(mesh.lab, podObject(pod, node));
+    }
+    const flow = await longFlow(mesh);
+    const seen = async () => `${await n1.run(["conntrack", "-L"])}\n${n1.agent!.tail()}`;
+    await until("an offloaded flow", () => isOffloaded(n1), { seen });
+    await putFile(mesh.lab, policyObject("closed", here.name, { policyTypes: ["Egress"] }));
+    const isGone = async () =>
+      !/dport=5201 .*(?:ESTABLISHED|OFFLOAD)/.test(await n1.run(["conntrack", "-L", "-p", "tcp"]));
+    await until("the flow to end", isGone, { deadlineMs: 3_000, seen });
+    assert.match(await n1.run(["nft", "list", "set", "inet", "wigglenet", "policy-revoked-v4"]), /\. 5201/);
+    // Both ends try again and again: nothing of it comes back, on neither way.
+    const { received } = await here.ping(there.address(4)!, { timeoutMs: 1_000 });
+    assert.equal(received, 0);
+    assert.ok(await isGone(), await seen());
+    assert.equal(await isOffloaded(n1), false);
+    await flow.kill();
   } finally {
     await mesh.close();
   }

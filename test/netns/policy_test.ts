@@ -19,7 +19,8 @@ const ALLOW = policyObject("allow", here.name, {
   ingress: [{ from: [{ podSelector: { matchLabels: { app: there.name } } }] }],
 });
 
-await putFile(lab, { apiVersion: "v1", kind: "Namespace", metadata: { name: "default" } });
+const NAMESPACE = { apiVersion: "v1", kind: "Namespace", metadata: { name: "default" } };
+await putFile(lab, NAMESPACE);
 for (const [pod, node] of [[here, "n1"], [there, "n2"]] as const) await putFile(lab, podObject(pod, node));
 
 async function passes(from: { ping: Pod["ping"] }, to: Pod): Promise<boolean> {
@@ -221,5 +222,12 @@ Deno.test("what is in audit passes, and is told of without POLICY_LOG, and count
   assert.match(told("would drop")[0]!, /direction=ingress .* policies=default\/deny$/);
   const { verdict, packets } = (await n1.status())!.policies!.drops![0]!;
   assert.ok(verdict === "audit" && packets >= 2, `${packets} ${verdict}`);
+  await putFile(lab, DENY);
+  await becomes(false, 3_000);
+  // Of a Namespace: all of its policies.
+  await putFile(lab, { ...NAMESPACE, metadata: { ...NAMESPACE.metadata, annotations } });
+  await becomes(true, 3_000);
+  await putFile(lab, NAMESPACE);
+  await becomes(false, 3_000);
   await removeFile(lab, "NetworkPolicy", "deny");
 });

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { icmp, ipPacket, udp } from "../lab/craft.ts";
 import type { Family } from "../lab/manifest.ts";
 import { CabledNode, type Link, PLACES } from "./cabled_node.ts";
+import { PolicedNode } from "./policed_node.ts";
 import { judge } from "./table.ts";
 
 const FILTERED = { "filter-ipv4": "true", "filter-ipv6": "true" };
@@ -81,4 +82,18 @@ Deno.test("a pod hears that its packets are too big, from the world and from the
     await complain(node, { family, to: "world", by: "outsider", at: "lan" });
     await complain(node, { family, to: "peer-pod", by: "peer-node", at: "wigglenet" });
   }
+});
+
+Deno.test("R13: so does a pod that is isolated both ways, of what it may send", async () => {
+  await using node = await PolicedNode.create();
+  const ports = [{ port: 53, protocol: "UDP" }];
+  await node.enforce([{ podSelector: {}, policyTypes: ["Ingress", "Egress"], egress: [{ ports }] }]);
+  for (const family of [4, 6] as const) {
+    await complain(node.cabled, { family, to: "world", by: "outsider", at: "lan" });
+    await complain(node.cabled, { family, to: "peer-pod", by: "peer-node", at: "wigglenet" });
+  }
+  await node.judge(`
+    v4 outsider -> pod-a  icmp 3  drop
+    v6 outsider -> pod-a  icmp 2  drop
+    outsider    -> pod-a  echo    drop`);
 });

@@ -72,11 +72,11 @@ export class PolicedNode {
 
   private constructor(readonly cabled: CabledNode, private readonly options: PolicyOptions) {}
 
-  /** `isLogged`: as with POLICY_LOG=drop. */
+  /** Without more as with POLICY_LOG=none and POLICY_UNKNOWN_PODS=closed. */
   static async create(
-    { isLogged = false, ...options }: CabledNodeOptions & { readonly isLogged?: boolean } = {},
+    { isLogged = false, isUnknownClosed = true, ...options }: CabledNodeOptions & Partial<PolicyOptions> = {},
   ): Promise<PolicedNode> {
-    const node = new PolicedNode(await CabledNode.create(options), { isUnknownClosed: true, isLogged });
+    const node = new PolicedNode(await CabledNode.create(options), { isUnknownClosed, isLogged });
     for (const [name, labels] of Object.entries(NAMESPACES)) {
       node.#model.putNamespace(parseNamespace({ metadata: { name, labels } }, name).value!);
     }

@@ -189,6 +189,18 @@ Deno.test("Policies and the lives of pods", async (t) => {
   await take(LIVES, node, t);
 });
 
+Deno.test("With POLICY_UNKNOWN_PODS=open an address that no pod is known to have is open, and known ones are closed", async () => {
+  await using node = await PolicedNode.create({ isUnknownClosed: false });
+  await node.enforce([CLOSED]);
+  await node.remove("pod-b");
+  await node.judge(`
+    peer-pod -> pod-b  tcp 80  accept
+    pod-b    -> world  udp 53  masquerade
+    peer-pod -> pod-a  tcp 80  drop`);
+  await node.remove("pod-a");
+  await node.judge("peer-pod -> pod-a  tcp 80  accept");
+});
+
 Deno.test("With POLICY_LOG=drop each drop is traced once, and says whose it was, on which port, by which policy", async () => {
   await using node = await PolicedNode.create({ isLogged: true });
   await node.enforce([CLOSED, {

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { desireOf, ordinaryNode } from "../../../test/cluster.ts";
+import { PolicyCluster, policyJson } from "../../../test/policy_cluster.ts";
+import { refusalsOf } from "../policy/refusals.ts";
 import { eventJson, refusalEvent } from "./refusal_event.ts";
 
 const CONFLICT = {
@@ -53,4 +55,34 @@ Deno.test("the longest that a Node can say fits into an Event, as one line of AS
   const { rejected } = desireOf([ordinaryNode(1), { ...ordinaryNode(2), podCIDRs: [evil], endpoint: evil }]);
   assert.ok(rejected.length >= 2);
   for (const refusal of rejected) assert.match(refusalEvent(refusal)!.message, /^[ -~]{1,1000}$/);
+});
+
+Deno.test("what is refused of a NetworkPolicy is told beside it, one Event for each reason", () => {
+  const cluster = PolicyCluster.ordinary();
+  const from = [{ ipBlock: { cidr: "10.0.0.0/8 } accept" } }];
+  cluster.policy(
+    policyJson({ podSelector: {}, ingress: [{ from }, { from, ports: [{ port: 0 }] }] }, "broken"),
+  );
+  const events = refusalsOf(cluster.rejected).map((refusal) => refusalEvent(refusal)!);
+  assert.equal(new Set(events.map(({ name }) => name)).size, events.length);
+  const told = events.map((event) => {
+    const { metadata, involvedObject, reason, message } = eventJson(event, "n1", 0);
+    const { namespace } = metadata as { namespace: string };
+    return { namespace, involvedObject, reason, message };
+  });
+  const rest = {
+    namespace: "x",
+    involvedObject: {
+      apiVersion: "networking.k8s.io/v1",
+      kind: "NetworkPolicy",
+      name: "broken",
+      namespace: "x",
+    },
+    reason: "PolicyRefused",
+  };
+  const why = 'from[0]: ipBlock.cidr: "10.0.0.0/8 } accept" is not a CIDR';
+  assert.deepEqual(told, [
+    { ...rest, message: `spec.ingress[0]: ${why}: the rule allows nothing` },
+    { ...rest, message: `spec.ingress[1]: ${why}: the rule allows nothing` },
+  ]);
 });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { refusalsOf } from "../policy/refusals.ts";
 import { desireOf, ordinaryNode, settingsOf } from "../../../test/cluster.ts";
 import { type MetricName, METRICS, REJECTED_KINDS } from "./metrics.ts";
 import { measure, type Moment } from "./measure.ts";
@@ -63,6 +64,15 @@ Deno.test("refused claims are counted by kinds of a closed list, with no word of
     'wigglenet_rejected_claims["malformed"] 1',
     'wigglenet_rejected_claims["conflict"] 1',
   ]);
+});
+
+Deno.test("what is refused of policies, of pods and of namespaces is one kind", () => {
+  const part = { namespace: "x", name: "a", claim: "spec", reason: "is not an object" };
+  const rejected = refusalsOf(
+    (["NetworkPolicy", "Pod", "Namespace"] as const).map((kind) => ({ kind, ...part })),
+  );
+  const told = lines({ rejected }, "wigglenet_rejected_claims");
+  assert.deepEqual(told.filter((line) => !line.endsWith(" 0")), ['wigglenet_rejected_claims["policy"] 3']);
 });
 
 Deno.test("claims of every kind that a cluster can refuse have a kind of the list", () => {
