@@ -83,7 +83,7 @@ async function runNamed(settings: Settings, { host, log, signal, systemd }: Star
   const names = new NameResolver(() => reconciler.doubtFacts());
   const keeper = new FactKeeper(settings, fixed, () => names.answers);
   const publish: ReconcilerOptions["publish"] = (nodes, facts) => publisher?.consider(nodes, facts);
-  const onChange = () => reconciler.policyChanged();
+  const onChange = () => reconciler.policy?.changed();
   const policies = policyParts(settings, { openPolicies, log, onChange });
   const progress = () => policies.addTo(reconciler.progress());
   const told = { settings, source, progress, policies: policies.told };

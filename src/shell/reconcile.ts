@@ -39,7 +39,8 @@ export interface ReconcilerOptions extends NodeIntakeOptions, PolicyKeepingOptio
 export class Reconciler {
   readonly #options: ReconcilerOptions;
   readonly #intake: NodeIntake;
-  readonly #policy: PolicyKeeper | undefined;
+  /** Undefined where there are no policies. */
+  readonly policy: PolicyKeeper | undefined;
   readonly #sparing = new Sparing();
   readonly #backoff = new Backoff();
   readonly #host: HostState;
@@ -61,7 +62,7 @@ export class Reconciler {
     this.#options = options;
     this.#host = new HostState(options.keeper.fixed.sight?.isBare);
     this.#intake = new NodeIntake(options);
-    this.#policy = keepPolicy(options, { wake: () => this.wake(), fastpath: () => this.#desired?.fastpath });
+    this.policy = keepPolicy(options, { wake: () => this.wake(), fastpath: () => this.#desired?.fastpath });
   }
 
   /** Number of peers: what the pace of polling depends on. */
@@ -72,10 +73,6 @@ export class Reconciler {
   sourceChanged(): void {
     this.#hasSourceChanged = true;
     this.wake();
-  }
-
-  policyChanged(): void {
-    this.#policy?.changed();
   }
 
   /** Something may differ from what was read last; without an argument: anything. */
@@ -110,7 +107,7 @@ export class Reconciler {
 
   /** A line of a monitor that concerns us. */
   heard(monitor: "table" | "network", line: string): void {
-    const isNews = monitor === "table" ? this.#policy?.heard(line) : undefined;
+    const isNews = monitor === "table" ? this.policy?.heard(line) : undefined;
     if (isNews === false) return;
     if (isNews === true) return this.doubt("table");
     this.#host.heard(monitor, line);
@@ -185,7 +182,7 @@ export class Reconciler {
       isPartial: this.#intake.isPartial,
       isAllRead: blind.size === 0,
     });
-    const policy = this.#policy?.objects();
+    const policy = this.policy?.objects();
     const wanted = { ...this.#desired, ...spared, ...(policy && { policy }) };
     const plan = diff(wanted, observed, steadySeconds());
     tellBlocked(this.#options.log, plan);
@@ -193,7 +190,7 @@ export class Reconciler {
     const wasRead = tried.has("table") && tried.get("table") === undefined;
     const canPlan = !this.#backoff.heldParts().has("policy") && !blind.has("policy");
     const moment = { table: observed.table, wasRead, canPlan, onError: this.#onPolicyError };
-    const steps = await withPolicy(plan.steps, this.#policy, moment);
+    const steps = await withPolicy(plan.steps, this.policy, moment);
     const whole = { ...plan, steps };
     this.#planned = { waiting: plan.waiting, isInSync: isInSync(whole), changes: changesIn(whole) };
     const isHeld = this.#backoff.heldParts().has("policy"); // by now
@@ -205,7 +202,7 @@ export class Reconciler {
 
   /** Nothing but the policies may have changed: all the rest is not even compared. */
   async #passPolicy(): Promise<boolean> {
-    const [policy, observed] = [this.#policy, this.#host.observed];
+    const [policy, observed] = [this.policy, this.#host.observed];
     if (policy === undefined || observed === undefined || this.#backoff.heldParts().has("policy")) {
       return false;
     }
@@ -262,14 +259,14 @@ export class Reconciler {
       if (error === undefined) {
         this.#appliedSteps++;
         this.#backoff.succeeded(step.part);
-        if (step.part === "policy") this.#policy?.confirmed();
+        if (step.part === "policy") this.policy?.confirmed();
         tellChanges(this.#options.log, step, step.cause ?? cause);
         if ((step.cause ?? cause) !== "drift") continue;
         for (const { kind } of step.changes) this.#drift[kind] = (this.#drift[kind] ?? 0) + 1;
         continue;
       }
       this.#host.failed(step);
-      if (step.part === "policy") this.#policy?.failed();
+      if (step.part === "policy") this.policy?.failed();
       const [first] = step.changes;
       const what = first === undefined ? step.part : describeChange(first);
       this.#failed(step.part, error, `cannot apply: ${what}`);

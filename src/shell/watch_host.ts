@@ -182,7 +182,10 @@ export class HostWatch {
   /** Reads in place of the events, the last time when all monitors listen again. */
   #canary(): void {
     const { reconciler } = this.options;
-    if (this.#deafUntilMs.has("nft")) this.#doubtTables();
+    if (this.#deafUntilMs.has("nft")) {
+      reconciler.policy?.listens();
+      this.#doubtTables();
+    }
     if (this.#deafUntilMs.has("ip")) {
       reconciler.doubt("network");
       reconciler.doubtFacts();

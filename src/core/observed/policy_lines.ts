@@ -55,3 +55,16 @@ export function surprisesPolicy(
   if (kind === "element") return wanted.hasMember(name, member) !== isAddition;
   return kind === "rule" || wanted.has(name) !== isAddition;
 }
+
+/** In a list that is sorted by text. */
+export function isAmong(sorted: readonly string[], text: string): boolean {
+  let [low, high] = [0, sorted.length - 1];
+  while (low <= high) {
+    const middle = (low + high) >> 1;
+    const found = sorted[middle]!;
+    if (found === text) return true;
+    if (found < text) low = middle + 1;
+    else high = middle - 1;
+  }
+  return false;
+}

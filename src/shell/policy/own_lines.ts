@@ -58,13 +58,14 @@ export class OwnLines {
     for (const name of counters) this.#of("counter", name).ends++;
   }
 
-  /** A transaction has failed: nobody knows what of it will be told. */
+  /** A transaction has failed, or the monitor begins: nobody knows what will be told. */
   forget(): void {
     this.#untold = [new Map(), new Map()];
   }
 
   /** True when the line is passed over. */
   take({ isAddition, kind, name, member }: PolicyLine): boolean {
+    this.#turn();
     const object = kind === "rule" ? "chain" : kind === "element" || kind === "map" ? "set" : kind;
     const isWhole = kind !== "rule" && kind !== "element";
     const [now, before] = this.#untold.map((untold) => untold.get(`${object} ${name}`));
@@ -83,16 +84,19 @@ export class OwnLines {
   }
 
   #of(kind: "chain" | "set" | "counter", name: string): Untold {
-    if (this.nowMs() - this.#begunMs > LIFETIME_MS) {
-      this.#begunMs = this.nowMs();
-      this.#untold = [new Map(), this.#untold[0]];
-    }
+    this.#turn();
     const key = `${kind} ${name}`;
     let untold = this.#untold[0].get(key);
     if (untold === undefined) {
       this.#untold[0].set(key, untold = { added: new Map(), deleted: new Map(), isFlushed: false, ends: 0 });
     }
     return untold;
+  }
+
+  #turn(): void {
+    if (this.nowMs() - this.#begunMs <= LIFETIME_MS) return;
+    this.#begunMs = this.nowMs();
+    this.#untold = [new Map(), this.#untold[0]];
   }
 }
 

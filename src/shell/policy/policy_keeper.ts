@@ -3,7 +3,12 @@
 
 import type { ObservedPolicy } from "../../core/observed/parse_policy.ts";
 import type { ObservedTable } from "../../core/observed/observed_state.ts";
-import { policyLineOf, surprisesPolicy, type WantedPolicy } from "../../core/observed/policy_lines.ts";
+import {
+  isAmong,
+  policyLineOf,
+  surprisesPolicy,
+  type WantedPolicy,
+} from "../../core/observed/policy_lines.ts";
 import { changePolicy } from "../../core/plan/change_policy.ts";
 import { diffPolicy } from "../../core/plan/diff_policy.ts";
 import type { Step } from "../../core/plan/plan.ts";
@@ -182,6 +187,11 @@ export class PolicyKeeper {
     this.#tidyLater();
   }
 
+  /** nft's monitor begins, or has died: of what was done meanwhile it tells nothing. */
+  listens(): void {
+    this.#own.forget();
+  }
+
   /** Nobody knows what stands now: it is compared with the kernel before anything else. */
   lost(): void {
     this.#standing = undefined;
@@ -284,17 +294,4 @@ export async function withPolicy(
     onError(error);
   });
   return step === undefined ? steps : [...steps, step].sort((a, b) => a.stage - b.stage);
-}
-
-/** In a list that is sorted by text. */
-function isAmong(sorted: readonly string[], text: string): boolean {
-  let [low, high] = [0, sorted.length - 1];
-  while (low <= high) {
-    const middle = (low + high) >> 1;
-    const found = sorted[middle]!;
-    if (found === text) return true;
-    if (found < text) low = middle + 1;
-    else high = middle - 1;
-  }
-  return false;
 }
