@@ -70,6 +70,12 @@ Deno.test("of a Node without an agent the holder of the Lease tells, one of each
       annotations: { "wigglenet/pod-cidrs": JSON.stringify([v4, v6]), "wigglenet/node-ips": "junk" },
     },
   });
+  await cluster.admin.create("/apis/networking.k8s.io/v1/namespaces/default/networkpolicies", {
+    apiVersion: "networking.k8s.io/v1",
+    kind: "NetworkPolicy",
+    metadata: { name: "half", annotations: { "wigglenet/audit": "half" } },
+    spec: { podSelector: {} },
+  });
   const ofHostile = async () => (await events()).filter((text) => text.includes(`: ${name} `));
   await until("an Event of each reason", async () => {
     return new Set((await ofHostile()).map((text) => text.split(" ").at(-1))).size === 2;
@@ -79,6 +85,17 @@ Deno.test("of a Node without an agent the holder of the Lease tells, one of each
     `${spec.holderIdentity}: ${name} ClaimConflict`,
     `${spec.holderIdentity}: ${name} ClaimMalformed`,
   ]);
+  // Of a NetworkPolicy, too, which the API lets pass: beside it, and once.
+  const half = `${spec.holderIdentity}: half PolicyRefused`;
+  const ofHalf = async () => (await events()).filter((text) => text.includes(": half "));
+  await until("its Event", async () => (await ofHalf()).length > 0, {
+    deadlineMs: 120_000,
+    seen: async () => `${await events()}\n${n1.agent!.tail()}`,
+  });
+  assert.deepEqual(await ofHalf(), [half]);
+  const told = ["get", "events", "--field-selector", "involvedObject.kind=NetworkPolicy"];
+  const shown = await cluster.plane.mustKubectl(told);
+  assert.match(shown, /PolicyRefused +networkpolicy\/half .*neither "true" nor "false"/);
   const created = (await asked("events")).filter((text) => text === "create 201");
   assert.equal(created.length, (await events()).length);
 });
