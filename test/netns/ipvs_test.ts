@@ -30,6 +30,7 @@ async function table(): Promise<string> {
 }
 
 Deno.test("kube-proxy's interface brings the chain at once, its end takes it, and no packet is lost", async () => {
+  await n1.inSync();
   const probe = await mesh.probe(200);
   const seen = async () => `${n1.agent?.tail()}\n${await table()}`;
   const hasChain = async () => (await table()).includes("hook output");
