@@ -3,6 +3,7 @@
 
 import { basename } from "node:path";
 import { runInside } from "../lab/outer.ts";
+import { run } from "../lab/process.ts";
 import { getReady } from "./ready.ts";
 
 const OUT = "/out";
@@ -28,6 +29,8 @@ async function tell(what: string, argv: readonly string[]): Promise<number> {
 }
 
 await getReady();
+// Tests look whether it is there, and leave themselves out where it is not.
+for (const module of ["ip_vs", "ip_vs_rr"]) await run(["modprobe", module]);
 console.log(`=== Linux ${Deno.osRelease()}`);
 for (const chosen of Deno.args) {
   const [name, filter] = chosen.split("=") as [string, string | undefined];

@@ -13,5 +13,5 @@ export async function getReady(): Promise<void> {
   await run(["ip", "link", "set", "lo", "up"]);
   // For the systemd of nodes that boot.
   await run(["mount", "-t", "cgroup2", "cgroup2", "/sys/fs/cgroup"]);
-  for (const module of ["wireguard", "tun", "overlay", "ip_vs", "ip_vs_rr"]) await run(["modprobe", module]);
+  for (const module of ["wireguard", "tun", "overlay"]) await run(["modprobe", module]);
 }
