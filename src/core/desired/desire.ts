@@ -1,26 +1,19 @@
 // Settings, Nodes and host facts -> the one DesiredState. The same Nodes in any order give the same value.
 
 import type { Address, Family } from "../net/address.ts";
-import {
-  comparePrefixes,
-  firstAddress,
-  hostPrefix,
-  type Prefix,
-  summarise,
-  withoutNested,
-} from "../net/prefix.ts";
+import { comparePrefixes, firstAddress, hostPrefix, type Prefix, summarise } from "../net/prefix.ts";
 import { ANNOTATION, type Claim, type Node, type ParsedNode, type Rejected } from "../nodes/node.ts";
 import { settleClaims, type Settlement } from "../nodes/settle_claims.ts";
 import type { SettledNode } from "../nodes/settled_node.ts";
 import { familySettings, type Settings, usesTunnel } from "../settings/settings.ts";
 import { desireFastpath } from "./desire_fastpath.ts";
 import { desirePeers, type PodCidr } from "./desire_peers.ts";
-import type { DesiredLink, DesiredState, DesiredTable, Waiting } from "./desired_state.ts";
+import type { DesiredLink, DesiredState, Waiting } from "./desired_state.ts";
 import { forwardingWaits } from "./forwarding.ts";
 import { clusterPodCidrs, desireRoutes, type Guarded } from "./desire_routes.ts";
+import { desireTable } from "./desire_table.ts";
 import { namesToResolve } from "./endpoints.ts";
-import { hasIpvs, type HostFacts } from "./host_facts.ts";
-import { KeptMap } from "./kept_map.ts";
+import type { HostFacts } from "./host_facts.ts";
 import { obstacleWaits } from "./obstacles.ts";
 import { type TunnelMtu, tunnelMtu, underlayMtu } from "./tunnel_mtu.ts";
 
@@ -66,7 +59,7 @@ export function desire(
     link,
     peers: prospects.peers,
     routes: desireRoutes(settings, own, guarded),
-    table: tableOf(settings, { own, facts }, guarded),
+    table: desireTable(settings, { own, facts }, guarded),
     fastpath: wish.fastpath,
     cniPath: settings.cniConfigPath,
     cni: cniOf(settings, own, link?.mtuBytes ?? nativeMtu(settings, own, facts)),
@@ -184,48 +177,6 @@ function linkOf(settings: Settings, { own, facts }: Circumstances, mtu: TunnelMt
     keepaliveSeconds: own.node.keepaliveSeconds,
     // Of each range that pods get addresses from: host-local leaves out its first one, and no other.
     addresses: summarise(own.podCidrs).map((prefix) => hostPrefix(firstAddress(prefix)).text),
-  };
-}
-
-const POD_TEXTS = { 4: new KeptMap<Prefix, string>(), 6: new KeptMap<Prefix, string>() };
-const textOf = ({ text }: Prefix) => text;
-
-/** FIREWALL_ONLY and native families have no guard: their pods' packets belong to whoever routes them. */
-function tableOf(
-  settings: Settings,
-  { own, facts }: Circumstances,
-  { podCidrs, clusterPodCidrs }: Guarded,
-): DesiredTable {
-  const templates = usesTunnel(settings) ? ["sets", "clamp", "forward"] : ["sets", "forward"];
-  if (settings.isPolicyEnabled && hasIpvs(facts)) templates.push("ipvs");
-  const isGuarded = (family: Family) => settings.isStrict && familySettings(settings, family).isTunnelled;
-  if (FAMILIES.some(isGuarded)) templates.push("guard");
-  for (const family of FAMILIES) {
-    const { isTunnelled, isFiltered, isMasqueraded } = familySettings(settings, family);
-    if (isGuarded(family)) templates.push(`guard-v${family}`);
-    if (isFiltered) {
-      templates.push(`filter-${isTunnelled ? "tunnel" : "native"}-v${family}`);
-    }
-    if (isMasqueraded) templates.push(`masquerade-v${family}`);
-  }
-  const pods = withoutNested([...podCidrs.map(({ prefix }) => prefix), ...clusterPodCidrs]);
-  const local = withoutNested(own.podCidrs);
-  const ofFamily = (prefixes: readonly Prefix[], family: Family) =>
-    prefixes.filter((p) => p.family === family);
-  const podTexts = (family: Family) => POD_TEXTS[family].map(ofFamily(pods, family), "", textOf);
-  return {
-    templates,
-    defines: {
-      tunnel: `"${settings.interfaceName}"`,
-      port: String(settings.port),
-      spare_ports: settings.port < 61000 ? "61000-65535" : "50000-60999",
-    },
-    sets: {
-      "pod-cidrs-v4": podTexts(4),
-      "pod-cidrs-v6": podTexts(6),
-      "local-pod-cidrs-v4": ofFamily(local, 4).map(textOf),
-      "local-pod-cidrs-v6": ofFamily(local, 6).map(textOf),
-    },
   };
 }
 

@@ -81,6 +81,7 @@ Deno.test("A route is one line for `ip route`, with our protocol number", () => 
 });
 
 const GUARD = ["guard", "guard-v4", "guard-v6"];
+const SOURCE = ["source", "source-v4", "source-v6"];
 const MASQUERADE = ["masquerade-v4", "masquerade-v6"];
 const modes: readonly [
   what: string,
@@ -88,23 +89,34 @@ const modes: readonly [
   without: string,
   templates: string[],
 ][] = [
-  ["the defaults", {}, "", [...GUARD, ...MASQUERADE]],
-  ["MASQUERADE_IPV6=0", { MASQUERADE_IPV6: "0" }, "", [...GUARD, "masquerade-v4"]],
-  ["FILTER_IPV4", { FILTER_IPV4: "1" }, "", [...GUARD, ...MASQUERADE, "filter-tunnel-v4"]],
+  ["the defaults", {}, "", [...GUARD, ...SOURCE, ...MASQUERADE]],
+  ["MASQUERADE_IPV6=0", { MASQUERADE_IPV6: "0" }, "", [
+    ...GUARD,
+    ...SOURCE,
+    "unmasqueraded-v6",
+    "masquerade-v4",
+  ]],
+  ["FILTER_IPV4", { FILTER_IPV4: "1" }, "", [...GUARD, ...SOURCE, ...MASQUERADE, "filter-tunnel-v4"]],
   ["STRICT=false", { STRICT: "false" }, "guarded", MASQUERADE],
   [
     "STRICT=false with FILTER_IPV6",
     { STRICT: "false", FILTER_IPV6: "1" },
     "guarded",
-    [...MASQUERADE, "filter-tunnel-v6"],
+    [...MASQUERADE, "source", "source-v6", "filter-tunnel-v6"],
   ],
   [
     "NATIVE_ROUTING_IPV6 with both filters",
     { NATIVE_ROUTING_IPV6: "1", FILTER_IPV4: "1", FILTER_IPV6: "1" },
     "v6",
-    [...MASQUERADE, "guard", "guard-v4", "filter-tunnel-v4", "filter-native-v6"],
+    [...MASQUERADE, "guard", "guard-v4", "source", "source-v4", "filter-tunnel-v4", "filter-native-v6"],
   ],
-  ["NATIVE_ROUTING_IPV4", { NATIVE_ROUTING_IPV4: "1" }, "v4", [...MASQUERADE, "guard", "guard-v6"]],
+  ["NATIVE_ROUTING_IPV4", { NATIVE_ROUTING_IPV4: "1" }, "v4", [
+    ...MASQUERADE,
+    "guard",
+    "guard-v6",
+    "source",
+    "source-v6",
+  ]],
   ["both families native", { NATIVE_ROUTING_IPV4: "1", NATIVE_ROUTING_IPV6: "1" }, "tunnel", MASQUERADE],
   [
     "FIREWALL_ONLY with a filter",

@@ -111,7 +111,7 @@ export const SETTINGS = {
   isStrict: boolean(
     "STRICT",
     true,
-    "Packets with a pod address never leave by another interface than the tunnel.",
+    "Packets with a pod address never leave, nor are believed, by another interface than the tunnel.",
   ),
   clusterPodCidrs: {
     env: "CLUSTER_POD_CIDRS",
