@@ -12,6 +12,7 @@ import type { DesiredLink, DesiredState, Waiting } from "./desired_state.ts";
 import { forwardingWaits } from "./forwarding.ts";
 import { clusterPodCidrs, desireRoutes, type Guarded } from "./desire_routes.ts";
 import { desireTable } from "./desire_table.ts";
+import { unguarded } from "./guard_cover.ts";
 import { namesToResolve } from "./endpoints.ts";
 import type { HostFacts } from "./host_facts.ts";
 import { obstacleWaits } from "./obstacles.ts";
@@ -70,6 +71,7 @@ export function desire(
       ...wish.waiting,
       ...prospects.waiting,
     ],
+    unguarded: unguarded(settings, settlement.podCidrs, cluster.prefixes),
     settled: settlement.nodes,
   };
 }

@@ -147,6 +147,23 @@ for (const [what, environment, without, templates] of modes) {
   });
 }
 
+const unguarded: readonly (readonly [environment: Record<string, string>, lines: readonly RegExp[]])[] = [
+  [{}, [/^IPv4: .*CLUSTER_POD_CIDRS$/, /^IPv6: .*CLUSTER_POD_CIDRS$/]],
+  [{ CLUSTER_POD_CIDRS: "10.244.0.0/16" }, [/^IPv6: .*not known here yet/]],
+  [{ CLUSTER_POD_CIDRS: "10.244.0.0/16,fd00:10:244::/56" }, []],
+  [{ CLUSTER_POD_CIDRS: "10.9.0.0/16,fd00:10:244::/56" }, [/^IPv4: .*not known here yet/]],
+  [{ NATIVE_ROUTING_IPV4: "1", STRICT: "0" }, [/^IPv4: .*NATIVE_ROUTING_IPV4/, /^IPv6: .*STRICT=false/]],
+  [{ FIREWALL_ONLY: "1" }, [/^IPv4: .*FIREWALL_ONLY/, /^IPv6: .*FIREWALL_ONLY/]],
+];
+
+for (const [environment, lines] of unguarded) {
+  Deno.test(`With ${JSON.stringify(environment)} it is told what the guard does not hold back: ${lines.length} families`, () => {
+    const told = desireOf(MESH, environment).unguarded;
+    assert.equal(told.length, lines.length, told.join("\n"));
+    lines.forEach((line, i) => assert.match(told[i]!, line));
+  });
+}
+
 Deno.test("CLUSTER_POD_CIDRS is guarded as a whole, and only what peers own is routed", () => {
   const desired = desireOf(MESH, { CLUSTER_POD_CIDRS: "10.244.0.0/16,fd00:10:244::/56" });
   assert.deepEqual(desired.table.sets["pod-cidrs-v4"], ["10.244.0.0/16"]);

@@ -142,6 +142,8 @@ export interface DesiredState {
   readonly spared?: Spared;
   readonly rejected: readonly Rejected[];
   readonly waiting: readonly Waiting[];
+  /** Whose packets the guard does not hold back, in sentences. */
+  readonly unguarded: readonly string[];
   /** All Nodes with what they own, in order of their names: policies believe a pod by it. */
   readonly settled?: readonly SettledNode[];
 }
