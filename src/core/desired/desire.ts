@@ -54,6 +54,7 @@ export function desire(
   const mtu = hasTunnel ? tunnelMtu(settings, { own, others: known }, facts) : undefined;
   const link = mtu && linkOf(settings, { own, facts }, mtu);
   const wish = desireFastpath(settings, facts);
+  const waiting = [mtu, wish, prospects].flatMap((part) => part?.waiting ?? []);
   return {
     node: own.node.name,
     interfaceName: settings.interfaceName,
@@ -65,12 +66,7 @@ export function desire(
     cniPath: settings.cniConfigPath,
     cni: cniOf(settings, own, link?.mtuBytes ?? nativeMtu(settings, own, facts)),
     rejected: [...refused, ...cluster.rejected, ...settlement.rejected, ...prospects.rejected].sort(byNode),
-    waiting: [
-      ...waitingOf(settings, { own, facts }),
-      ...mtu?.waiting ?? [],
-      ...wish.waiting,
-      ...prospects.waiting,
-    ],
+    waiting: [...waitingOf(settings, { own, facts }), ...waiting],
     unguarded: unguarded(settings, settlement.podCidrs, cluster.prefixes),
     settled: settlement.nodes,
   };
