@@ -37,6 +37,7 @@ const VERSION_FLAG: Readonly<Record<Program, string>> = {
   "wireguard-go": "--version",
   ping: "-V",
   conntrack: "--version",
+  sysctl: "--version",
 };
 /** Of others' programs called ping none can forbid fragments. */
 const IPUTILS = /iputils/;
@@ -66,6 +67,7 @@ export async function inspectHost(settings: GivenSettings, inspection: Inspectio
     "ss",
     ...(tunnel === undefined ? [] : ["wg" as const]),
     ...(isUserspace ? ["wireguard-go" as const] : []),
+    ...(settings.areSysctlsManaged ? ["sysctl" as const] : []),
     ...(inspection.isMtuProbed ? ["ping" as const] : []),
   ];
   const versions = await Promise.all(

@@ -9,7 +9,7 @@ import { familySettings, type Settings, usesTunnel } from "../settings/settings.
 import { desireFastpath } from "./desire_fastpath.ts";
 import { desirePeers, type PodCidr } from "./desire_peers.ts";
 import type { DesiredLink, DesiredState, Waiting } from "./desired_state.ts";
-import { forwardingWaits } from "./forwarding.ts";
+import { forwardingSysctls, forwardingWaits } from "./forwarding.ts";
 import { clusterPodCidrs, desireRoutes, type Guarded } from "./desire_routes.ts";
 import { desireTable } from "./desire_table.ts";
 import { unguarded } from "./guard_cover.ts";
@@ -67,6 +67,7 @@ export function desire(
     cni: cniOf(settings, own, link?.mtuBytes ?? nativeMtu(settings, own, facts)),
     rejected: [...refused, ...cluster.rejected, ...settlement.rejected, ...prospects.rejected].sort(byNode),
     waiting: [...waitingOf(settings, { own, facts }), ...waiting],
+    sysctls: sysctlsOf(settings, { own, facts }),
     unguarded: unguarded(settings, settlement.podCidrs, cluster.prefixes),
     settled: settlement.nodes,
   };
@@ -213,11 +214,23 @@ function absentInterfaces({ nodeIpInterfaces }: Settings, { interfaces }: HostFa
   }));
 }
 
-function waitingOf(settings: Settings, { own, facts }: Circumstances): Waiting[] {
-  const unforwarded = settings.isFirewallOnly ? [] : facts.unforwarded ?? [];
-  const waiting = forwardingWaits(
-    unforwarded.filter((family) => own.podCidrs.some((prefix) => prefix.family === family)),
+/** Families of this node's pods in which its host forwards nothing. */
+function unforwarded({ isFirewallOnly }: Settings, { own, facts }: Circumstances): Family[] {
+  return (isFirewallOnly ? [] : facts.unforwarded ?? []).filter((family) =>
+    own.podCidrs.some((prefix) => prefix.family === family)
   );
+}
+
+/** MANAGE_SYSCTLS: what is wanted of the kernel's settings and is not so. */
+function sysctlsOf(settings: Settings, circumstances: Circumstances): string[] {
+  if (!settings.areSysctlsManaged) return [];
+  const { interfaces } = circumstances.facts;
+  const announced = interfaces.filter(({ isAnnounced }) => isAnnounced).map(({ name }) => name);
+  return forwardingSysctls(unforwarded(settings, circumstances), announced);
+}
+
+function waitingOf(settings: Settings, { own, facts }: Circumstances): Waiting[] {
+  const waiting = settings.areSysctlsManaged ? [] : forwardingWaits(unforwarded(settings, { own, facts }));
   if (facts.surroundings !== undefined) waiting.push(...obstacleWaits(facts.surroundings));
   waiting.push(...absentInterfaces(settings, facts));
   const name = settings.nodeName;

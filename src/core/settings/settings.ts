@@ -132,6 +132,7 @@ export const SETTINGS = {
     false,
     "No tunnel, no routes, no CNI file: filter and masquerade only.",
   ),
+  areSysctlsManaged: boolean("MANAGE_SYSCTLS", false, "Switches on the forwarding that pods need."),
   isFlowtableEnabled: boolean(
     "ENABLE_FLOWTABLE",
     false,
