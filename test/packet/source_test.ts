@@ -1,7 +1,9 @@
 // Who has a pod's address: forged packets from the LAN and from a pod, to pods, to other nodes' pods and to the node itself.
 // (Forged packets from a peer, through a real tunnel: test/netns/forged_test.ts.)
 
-import { CabledNode, type CabledNodeOptions } from "./cabled_node.ts";
+import assert from "node:assert/strict";
+import { ipPacket, udp } from "../lab/craft.ts";
+import { CabledNode, type CabledNodeOptions, type Link, PLACES } from "./cabled_node.ts";
 import { loadServices } from "./services.ts";
 import { judge } from "./table.ts";
 
@@ -114,3 +116,33 @@ for (
     await judge(node, "peer-pod@lan  -> pod-a  protocol 253  accept");
   });
 }
+
+// What docs/security.md says that an attacker can do.
+Deno.test("given up: who knows a flow's addresses and ports puts packets into it from the LAN", async () => {
+  await using node = await CabledNode.create();
+  for (const family of [4, 6] as const) {
+    const [source, destination] = [PLACES["peer-pod"]!.addresses[family], PLACES["pod-a"]!.addresses[family]];
+    const arrivals = async (link: Link, isAnswer = false) => {
+      const mark = node.mark();
+      const packet = isAnswer
+        ? ipPacket({ source: destination, destination: source }, udp(53, 32_000, mark))
+        : ipPacket({ source, destination }, udp(32_000, 53, mark));
+      return (await node.shoot([{ link, packet, mark }], 1))[0]!.map(({ link }) => link);
+    };
+    assert.deepEqual(await arrivals("lan"), [], "before there is a flow");
+    assert.deepEqual(await arrivals("wigglenet"), ["pod-a"]);
+    assert.deepEqual(await arrivals("pod-a", true), ["wigglenet"]);
+    assert.deepEqual(await arrivals("lan"), ["pod-a"]);
+  }
+});
+
+Deno.test("given up: a pod sends with an address that is no pod's, to its own node's pods and to the LAN", async () => {
+  await using node = await CabledNode.create();
+  await judge(
+    node,
+    `
+    outsider@pod-a   -> pod-b  udp 53 unanswered  accept
+    elsewhere@pod-a  -> world  udp 53 unanswered  accept
+  `,
+  );
+});
