@@ -37,10 +37,13 @@ for (const [what, { argv, part }] of Object.entries(TOOLS)) {
       await n1.agent!.line(
         "stderr",
         new RegExp(`error +${part}: somebody else changes it .*20 times within a minute`),
+        30_000,
       );
       await n1.says("it is contested", ({ applied }) => `contested ${part}` in applied.failing);
-      const metrics = await n1.run(["curl", "-sS", "-m", "10", `http://${HEALTH}/metrics`]);
-      assert.match(metrics, new RegExp(`^wigglenet_failing\\{part="contested ${part}"\\} 1$`, "m"));
+      const line = new RegExp(`^wigglenet_failing\\{part="contested ${part}"\\} 1$`, "m");
+      await until("metrics to have it", async () => {
+        return line.test(await n1.run(["curl", "-sS", "-m", "10", `http://${HEALTH}/metrics`]));
+      });
       const [steps, used] = [(await n1.status())!.applied.steps, await processorMs(n1.agent!.pid)];
       const end = performance.now() + WATCHED_MS;
       await until("some seconds to pass", () => performance.now() > end, { deadlineMs: 2 * WATCHED_MS });
