@@ -24,10 +24,14 @@ const ALLOW = policyObject("allow", here.name, {
 await putFile(lab, { apiVersion: "v1", kind: "Namespace", metadata: { name: "default" } });
 for (const [pod, node] of [[here, "n1"], [there, "n2"]] as const) await putFile(lab, podObject(pod, node));
 
-/** Without counts, in one order: objects stand in that of their making. */
+const MOVING = /packets \d+ bytes \d+|elements = \{[^}]* expires [^}]*\}/g;
+
+/** Without what packets count and put into sets, in one order: objects stand in that of their making. */
 async function table(): Promise<string> {
   const { stdout } = await n1.attempt(["nft", "list", "table", "inet", "wigglenet"]);
-  return stdout.replaceAll(/packets \d+ bytes \d+/g, "").split("\n").sort().join("\n");
+  return stdout.replaceAll(MOVING, "").split("\n").map((line) => line.trimEnd()).filter(Boolean).sort().join(
+    "\n",
+  );
 }
 
 async function becomes(wanted: string, deadlineMs: number): Promise<void> {

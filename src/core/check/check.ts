@@ -198,12 +198,12 @@ function servingFindings({ serving: { taken, tlsProblem } }: HostReport): Findin
   ];
 }
 
-function agentFindings({ agent }: HostReport): Finding[] {
+function agentFindings({ agent, tunnel }: HostReport): Finding[] {
   if (agent === undefined) return [error("no agent runs", "wigglenet run, or systemctl start wigglenet")];
   return [
     ...agent.failing.map((what) => error(what, "it is tried again; wigglenet diff shows what is left")),
     ...agent.waiting.map((what) => warning(what, "wigglenet status says what to do")),
-    ...rejectedFindings(agent.rejected),
+    ...rejectedFindings(agent.rejected.filter(({ claim }) => claim !== tunnel?.exposedKeyPath)),
     ...(agent.isInSync || agent.failing.length > 0
       ? []
       : [error("the agent is not in sync", "wigglenet diff shows what is left")]),
@@ -214,8 +214,11 @@ const SHOWN_REFUSALS = 10;
 
 /** Prefixes that overlap, keys that two show: decided alike on every node, but one of them is cut off. */
 function rejectedFindings(rejected: readonly Rejected[]): Finding[] {
-  const shown = rejected.slice(0, SHOWN_REFUSALS).map(({ node, claim, reason }) =>
-    warning(`refused: ${node}: ${claim}: ${reason}`, `mend what ${node} says`)
+  const shown = rejected.slice(0, SHOWN_REFUSALS).map(({ node, claim, reason, kind }) =>
+    warning(
+      `refused: ${node}: ${claim}: ${reason}`,
+      kind === "host" ? "mend that file or setting" : `mend what ${node} says`,
+    )
   );
   const left = rejected.length - shown.length;
   return left === 0
