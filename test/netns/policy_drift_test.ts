@@ -6,6 +6,7 @@ import type { Pod } from "../lab/pod.ts";
 import { podObject, policyObject, putFile, removeFile } from "../lab/policy_files.ts";
 import { until } from "../lab/until.ts";
 import { Mesh } from "./mesh.ts";
+import { withoutMoving } from "./state.ts";
 
 const mesh = await Mesh.create({ nodes: 2 });
 const { lab } = mesh;
@@ -24,14 +25,10 @@ const ALLOW = policyObject("allow", here.name, {
 await putFile(lab, { apiVersion: "v1", kind: "Namespace", metadata: { name: "default" } });
 for (const [pod, node] of [[here, "n1"], [there, "n2"]] as const) await putFile(lab, podObject(pod, node));
 
-const MOVING = /packets \d+ bytes \d+|elements = \{[^}]* expires [^}]*\}/g;
-
-/** Without what packets count and put into sets, in one order: objects stand in that of their making. */
+/** In one order: objects stand in that of their making. */
 async function table(): Promise<string> {
   const { stdout } = await n1.attempt(["nft", "list", "table", "inet", "wigglenet"]);
-  return stdout.replaceAll(MOVING, "").split("\n").map((line) => line.trimEnd()).filter(Boolean).sort().join(
-    "\n",
-  );
+  return withoutMoving(stdout).split("\n").sort().join("\n");
 }
 
 async function becomes(wanted: string, deadlineMs: number): Promise<void> {
