@@ -13,7 +13,7 @@ const CONTESTED = "contested ";
 const FIRST_MS = 500;
 const LONGEST_MS = 30_000;
 
-/** The same repair so often in so long: somebody else wants it otherwise, and would not come to rest either. */
+/** The same repair so often in so long: somebody else wants it otherwise, and would not come to rest either (docs/decisions/0045). */
 const CONTEST_REPAIRS = 20;
 const CONTEST_MS = 60_000;
 /** Shorter than of failures: what is contested may be the guard. */

@@ -26,6 +26,8 @@ interface Fault {
   readonly args?: readonly string[];
   readonly settings?: Readonly<Record<string, string>>;
   readonly env?: Readonly<Record<string, string>>;
+  /** This kernel cannot have it. */
+  readonly ignore?: boolean;
 }
 
 const nothing = () => Promise.resolve();
@@ -76,7 +78,28 @@ const folders = (await Promise.all(PLUGIN_FOLDERS.map(async (path) => await isTh
 const libraries = FAKETIME_FOLDERS.map((folder) => `${folder}/libfaketime.so.1`);
 const FAKETIME = (await Promise.all(libraries.map(async (path) => await isThere(path) ? [path] : [])))
   .flat()[0]!;
+const BRIDGE = "/proc/sys/net/bridge";
+if (!await isThere(BRIDGE)) await new Deno.Command("modprobe", { args: ["br_netfilter"], stderr: "null" }).output();
+/** Without it nobody's bridge is filtered, and there is nothing to find. */
+const HAS_BRIDGE_FILTER = await isThere(BRIDGE);
 const CONNTRACK_MAX = "/proc/sys/net/netfilter/nf_conntrack_max";
+
+function bridged(): Fault {
+  return {
+    put: async () => {
+      await n1.ip([
+        "link add br0 type bridge",
+        "link add port0 type veth peer name port1",
+        "link set port0 master br0",
+      ]);
+      await n1.sysctl("1", ["net.bridge.bridge-nf-call-iptables"]);
+    },
+    take: () => n1.ip(["link del port0", "link del br0"]),
+    ignore: !HAS_BRIDGE_FILTER,
+    line:
+      /^warning: br_netfilter leads what br0 bridges through the rules of this host.*bridge-nf-call-iptables=0/,
+  };
+}
 
 const FAULTS: Readonly<Record<string, Fault>> = {
   "a foreign drop on forward": {
@@ -212,19 +235,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
     take: () => n1.run(["umount", CONNTRACK_MAX]),
     line: /^warning: conntrack is nearly full, \d+ of 1: .*nf_conntrack_max=2/,
   },
-  "br_netfilter": {
-    put: async () => {
-      await n1.ip([
-        "link add br0 type bridge",
-        "link add port0 type veth peer name port1",
-        "link set port0 master br0",
-      ]);
-      await n1.sysctl("1", ["net.bridge.bridge-nf-call-iptables"]);
-    },
-    take: () => n1.ip(["link del port0", "link del br0"]),
-    line:
-      /^warning: br_netfilter leads what br0 bridges through the rules of this host.*bridge-nf-call-iptables=0/,
-  },
+  "br_netfilter": bridged(),
   ...(HAS_KERNEL_WIREGUARD ? {} : {
     "no WireGuard in the kernel": {
       put: nothing,
@@ -240,7 +251,7 @@ Deno.test("of a healthy node check prints one line", async () => {
 });
 
 for (const [what, fault] of Object.entries(FAULTS)) {
-  Deno.test(`check finds ${what}, and that it is gone`, async () => {
+  Deno.test(`check finds ${what}, and that it is gone`, { ignore: fault.ignore === true }, async () => {
     await fault.put();
     try {
       const { line } = fault;
