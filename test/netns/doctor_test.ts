@@ -79,7 +79,9 @@ const libraries = FAKETIME_FOLDERS.map((folder) => `${folder}/libfaketime.so.1`)
 const FAKETIME = (await Promise.all(libraries.map(async (path) => await isThere(path) ? [path] : [])))
   .flat()[0]!;
 const BRIDGE = "/proc/sys/net/bridge";
-if (!await isThere(BRIDGE)) await new Deno.Command("modprobe", { args: ["br_netfilter"], stderr: "null" }).output();
+if (!await isThere(BRIDGE)) {
+  await new Deno.Command("modprobe", { args: ["br_netfilter"], stderr: "null" }).output();
+}
 /** Without it nobody's bridge is filtered, and there is nothing to find. */
 const HAS_BRIDGE_FILTER = await isThere(BRIDGE);
 const CONNTRACK_MAX = "/proc/sys/net/netfilter/nf_conntrack_max";
