@@ -23,12 +23,17 @@ export async function readBody(
   if (body === null) return new Uint8Array();
   using source = new ByteSource(body);
   let buffer = new ArrayBuffer(maxBytes + 1);
-  for (let bytes = 0;;) {
-    const { done, value } = await source.read(new Uint8Array(buffer, bytes));
-    if (done) return new Uint8Array(value!.buffer, 0, bytes);
-    buffer = value.buffer;
-    if ((bytes += value.length) > maxBytes) throw new TooLong(`it is longer than ${maxBytes} bytes`);
-    onPart(new Uint8Array(buffer, 0, bytes));
+  try {
+    for (let bytes = 0;;) {
+      const { done, value } = await source.read(new Uint8Array(buffer, bytes));
+      if (done) return new Uint8Array(value!.buffer, 0, bytes);
+      buffer = value.buffer;
+      if ((bytes += value.length) > maxBytes) throw new TooLong(`it is longer than ${maxBytes} bytes`);
+      onPart(new Uint8Array(buffer, 0, bytes));
+    }
+  } catch (error) {
+    if (!buffer.detached) buffer.transfer(0); // else it adds up with that of the next try
+    throw error;
   }
 }
 
