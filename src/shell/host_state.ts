@@ -35,7 +35,6 @@ const READ_AFTER: Readonly<Record<Part, readonly Stale[]>> = {
   "routes-v4": ["network"],
   "routes-v6": ["network"],
   fastpath: ["fastpath"],
-  sysctl: [],
   cni: ["cni"],
 };
 /** What cannot be told while something is unread. */
@@ -178,8 +177,7 @@ export class HostState {
 
   /** A step of which nobody knows how far it came. */
   failed(step: Step): void {
-    const stale = READ_AFTER[step.part];
-    if (stale.length > 0) this.doubt(...stale);
+    this.doubt(...READ_AFTER[step.part]);
   }
 }
 
