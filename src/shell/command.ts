@@ -2,6 +2,7 @@
 
 import { Fingerprinter } from "../core/kubernetes/fingerprint.ts";
 import { type Program, PROGRAM_PATHS } from "../core/shipped/programs.ts";
+import { discard } from "./relieve.ts";
 import { SEED } from "./seed.ts";
 
 const FOLDERS = ["/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/sbin", "/usr/local/bin"];
@@ -104,7 +105,7 @@ const PRINTS = new Fingerprinter(SEED);
 export async function runAnew(command: Run, last: number | undefined): Promise<Print> {
   const stdout = await runForBytes(command);
   const print = PRINTS.of(stdout, 0, stdout.length);
-  return { print, stdout: print === last ? discard(stdout) : textOf(stdout) };
+  return { print, stdout: print === last ? discard(stdout.buffer) : textOf(stdout) };
 }
 
 /** What came of a program that ended. */
@@ -152,13 +153,8 @@ async function execute({ program, args, input, timeoutMs = TIMEOUT_MS }: Run): P
 
 function textOf(stdout: Uint8Array<ArrayBuffer>): string {
   const text = new TextDecoder().decode(stdout);
-  discard(stdout);
+  discard(stdout.buffer);
   return text;
-}
-
-/** Gives back megabytes outside of V8's heap, which it does not hurry to collect. */
-export function discard({ buffer }: Uint8Array<ArrayBuffer>): undefined {
-  buffer.transfer(0);
 }
 
 /** To somebody who may have ended without reading it: his output says why. */

@@ -170,9 +170,9 @@ export class HostState {
 
   /** Takes in steps that succeeded. */
   confirmed(steps: readonly Step[]): void {
-    for (const step of steps) if (step.confirms === undefined) this.failed(step);
-    if (this.#observed === undefined) return steps.forEach((step) => this.failed(step));
-    this.#observed = confirm(this.#observed, steps.flatMap(({ confirms }) => confirms ?? []));
+    const observed = this.#observed;
+    for (const step of steps) if (step.confirms === undefined || observed === undefined) this.failed(step);
+    this.#observed = observed && confirm(observed, steps.flatMap(({ confirms }) => confirms ?? []));
   }
 
   /** A step of which nobody knows how far it came. */

@@ -24,10 +24,10 @@ import {
   renderReference,
   TABLE,
 } from "../core/render/render_table.ts";
-import { attempt, CommandError, discard, type Run, run, runForBytes } from "./command.ts";
+import { attempt, CommandError, type Run, run, runForBytes } from "./command.ts";
 import { readLink, readText, withInput } from "./files.ts";
 import { LastReading } from "./last_reading.ts";
-import { relieve } from "./relieve.ts";
+import { discard, relieve } from "./relieve.ts";
 import { SEED } from "./seed.ts";
 import { findServers } from "./wireguard_go.ts";
 
@@ -209,7 +209,7 @@ export async function observeWireguard(
   const read = async () => {
     const dump = await runForBytes({ program: "wg", args: ["show", interfaceName, "dump"] });
     const wireguard = PEERS.read(dump, last, now());
-    discard(dump);
+    discard(dump.buffer);
     return wireguard;
   };
   const wireguard = await read().catch((error) => {

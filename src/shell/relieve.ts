@@ -17,3 +17,8 @@ export function relieve(): void {
   gc();
   leftBytes = Deno.memoryUsage().heapUsed;
 }
+
+/** Gives back megabytes outside of V8's heap, which it does not hurry to collect; whoever has taken them already keeps them. */
+export function discard(buffer: ArrayBuffer): undefined {
+  if (!buffer.detached) buffer.transfer(0);
+}

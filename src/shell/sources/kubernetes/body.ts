@@ -1,5 +1,7 @@
 // Bodies of answers: read whole or piece by piece, never more of them in memory than a bound.
 
+import { discard } from "../../relieve.ts";
+
 /** Thrown for what is longer than it may be. */
 export class TooLong extends Error {
   override readonly name = "TooLong";
@@ -32,7 +34,7 @@ export async function readBody(
       onPart(new Uint8Array(buffer, 0, bytes));
     }
   } catch (error) {
-    if (!buffer.detached) buffer.transfer(0); // else it adds up with that of the next try
+    discard(buffer); // else it adds up with that of the next try
     throw error;
   }
 }

@@ -3,6 +3,7 @@
 import { type ListPage, nameOf, parseListPage } from "../../../core/kubernetes/object_list.ts";
 import type { Resource } from "../../../core/kubernetes/resource.ts";
 import { refused } from "../../../core/net/refusal.ts";
+import { discard } from "../../relieve.ts";
 import { ACCEPT_EITHER, formatOf } from "./answer_format.ts";
 import type { ApiClient, Ask, Named } from "./api_client.ts";
 import { readBody, TooLong } from "./body.ts";
@@ -87,7 +88,7 @@ function takeIn({ items, body }: Page, { client, resource, draft }: ListOptions)
   }
   // Given back at once: outside of V8's heap megabytes of garbage hurry nobody, and made the agent's peak (2026-11).
   // Not before all is taken in: labels and nodeInfo are read from it where somebody asks for them.
-  body.buffer.transfer(0);
+  discard(body.buffer);
   if (draft.size() <= MAX_OBJECTS) return nameless;
   throw client.failure(listOf(resource), new Error(`it holds more than ${MAX_OBJECTS} ${resource.kind}s`));
 }
