@@ -11,6 +11,7 @@ const PACKAGE_OF: Readonly<Record<string, string>> = {
   conntrack: "conntrack",
   curl: "curl",
   ip: "iproute2",
+  "iptables-legacy": "iptables",
   mount: "mount",
   nft: "nftables",
   openssl: "openssl",

@@ -50,6 +50,7 @@ export async function statusOf(
     },
     rejected: progress.desired?.rejected ?? items.flatMap(({ rejected }) => rejected),
     waiting: [...progress.waiting, ...publisher?.waiting() ?? [], ...telemetry.waiting],
+    unguarded: progress.desired?.unguarded ?? [],
     drift: progress.drift,
   };
 }

@@ -4,13 +4,23 @@
 import type { Part } from "../core/plan/plan.ts";
 import type { Stale } from "./host_state.ts";
 
-/** What may fail: a part that is changed, a part that is read, all the rest. */
-export type Trouble = Part | `reading ${Stale | "facts"}` | "all";
+/** What may fail: a part that is changed, a part that is read, all the rest; a part that somebody else changes all the time. */
+export type Trouble = Part | `reading ${Stale | "facts"}` | `contested ${Part}` | "all";
 
 const READING = "reading ";
+const CONTESTED = "contested ";
 
 const FIRST_MS = 500;
 const LONGEST_MS = 30_000;
+
+/** The same repair so often in so long: somebody else wants it otherwise, and would not come to rest either (docs/decisions/0045). */
+const CONTEST_REPAIRS = 20;
+const CONTEST_MS = 60_000;
+/** Shorter than of failures: what is contested may be the guard. */
+const LONGEST_CONTEST_MS = 8_000;
+/** At most ten applies a second; of what is contested one reading. */
+const PACE_MS = 100;
+const CONTEST_PACE_MS = 1_000;
 
 interface Failure {
   readonly attempts: number;
@@ -22,18 +32,44 @@ interface Failure {
 /** Failures by what failed. */
 export class Backoff {
   readonly #failures = new Map<Trouble, Failure>();
+  /** When the same was repaired, by what was. */
+  readonly #repairs = new Map<string, number[]>();
   #nowMs = 0;
 
   /** Notes a failure; returns the milliseconds until the next try. */
-  failed(what: Trouble, error: string): number {
+  failed(what: Trouble, error: string, longestMs = LONGEST_MS): number {
     const attempts = (this.#failures.get(what)?.attempts ?? 0) + 1;
-    const delayMs = Math.min(LONGEST_MS, FIRST_MS * 2 ** (attempts - 1)) * (0.5 + Math.random() / 2);
+    const delayMs = Math.min(longestMs, FIRST_MS * 2 ** (attempts - 1)) * (0.5 + Math.random() / 2);
     this.#failures.set(what, { attempts, error, retryAtMs: performance.now() + delayMs });
     return delayMs;
   }
 
   succeeded(what: Trouble): void {
     this.#failures.delete(what);
+  }
+
+  /**
+   * Notes that what somebody else had changed was repaired.
+   * @param what the change as it is told
+   * @returns what to tell where it is the same all the time: the part is left alone for a while then
+   */
+  repaired(part: Part, what: string): { readonly text: string; readonly retryInMs: number } | undefined {
+    const sinceMs = this.#nowMs - CONTEST_MS;
+    for (const [known, times] of this.#repairs) if (times.at(-1)! < sinceMs) this.#repairs.delete(known);
+    const times = [...this.#repairs.get(what) ?? [], this.#nowMs].filter((ms) => ms >= sinceMs);
+    this.#repairs.set(what, times.slice(-CONTEST_REPAIRS));
+    if (times.length < CONTEST_REPAIRS) return undefined;
+    const text =
+      `somebody else changes it as often as it is repaired, ${CONTEST_REPAIRS} times within a minute: ${what}; ` +
+      "nft monitor, ip monitor and the programs beside it may show who";
+    const retryInMs = this.failed(`${CONTESTED}${part}`, text, LONGEST_CONTEST_MS);
+    return { text: `${part}: ${text}`, retryInMs: Math.round(retryInMs) };
+  }
+
+  /** Milliseconds from one pass to the next. */
+  paceMs(hasApplied: boolean): number {
+    if (this.#held().some((what) => what.startsWith(CONTESTED))) return CONTEST_PACE_MS;
+    return hasApplied ? PACE_MS : 0;
   }
 
   /**
@@ -53,7 +89,7 @@ export class Backoff {
 
   /** Parts whose time has not come. */
   heldParts(): Set<Part> {
-    return new Set(this.#held().filter(isPart));
+    return new Set(this.#held().map(partOf).filter(isPart));
   }
 
   /** What is not to be read yet. */
@@ -69,10 +105,12 @@ export class Backoff {
     return [...this.#failures.keys()].filter((what) => this.isHeld(what));
   }
 
-  /** Forgets failures of parts for which nothing is left to do. */
+  /** Forgets failures of parts for which nothing is left to do; what was contested must be found so when its time has come. */
   keepOnly(parts: ReadonlySet<Part>): void {
     for (const what of this.#failures.keys()) {
-      if (isPart(what) && !parts.has(what)) this.#failures.delete(what);
+      const part = partOf(what);
+      const isOver = part === what || !this.isHeld(what);
+      if (isPart(part) && isOver && !parts.has(part)) this.#failures.delete(what);
     }
   }
 
@@ -97,6 +135,10 @@ export class Backoff {
       ]),
     );
   }
+}
+
+function partOf(what: Trouble): Trouble {
+  return what.startsWith(CONTESTED) ? what.slice(CONTESTED.length) as Part : what;
 }
 
 function isPart(what: Trouble): what is Part {

@@ -35,6 +35,7 @@ const READ_AFTER: Readonly<Record<Part, readonly Stale[]>> = {
   "routes-v4": ["network"],
   "routes-v6": ["network"],
   fastpath: ["fastpath"],
+  sysctl: [],
   cni: ["cni"],
 };
 /** What cannot be told while something is unread. */
@@ -177,7 +178,8 @@ export class HostState {
 
   /** A step of which nobody knows how far it came. */
   failed(step: Step): void {
-    this.doubt(...READ_AFTER[step.part]);
+    const stale = READ_AFTER[step.part];
+    if (stale.length > 0) this.doubt(...stale);
   }
 }
 

@@ -17,6 +17,7 @@ import {
 } from "../core/settings/settings.ts";
 import type { Program } from "../core/shipped/programs.ts";
 import { locate, run } from "./command.ts";
+import { inspectPitfalls } from "./inspect_pitfalls.ts";
 import { observeLink } from "./observe.ts";
 import { hasNetAdmin } from "./preconditions.ts";
 import { probeMtu } from "./probe_mtu.ts";
@@ -36,6 +37,7 @@ const VERSION_FLAG: Readonly<Record<Program, string>> = {
   "wireguard-go": "--version",
   ping: "-V",
   conntrack: "--version",
+  sysctl: "--version",
 };
 /** Of others' programs called ping none can forbid fragments. */
 const IPUTILS = /iputils/;
@@ -65,6 +67,7 @@ export async function inspectHost(settings: GivenSettings, inspection: Inspectio
     "ss",
     ...(tunnel === undefined ? [] : ["wg" as const]),
     ...(isUserspace ? ["wireguard-go" as const] : []),
+    ...(settings.areSysctlsManaged ? ["sysctl" as const] : []),
     ...(inspection.isMtuProbed ? ["ping" as const] : []),
   ];
   const versions = await Promise.all(
@@ -85,6 +88,8 @@ export async function inspectHost(settings: GivenSettings, inspection: Inspectio
     ...await readSurroundings(settings, await readDropChains()),
     serving: status === undefined ? await inspectServing(settings) : { taken: [], tlsProblem: undefined },
     agent: status && agentOf(status),
+    pitfalls: hasAdmin ? await inspectPitfalls(settings, status?.peers ?? []) : undefined,
+    port: settings.port,
     expression: await expressionTrouble(settings, inspection.metadata),
     mtu: programs.ping === undefined || status === undefined
       ? undefined
@@ -188,11 +193,14 @@ async function inspectServing(settings: GivenSettings): Promise<HostReport["serv
 }
 
 /** What is looked at here besides is not told twice. */
-function agentOf({ applied, waiting }: Status): HostReport["agent"] {
+function agentOf({ applied, waiting, rejected, podCidrs, peers }: Status): HostReport["agent"] {
   const others = waiting.filter(({ what }) => !isForwardingWait(what) && !isObstacleWait(what));
   return {
     isInSync: applied.isInSync,
     failing: Object.entries(applied.failing).map(([part, { error }]) => `${part}: ${error}`),
     waiting: others.map(({ what, why }) => `${what}: ${why}`),
+    rejected,
+    podCidrs,
+    peers,
   };
 }

@@ -20,7 +20,10 @@ import { hasTunDevice } from "./read_facts.ts";
  * @throws Error with the remedy when a program or the capability is missing
  */
 export async function requirePrograms(settings: GivenSettings): Promise<boolean> {
-  const needed: Program[] = usesTunnel(settings) ? ["nft", "ip", "wg", "ln"] : ["nft", "ip"];
+  const needed: Program[] = [
+    ...(usesTunnel(settings) ? ["nft", "ip", "wg", "ln"] as const : ["nft", "ip"] as const),
+    ...(settings.areSysctlsManaged ? ["sysctl" as const] : []),
+  ];
   const missing = needed.filter((program) => locate(program) === undefined);
   const forbidden = missing.flatMap((program) => locateForbidden(program) ?? []);
   if (forbidden.length > 0) throw mayNotRun(forbidden);

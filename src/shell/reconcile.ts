@@ -25,8 +25,6 @@ import { Sparing } from "./sparing.ts";
 import { sleep } from "./sleep.ts";
 import { type Cause, tellBlocked, tellChanges, tellDesired } from "./tell.ts";
 
-const MIN_APPLY_INTERVAL_MS = 100;
-
 /** What the loop needs. */
 export interface ReconcilerOptions extends NodeIntakeOptions, PolicyKeepingOptions {
   readonly keeper: FactKeeper;
@@ -134,7 +132,7 @@ export class Reconciler {
       if (this.#isStopped) return;
       this.#isAwake = false;
       const startMs = performance.now();
-      if (await this.#tryPass()) notBeforeMs = startMs + MIN_APPLY_INTERVAL_MS;
+      notBeforeMs = startMs + this.#backoff.paceMs(await this.#tryPass());
       this.#options.onlooker?.passed();
       relieve();
     }
@@ -256,19 +254,21 @@ export class Reconciler {
     this.#lastApplyMs = Date.now();
     this.#host.confirmed(outcomes.flatMap(({ step, error }) => error === undefined ? step : []));
     for (const { step, error } of outcomes) {
+      const what = step.changes.slice(0, 1).map(describeChange)[0] ?? step.part;
       if (error === undefined) {
         this.#appliedSteps++;
         this.#backoff.succeeded(step.part);
+        if (step.part === "sysctl") this.#options.keeper.doubt();
         if (step.part === "policy") this.policy?.confirmed();
         tellChanges(this.#options.log, step, step.cause ?? cause);
         if ((step.cause ?? cause) !== "drift") continue;
         for (const { kind } of step.changes) this.#drift[kind] = (this.#drift[kind] ?? 0) + 1;
+        const contest = step.changes.length > 0 && this.#backoff.repaired(step.part, what);
+        if (contest) this.#options.log.error(contest.text, { retryInMs: contest.retryInMs });
         continue;
       }
       this.#host.failed(step);
       if (step.part === "policy") this.policy?.failed();
-      const [first] = step.changes;
-      const what = first === undefined ? step.part : describeChange(first);
       this.#failed(step.part, error, `cannot apply: ${what}`);
     }
     // One more pass sees whether that was all; of policies alone it need not look at anything else.

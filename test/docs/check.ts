@@ -3,7 +3,14 @@
 
 import manifest from "../../deno.json" with { type: "json" };
 import { commandsIn, type ShownCommand, tasksIn } from "./commands.ts";
-import { decisionObjection, type Document, hasTypeScript, linksOf } from "./documents.ts";
+import {
+  citationsIn,
+  decisionObjection,
+  type Document,
+  hasTypeScript,
+  linksOf,
+  unshownItems,
+} from "./documents.ts";
 
 /** Folders of what is made of the repository, or for it. */
 const MADE: readonly string[] = ["dist", "node_modules"];
@@ -32,10 +39,20 @@ const objections: string[] = [];
 const commands: ShownCommand[] = [];
 const withTypeScript: string[] = [];
 let count = 0;
+let citations = 0;
 for await (const document of documentsIn(".")) {
   count++;
   for (const link of linksOf(document)) {
     if (!await isThere(link)) objections.push(`${document.path} links to ${link}, which is not there`);
+  }
+  for (const { path, name } of citationsIn(document)) {
+    const tests = await Deno.readTextFile(path).catch(() => "");
+    if (!tests.includes(name)) {
+      objections.push(`${document.path} names the test "${name}", which ${path} has not`);
+    } else citations++;
+  }
+  for (const item of unshownItems(document)) {
+    objections.push(`${document.path} says what no test shows: ${item.split("\n")[0]}`);
   }
   const objection = decisionObjection(document);
   if (objection !== undefined) objections.push(`${document.path} ${objection}`);
@@ -53,7 +70,7 @@ for (const command of commands) {
 }
 for (const objection of objections) console.error(objection);
 console.log(
-  `Checked ${count} documents and ${commands.length} commands in them, found ${objections.length} problems`,
+  `Checked ${count} documents, ${commands.length} commands and ${citations} tests that they name, found ${objections.length} problems`,
 );
 if (objections.length > 0) Deno.exit(1);
 

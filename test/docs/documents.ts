@@ -23,6 +23,35 @@ export function linksOf({ path, text }: Document): string[] {
   return links;
 }
 
+/** A test that a document says to show something. */
+export interface Citation {
+  /** From the root of the repository. */
+  readonly path: string;
+  /** A part of its name, as it stands in the file. */
+  readonly name: string;
+}
+
+/** A link to a file of tests, and behind it names: `[x_test.ts](x_test.ts): "what is so", "what else"`. */
+const CITATION = /\]\(([^)\s]+_test\.ts)\):((?:,?\s+"[^"]+")+)/g;
+
+/** The tests that a document names. */
+export function citationsIn({ path, text }: Document): Citation[] {
+  return [...text.matchAll(CITATION)].flatMap(([, target, names]) => {
+    const file = posix.normalize(posix.join(posix.dirname(path), target!));
+    return [...names!.matchAll(/"([^"]+)"/g)].map(([, name]) => ({
+      path: file,
+      name: name!.replace(/\s+/g, " "),
+    }));
+  });
+}
+
+/** What of a document must be shown by tests, and by none is: its items. Other documents need not show anything. */
+export function unshownItems({ path, text }: Document): string[] {
+  if (path !== "docs/security.md") return [];
+  const items = text.split(/\n(?=- |#|\n)/).filter((part) => part.startsWith("- "));
+  return items.filter((item) => citationsIn({ path, text: item }).length === 0);
+}
+
 /** True when the document has TypeScript that `deno check --doc-only` can check. */
 export function hasTypeScript({ text }: Document): boolean {
   return /^```ts$/m.test(text);

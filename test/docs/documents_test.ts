@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { decisionObjection, hasTypeScript, linksOf } from "./documents.ts";
+import { citationsIn, decisionObjection, hasTypeScript, linksOf, unshownItems } from "./documents.ts";
 
 Deno.test("links are read relative to their document, those in code and those to other hosts are not", () => {
   const text = [
@@ -29,4 +29,20 @@ Deno.test("a decision has a number in its name and fits a page", () => {
   assert.match(decision("one-table.md")!, /NNNN/);
   assert.match(decision("0001-one-table.md", 81)!, /81 lines/);
   assert.equal(decisionObjection({ path: "docs/walk.md", text: "x\n".repeat(500) }), undefined);
+});
+
+Deno.test("tests that a document names are read with their files, over the ends of lines", () => {
+  const text =
+    `- Nobody forges ([a_test.ts](../test/a_test.ts): "one", "another\n  one"; [b](b_test.ts): "b").`;
+  assert.deepEqual(citationsIn({ path: "docs/x.md", text }), [
+    { path: "test/a_test.ts", name: "one" },
+    { path: "test/a_test.ts", name: "another one" },
+    { path: "docs/b_test.ts", name: "b" },
+  ]);
+});
+
+Deno.test("each item of docs/security.md is shown by a test, those of other documents need not be", () => {
+  const text = `# A\n\n- Shown ([a](a_test.ts): "one").\n- Said\n  only.\n\nText.\n`;
+  assert.deepEqual(unshownItems({ path: "docs/security.md", text }), ["- Said\n  only."]);
+  assert.deepEqual(unshownItems({ path: "docs/walk.md", text }), []);
 });

@@ -68,6 +68,7 @@ Deno.test("README tells every field of status --json", () => {
     applied: { isInSync: true, steps: 0, lastMs: 0, failing: {} },
     rejected: [],
     waiting: [],
+    unguarded: [],
     drift: {},
   };
   assertTold(status, item("`status --json`"));

@@ -7,7 +7,7 @@ import { BUNDLED, IMAGED } from "../lab/agent.ts";
 import { Lab } from "../lab/lab.ts";
 import type { Node } from "../lab/node.ts";
 import { until } from "../lab/until.ts";
-import { differences, readState } from "../netns/state.ts";
+import { differences, readState, withoutMoving } from "../netns/state.ts";
 
 const KUBECONFIG = JSON.stringify({
   apiVersion: "v1",
@@ -94,7 +94,8 @@ for (const [first, second] of [[BUNDLED, IMAGED], [IMAGED, BUNDLED]] as const) {
     await n1.inSync();
     await Promise.all(before.map((process) => process.kill("SIGTERM")));
     // Handles tell a table that was made anew.
-    const handles = () => n1.run(["nft", "-a", "-s", "list", "table", "inet", "wigglenet"]);
+    const handles = async () =>
+      withoutMoving(await n1.run(["nft", "-a", "list", "table", "inet", "wigglenet"]));
     const [state, table] = [await readState(n1), await handles()];
     const { code, stdout, stderr } = await n1.runAgent({ verb: "diff", argv: second.argv });
     assert.deepEqual([code, stderr], [0, ""], stdout);

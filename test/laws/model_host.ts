@@ -52,10 +52,12 @@ export class ModelHost {
     }
   }
 
-  #run(program: "nft" | "wg" | "ip", args: readonly string[], input: string | undefined): void {
+  #run(program: string, args: readonly string[], input: string | undefined): void {
     if (program === "ip") return this.network.ip(args, input);
     if (program === "wg") return this.network.wg(args, input);
-    if (args.join(" ") !== "-f" || input === undefined) throw new Refused(`nft ${args.join(" ")}`);
+    if (program !== "nft" || args.join(" ") !== "-f" || input === undefined) {
+      throw new Refused(`${program} ${args.join(" ")}`);
+    }
     if (!input.includes("inet wigglenet-fastpath\n")) this.table = ModelTable.load(this.table, input);
     else this.fastpath = loadFastpath(input, this.#links(), this.fastpath !== undefined);
   }

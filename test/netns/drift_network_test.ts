@@ -3,12 +3,12 @@
 //   n1-pod ── n1 ══ tunnel ══ n2 ── n2-pod        everything happens to n1
 
 import assert from "node:assert/strict";
-import { HAS_KERNEL_WIREGUARD } from "../lab/kernel.ts";
 import { isWireGuard, isWithin } from "../lab/frames.ts";
 import { manifestOf } from "../lab/manifest.ts";
 import type { Node } from "../lab/node.ts";
 import { until } from "../lab/until.ts";
-import { type Drift, pidOf, POLL_MS, Victim } from "./drift.ts";
+import { POLL_MS, Victim } from "./drift.ts";
+import { keyOf, networkDrifts, polledDrifts, restDrifts, trafficDrifts } from "./injections.ts";
 import { readState } from "./state.ts";
 
 const victim = await Victim.create();
@@ -17,65 +17,11 @@ const [n1, n2] = mesh.nodes as [Node, Node];
 const capture = await mesh.lab.capture();
 Deno.test.afterAll(() => mesh.close());
 
-const NETWORK: Readonly<Record<string, Drift>> = {
-  "the interface's MTU is changed": {
-    act: victim.on("ip", "link", "set", "wigglenet", "mtu", "1300"),
-    log: /~ interface wigglenet: mtu 1420.*with mtu 1300/,
-  },
-  "an address is deleted": {
-    act: victim.on("ip", "address", "del", "10.244.1.1/32", "dev", "wigglenet"),
-    log: /\+ address wigglenet: 10\.244\.1\.1\/32/,
-  },
-  "an IPv6 address is deleted": {
-    act: victim.on("ip", "address", "del", "fd00:10:244:1::1/128", "dev", "wigglenet"),
-    log: /\+ address wigglenet: fd00:10:244:1::1\/128/,
-  },
-  "a foreign address is added": {
-    act: victim.on("ip", "address", "add", "192.0.2.1/32", "dev", "wigglenet"),
-    log: /- address wigglenet: 192\.0\.2\.1\/32/,
-  },
-  "an unreachable route is deleted": {
-    act: victim.on("ip", "route", "del", "unreachable", "10.244.2.0/24"),
-    log: /\+ route unreachable 10\.244\.2\.0\/24/,
-  },
-  "an IPv6 unreachable route is deleted": {
-    act: victim.on("ip", "-6", "route", "del", "unreachable", "fd00:10:244:1::/64"),
-    log: /\+ route unreachable fd00:10:244:1::\/64/,
-  },
-  "a route of our protocol is added": {
-    act: victim.on("ip", "route", "add", "172.30.0.0/16", "dev", "wigglenet", "proto", "146"),
-    log: /- route 172\.30\.0\.0\/16/,
-  },
-};
-
-for (const [what, drift] of Object.entries(NETWORK)) {
+for (const [what, drift] of Object.entries(networkDrifts(victim))) {
   Deno.test(`${what}: all is as before within a second`, () => victim.heals(drift));
 }
 
-const TRAFFIC: Readonly<Record<string, Drift>> = {
-  "a tunnel route is deleted": {
-    act: victim.on("ip", "route", "del", "10.244.2.0/24", "dev", "wigglenet"),
-    log: /\+ route 10\.244\.2\.0\/24 dev wigglenet/,
-  },
-  "an IPv6 tunnel route is deleted": {
-    act: victim.on("ip", "-6", "route", "del", "fd00:10:244:2::/64", "dev", "wigglenet"),
-    log: /\+ route fd00:10:244:2::\/64 dev wigglenet/,
-  },
-  "a tunnel route is led elsewhere": {
-    act: victim.on("ip", "route", "replace", "10.244.2.0/24", "via", "10.9.1.254"),
-    log: /\+ route 10\.244\.2\.0\/24 dev wigglenet/,
-  },
-  "the interface is set down": {
-    act: victim.on("ip", "link", "set", "wigglenet", "down"),
-    log: /~ interface wigglenet: .*up.*down/,
-  },
-  "the interface is deleted": {
-    act: victim.on("ip", "link", "del", "wigglenet"),
-    log: /\+ interface wigglenet: (tun|wireguard)/,
-  },
-};
-
-for (const [what, drift] of Object.entries(TRAFFIC)) {
+for (const [what, drift] of Object.entries(trafficDrifts(victim))) {
   Deno.test(`${what}: traffic flows both ways again within a second`, () => victim.healsTraffic(drift));
 }
 
@@ -99,46 +45,16 @@ Deno.test("another kind of interface in its place is left alone and told; once i
   await probe.stop();
 });
 
-const keyOf = (node: Node) => node.manifest.metadata.annotations!["wigglenet/public-key"]!;
 const set = (...args: string[]) => victim.on("wg", "set", "wigglenet", ...args);
 
-const POLLED: Readonly<Record<string, Drift>> = {
-  "the interface is given another name": {
-    act: () => n1.ip(["link set wigglenet down", "link set wigglenet name renamed"]),
-    log: /\+ interface wigglenet: (tun|wireguard)/,
-  },
-  "a peer is removed": { act: set("peer", keyOf(n2), "remove"), log: /\+ peer n2: .*missing/ },
-  "a peer's allowed IPs are altered": {
-    act: set("peer", keyOf(n2), "allowed-ips", "10.244.2.0/25"),
-    log: /~ peer n2: .*allowed IPs are/,
-  },
-  ...(HAS_KERNEL_WIREGUARD ? {} : {
-    "wireguard-go is killed": {
-      act: async () => Deno.kill(await serverOf(n1), "SIGKILL"),
-      log: /\+ process wigglenet: wireguard-go/,
-    },
-  }),
-};
-
-for (const [what, drift] of Object.entries(POLLED)) {
+for (const [what, drift] of Object.entries(polledDrifts(victim))) {
   Deno.test(`${what}: traffic flows both ways again within 2.5 s`, () => {
-    return victim.healsTraffic({ ...drift, withinMs: POLL_MS });
+    return victim.healsTraffic(drift);
   });
 }
 
-const AT_REST: Readonly<Record<string, Drift>> = {
-  "an unknown peer is added": {
-    act: set("peer", "aW5zdGVhZCBvZiBhIHJlYWwga2V5IG9mIG5vZGUgMTE=", "allowed-ips", "10.244.77.0/24"),
-    log: /- peer aW5zdGVhZ/,
-  },
-  "the port is changed": {
-    act: set("listen-port", "24602"),
-    log: /~ interface wigglenet: listen port 24601/,
-  },
-};
-
-for (const [what, drift] of Object.entries(AT_REST)) {
-  Deno.test(`${what}: all is as before within 2.5 s`, () => victim.heals({ ...drift, withinMs: POLL_MS }));
+for (const [what, drift] of Object.entries(restDrifts(victim))) {
+  Deno.test(`${what}: all is as before within 2.5 s`, () => victim.heals(drift));
 }
 
 Deno.test("the endpoint of a peer that is silent is altered: it is what its Node says within 2.5 s", async () => {
@@ -181,8 +97,3 @@ Deno.test("through all of this no packet with a pod's address was readable on th
   );
   assert.deepEqual(shown, [], `${readable.length} packets`);
 });
-
-async function serverOf(node: Node): Promise<number> {
-  return await pidOf(node, /wireguard-go\0-f\0wigglenet/) ??
-    assert.fail(`no wireguard-go runs on ${node.name}`);
-}

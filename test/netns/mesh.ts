@@ -62,8 +62,8 @@ export class Mesh {
       flowing: async (deadlineMs) => {
         await Promise.all(probes.map((probe) => probe.flowing(deadlineMs)));
       },
-      stop: async () => {
-        const [there, back] = await Promise.all(probes.map((probe) => probe.stop()));
+      stop: async (minMs) => {
+        const [there, back] = await Promise.all(probes.map((probe) => probe.stop(minMs)));
         return { there: there!, back: back! };
       },
     };
@@ -93,7 +93,7 @@ export class Mesh {
 /** One-way traffic in both directions, measured apart. */
 export interface BothWays {
   flowing(deadlineMs?: number): Promise<void>;
-  stop(): Promise<{ readonly there: ProbeReport; readonly back: ProbeReport }>;
+  stop(minMs?: number): Promise<{ readonly there: ProbeReport; readonly back: ProbeReport }>;
 }
 
 /** Packets that a probe sent and that never came. Its last packet may come before it is counted. */

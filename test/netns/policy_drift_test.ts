@@ -6,6 +6,7 @@ import type { Pod } from "../lab/pod.ts";
 import { podObject, policyObject, putFile, removeFile } from "../lab/policy_files.ts";
 import { until } from "../lab/until.ts";
 import { Mesh } from "./mesh.ts";
+import { withoutMoving } from "./state.ts";
 
 const mesh = await Mesh.create({ nodes: 2 });
 const { lab } = mesh;
@@ -24,10 +25,10 @@ const ALLOW = policyObject("allow", here.name, {
 await putFile(lab, { apiVersion: "v1", kind: "Namespace", metadata: { name: "default" } });
 for (const [pod, node] of [[here, "n1"], [there, "n2"]] as const) await putFile(lab, podObject(pod, node));
 
-/** Without counts, in one order: objects stand in that of their making. */
+/** In one order: objects stand in that of their making. */
 async function table(): Promise<string> {
   const { stdout } = await n1.attempt(["nft", "list", "table", "inet", "wigglenet"]);
-  return stdout.replaceAll(/packets \d+ bytes \d+/g, "").split("\n").sort().join("\n");
+  return withoutMoving(stdout).split("\n").sort().join("\n");
 }
 
 async function becomes(wanted: string, deadlineMs: number): Promise<void> {

@@ -5,6 +5,7 @@ import { HAS_KERNEL_WIREGUARD } from "../lab/kernel.ts";
 import { Lab } from "../lab/lab.ts";
 import type { Node } from "../lab/node.ts";
 import { type Output, run } from "../lab/process.ts";
+import { until } from "../lab/until.ts";
 
 const FOLDERS = ["/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/sbin", "/usr/local/bin"];
 
@@ -213,6 +214,39 @@ Deno.test("a host that does not forward is told of with the remedy, is ready all
     "it waits for nothing",
     ({ waiting }) => !waiting.some(({ what }) => /forwarding/.test(what)),
   );
+});
+
+Deno.test("with MANAGE_SYSCTLS forwarding is switched on, and again when somebody switches it off; nothing else is written", async () => {
+  await using node = await freshNode();
+  const names = ["net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"];
+  const values = async () => (await node.run(["sysctl", "-n", ...names])).trim().split("\n");
+  const others = async () => {
+    const all =
+      (await node.run(["sysctl", "-a", "--pattern", "^net\\.ipv[46]\\.(ip_|conf\\.(all|default|eth0|lo))"]))
+        .split("\n");
+    return all.filter((line) => !/forward|redirects|hop_limit/.test(line)).join("\n");
+  };
+  await node.sysctl("0", names);
+  const before = await others();
+  node.startAgent({ settings: { "manage-sysctls": "true" } });
+  await node.agent!.line("stderr", /~ sysctl net\.ipv4\.ip_forward=1 \(pods need it\)/);
+  await node.inSync();
+  assert.deepEqual(await values(), ["1", "1"]);
+  await node.sysctl("0", names);
+  await node.ip(["link add pair0 type veth peer name pair1"]); // so that it looks at once, not by the half minute
+  await until("forwarding to be on again", async () => (await values()).join() === "1,1");
+  assert.equal(await others(), before);
+});
+
+Deno.test("where MANAGE_SYSCTLS may write nothing, status says so, and all else is done", async () => {
+  await using node = await freshNode();
+  await node.sysctl("0", ["net.ipv4.ip_forward"]);
+  await node.run(["mount", "-o", "bind", "/proc/sys", "/proc/sys"]);
+  await node.run(["mount", "-o", "remount,bind,ro", "/proc/sys"]);
+  node.startAgent({ settings: { "manage-sysctls": "true" } });
+  await node.says("it fails", ({ applied }) => /sysctl/.test(applied.failing["sysctl"]?.error ?? ""));
+  await node.conflist();
+  assert.match((await node.runAgent({ verb: "status" })).stdout, /^failing: sysctl: .*ip_forward/m);
 });
 
 Deno.test("a key is made on first start, for its owner alone, and shown nowhere", async () => {

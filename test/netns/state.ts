@@ -24,15 +24,23 @@ export async function readState(node: Node, parts: readonly Part[] = PARTS): Pro
   return JSON.stringify(Object.fromEntries(parts.map((part, i) => [part, values[i] ?? null])), null, 1);
 }
 
+const MOVING = /packets \d+ bytes \d+|\s*elements = \{[^}]* expires [^}]*\}/g;
+
+/** What nft lists, without what packets count and put into sets for a while. */
+export function withoutMoving(listing: string): string {
+  return listing.replaceAll(MOVING, "");
+}
+
 /** That and what changes whenever something is written, though it be the same: handles and indices. */
 export async function identityOf(node: Node): Promise<string> {
   const commands = [
-    ["nft", "-a", "-s", "list", "table", "inet", "wigglenet"],
+    ["nft", "-a", "list", "table", "inet", "wigglenet"],
     ["ip", "link", "show", "dev", "wigglenet"],
     ["stat", "-L", "-c", "%i %Y %Z", node.conflistPath],
     ["stat", "-c", "%i %Y %Z", node.conflistPath],
   ];
-  return (await Promise.all(commands.map((argv) => node.run(argv)))).join("---\n") + await readState(node);
+  const texts = await Promise.all(commands.map(async (argv) => withoutMoving(await node.run(argv))));
+  return texts.join("---\n") + await readState(node);
 }
 
 /** Lines of `wanted` that `seen` has not, and the other way round: what to print when two states differ. */

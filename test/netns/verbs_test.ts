@@ -61,6 +61,8 @@ Deno.test("graph draws what the agent sees, node prints the manifest that the ot
   const { node: own } = parseNode(node.manifest, "nodes");
   assert.deepEqual(told, own);
 
+  await Deno.remove(`${node.folder}/../nodes/n2.yaml`); // nobody answers for it
+  await node.says("it is alone", ({ peers }) => peers.length === 0);
   const check = await node.runAgent({ verb: "check", settings: { "wireguard-mode": "userspace" } });
   assert.match(check.stdout, /^n1 is well: .*nftables.*\n$/, check.stderr);
   assert.equal(check.code, 0);

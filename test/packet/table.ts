@@ -59,7 +59,7 @@ interface Sent {
   readonly shot: Shot;
 }
 
-/** `udp 53`, `udp 53 from 24601`, `tcp 80`, `tcp 80 rst`, `sctp 80`, `udp 53 damaged`, `echo`, `icmp TYPE`, `protocol 253`. */
+/** `udp 53`, `udp 53 from 24601`, `tcp 80`, `tcp 80 unanswered` (the answer takes another way), `tcp 80 rst`, `sctp 80`, `udp 53 damaged`, `echo`, `icmp TYPE`, `protocol 253`. */
 function prepare({ family, from, link, to, what }: Case, mark: Uint8Array<ArrayBuffer>): Sent {
   const [kind, number, word, argument] = what;
   const ports = [word === "from" ? Number(argument) : ++lastPort, Number(number ?? 0)] as const;
@@ -144,7 +144,7 @@ async function judgeAnswers(
   const answered = cases.filter(({ arrival, verdict, from, what }) =>
     arrival !== undefined && verdict !== "unreachable" && from !== PLACES["host"] &&
     ["udp", "tcp", "echo"].includes(what[0]!) &&
-    !what.includes("rst") && !what.includes("ack")
+    !["rst", "ack", "unanswered"].some((word) => what.includes(word))
   );
   const answers = answered.map((each) => answerTo(each, each.arrival!, node.mark()));
   const arrivals = await node.shoot(answers, answers.length);

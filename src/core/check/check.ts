@@ -5,6 +5,9 @@ import { obstaclesIn, type Surroundings } from "../desired/obstacles.ts";
 import type { Family } from "../net/address.ts";
 import { nftFinding } from "./nft_version.ts";
 import { mtuFindings, type MtuReport } from "./mtu_probe.ts";
+import { pitfallFindings, type Pitfalls } from "./pitfalls.ts";
+import type { Rejected } from "../nodes/node.ts";
+import type { PeerStatus } from "../plan/status.ts";
 import { type Program, PROGRAM_PACKAGES } from "../shipped/programs.ts";
 
 /** What `wigglenet check` looks at. Undefined: could not be read, which is a finding of its own where it matters. */
@@ -45,7 +48,14 @@ export interface HostReport extends Surroundings {
     readonly isInSync: boolean;
     readonly failing: readonly string[];
     readonly waiting: readonly string[];
+    readonly rejected: readonly Rejected[];
+    readonly podCidrs: readonly string[];
+    readonly peers: readonly PeerStatus[];
   } | undefined;
+  /** Undefined: nothing of a pod network is asked for, or this host cannot be looked at. */
+  readonly pitfalls: Pitfalls | undefined;
+  /** UDP port of WireGuard. */
+  readonly port: number;
   /** Why the expression gives no pod CIDRs here; undefined: it does, or there is none. */
   readonly expression: string | undefined;
   /** Undefined: nobody asked, or nothing could be tried. */
@@ -73,9 +83,14 @@ export function findingsOf(report: HostReport): Finding[] {
     ...namingFindings(report),
     ...servingFindings(report),
     ...agentFindings(report),
+    ...(report.pitfalls === undefined ? [] : pitfallFindings(report.pitfalls, meshOf(report))),
     ...(report.mtu === undefined ? [] : mtuFindings(report.mtu)),
   ];
   return [...findings.filter(isError), ...findings.filter((finding) => !isError(finding))];
+}
+
+function meshOf({ agent, port }: HostReport): Parameters<typeof pitfallFindings>[1] {
+  return { own: agent?.podCidrs ?? [], peers: agent?.peers ?? [], port };
 }
 
 function isError({ level }: Finding): boolean {
@@ -183,13 +198,30 @@ function servingFindings({ serving: { taken, tlsProblem } }: HostReport): Findin
   ];
 }
 
-function agentFindings({ agent }: HostReport): Finding[] {
+function agentFindings({ agent, tunnel }: HostReport): Finding[] {
   if (agent === undefined) return [error("no agent runs", "wigglenet run, or systemctl start wigglenet")];
   return [
     ...agent.failing.map((what) => error(what, "it is tried again; wigglenet diff shows what is left")),
     ...agent.waiting.map((what) => warning(what, "wigglenet status says what to do")),
+    ...rejectedFindings(agent.rejected.filter(({ claim }) => claim !== tunnel?.exposedKeyPath)),
     ...(agent.isInSync || agent.failing.length > 0
       ? []
       : [error("the agent is not in sync", "wigglenet diff shows what is left")]),
   ];
+}
+
+const SHOWN_REFUSALS = 10;
+
+/** Prefixes that overlap, keys that two show: decided alike on every node, but one of them is cut off. */
+function rejectedFindings(rejected: readonly Rejected[]): Finding[] {
+  const shown = rejected.slice(0, SHOWN_REFUSALS).map(({ node, claim, reason, kind }) =>
+    warning(
+      `refused: ${node}: ${claim}: ${reason}`,
+      kind === "host" ? "mend that file or setting" : `mend what ${node} says`,
+    )
+  );
+  const left = rejected.length - shown.length;
+  return left === 0
+    ? shown
+    : [...shown, warning(`refused: ${left} more claims`, "wigglenet status names all of them")];
 }

@@ -20,11 +20,14 @@ const HEALTHY: HostReport = {
   dropChains: [],
   cni: { path: "/etc/cni/net.d/10-wigglenet.conflist", others: ["99-loopback.conf"], missingPlugins: [] },
   serving: { taken: [], tlsProblem: undefined },
-  agent: { isInSync: true, failing: [], waiting: [] },
+  agent: { isInSync: true, failing: [], waiting: [], rejected: [], podCidrs: [], peers: [] },
+  pitfalls: undefined,
+  port: 24601,
   expression: undefined,
   mtu: undefined,
 };
 const tunnel = HEALTHY.tunnel!;
+const agent = HEALTHY.agent!;
 
 Deno.test("A healthy host has no findings", () => {
   assert.deepEqual(findingsOf(HEALTHY), []);
@@ -112,14 +115,20 @@ const sick: readonly (readonly [report: Partial<HostReport>, level: string, what
       /containernetworking-plugins/,
     ],
     [{ agent: undefined }, "error", /^no agent runs/, /wigglenet run/],
-    [{ agent: { isInSync: false, failing: [], waiting: [] } }, "error", /not in sync/, /wigglenet diff/],
+    [{ agent: { ...agent, isInSync: false } }, "error", /not in sync/, /wigglenet diff/],
     [
-      { agent: { isInSync: false, failing: ["table: nft exited 1"], waiting: [] } },
+      { agent: { ...agent, isInSync: false, failing: ["table: nft exited 1"] } },
       "error",
       /nft exited 1/,
       /diff/,
     ],
-    [{ agent: { ...HEALTHY.agent!, waiting: ["peer n2: no pod CIDR"] } }, "warning", /peer n2/, /status/],
+    [
+      { agent: { ...agent, rejected: [{ node: "n3", claim: "public key K", reason: "n2 has it" }] } },
+      "warning",
+      /^refused: n3: public key K: n2 has it$/,
+      /mend what n3 says/,
+    ],
+    [{ agent: { ...agent, waiting: ["peer n2: no pod CIDR"] } }, "warning", /peer n2/, /status/],
   ];
 
 for (const [report, level, what, remedy] of sick) {

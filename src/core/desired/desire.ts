@@ -1,26 +1,20 @@
 // Settings, Nodes and host facts -> the one DesiredState. The same Nodes in any order give the same value.
 
 import type { Address, Family } from "../net/address.ts";
-import {
-  comparePrefixes,
-  firstAddress,
-  hostPrefix,
-  type Prefix,
-  summarise,
-  withoutNested,
-} from "../net/prefix.ts";
+import { comparePrefixes, firstAddress, hostPrefix, type Prefix, summarise } from "../net/prefix.ts";
 import { ANNOTATION, type Claim, type Node, type ParsedNode, type Rejected } from "../nodes/node.ts";
 import { settleClaims, type Settlement } from "../nodes/settle_claims.ts";
 import type { SettledNode } from "../nodes/settled_node.ts";
 import { familySettings, type Settings, usesTunnel } from "../settings/settings.ts";
 import { desireFastpath } from "./desire_fastpath.ts";
 import { desirePeers, type PodCidr } from "./desire_peers.ts";
-import type { DesiredLink, DesiredState, DesiredTable, Waiting } from "./desired_state.ts";
-import { forwardingWaits } from "./forwarding.ts";
+import type { DesiredLink, DesiredState, Waiting } from "./desired_state.ts";
+import { forwardingSysctls, forwardingWaits } from "./forwarding.ts";
 import { clusterPodCidrs, desireRoutes, type Guarded } from "./desire_routes.ts";
+import { desireTable } from "./desire_table.ts";
+import { unguarded } from "./guard_cover.ts";
 import { namesToResolve } from "./endpoints.ts";
-import { hasIpvs, type HostFacts } from "./host_facts.ts";
-import { KeptMap } from "./kept_map.ts";
+import type { HostFacts } from "./host_facts.ts";
 import { obstacleWaits } from "./obstacles.ts";
 import { type TunnelMtu, tunnelMtu, underlayMtu } from "./tunnel_mtu.ts";
 
@@ -60,23 +54,21 @@ export function desire(
   const mtu = hasTunnel ? tunnelMtu(settings, { own, others: known }, facts) : undefined;
   const link = mtu && linkOf(settings, { own, facts }, mtu);
   const wish = desireFastpath(settings, facts);
+  const waiting = [mtu, wish, prospects].flatMap((part) => part?.waiting ?? []);
   return {
     node: own.node.name,
     interfaceName: settings.interfaceName,
     link,
     peers: prospects.peers,
     routes: desireRoutes(settings, own, guarded),
-    table: tableOf(settings, { own, facts }, guarded),
+    table: desireTable(settings, { own, facts }, guarded),
     fastpath: wish.fastpath,
     cniPath: settings.cniConfigPath,
     cni: cniOf(settings, own, link?.mtuBytes ?? nativeMtu(settings, own, facts)),
     rejected: [...refused, ...cluster.rejected, ...settlement.rejected, ...prospects.rejected].sort(byNode),
-    waiting: [
-      ...waitingOf(settings, { own, facts }),
-      ...mtu?.waiting ?? [],
-      ...wish.waiting,
-      ...prospects.waiting,
-    ],
+    waiting: [...waitingOf(settings, { own, facts }), ...waiting],
+    sysctls: sysctlsOf(settings, { own, facts }),
+    unguarded: unguarded(settings, settlement.podCidrs, cluster.prefixes),
     settled: settlement.nodes,
   };
 }
@@ -187,48 +179,6 @@ function linkOf(settings: Settings, { own, facts }: Circumstances, mtu: TunnelMt
   };
 }
 
-const POD_TEXTS = { 4: new KeptMap<Prefix, string>(), 6: new KeptMap<Prefix, string>() };
-const textOf = ({ text }: Prefix) => text;
-
-/** FIREWALL_ONLY and native families have no guard: their pods' packets belong to whoever routes them. */
-function tableOf(
-  settings: Settings,
-  { own, facts }: Circumstances,
-  { podCidrs, clusterPodCidrs }: Guarded,
-): DesiredTable {
-  const templates = usesTunnel(settings) ? ["sets", "clamp", "forward"] : ["sets", "forward"];
-  if (settings.isPolicyEnabled && hasIpvs(facts)) templates.push("ipvs");
-  const isGuarded = (family: Family) => settings.isStrict && familySettings(settings, family).isTunnelled;
-  if (FAMILIES.some(isGuarded)) templates.push("guard");
-  for (const family of FAMILIES) {
-    const { isTunnelled, isFiltered, isMasqueraded } = familySettings(settings, family);
-    if (isGuarded(family)) templates.push(`guard-v${family}`);
-    if (isFiltered) {
-      templates.push(`filter-${isTunnelled ? "tunnel" : "native"}-v${family}`);
-    }
-    if (isMasqueraded) templates.push(`masquerade-v${family}`);
-  }
-  const pods = withoutNested([...podCidrs.map(({ prefix }) => prefix), ...clusterPodCidrs]);
-  const local = withoutNested(own.podCidrs);
-  const ofFamily = (prefixes: readonly Prefix[], family: Family) =>
-    prefixes.filter((p) => p.family === family);
-  const podTexts = (family: Family) => POD_TEXTS[family].map(ofFamily(pods, family), "", textOf);
-  return {
-    templates,
-    defines: {
-      tunnel: `"${settings.interfaceName}"`,
-      port: String(settings.port),
-      spare_ports: settings.port < 61000 ? "61000-65535" : "50000-60999",
-    },
-    sets: {
-      "pod-cidrs-v4": podTexts(4),
-      "pod-cidrs-v6": podTexts(6),
-      "local-pod-cidrs-v4": ofFamily(local, 4).map(textOf),
-      "local-pod-cidrs-v6": ofFamily(local, 6).map(textOf),
-    },
-  };
-}
-
 /** What this host knows of itself and its manifest does not say: other nodes cannot know it. */
 function unpublished(own: Node): Waiting[] {
   const stated = STATED.get(own) ?? own;
@@ -264,11 +214,23 @@ function absentInterfaces({ nodeIpInterfaces }: Settings, { interfaces }: HostFa
   }));
 }
 
-function waitingOf(settings: Settings, { own, facts }: Circumstances): Waiting[] {
-  const unforwarded = settings.isFirewallOnly ? [] : facts.unforwarded ?? [];
-  const waiting = forwardingWaits(
-    unforwarded.filter((family) => own.podCidrs.some((prefix) => prefix.family === family)),
+/** Families of this node's pods in which its host forwards nothing. */
+function unforwarded({ isFirewallOnly }: Settings, { own, facts }: Circumstances): Family[] {
+  return (isFirewallOnly ? [] : facts.unforwarded ?? []).filter((family) =>
+    own.podCidrs.some((prefix) => prefix.family === family)
   );
+}
+
+/** MANAGE_SYSCTLS: what is wanted of the kernel's settings and is not so. */
+function sysctlsOf(settings: Settings, circumstances: Circumstances): string[] {
+  if (!settings.areSysctlsManaged) return [];
+  const { interfaces } = circumstances.facts;
+  const announced = interfaces.filter(({ isAnnounced }) => isAnnounced).map(({ name }) => name);
+  return forwardingSysctls(unforwarded(settings, circumstances), announced);
+}
+
+function waitingOf(settings: Settings, { own, facts }: Circumstances): Waiting[] {
+  const waiting = settings.areSysctlsManaged ? [] : forwardingWaits(unforwarded(settings, { own, facts }));
   if (facts.surroundings !== undefined) waiting.push(...obstacleWaits(facts.surroundings));
   waiting.push(...absentInterfaces(settings, facts));
   const name = settings.nodeName;

@@ -81,6 +81,7 @@ Deno.test("A route is one line for `ip route`, with our protocol number", () => 
 });
 
 const GUARD = ["guard", "guard-v4", "guard-v6"];
+const SOURCE = ["source", "source-v4", "source-v6"];
 const MASQUERADE = ["masquerade-v4", "masquerade-v6"];
 const modes: readonly [
   what: string,
@@ -88,23 +89,34 @@ const modes: readonly [
   without: string,
   templates: string[],
 ][] = [
-  ["the defaults", {}, "", [...GUARD, ...MASQUERADE]],
-  ["MASQUERADE_IPV6=0", { MASQUERADE_IPV6: "0" }, "", [...GUARD, "masquerade-v4"]],
-  ["FILTER_IPV4", { FILTER_IPV4: "1" }, "", [...GUARD, ...MASQUERADE, "filter-tunnel-v4"]],
+  ["the defaults", {}, "", [...GUARD, ...SOURCE, ...MASQUERADE]],
+  ["MASQUERADE_IPV6=0", { MASQUERADE_IPV6: "0" }, "", [
+    ...GUARD,
+    ...SOURCE,
+    "unmasqueraded-v6",
+    "masquerade-v4",
+  ]],
+  ["FILTER_IPV4", { FILTER_IPV4: "1" }, "", [...GUARD, ...SOURCE, ...MASQUERADE, "filter-tunnel-v4"]],
   ["STRICT=false", { STRICT: "false" }, "guarded", MASQUERADE],
   [
     "STRICT=false with FILTER_IPV6",
     { STRICT: "false", FILTER_IPV6: "1" },
     "guarded",
-    [...MASQUERADE, "filter-tunnel-v6"],
+    [...MASQUERADE, "source", "source-v6", "filter-tunnel-v6"],
   ],
   [
     "NATIVE_ROUTING_IPV6 with both filters",
     { NATIVE_ROUTING_IPV6: "1", FILTER_IPV4: "1", FILTER_IPV6: "1" },
     "v6",
-    [...MASQUERADE, "guard", "guard-v4", "filter-tunnel-v4", "filter-native-v6"],
+    [...MASQUERADE, "guard", "guard-v4", "source", "source-v4", "filter-tunnel-v4", "filter-native-v6"],
   ],
-  ["NATIVE_ROUTING_IPV4", { NATIVE_ROUTING_IPV4: "1" }, "v4", [...MASQUERADE, "guard", "guard-v6"]],
+  ["NATIVE_ROUTING_IPV4", { NATIVE_ROUTING_IPV4: "1" }, "v4", [
+    ...MASQUERADE,
+    "guard",
+    "guard-v6",
+    "source",
+    "source-v6",
+  ]],
   ["both families native", { NATIVE_ROUTING_IPV4: "1", NATIVE_ROUTING_IPV6: "1" }, "tunnel", MASQUERADE],
   [
     "FIREWALL_ONLY with a filter",
@@ -132,6 +144,23 @@ for (const [what, environment, without, templates] of modes) {
     assert.equal(desired.cni === undefined, without.endsWith("cni"));
     // The sets are the same in every mode: they say who is a pod.
     assert.deepEqual(desired.table.sets, desireOf(MESH).table.sets);
+  });
+}
+
+const unguarded: readonly (readonly [environment: Record<string, string>, lines: readonly RegExp[]])[] = [
+  [{}, [/^IPv4: .*CLUSTER_POD_CIDRS$/, /^IPv6: .*CLUSTER_POD_CIDRS$/]],
+  [{ CLUSTER_POD_CIDRS: "10.244.0.0/16" }, [/^IPv6: .*not known here yet/]],
+  [{ CLUSTER_POD_CIDRS: "10.244.0.0/16,fd00:10:244::/56" }, []],
+  [{ CLUSTER_POD_CIDRS: "10.9.0.0/16,fd00:10:244::/56" }, [/^IPv4: .*not known here yet/]],
+  [{ NATIVE_ROUTING_IPV4: "1", STRICT: "0" }, [/^IPv4: .*NATIVE_ROUTING_IPV4/, /^IPv6: .*STRICT=false/]],
+  [{ FIREWALL_ONLY: "1" }, [/^IPv4: .*FIREWALL_ONLY/, /^IPv6: .*FIREWALL_ONLY/]],
+];
+
+for (const [environment, lines] of unguarded) {
+  Deno.test(`With ${JSON.stringify(environment)} it is told what the guard does not hold back: ${lines.length} families`, () => {
+    const told = desireOf(MESH, environment).unguarded;
+    assert.equal(told.length, lines.length, told.join("\n"));
+    lines.forEach((line, i) => assert.match(told[i]!, line));
   });
 }
 

@@ -142,6 +142,10 @@ export interface DesiredState {
   readonly spared?: Spared;
   readonly rejected: readonly Rejected[];
   readonly waiting: readonly Waiting[];
+  /** What the kernel is told because it is otherwise, in this order: `net.ipv4.ip_forward=1`. */
+  readonly sysctls: readonly string[];
+  /** Whose packets the guard does not hold back, in sentences. */
+  readonly unguarded: readonly string[];
   /** All Nodes with what they own, in order of their names: policies believe a pod by it. */
   readonly settled?: readonly SettledNode[];
 }

@@ -15,6 +15,21 @@ export function forwardingRemedy(family: Family): string {
   return `on the host, not in a pod: sysctl -w ${FORWARDING[family]}=1, and a file in /etc/sysctl.d`;
 }
 
+/** Announcements are heard by a host that forwards only where it is told so: without, its default route would go. */
+const HEARD_BY_ROUTERS = 2;
+
+/**
+ * What switches forwarding on.
+ * @param announced interfaces whose default route of IPv6 a router has announced
+ */
+export function forwardingSysctls(families: readonly Family[], announced: readonly string[]): string[] {
+  return families.flatMap((family) => [
+    // With slashes: a name may have a dot in it.
+    ...(family === 6 ? announced.map((name) => `net/ipv6/conf/${name}/accept_ra=${HEARD_BY_ROUTERS}`) : []),
+    `${FORWARDING[family]}=1`,
+  ]);
+}
+
 const WHAT = /^IPv[46] forwarding$/;
 
 /** What is told of the families of a node's pods in which its host forwards nothing. */

@@ -17,6 +17,8 @@ export interface HostInterface {
   readonly mtuBytes: number;
   /** Of IPv6, by a router: its routes may carry less than the interface. */
   readonly announcedMtuBytes?: number;
+  /** Its default route of IPv6 is a router's announcement. */
+  readonly isAnnounced?: true;
   /** Those that a node may have: no loopback, no link-local. */
   readonly addresses: readonly Address[];
   /** What is reached without a router: the subnets of the addresses of an interface that is up. */

@@ -7,6 +7,8 @@ export interface Uplink {
    * default one that the kernel made of the same announcement.
    */
   readonly announcedMtuBytes?: number;
+  /** Its default route of IPv6 is a router's announcement. */
+  readonly isAnnounced?: true;
 }
 
 interface RouteJson {
@@ -27,9 +29,12 @@ export function parseUplinks(answers: readonly string[]): ReadonlyMap<string, Up
   for (const { protocol, metrics = [], nexthops = [], ...route } of routes) {
     const announced = protocol === "ra" ? metrics.flatMap(({ mtu }) => mtu ?? []) : [];
     for (const dev of [route, ...nexthops].flatMap(({ dev }) => dev ?? [])) {
-      const { announcedMtuBytes: known } = uplinks.get(dev) ?? {};
+      const { announcedMtuBytes: known, isAnnounced } = uplinks.get(dev) ?? {};
       const all = [...announced, ...known === undefined ? [] : [known]];
-      uplinks.set(dev, all.length === 0 ? {} : { announcedMtuBytes: Math.min(...all) });
+      uplinks.set(dev, {
+        ...(all.length === 0 ? {} : { announcedMtuBytes: Math.min(...all) }),
+        ...(isAnnounced || protocol === "ra" ? { isAnnounced: true as const } : {}),
+      });
     }
   }
   return uplinks;

@@ -12,16 +12,16 @@ const answers: readonly [what: string, answers: readonly string[], uplinks: unkn
   ["No default route is no uplink", ["", "[]"], {}],
   ["A default route that somebody made says nothing of the rest", [`[${STATIC}]`, "[ ]"], { eth0: {} }],
   ["What a router announced counts for its interface", [`[${STATIC}]`, `[${ANNOUNCED}]`], {
-    eth0: { announcedMtuBytes: 1400 },
+    eth0: { announcedMtuBytes: 1400, isAnnounced: true },
   }],
   ["Of two routers the least counts", ["", `[${ANNOUNCED},${ANNOUNCED.replace("1400", "1380")}]`], {
-    eth0: { announcedMtuBytes: 1380 },
+    eth0: { announcedMtuBytes: 1380, isAnnounced: true },
   }],
   ["A default route by two interfaces makes both uplinks", [`[${SEVERAL}]`, ""], { eth0: {}, eth1: {} }],
   ["A router that announced none, and a route without an interface", [
     "",
     `[${ANNOUNCED.replace(/,"metrics":\[.*?\]/, "")},{"dst":"default","nexthops":[]}]`,
-  ], { eth0: {} }],
+  ], { eth0: { isAnnounced: true } }],
 ];
 for (const [what, given, uplinks] of answers) {
   Deno.test(what, () => assert.deepEqual(Object.fromEntries(parseUplinks(given)), uplinks));

@@ -40,6 +40,7 @@ export function diff(desired: DesiredState, observed: ObservedState, steadySecon
       ]
       : []),
     ...diffFastpath(desired, observed),
+    ...diffSysctls(desired),
     ...diffCni(desired, observed),
   ];
   const carried = isCarried(desired, observed) ? undefined : UNCARRIED;
@@ -177,6 +178,19 @@ function deltaStep(deltas: readonly SetDelta[]): Step {
     actions: [{ kind: "run", program: "nft", args: ["-f"], input: renderDeltas(deltas) }],
     confirms: { elements: deltas },
   };
+}
+
+/** In one command, in their order. That it is so is seen with the next facts. */
+function diffSysctls({ sysctls }: DesiredState): Step[] {
+  if (sysctls.length === 0) return [];
+  return [{
+    part: "sysctl",
+    stage: STAGE.table,
+    needs: [],
+    changes: sysctls.map((text) => ({ op: "~", kind: "sysctl", target: "", text, reason: "pods need it" })),
+    actions: [{ kind: "run", program: "sysctl", args: ["-q", "-w", ...sysctls] }],
+    confirms: {},
+  }];
 }
 
 /**

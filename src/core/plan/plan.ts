@@ -8,7 +8,7 @@ import type { Choice } from "../observed/observed_state.ts";
 /** What is shown of one difference. */
 export interface Change {
   readonly op: "+" | "-" | "~";
-  /** `table`, `element`, `interface`, `process`, `address`, `route`, `peer`, `cni`. */
+  /** `table`, `element`, `interface`, `process`, `address`, `route`, `peer`, `cni`, `sysctl`. */
   readonly kind: string;
   /** What of that kind: a set's name, an interface, a node. */
   readonly target: string;
@@ -21,7 +21,7 @@ export interface Change {
 export type Action =
   | {
     readonly kind: "run";
-    readonly program: "nft" | "wg" | "ip";
+    readonly program: "nft" | "wg" | "ip" | "sysctl";
     readonly args: readonly string[];
     readonly input?: string;
   }
@@ -49,6 +49,7 @@ export type Part =
   | `addresses-v${Family}`
   | `routes-v${Family}`
   | "fastpath"
+  | "sysctl"
   | "cni";
 
 /** Order of the steps. */

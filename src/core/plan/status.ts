@@ -73,6 +73,8 @@ export interface Status {
   };
   readonly rejected: readonly Rejected[];
   readonly waiting: readonly Waiting[];
+  /** Pods of other nodes for which packets may leave this one in the clear, a sentence for each family. */
+  readonly unguarded: readonly string[];
   /** Repaired differences by kind, since the start. */
   readonly drift: Readonly<Record<string, number>>;
 }
@@ -124,6 +126,7 @@ export function describeStatus(status: Status, nowSeconds: number): string[] {
     ...Object.entries(applied.failing).map(([part, { error }]) => `failing: ${part}: ${error}`),
     ...status.rejected.map(({ node, claim, reason }) => `rejected: ${node}: ${claim}: ${reason}`),
     ...status.waiting.map(({ what, why, next }) => `waiting: ${what}: ${why}; ${next}`),
+    ...(status.unguarded ?? []).map((what) => `not guarded: ${what}`), // none from an agent of another version
     drift === "" ? "no drift repaired" : `drift repaired: ${drift}`,
   ];
 }

@@ -39,6 +39,7 @@ const STATUS: Status = {
   applied: { isInSync: true, steps: 3, lastMs: 1, failing: {} },
   rejected: [],
   waiting: [],
+  unguarded: [],
   drift: {},
 };
 
@@ -68,6 +69,7 @@ Deno.test("The status names every trouble, and what to do about what is waiting"
     },
     rejected: [{ node: "n2", claim: "Node", reason: "r" }],
     waiting: [{ what: "a", why: "b", next: "c" }],
+    unguarded: ["IPv4: pods of Nodes that are not known"],
     drift: { route: 2, table: 1 },
   }, 100);
   assert.deepEqual(lines, [
@@ -80,6 +82,7 @@ Deno.test("The status names every trouble, and what to do about what is waiting"
     "failing: table: nft",
     "rejected: n2: Node: r",
     "waiting: a: b; c",
+    "not guarded: IPv4: pods of Nodes that are not known",
     "drift repaired: 2 route, 1 table",
   ]);
 });

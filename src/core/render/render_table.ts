@@ -13,6 +13,11 @@ import guardV6 from "../../../nft-templates/guard-v6.nft" with { type: "text" };
 import ipvs from "../../../nft-templates/ipvs.nft" with { type: "text" };
 import masqueradeV4 from "../../../nft-templates/masquerade-v4.nft" with { type: "text" };
 import masqueradeV6 from "../../../nft-templates/masquerade-v6.nft" with { type: "text" };
+import source from "../../../nft-templates/source.nft" with { type: "text" };
+import sourceV4 from "../../../nft-templates/source-v4.nft" with { type: "text" };
+import sourceV6 from "../../../nft-templates/source-v6.nft" with { type: "text" };
+import unmasqueradedV4 from "../../../nft-templates/unmasqueraded-v4.nft" with { type: "text" };
+import unmasqueradedV6 from "../../../nft-templates/unmasqueraded-v6.nft" with { type: "text" };
 import sets from "../../../nft-templates/sets.nft" with { type: "text" };
 import { POLICY_CHAIN } from "../policy/policy_objects.ts";
 import {
@@ -30,6 +35,11 @@ const TEMPLATES: Readonly<Record<string, string>> = {
   "guard": guard,
   "guard-v4": guardV4,
   "guard-v6": guardV6,
+  "source": source,
+  "source-v4": sourceV4,
+  "source-v6": sourceV6,
+  "unmasqueraded-v4": unmasqueradedV4,
+  "unmasqueraded-v6": unmasqueradedV6,
   "filter-tunnel-v4": filterTunnelV4,
   "filter-tunnel-v6": filterTunnelV6,
   "filter-native-v4": filterNativeV4,

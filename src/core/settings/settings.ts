@@ -111,7 +111,7 @@ export const SETTINGS = {
   isStrict: boolean(
     "STRICT",
     true,
-    "Packets with a pod address never leave by another interface than the tunnel.",
+    "Packets with a pod address never leave, nor are believed, by another interface than the tunnel.",
   ),
   clusterPodCidrs: {
     env: "CLUSTER_POD_CIDRS",
@@ -132,6 +132,7 @@ export const SETTINGS = {
     false,
     "No tunnel, no routes, no CNI file: filter and masquerade only.",
   ),
+  areSysctlsManaged: boolean("MANAGE_SYSCTLS", false, "Switches on the forwarding that pods need."),
   isFlowtableEnabled: boolean(
     "ENABLE_FLOWTABLE",
     false,

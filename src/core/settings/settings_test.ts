@@ -40,6 +40,7 @@ Deno.test("The defaults are the original's, and STRICT is on", () => {
     filterIpv6: false,
     isStrict: true,
     clusterPodCidrs: [],
+    areSysctlsManaged: false,
     nodeIpInterfaces: [],
     isFirewallOnly: false,
     isFlowtableEnabled: false,

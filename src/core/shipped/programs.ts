@@ -1,7 +1,17 @@
 // The programs that the agent starts, and where from: as shipped it may start these paths and no others.
 
 /** A program that the agent starts. */
-export type Program = "nft" | "wg" | "ip" | "ss" | "ln" | "cat" | "wireguard-go" | "ping" | "conntrack";
+export type Program =
+  | "nft"
+  | "wg"
+  | "ip"
+  | "ss"
+  | "ln"
+  | "cat"
+  | "wireguard-go"
+  | "ping"
+  | "conntrack"
+  | "sysctl";
 
 /**
  * The exact paths that are allowed as shipped, of Debian, Fedora and Alpine, with and without a merged /usr. The first
@@ -17,6 +27,8 @@ export const PROGRAM_PATHS: Readonly<Record<Program, readonly string[]>> = {
   cat: ["/usr/bin/cat", "/bin/cat"],
   // Ends flows that policies do not allow any more.
   conntrack: ["/usr/sbin/conntrack", "/usr/bin/conntrack"],
+  // With MANAGE_SYSCTLS alone.
+  sysctl: ["/usr/sbin/sysctl", "/usr/bin/sysctl", "/sbin/sysctl"],
   "wireguard-go": ["/usr/bin/wireguard-go"],
   // `check --mtu` alone.
   ping: ["/usr/bin/ping", "/bin/ping"],
@@ -33,4 +45,5 @@ export const PROGRAM_PACKAGES: Readonly<Record<Program, string>> = {
   "wireguard-go": "wireguard-go",
   ping: "iputils-ping",
   conntrack: "conntrack",
+  sysctl: "procps",
 };

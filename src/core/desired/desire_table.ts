@@ -1,0 +1,66 @@
+// The nftables table of a node: which templates, and the members of its sets.
+
+import type { Family } from "../net/address.ts";
+import { type Prefix, withoutNested } from "../net/prefix.ts";
+import type { SettledNode } from "../nodes/settled_node.ts";
+import { familySettings, type Settings, usesTunnel } from "../settings/settings.ts";
+import type { DesiredTable } from "./desired_state.ts";
+import type { Guarded } from "./desire_routes.ts";
+import { hasIpvs, type HostFacts } from "./host_facts.ts";
+import { KeptMap } from "./kept_map.ts";
+
+const FAMILIES: readonly Family[] = [4, 6];
+
+const POD_TEXTS = { 4: new KeptMap<Prefix, string>(), 6: new KeptMap<Prefix, string>() };
+const textOf = ({ text }: Prefix) => text;
+
+/** FIREWALL_ONLY and native families have no guard: their pods' packets belong to whoever routes them. */
+export function desireTable(
+  settings: Settings,
+  { own, facts }: { readonly own: SettledNode; readonly facts: HostFacts },
+  { podCidrs, clusterPodCidrs }: Guarded,
+): DesiredTable {
+  const pods = withoutNested([...podCidrs.map(({ prefix }) => prefix), ...clusterPodCidrs]);
+  const local = withoutNested(own.podCidrs);
+  const ofFamily = (prefixes: readonly Prefix[], family: Family) =>
+    prefixes.filter((p) => p.family === family);
+  const podTexts = (family: Family) => POD_TEXTS[family].map(ofFamily(pods, family), "", textOf);
+  return {
+    templates: templatesOf(settings, facts),
+    defines: {
+      tunnel: `"${settings.interfaceName}"`,
+      port: String(settings.port),
+      spare_ports: settings.port < 61000 ? "61000-65535" : "50000-60999",
+    },
+    sets: {
+      "pod-cidrs-v4": podTexts(4),
+      "pod-cidrs-v6": podTexts(6),
+      "local-pod-cidrs-v4": ofFamily(local, 4).map(textOf),
+      "local-pod-cidrs-v6": ofFamily(local, 6).map(textOf),
+    },
+  };
+}
+
+function templatesOf(settings: Settings, facts: HostFacts): string[] {
+  const templates = usesTunnel(settings) ? ["sets", "clamp", "forward"] : ["sets", "forward"];
+  if (settings.isPolicyEnabled && hasIpvs(facts)) templates.push("ipvs");
+  const isGuarded = (family: Family) => settings.isStrict && familySettings(settings, family).isTunnelled;
+  const areSourcesAsked = (family: Family) => {
+    const { isTunnelled, isFiltered } = familySettings(settings, family);
+    return isTunnelled && (settings.isStrict || isFiltered);
+  };
+  if (FAMILIES.some(isGuarded)) templates.push("guard");
+  if (FAMILIES.some(areSourcesAsked)) templates.push("source");
+  for (const family of FAMILIES) {
+    const { isTunnelled, isFiltered, isMasqueraded } = familySettings(settings, family);
+    if (isGuarded(family)) templates.push(`guard-v${family}`);
+    if (areSourcesAsked(family)) {
+      templates.push(...isMasqueraded ? [] : [`unmasqueraded-v${family}`], `source-v${family}`);
+    }
+    if (isFiltered) {
+      templates.push(`filter-${isTunnelled ? "tunnel" : "native"}-v${family}`);
+    }
+    if (isMasqueraded) templates.push(`masquerade-v${family}`);
+  }
+  return templates;
+}

@@ -1,0 +1,36 @@
+// What the guard does not hold back: an operator is told, for nothing else on the node shows it.
+
+import type { Family } from "../net/address.ts";
+import type { Prefix } from "../net/prefix.ts";
+import { familySettings, type Settings } from "../settings/settings.ts";
+
+/**
+ * Pods whose packets may leave this node in the clear, a sentence for each family.
+ * @param podCidrs of all Nodes
+ * @param clusterPodCidrs those of CLUSTER_POD_CIDRS that are used
+ */
+export function unguarded(
+  settings: Settings,
+  podCidrs: readonly { readonly prefix: Prefix }[],
+  clusterPodCidrs: readonly Prefix[],
+): string[] {
+  const families = ([4, 6] as const).filter((family) =>
+    podCidrs.some(({ prefix }) => prefix.family === family)
+  );
+  return families.flatMap((family) => {
+    const what = whatOf(settings, family, clusterPodCidrs.some((prefix) => prefix.family === family));
+    return what === undefined ? [] : [`IPv${family}: ${what}`];
+  });
+}
+
+function whatOf(settings: Settings, family: Family, isWhole: boolean): string | undefined {
+  if (settings.isFirewallOnly) return "all pods of other nodes, whoever routes them (FIREWALL_ONLY)";
+  const { isTunnelled } = familySettings(settings, family);
+  if (!isTunnelled) return `all pods of other nodes: it is routed natively (NATIVE_ROUTING_IPV${family})`;
+  if (!settings.isStrict) {
+    return "pods of other nodes while their way through the tunnel is missing (STRICT=false)";
+  }
+  if (!isWhole) {
+    return "pods of Nodes that are not known here yet; say all of the pod network by CLUSTER_POD_CIDRS";
+  }
+}
