@@ -16,7 +16,8 @@ export async function render(args: readonly string[]): Promise<number> {
   const { settings: unnamed, given } = await parseArguments(args, ["json"]);
   const settings = await nameNode(unnamed);
   const { items, isPublished = false } = await readNodes(settings);
-  const facts = { ...await factsFor(settings, items), isPublished };
+  const wireguard = settings.wireguardMode === "userspace" ? "userspace" : "kernel";
+  const facts: HostFacts = { ...await factsFor(settings, items), isPublished, wireguard };
   const rendered = renderAll(desire(settings, items, facts)!);
   console.log(given.has("json") ? JSON.stringify(rendered, null, 2) : textOf(rendered));
   return 0;

@@ -121,6 +121,15 @@ Deno.test("Where kube-proxy is in IPVS mode policies look at what the node sends
   assert.match(waitingOf(desired).join(), /flowtable: kube-proxy is in IPVS mode/);
 });
 
+Deno.test("Where wireguard-go serves IPv6 its UDP checksums of zero are mended, and nobody else pays for that", () => {
+  const areMended = (wireguard: "kernel" | "userspace", environment: Record<string, string> = {}) =>
+    desireOf(MESH, environment, { wireguard }).table.templates.includes("checksum-v6");
+  assert.equal(areMended("userspace"), true);
+  assert.equal(areMended("kernel"), false);
+  assert.equal(areMended("userspace", { NATIVE_ROUTING_IPV6: "true" }), false);
+  assert.equal(areMended("userspace", { FIREWALL_ONLY: "true" }), false);
+});
+
 Deno.test("Addresses of NODE_IP_INTERFACES are the node's too, and the operator is told to publish them", () => {
   const interfaces = [
     nic("eth0", 1500, ["10.9.1.1"]),

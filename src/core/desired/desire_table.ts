@@ -42,7 +42,12 @@ export function desireTable(
 }
 
 function templatesOf(settings: Settings, facts: HostFacts): string[] {
-  const templates = usesTunnel(settings) ? ["sets", "clamp", "forward"] : ["sets", "forward"];
+  const templates = ["sets"];
+  if (facts.wireguard === "userspace" && familySettings(settings, 6).isTunnelled) {
+    templates.push("checksum-v6");
+  }
+  if (usesTunnel(settings)) templates.push("clamp");
+  templates.push("forward");
   if (settings.isPolicyEnabled && hasIpvs(facts)) templates.push("ipvs");
   const isGuarded = (family: Family) => settings.isStrict && familySettings(settings, family).isTunnelled;
   const areSourcesAsked = (family: Family) => {

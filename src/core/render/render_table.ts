@@ -1,5 +1,6 @@
 // DesiredTable -> nft text. Structure comes from nft-templates/, members from parsed values: the two never mix.
 
+import checksumV6 from "../../../nft-templates/checksum-v6.nft" with { type: "text" };
 import clamp from "../../../nft-templates/clamp.nft" with { type: "text" };
 import fastpath from "../../../nft-templates/fastpath.nft" with { type: "text" };
 import filterNativeV4 from "../../../nft-templates/filter-native-v4.nft" with { type: "text" };
@@ -30,6 +31,7 @@ import {
 const TEMPLATES: Readonly<Record<string, string>> = {
   "sets": sets,
   "clamp": clamp,
+  "checksum-v6": checksumV6,
   "forward": forward,
   "ipvs": ipvs,
   "guard": guard,
