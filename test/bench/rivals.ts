@@ -14,7 +14,7 @@ import { Verdict } from "./verdict.ts";
 
 const SECONDS = 2;
 const HTTP_PORT = 8_000;
-const STARTS = 5;
+const STARTS = 11;
 /** Behind the runtime's own start. */
 const BOOT_TO_MESH_MS = 3_000;
 const SIDES = ["agent", "hand"] as const;

@@ -106,6 +106,21 @@ Deno.test("a route of somebody else does not open what is guarded", async () => 
   );
 });
 
+Deno.test("what conntrack was told not to follow does not go round the guard", async () => {
+  await using node = await CabledNode.create({ ip: LOSSES["a more specific route leads to the LAN"]!.ip });
+  const notrack = "table inet foreign { chain raw { type filter hook prerouting priority raw; notrack; }; }";
+  await node.node.run(["nft", "-f", "-"], { stdin: notrack });
+  await judge(
+    node,
+    `
+    pod-a     -> peer-pod  udp 53  drop
+    pod-a     -> peer-pod  echo    drop
+    pod-b     -> peer-pod  tcp 80  drop
+    pod-a     -> pod-b     udp 53  accept
+  `,
+  );
+});
+
 Deno.test("a service in front of another node's pod does not open what is guarded", async () => {
   await using node = await CabledNode.create({ ip: LOSSES["a more specific route leads to the LAN"]!.ip });
   await loadServices(node);

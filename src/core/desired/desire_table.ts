@@ -65,6 +65,7 @@ function templatesOf(settings: Settings, facts: HostFacts): string[] {
     if (isFiltered) {
       templates.push(`filter-${isTunnelled ? "tunnel" : "native"}-v${family}`);
     }
+    if (isMasqueraded && !isGuarded(family)) templates.push(`masquerade-unguarded-v${family}`);
     if (isMasqueraded) templates.push(`masquerade-v${family}`);
   }
   return templates;

@@ -83,6 +83,7 @@ Deno.test("A route is one line for `ip route`, with our protocol number", () => 
 const GUARD = ["guard", "guard-v4", "guard-v6"];
 const SOURCE = ["source", "source-v4", "source-v6"];
 const MASQUERADE = ["masquerade-v4", "masquerade-v6"];
+const UNGUARDED = ["masquerade-unguarded-v4", "masquerade-unguarded-v6", ...MASQUERADE];
 const modes: readonly [
   what: string,
   environment: Record<string, string>,
@@ -97,32 +98,42 @@ const modes: readonly [
     "masquerade-v4",
   ]],
   ["FILTER_IPV4", { FILTER_IPV4: "1" }, "", [...GUARD, ...SOURCE, ...MASQUERADE, "filter-tunnel-v4"]],
-  ["STRICT=false", { STRICT: "false" }, "guarded", MASQUERADE],
+  ["STRICT=false", { STRICT: "false" }, "guarded", UNGUARDED],
   [
     "STRICT=false with FILTER_IPV6",
     { STRICT: "false", FILTER_IPV6: "1" },
     "guarded",
-    [...MASQUERADE, "source", "source-v6", "filter-tunnel-v6"],
+    [...UNGUARDED, "source", "source-v6", "filter-tunnel-v6"],
   ],
   [
     "NATIVE_ROUTING_IPV6 with both filters",
     { NATIVE_ROUTING_IPV6: "1", FILTER_IPV4: "1", FILTER_IPV6: "1" },
     "v6",
-    [...MASQUERADE, "guard", "guard-v4", "source", "source-v4", "filter-tunnel-v4", "filter-native-v6"],
+    [
+      ...MASQUERADE,
+      "masquerade-unguarded-v6",
+      "guard",
+      "guard-v4",
+      "source",
+      "source-v4",
+      "filter-tunnel-v4",
+      "filter-native-v6",
+    ],
   ],
   ["NATIVE_ROUTING_IPV4", { NATIVE_ROUTING_IPV4: "1" }, "v4", [
     ...MASQUERADE,
+    "masquerade-unguarded-v4",
     "guard",
     "guard-v6",
     "source",
     "source-v6",
   ]],
-  ["both families native", { NATIVE_ROUTING_IPV4: "1", NATIVE_ROUTING_IPV6: "1" }, "tunnel", MASQUERADE],
+  ["both families native", { NATIVE_ROUTING_IPV4: "1", NATIVE_ROUTING_IPV6: "1" }, "tunnel", UNGUARDED],
   [
     "FIREWALL_ONLY with a filter",
     { FIREWALL_ONLY: "1", FILTER_IPV4: "1" },
     "tunnel cni",
-    [...MASQUERADE, "filter-native-v4"],
+    [...UNGUARDED, "filter-native-v4"],
   ],
 ];
 

@@ -12,6 +12,8 @@ import guard from "../../../nft-templates/guard.nft" with { type: "text" };
 import guardV4 from "../../../nft-templates/guard-v4.nft" with { type: "text" };
 import guardV6 from "../../../nft-templates/guard-v6.nft" with { type: "text" };
 import ipvs from "../../../nft-templates/ipvs.nft" with { type: "text" };
+import masqueradeUnguardedV4 from "../../../nft-templates/masquerade-unguarded-v4.nft" with { type: "text" };
+import masqueradeUnguardedV6 from "../../../nft-templates/masquerade-unguarded-v6.nft" with { type: "text" };
 import masqueradeV4 from "../../../nft-templates/masquerade-v4.nft" with { type: "text" };
 import masqueradeV6 from "../../../nft-templates/masquerade-v6.nft" with { type: "text" };
 import source from "../../../nft-templates/source.nft" with { type: "text" };
@@ -46,6 +48,8 @@ const TEMPLATES: Readonly<Record<string, string>> = {
   "filter-tunnel-v6": filterTunnelV6,
   "filter-native-v4": filterNativeV4,
   "filter-native-v6": filterNativeV6,
+  "masquerade-unguarded-v4": masqueradeUnguardedV4,
+  "masquerade-unguarded-v6": masqueradeUnguardedV6,
   "masquerade-v4": masqueradeV4,
   "masquerade-v6": masqueradeV6,
 };
