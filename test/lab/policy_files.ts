@@ -23,15 +23,24 @@ export async function removeFile(lab: Lab, kind: string, name: string): Promise<
 }
 
 /** A pod of the laboratory as its Pod says it, in the namespace `default`, with its name as the label `app`. */
-export function podObject(pod: Pod, node: string): Json {
+export function podObject(pod: Pod): Json {
   const podIPs = ([4, 6] as const).flatMap((family) => pod.address(family) ?? []).map((ip) => ({ ip }));
   return {
     apiVersion: "v1",
     kind: "Pod",
     metadata: { name: pod.name, namespace: "default", labels: { app: pod.name } },
-    spec: { nodeName: node, containers: [{ name: "c", image: "i" }] },
+    spec: { nodeName: pod.node.name, containers: [{ name: "c", image: "i" }] },
     status: { phase: "Running", podIP: podIPs[0]?.ip, podIPs },
   };
+}
+
+/** The Namespace of these pods. */
+export const NAMESPACE = { apiVersion: "v1", kind: "Namespace", metadata: { name: "default" } };
+
+/** Makes pods of the laboratory known, and their Namespace. */
+export async function putPods(lab: Lab, pods: readonly Pod[]): Promise<void> {
+  await putFile(lab, NAMESPACE);
+  for (const pod of pods) await putFile(lab, podObject(pod));
 }
 
 /** A NetworkPolicy of `default` for pods with this label `app`. */

@@ -6,7 +6,7 @@ import { HAS_FLOWTABLE } from "../lab/kernel.ts";
 import type { Node, Settings } from "../lab/node.ts";
 import type { Pod } from "../lab/pod.ts";
 import type { Process } from "../lab/process.ts";
-import { podObject, policyObject, putFile } from "../lab/policy_files.ts";
+import { policyObject, putFile, putPods } from "../lab/policy_files.ts";
 import { until } from "../lab/until.ts";
 import { Mesh } from "./mesh.ts";
 
@@ -150,10 +150,7 @@ Deno.test("an offloaded flow that a policy does not allow any more ends (kernel 
   try {
     const [n1] = mesh.nodes as [Node, Node];
     const [here, there] = mesh.pods as [Pod, Pod];
-    await putFile(mesh.lab, { apiVersion: "v1", kind: "Namespace", metadata: { name: "default" } });
-    for (const [pod, node] of [[here, "n1"], [there, "n2"]] as const) {
-      await putFile(mesh.lab, podObject(pod, node));
-    }
+    await putPods(mesh.lab, mesh.pods);
     const flow = await longFlow(mesh);
     const seen = async () => `${await n1.run(["conntrack", "-L"])}\n${n1.agent!.tail()}`;
     await until("an offloaded flow", () => isOffloaded(n1), { seen });

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { HAS_IPVS } from "../lab/kernel.ts";
 import type { Node } from "../lab/node.ts";
 import type { Pod } from "../lab/pod.ts";
-import { podObject, policyObject, putFile, removeFile } from "../lab/policy_files.ts";
+import { policyObject, putFile, putPods, removeFile } from "../lab/policy_files.ts";
 import { connect, type Connection, listen } from "../lab/tcp.ts";
 import { until } from "../lab/until.ts";
 import { lost, Mesh } from "./mesh.ts";
@@ -92,10 +92,7 @@ Deno.test(
   async (t) => {
     const beside = await n1.addPod("n1-beside");
     await Promise.all([there, beside].map((pod) => listen(pod, 8080)));
-    await putFile(lab, { apiVersion: "v1", kind: "Namespace", metadata: { name: "default" } });
-    for (const [pod, node] of [[here, "n1"], [there, "n2"], [beside, "n1"]] as const) {
-      await putFile(lab, podObject(pod, node));
-    }
+    await putPods(lab, [here, there, beside]);
     await serve([[80, there], [81, beside]]);
 
     await t.step("without a policy all Services answer", async () => {

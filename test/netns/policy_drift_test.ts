@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import type { Node } from "../lab/node.ts";
 import type { Pod } from "../lab/pod.ts";
-import { podObject, policyObject, putFile, removeFile } from "../lab/policy_files.ts";
+import { policyObject, putFile, putPods, removeFile } from "../lab/policy_files.ts";
 import { until } from "../lab/until.ts";
 import { Mesh } from "./mesh.ts";
 import { withoutMoving } from "./state.ts";
@@ -22,8 +22,7 @@ const ALLOW = policyObject("allow", here.name, {
   }],
 });
 
-await putFile(lab, { apiVersion: "v1", kind: "Namespace", metadata: { name: "default" } });
-for (const [pod, node] of [[here, "n1"], [there, "n2"]] as const) await putFile(lab, podObject(pod, node));
+await putPods(lab, mesh.pods);
 
 /** In one order: objects stand in that of their making. */
 async function table(): Promise<string> {

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import type { Node } from "../lab/node.ts";
 import type { Pod } from "../lab/pod.ts";
-import { podObject, policyObject, putFile, removeFile } from "../lab/policy_files.ts";
+import { podObject, policyObject, putFile, putPods, removeFile } from "../lab/policy_files.ts";
 import { until } from "../lab/until.ts";
 import { lost, Mesh } from "./mesh.ts";
 
@@ -14,8 +14,7 @@ const [n1] = mesh.nodes as [Node, Node];
 const [here, there] = mesh.pods as [Pod, Pod];
 Deno.test.afterAll(() => mesh.close());
 
-await putFile(lab, { apiVersion: "v1", kind: "Namespace", metadata: { name: "default" } });
-for (const [pod, node] of [[here, "n1"], [there, "n2"]] as const) await putFile(lab, podObject(pod, node));
+await putPods(lab, mesh.pods);
 
 /** Lets in the other pod by UDP, and whoever on these ports of TCP. */
 function policyWith(ports: readonly number[]) {
@@ -84,7 +83,7 @@ Deno.test("with POLICY_ESTABLISHED=keep flows go on, but not for an address's ne
   });
   await t.step("another pod gets the address: they end", async () => {
     await removeFile(lab, "Pod", here.name);
-    const next = podObject(here, "n1");
+    const next = podObject(here);
     await putFile(lab, {
       ...next,
       metadata: { name: "next", namespace: "default", labels: { app: here.name } },
@@ -94,7 +93,7 @@ Deno.test("with POLICY_ESTABLISHED=keep flows go on, but not for an address's ne
       seen: async () => `${await flows()}\n${n1.agent?.tail()}`,
     });
     await removeFile(lab, "Pod", "next");
-    await putFile(lab, podObject(here, "n1"));
+    await putFile(lab, podObject(here));
   });
   await removeFile(lab, "NetworkPolicy", "policy");
 });

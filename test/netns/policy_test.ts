@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import type { Node } from "../lab/node.ts";
 import type { Pod } from "../lab/pod.ts";
-import { podObject, policyObject, putFile, removeFile } from "../lab/policy_files.ts";
+import { NAMESPACE, podObject, policyObject, putFile, putPods, removeFile } from "../lab/policy_files.ts";
 import { until } from "../lab/until.ts";
 import { lost, Mesh } from "./mesh.ts";
 import { withoutMoving } from "./state.ts";
@@ -20,9 +20,7 @@ const ALLOW = policyObject("allow", here.name, {
   ingress: [{ from: [{ podSelector: { matchLabels: { app: there.name } } }] }],
 });
 
-const NAMESPACE = { apiVersion: "v1", kind: "Namespace", metadata: { name: "default" } };
-await putFile(lab, NAMESPACE);
-for (const [pod, node] of [[here, "n1"], [there, "n2"]] as const) await putFile(lab, podObject(pod, node));
+await putPods(lab, mesh.pods);
 
 async function passes(from: { ping: Pod["ping"] }, to: Pod): Promise<boolean> {
   const answers = await Promise.all(
@@ -69,7 +67,7 @@ Deno.test("what the peers of a policy are decides, as they change", async () => 
   await becomes(false, 3_000);
   await putFile(lab, ALLOW);
   await becomes(true, 3_000);
-  const stranger = podObject(there, "n2");
+  const stranger = podObject(there);
   await putFile(lab, {
     ...stranger,
     metadata: { name: there.name, namespace: "default", labels: { app: "other" } },
@@ -163,7 +161,7 @@ async function send(from: Pod, to: string, ports: readonly number[]): Promise<vo
 Deno.test("with POLICY_LOG=drop the log tells who was not let in, where, and by which policy", async (t) => {
   await n1.agent!.kill("SIGTERM");
   n1.startAgent({ settings: { ...mesh.settings, "policy-log": "drop" } });
-  const hostile = podObject(there, "n2");
+  const hostile = podObject(there);
   hostile.metadata = { ...hostile.metadata as object, name: 'x"; drop\nerror' };
   await putFile(lab, { ...hostile, metadata: { ...hostile.metadata as object, name: "hostile" } });
   await Deno.writeTextFile(`${lab.nodesFolder}/Pod-hostile.json`, JSON.stringify(hostile));

@@ -58,7 +58,7 @@ Deno.test("a pod's address is not believed from the LAN, in use or not, ours or 
   );
 });
 
-Deno.test("a pod is not believed with another pod's address, ours or another node's", async () => {
+Deno.test("N11: a pod is not believed with another pod's address, ours or another node's", async () => {
   await using node = await CabledNode.create({ settings: FILTERED });
   await judge(
     node,

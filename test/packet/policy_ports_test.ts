@@ -30,12 +30,37 @@ const PORTS: Readonly<Record<string, Sentence>> = {
       pod-a      -> peer-pod-3 tcp 80  drop
       pod-a      -> world      tcp 80  drop`,
   },
+  "R3: also within a block, and of whoever is no pod nothing": {
+    policies: [{
+      ...A,
+      policyTypes: ["Egress"],
+      egress: [{
+        to: [{ ipBlock: { cidr: "0.0.0.0/0" } }, { ipBlock: { cidr: "::/0" } }],
+        ports: [tcp("http")],
+      }],
+    }],
+    cases: `
+      pod-a      -> peer-pod   tcp 8080  accept
+      pod-a      -> peer-pod   tcp 80  drop
+      pod-a      -> peer-pod-2 tcp 80  accept
+      pod-a      -> world      tcp 80  drop
+      pod-a      -> world      tcp 8080  drop`,
+  },
   "R4: a name of another protocol is another name": {
     policies: [{ ...A, ingress: [{ ports: [udp("http"), tcp("dns")] }] }],
     cases: `
       peer-pod   -> pod-a    udp 80  drop
       peer-pod   -> pod-a    tcp 53  drop
       peer-pod   -> pod-a    udp 53  drop`,
+  },
+  "R5, R6: a name is what all containers and sidecars call so, and no init container that ends": {
+    policies: [{ ...A, ingress: [{ ports: [tcp("http"), tcp("side"), tcp("before")] }] }],
+    cases: `
+      peer-pod   -> pod-a    tcp 80  accept
+      peer-pod   -> pod-a    tcp 8081  accept
+      peer-pod   -> pod-a    tcp 8082  drop
+      peer-pod   -> pod-a    tcp 9090  accept
+      peer-pod   -> pod-a    tcp 9091  drop`,
   },
   "R7: a name that nobody has is no port, not all ports": {
     policies: [{ ...A, ingress: [{ ports: [tcp("metrics")] }] }],

@@ -50,3 +50,11 @@ export async function judgeAll(
     );
   });
 }
+
+/** What is done and seen, by its sentence. */
+export type Steps = Readonly<Record<string, (node: PolicedNode) => Promise<void>>>;
+
+/** One after the other, on one node. */
+export async function take(steps: Steps, node: PolicedNode, t: Deno.TestContext): Promise<void> {
+  for (const [sentence, act] of Object.entries(steps)) await t.step(sentence, () => act(node));
+}

@@ -41,6 +41,14 @@ const ISOLATION: Readonly<Record<string, Sentence>> = {
       peer-pod   -> pod-a    echo  accept
       peer-pod   -> pod-a    protocol 47  accept`,
   },
+  "S6: an empty list of peers is everybody, outside and other nodes too": {
+    policies: [{ ...ALL, ingress: [{ from: [], ports: [tcp(80)] }] }],
+    cases: `
+      outsider   -> pod-a    tcp 80  accept
+      peer-node  -> pod-a    tcp 80  accept
+      peer-pod-3 -> pod-a    tcp 80  accept
+      outsider   -> pod-a    tcp 81  drop`,
+  },
   "S8, R9: a port without fields is all of TCP, and nothing else": {
     policies: [{ ...ALL, policyTypes: ["Ingress"], ingress: [{ ports: [{}] }] }],
     cases: `
@@ -159,6 +167,29 @@ const PEERS: Readonly<Record<string, Sentence>> = {
       peer-pod   -> pod-a    tcp 80  drop
       peer-pod-3 -> pod-a    tcp 81  accept`,
   },
+  "P5: In and Exists need the label": {
+    policies: [{
+      ...A,
+      ingress: [
+        {
+          from: [{
+            namespaceSelector: { matchExpressions: [{ key: "team", operator: "In", values: ["y", "q"] }] },
+          }],
+          ports: [tcp(80)],
+        },
+        {
+          from: [{ namespaceSelector: { matchExpressions: [{ key: "team", operator: "Exists" }] } }],
+          ports: [tcp(81)],
+        },
+      ],
+    }],
+    cases: `
+      peer-pod-2 -> pod-a    tcp 80  accept
+      peer-pod   -> pod-a    tcp 80  drop
+      peer-pod-3 -> pod-a    tcp 80  drop
+      peer-pod   -> pod-a    tcp 81  accept
+      peer-pod-3 -> pod-a    tcp 81  drop`,
+  },
   "P8: an exception is no prohibition: another rule may allow what it leaves out": {
     policies: [{
       ...A,
@@ -180,6 +211,16 @@ const PEERS: Readonly<Record<string, Sentence>> = {
       v4 outsider -> pod-a    tcp 80  accept
       v4 world    -> pod-a    tcp 80  drop
       v6 outsider -> pod-a    tcp 80  drop`,
+  },
+  "P10: leading zeros are decimal, and an exception is masked as its block is": {
+    policies: [{
+      ...A,
+      ingress: [{ from: [{ ipBlock: { cidr: "010.009.001.000/24", except: ["10.9.1.201/31"] } }] }],
+    }],
+    cases: `
+      v4 peer-node -> pod-a   tcp 80  accept
+      v4 outsider  -> pod-a   tcp 80  drop
+      v6 peer-node -> pod-a   tcp 80  drop`,
   },
   "P11, P13: 0.0.0.0/0 is all of IPv4 and nothing of IPv6": {
     policies: [{ ...A, policyTypes: ["Egress"], egress: [{ to: [{ ipBlock: { cidr: "0.0.0.0/0" } }] }] }],
