@@ -122,12 +122,13 @@ export class PeerSets {
 
   /** Sorted. */
   members(set: LiveSet): readonly string[] {
-    if (set.sorted !== undefined) return set.sorted;
-    const members: string[] = [];
-    for (const podClass of set.classes) {
-      for (const record of podClass.pods) members.push(...this.#membersOf(set, record));
-    }
-    return set.sorted = members.sort();
+    return set.members(() => {
+      const members: string[] = [];
+      for (const podClass of set.classes) {
+        for (const record of podClass.pods) members.push(...this.#membersOf(set, record));
+      }
+      return members;
+    });
   }
 
   /** What is different since the last time, and which sets are gone since. */

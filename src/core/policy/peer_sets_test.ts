@@ -54,3 +54,20 @@ Deno.test("A set that nobody refers to and that comes back before anybody looks 
   cluster.policy(policyJson(FROM_TEAM));
   assert.deepEqual(changes(cluster), [{ isNew: true, added: OF_Y.slice(2), deleted: [] }]);
 });
+
+Deno.test("The members of a set are sorted and whole whenever they are asked for, however much has changed since the last time", () => {
+  const cluster = PolicyCluster.ordinary();
+  cluster.policy(policyJson({ podSelector: A, ingress: [{ from: [{ podSelector: {} }] }] }));
+  const members = () => [...cluster.model.desired().sets.values()].find(({ family }) => family === 4)!.members;
+  const there = new Set(members());
+  for (let i = 0; i < 300; i++) {
+    const number = i * 37 % 40;
+    const ip = `10.244.9.${number}`;
+    if (there.delete(ip)) cluster.model.removePod("x", `more-${number}`);
+    else {
+      there.add(ip);
+      cluster.pod({ name: `more-${number}`, ips: [ip] });
+    }
+    if (i % 3 === 0 || i % 71 === 0) assert.deepEqual(members(), [...there].sort(), `after ${i + 1} changes`);
+  }
+});
