@@ -126,8 +126,9 @@ export function renderPolicyDelta({ sets, chains, flushed, counters }: PolicyDel
   const blocks = [
     ...(chains.has("policy-from-v4") ? CORE_DECLARATIONS : []),
     ...counters.map((name) => `counter ${name} { }\n`),
-    ...sets.map(({ name, kind, declaration, added }) =>
-      `${kind} ${name} { ${declaration}${elementsText(added)} }\n`
+    // One that only loses members is there.
+    ...sets.filter(({ added, deleted }) => added.length > 0 || deleted.length === 0).map((set) =>
+      `${set.kind} ${set.name} { ${set.declaration}${elementsText(set.added)} }\n`
     ),
     ...[...chains].map(([name, rules]) =>
       `chain ${name} {\n${rules.map((rule) => `\t${rule}\n`).join("")}}\n`
