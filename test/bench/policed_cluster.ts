@@ -5,7 +5,13 @@ import { parseNamespace } from "../../src/core/policy/parse_namespace.ts";
 import { parseNetworkPolicy } from "../../src/core/policy/parse_network_policy.ts";
 import { parsePod } from "../../src/core/policy/parse_pod.ts";
 import { PolicyModel } from "../../src/core/policy/policy_model.ts";
+import type { Node } from "../lab/node.ts";
+import type { Process } from "../lab/process.ts";
+import { until } from "../lab/until.ts";
 import { memberOf } from "./cluster.ts";
+import { DEADLINE_MS } from "./elements.ts";
+
+type Json = Record<string, unknown>;
 
 const NAMESPACES = 50;
 const PODS = 5_000;
@@ -34,7 +40,7 @@ export function podOf(i: number, ips = podAddresses(i)): unknown {
     },
     spec: {
       nodeName: i < LOCAL ? "n1" : `node-${1 + i % (NODES - 1)}`,
-      containers: [{ name: "c", ports: [{ name: "http", containerPort: 8080 }] }],
+      containers: [{ name: "c", image: "i", ports: [{ name: "http", containerPort: 8080 }] }],
     },
     status: { phase: "Running", podIPs: ips.map((ip) => ({ ip })) },
   };
@@ -82,17 +88,29 @@ export function policedModel(policies: number): PolicyModel {
   return model;
 }
 
-/** The same as objects with their kinds, as a List of a folder of manifests. */
-export function policedList(policies: number): string {
+/** The Pod as a folder or etcd has it, with `more` in its spec. */
+export function podObject(i: number, ips = podAddresses(i), more: Json = {}): Json {
+  const { metadata, spec, ...rest } = podOf(i, ips) as { metadata: Json; spec: Json };
+  return { apiVersion: "v1", kind: "Pod", metadata, spec: { ...spec, ...more }, ...rest };
+}
+
+/** All of it as objects with their kinds. */
+export function policedObjects(
+  policies: number,
+): Readonly<Record<"namespaces" | "pods" | "policies", Json[]>> {
   const ofKind = (apiVersion: string, kind: string, objects: readonly unknown[]) =>
     objects.map((object) => ({ apiVersion, kind, ...object as object }));
-  return JSON.stringify({
-    apiVersion: "v1",
-    kind: "List",
-    items: [
-      ...ofKind("v1", "Namespace", namespaces()),
-      ...ofKind("v1", "Pod", numbered(PODS, podOf)),
-      ...ofKind("networking.k8s.io/v1", "NetworkPolicy", numbered(policies, policyOf)),
-    ],
-  });
+  return {
+    namespaces: ofKind("v1", "Namespace", namespaces()),
+    pods: numbered(PODS, (i) => podObject(i)) as Json[],
+    policies: ofKind("networking.k8s.io/v1", "NetworkPolicy", numbered(policies, policyOf)),
+  };
+}
+
+/** Waits until an agent has the policies in the kernel. */
+export async function standing(node: Node, agent: Process): Promise<void> {
+  await until("the policies to stand", async () => {
+    const { stdout } = await node.attempt(["nft", "list", "map", "inet", "wigglenet", "policy-ingress-v4"]);
+    return stdout.includes("goto i4-");
+  }, { deadlineMs: DEADLINE_MS, seen: () => agent.tail() });
 }

@@ -4,26 +4,24 @@
 import { BUNDLED } from "../lab/agent.ts";
 import { putFile, removeFile } from "../lab/policy_files.ts";
 import type { Process } from "../lab/process.ts";
-import { until } from "../lab/until.ts";
 import { listOf, memberOf, smallNode } from "./cluster.ts";
 import { Crowd, SETTINGS } from "./crowd.ts";
-import { NODES, policedList } from "./policed_cluster.ts";
+import { Elements, soonOr } from "./elements.ts";
+import type { PodHand } from "./pod_churn.ts";
+import { NODES, policedObjects, standing } from "./policed_cluster.ts";
 
 type Json = Record<string, unknown>;
 
-const NATIVE = { "native-routing-ipv4": "true", "native-routing-ipv6": "true" };
-const POLICIES = 100;
-/** Longer than anything that is measured may take. */
-export const DEADLINE_MS = 10_000;
-const ELEMENT = /^(add|delete) element inet wigglenet ([\w.-]+) \{ (\S+)/;
+/** How its packets leave. */
+export const NATIVE = { "native-routing-ipv4": "true", "native-routing-ipv6": "true" };
+/** How many there are. */
+export const POLICIES = 100;
 
 /** See above. Make it with {@link PolicedCrowd.create}. */
 export class PolicedCrowd {
-  /** What is waited for: `add p4 10.1.2.3`. */
-  readonly #expected = new Map<string, (timeMs: number) => void>();
   readonly #lines = new Map<RegExp, (timeMs: number) => void>();
 
-  private constructor(readonly crowd: Crowd, readonly agent: Process) {}
+  private constructor(readonly crowd: Crowd, readonly agent: Process, readonly elements: Elements) {}
 
   /** `more`: files that are there when the agent starts; `conntrack`: a program in place of the installed one. */
   static async create(more: readonly Json[] = [], conntrack?: string): Promise<PolicedCrowd> {
@@ -32,20 +30,14 @@ export class PolicedCrowd {
     if (conntrack !== undefined) await node.run(["mount", "--bind", conntrack, "/usr/sbin/conntrack"]);
     const members = Array.from({ length: NODES - 1 }, (_, i) => memberOf(i + 1));
     await Deno.writeTextFile(`${lab.nodesFolder}/crowd.yaml`, listOf(members.map(smallNode)));
-    await Deno.writeTextFile(`${lab.nodesFolder}/policed.json`, policedList(POLICIES));
+    await Deno.writeTextFile(`${lab.nodesFolder}/policed.json`, listText(POLICIES));
     for (const object of more) await putFile(lab, object);
     const settings = { nodes: lab.nodesFolder, ...SETTINGS, ...NATIVE };
     let policed: PolicedCrowd | undefined = undefined;
     const onLine = (line: string) => policed?.heardLog(line);
     const { agent } = await crowd.loadBy(() => node.startAgent({ settings, onLine }));
-    policed = new PolicedCrowd(crowd, agent);
-    node.start(["nft", "monitor"], {
-      onLine: (line, stream) => stream === "stdout" && policed!.#heard(line),
-    });
-    await until("the policies to stand", async () => {
-      const { stdout } = await node.attempt(["nft", "list", "map", "inet", "wigglenet", "policy-ingress-v4"]);
-      return stdout.includes("goto i4-");
-    }, { deadlineMs: DEADLINE_MS, seen: () => agent.tail() });
+    policed = new PolicedCrowd(crowd, agent, Elements.follow(node));
+    await standing(node, agent);
     return policed;
   }
 
@@ -60,14 +52,16 @@ export class PolicedCrowd {
     return performance.now();
   }
 
-  /** When an element comes or goes, in the first of the sets with such names; after {@link DEADLINE_MS}: it did not. */
-  element(verb: "add" | "delete", sets: string, member: string): Promise<number> {
-    return this.#soon((resolve) => this.#expected.set(`${verb} ${sets} ${member}`, resolve));
+  /** Whose pods are files. */
+  get hand(): PodHand {
+    const { agent, elements, crowd: { node } } = this;
+    const put = (pod: Json) => this.put(pod);
+    return { agent, elements, node, put, remove: (_, name) => this.remove("Pod", name) };
   }
 
   /** When the agent logs such a line. */
   logs(pattern: RegExp): Promise<number> {
-    return this.#soon((resolve) => this.#lines.set(pattern, resolve));
+    return soonOr(Infinity, (resolve) => this.#lines.set(pattern, resolve));
   }
 
   heardLog(line: string): void {
@@ -78,26 +72,13 @@ export class PolicedCrowd {
     }
   }
 
-  #soon(begin: (resolve: (timeMs: number) => void) => void): Promise<number> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => resolve(Infinity), DEADLINE_MS);
-      begin((timeMs) => {
-        clearTimeout(timer);
-        resolve(timeMs);
-      });
-    });
-  }
-
-  #heard(line: string): void {
-    const [, verb, set, member] = ELEMENT.exec(line) ?? [];
-    if (verb === undefined) return;
-    const key = `${verb} ${set!.startsWith("policy-") ? set : set!.slice(0, 2)} ${member}`;
-    this.#expected.get(key)?.(performance.now());
-    this.#expected.delete(key);
-  }
-
   async close(): Promise<void> {
     await this.agent.kill("SIGTERM");
     await this.crowd.lab.close();
   }
+}
+
+function listText(policies: number): string {
+  const items = Object.values(policedObjects(policies)).flat();
+  return JSON.stringify({ apiVersion: "v1", kind: "List", items });
 }

@@ -1,6 +1,7 @@
 // `deno task bench:policy [--rounds N] [--seconds N] [--conntrack PATH] [--part NAME]...`: what policies cost a packet, against the
 // same table without; how long the kernel takes to be loaded with them, and to hear of one pod more or less; what an agent does
-// about 200 pods a second, a pod that starts, and flows that are no longer allowed.
+// about 200 pods a second out of files, a pod that starts, flows that are no longer allowed; and the same of pods one by one and 200
+// a second out of a real API server.
 
 import { parseArgs } from "node:util";
 import { changePolicy } from "../../src/core/plan/change_policy.ts";
@@ -10,17 +11,21 @@ import type { PolicyModel } from "../../src/core/policy/policy_model.ts";
 import { policyObjects, renderPolicyDelta, wholeDelta } from "../../src/core/render/render_policy.ts";
 import { hold, Host } from "../lab/host.ts";
 import { AGENT_ARGV } from "../lab/lab.ts";
+import { prepareKubernetes } from "../lab/kubernetes/binaries.ts";
 import type { Family } from "../lab/manifest.ts";
 import { run } from "../lab/process.ts";
 import { startReaping } from "../lab/reaper.ts";
 import { runAlone, tell } from "./alone.ts";
 import { listOf, memberOf, smallNode } from "./cluster.ts";
-import { judgeChurn, judgeRevocation, judgeStarts } from "./policed_agent.ts";
+import { judgeChurn, judgeSingles } from "./pod_churn.ts";
+import { judgeRevocation, judgeStarts } from "./policed_agent.ts";
+import { PolicedApi } from "./policed_api.ts";
 import { podAddresses, podOf, policedModel } from "./policed_cluster.ts";
+import { PolicedCrowd } from "./policed_crowd.ts";
 import { Road, type Way } from "./road.ts";
 import { Verdict } from "./verdict.ts";
 
-const PARTS = ["changes", "churn", "starts", "flows", "packets"] as const;
+const PARTS = ["changes", "churn", "starts", "flows", "api", "packets"] as const;
 const { values: options } = parseArgs({
   options: {
     rounds: { type: "string", default: "8" },
@@ -37,6 +42,7 @@ const ESTABLISHED_PACKETS = 250_000;
 const NEW_FLOWS = 60_000;
 const NODES = 1_000;
 const CHANGES = 20;
+const SINGLES = 20;
 
 function ends(i: number): Record<Family, string> {
   const [v4, v6] = podAddresses(i);
@@ -158,10 +164,30 @@ async function measure(): Promise<Verdict> {
     };
     if (wants("packets")) await judgePackets(verdict, rulesets, Number(options.rounds));
   }
-  if (wants("churn")) await judgeChurn(verdict, Number(options.seconds));
+  if (wants("churn")) await judgeFiles(verdict);
   if (wants("starts")) await judgeStarts(verdict);
   if (wants("flows")) await judgeRevocation(verdict, options.conntrack);
+  if (wants("api")) await judgeApi(verdict);
   return verdict;
 }
 
-await runAlone({ url: import.meta.url, measure });
+async function judgeFiles(verdict: Verdict): Promise<void> {
+  const crowd = await PolicedCrowd.create();
+  await judgeChurn(verdict, crowd.hand, Number(options.seconds));
+  await crowd.close();
+}
+
+async function judgeApi(verdict: Verdict): Promise<void> {
+  await using cluster = await PolicedApi.create();
+  await judgeSingles(verdict, cluster.kubelets, SINGLES);
+  await judgeChurn(verdict, cluster.crowds, Number(options.seconds));
+}
+
+async function arrange(): Promise<() => Promise<void>> {
+  const objection = options.part.includes("api") ? await prepareKubernetes() : undefined;
+  if (objection === undefined) return () => Promise.resolve();
+  console.error(`The part api ${objection}`);
+  Deno.exit(1);
+}
+
+await runAlone({ url: import.meta.url, measure, arrange });

@@ -30,6 +30,8 @@ export function medianInterval(values: readonly number[]): Interval {
 
 /** How many values may be left out at each end. */
 function valuesOutside(count: number): number {
+  // Of many the binomial is a normal distribution; of more than 1,074 its first term is less than a number can say.
+  if (count > 1_000) return Math.floor((count - 1.96 * Math.sqrt(count)) / 2) - 1;
   let chance = 0.5 ** count;
   let atMost = 0;
   for (let below = 0;; below++) {

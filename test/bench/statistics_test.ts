@@ -24,6 +24,11 @@ Deno.test("the interval of the median leaves out as many values as the tables of
   assert.deepEqual(medianInterval(upTo(100)), { low: 40, high: 61 });
 });
 
+Deno.test("of very many values the interval is that of a normal distribution, and ends", () => {
+  assert.deepEqual(medianInterval(upTo(1_000)), { low: 469, high: 532 });
+  assert.deepEqual(medianInterval(upTo(11_500)), { low: 5644, high: 5857 });
+});
+
 Deno.test("there is no median of nothing", () => {
   assert.throws(() => median([]), /no values/);
 });
