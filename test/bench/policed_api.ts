@@ -18,15 +18,16 @@ import { NATIVE, POLICIES } from "./policed_crowd.ts";
 
 type Json = Record<string, unknown>;
 
+interface Parts {
+  readonly cluster: Cluster;
+  readonly agent: Process;
+  readonly elements: Elements;
+  readonly writer: PodWriter;
+}
+
 /** Make it with {@link PolicedApi.create}. */
 export class PolicedApi implements AsyncDisposable {
-  private constructor(
-    readonly cluster: Cluster,
-    readonly crowd: Crowd,
-    readonly agent: Process,
-    readonly elements: Elements,
-    private readonly writer: PodWriter,
-  ) {}
+  private constructor(private readonly parts: Parts) {}
 
   static async create(): Promise<PolicedApi> {
     // Pods need no account here: nobody runs them.
@@ -46,12 +47,12 @@ export class PolicedApi implements AsyncDisposable {
     const { agent } = await crowd.loadBy(await starter(cluster));
     const elements = Elements.follow(node);
     await standing(node, agent);
-    return new PolicedApi(cluster, crowd, agent, elements, writer);
+    return new PolicedApi({ cluster, agent, elements, writer });
   }
 
   /** A kubelet's: made before, and now it has got its address; by the API server, as the rest. */
   get kubelets(): PodHand {
-    const { admin } = this.cluster;
+    const { admin } = this.parts.cluster;
     const done = async (request: Promise<unknown>) => {
       await request;
       return performance.now();
@@ -72,7 +73,7 @@ export class PolicedApi implements AsyncDisposable {
 
   /** Who is faster than an API server. */
   get crowds(): PodHand {
-    const { writer } = this;
+    const { writer } = this.parts;
     return {
       ...this.#seen,
       put: (pod) => writer.put(pod),
@@ -81,13 +82,13 @@ export class PolicedApi implements AsyncDisposable {
   }
 
   get #seen(): Pick<PodHand, "agent" | "elements" | "node"> {
-    const { agent, elements, crowd: { node } } = this;
-    return { agent, elements, node };
+    const { agent, elements, cluster: { nodes } } = this.parts;
+    return { agent, elements, node: nodes[0]! };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.agent.kill("SIGTERM");
-    await this.cluster[Symbol.asyncDispose]();
+    await this.parts.agent.kill("SIGTERM");
+    await this.parts.cluster[Symbol.asyncDispose]();
   }
 }
 

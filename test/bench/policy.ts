@@ -28,7 +28,7 @@ import { Verdict } from "./verdict.ts";
 const PARTS = ["changes", "churn", "starts", "flows", "api", "packets"] as const;
 const { values: options } = parseArgs({
   options: {
-    rounds: { type: "string", default: "8" },
+    rounds: { type: "string", default: "12" },
     seconds: { type: "string", default: "60" },
     conntrack: { type: "string" },
     part: { type: "string", multiple: true, default: [...PARTS] },

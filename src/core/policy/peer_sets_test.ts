@@ -58,7 +58,8 @@ Deno.test("A set that nobody refers to and that comes back before anybody looks 
 Deno.test("The members of a set are sorted and whole whenever they are asked for, however much has changed since the last time", () => {
   const cluster = PolicyCluster.ordinary();
   cluster.policy(policyJson({ podSelector: A, ingress: [{ from: [{ podSelector: {} }] }] }));
-  const members = () => [...cluster.model.desired().sets.values()].find(({ family }) => family === 4)!.members;
+  const members = () =>
+    [...cluster.model.desired().sets.values()].find(({ family }) => family === 4)!.members;
   const there = new Set(members());
   for (let i = 0; i < 300; i++) {
     const number = i * 37 % 40;
