@@ -23,6 +23,8 @@ export interface NodeWords {
   /** `wigglenet/endpoint` and `wigglenet/persistent-keepalive`, as they stand there. */
   readonly endpoint?: unknown;
   readonly keepalive?: unknown;
+  /** `wigglenet/next-key`. */
+  readonly nextKey?: unknown;
 }
 
 /** A valid public key, another one for each number. */
@@ -32,7 +34,8 @@ export function keyOf(number: number): PublicKey {
 
 /** The core/v1 Node object. */
 export function nodeJson(words: NodeWords): unknown {
-  const { name = "n1", day, key, podCIDRs, internal, external, said = {}, endpoint, keepalive } = words;
+  const { name = "n1", day, key, nextKey, podCIDRs, internal, external, said = {} } = words;
+  const { endpoint, keepalive } = words;
   const addresses = (type: string, list: readonly unknown[] = []) =>
     list.map((address) => ({ type, address }));
   return {
@@ -45,6 +48,7 @@ export function nodeJson(words: NodeWords): unknown {
         : { creationTimestamp: `2026-01-${String(day).padStart(2, "0")}T00:00:00Z` }),
       annotations: {
         ...(key === undefined ? {} : { [ANNOTATION.publicKey]: key }),
+        ...(nextKey === undefined ? {} : { [ANNOTATION.nextKey]: nextKey }),
         ...(said.podCidrs === undefined ? {} : { [ANNOTATION.podCidrs]: JSON.stringify(said.podCidrs) }),
         ...(said.nodeIps === undefined ? {} : { [ANNOTATION.nodeIps]: JSON.stringify(said.nodeIps) }),
         ...(endpoint === undefined ? {} : { [ANNOTATION.endpoint]: endpoint }),

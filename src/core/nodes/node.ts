@@ -30,6 +30,8 @@ export interface Node {
   /** `metadata.creationTimestamp` as milliseconds since 1970; Infinity when missing: newest. */
   readonly createdMs: number;
   readonly publicKey: PublicKey | undefined;
+  /** `wigglenet/next-key`: what its key rotates to; `none`: its agent knows rotations. Undefined: it says nothing of them. */
+  readonly nextKey?: PublicKey | "none";
   /** What the Node uses, in the order of the object, without repeats. */
   readonly podCidrs: readonly Claim<Prefix>[];
   /** Those of `spec` alone, which the node itself goes by. */
@@ -101,7 +103,16 @@ export const ANNOTATION = {
   podCidrs: "wigglenet/pod-cidrs",
   endpoint: "wigglenet/endpoint",
   keepalive: "wigglenet/persistent-keepalive",
+  nextKey: "wigglenet/next-key",
 } as const;
+
+/** The value of `wigglenet/next-key` while no key rotates. */
+export const NO_NEXT_KEY = "none";
+
+/** True for a Node whose key rotates, or has just done so. */
+export function announces({ nextKey }: Node): boolean {
+  return nextKey !== undefined && nextKey !== NO_NEXT_KEY;
+}
 
 /** Order of Nodes by age, the oldest first. */
 export function byAge(a: Node, b: Node): number {

@@ -12,6 +12,7 @@ import {
   type AddressClaim,
   ANNOTATION,
   type Claim,
+  NO_NEXT_KEY,
   type Node,
   type NodeMetadata,
   type NodeName,
@@ -47,6 +48,7 @@ export function parseNode(json: unknown, origin: string, described?: NodeName): 
     name,
     createdMs: parseTimestamp(metadata.creationTimestamp),
     publicKey: reader.publicKey(),
+    ...reader.nextKey(),
     ...reader.podCidrs(),
     addresses: reader.addresses(),
     endpoint: reader.endpoint(),
@@ -93,6 +95,9 @@ export function parseTimestamp(text: unknown): number {
   return Number.isNaN(ms) ? Infinity : ms;
 }
 
+/** One for thousands. */
+const KNOWS_ROTATION: Pick<Node, "nextKey"> = { nextKey: NO_NEXT_KEY };
+
 type Fields = Readonly<Record<string, unknown>>;
 
 /** The object's own fields; anything that is not an object has none. */
@@ -112,6 +117,17 @@ class NodeReader {
     if (!refused(key)) return key;
     this.reject("public key", key.reason);
     return undefined;
+  }
+
+  /** What cannot be read says that the agent knows rotations, and no more. */
+  nextKey(): Pick<Node, "nextKey"> | undefined {
+    const text = this.annotations[ANNOTATION.nextKey];
+    if (text === undefined) return undefined;
+    if (text === NO_NEXT_KEY) return KNOWS_ROTATION;
+    const key = parsePublicKey(text);
+    if (!refused(key)) return { nextKey: key };
+    this.reject(ANNOTATION.nextKey, key.reason);
+    return KNOWS_ROTATION;
   }
 
   /**

@@ -4,7 +4,7 @@
 
 import type { PublicKey } from "../net/keys.ts";
 import { inPrefixOrder, itemsOf, type OwnedPrefix, settleItems } from "./contested_claims.ts";
-import { byAge, type Node, type Rejected } from "./node.ts";
+import { ANNOTATION, announces, byAge, type Node, type Rejected } from "./node.ts";
 import { type SettledNode, settledNode } from "./settled_node.ts";
 import { remember, settleFew } from "./settle_few.ts";
 
@@ -31,12 +31,15 @@ export function settleAll(parsed: readonly Node[], keysNeeded: boolean): Settlem
   const rejected: Rejected[] = [];
   const nodes = withoutNamesakes([...parsed].sort(byNameThenAge), rejected);
   const keys = settleKeys(nodes, rejected);
+  const nextKeys = settleNextKeys(nodes, keys, rejected);
   const items = inPrefixOrder(
     nodes.map((node) => itemsOf(node, keysNeeded && keys.get(node) === undefined)),
   );
   const lost = settleItems(items, rejected);
   const settlement = {
-    nodes: nodes.map((node) => settledNode(node, keys.get(node), lost)),
+    nodes: nodes.map((node) =>
+      settledNode(node, { publicKey: keys.get(node), nextKey: nextKeys.get(node) }, lost)
+    ),
     podCidrs: items.flatMap(({ owned, claim }) => owned === undefined || lost.has(claim) ? [] : owned),
     rejected,
   };
@@ -54,9 +57,10 @@ function byNameThenAge(a: Node, b: Node): number {
 
 /** Tells namesakes of equal age apart by what they say, never by the file they came from. */
 function fingerprint(node: Node): string {
-  const { publicKey, podCidrs, addresses, endpoint, keepaliveSeconds } = node;
+  const { publicKey, nextKey, podCidrs, addresses, endpoint, keepaliveSeconds } = node;
   return JSON.stringify([
     publicKey,
+    nextKey,
     podCidrs.map(({ value, origin }) => [value.text, origin]),
     addresses.map(({ value, origin, isExternal }) => [value.text, origin, isExternal]),
     endpoint?.text,
@@ -94,4 +98,32 @@ function settleKeys(nodes: readonly Node[], rejected: Rejected[]): Map<Node, Pub
       });}
   }
   return keys;
+}
+
+/** A key that somebody has is nobody else's next one, however old the claim is; of two announcements the older Node's stands. */
+function settleNextKeys(
+  nodes: readonly Node[],
+  keys: ReadonlyMap<Node, PublicKey>,
+  rejected: Rejected[],
+): Map<Node, PublicKey> {
+  const next = new Map<Node, PublicKey>();
+  const announcing = nodes.filter(announces);
+  if (announcing.length === 0) return next;
+  const owners = new Map<PublicKey, Node>([...keys].map(([node, key]) => [key, node]));
+  for (const node of announcing.toSorted(byAge)) {
+    const key = node.nextKey as PublicKey;
+    const owner = owners.get(key);
+    if (owner === undefined || owner === node) {
+      owners.set(key, node);
+      if (keys.has(node)) next.set(node, key);
+      continue;
+    }
+    rejected.push({
+      node: node.name,
+      claim: `${ANNOTATION.nextKey} ${key}`,
+      reason: `${owner.name} has the same key`,
+      kind: "conflict",
+    });
+  }
+  return next;
 }

@@ -218,6 +218,42 @@ Deno.test("A Node of which nothing changed keeps its settled value, so that what
   assert.deepEqual(settleClaims([a], true).nodes[0]?.podCidrs, first.nodes[0]?.podCidrs);
 });
 
+Deno.test("A next key that another Node has, or announced before, is refused", () => {
+  const parse = (words: NodeWords) => parseNode(nodeJson(words), "nodes").node as Node;
+  const next = (nodes: readonly NodeWords[]) => {
+    const { nodes: settled, rejected } = settleClaims(nodes.map(parse), true);
+    return {
+      keys: Object.fromEntries(settled.map(({ node, nextKey }) => [node.name, nextKey])),
+      told: rejected.map(({ node, claim, reason }) => `${node}: ${claim}: ${reason}`),
+    };
+  };
+  const [x, y] = [keyOf(91), keyOf(92)];
+  const told = (node: string, key: unknown, owner: string) => [
+    `${node}: wigglenet/next-key ${key}: ${owner} has the same key`,
+  ];
+  assert.deepEqual(next([{ ...A, nextKey: x }, { ...B, nextKey: "none" }, { ...C, nextKey: y }]), {
+    keys: { a: x, b: undefined, c: y },
+    told: [],
+  });
+  const ofOlder = { ...B, day: 1, nextKey: A.key };
+  assert.deepEqual(next([{ ...A, day: 2 }, ofOlder]), {
+    keys: { a: undefined, b: undefined },
+    told: told("b", A.key, "a"),
+  });
+  for (const [first, second] of [["a", "b"], ["b", "a"]] as const) {
+    const nodes = [A, B].map((words) => ({ ...words, nextKey: x, day: words.name === first ? 1 : 2 }));
+    assert.deepEqual(next(nodes), {
+      keys: { [first]: x, [second]: undefined },
+      told: told(second, x, first),
+    });
+  }
+  const taken = { ...B, key: x };
+  assert.deepEqual(next([{ ...A, nextKey: x }, taken]).keys, { a: undefined, b: undefined });
+  assert.deepEqual(next([{ ...A, nextKey: A.key }]), { keys: { a: A.key }, told: [] });
+  const { key: _, ...keyless } = A;
+  assert.deepEqual(next([{ ...keyless, nextKey: x }]), { keys: { a: undefined }, told: [] });
+});
+
 Deno.test("A Node has its key again when the older one with the same key is gone", () => {
   const parse = (words: NodeWords) => parseNode(nodeJson(words), "nodes").node as Node;
   const [a, b] = [parse(A), parse({ ...B, key: A.key })];

@@ -6,7 +6,7 @@ import { firstBehind } from "../net/first_behind.ts";
 import { areApart, comparePrefixes, type Prefix } from "../net/prefix.ts";
 import { equalEnds } from "../net/equal_ends.ts";
 import { type Items, itemsOf, type OwnedPrefix } from "./contested_claims.ts";
-import type { Node } from "./node.ts";
+import { announces, type Node } from "./node.ts";
 import type { Settlement } from "./settle_claims.ts";
 import { settledNode } from "./settled_node.ts";
 
@@ -27,6 +27,7 @@ const NOTHING: ReadonlySet<unknown> = new Set();
 /** Keeps a settlement of all Nodes, sorted by name, and their items, in prefix order, if it is quiet. */
 export function remember(nodes: readonly Node[], items: Items, settlement: Settlement): void {
   quiet = undefined;
+  if (nodes.some(announces)) return;
   if (
     settlement.rejected.length > 0 || !items.every(({ prefix }, i) => areApart(items[i - 1]?.prefix, prefix))
   ) return;
@@ -47,6 +48,7 @@ export function settleFew(nodes: readonly Node[], keysNeeded: boolean): Settleme
   for (let i = Math.max(1, start); i < Math.min(nodes.length, nodes.length - end + 1); i++) {
     if (nodes[i]!.name === nodes[i - 1]!.name) return undefined;
   }
+  if (fresh.some(announces)) return undefined;
   const keys = withFreshKeys(quiet.keys, gone, fresh);
   const itemsOfAll = (list: readonly Node[]) =>
     list.flatMap((node) => itemsOf(node, keysNeeded && node.publicKey === undefined));
@@ -57,7 +59,7 @@ export function settleFew(nodes: readonly Node[], keysNeeded: boolean): Settleme
   const settlement: Settlement = {
     nodes: [
       ...before.nodes.slice(0, start),
-      ...fresh.map((node) => settledNode(node, node.publicKey, NOTHING)),
+      ...fresh.map((node) => settledNode(node, { publicKey: node.publicKey }, NOTHING)),
       ...before.nodes.slice(before.nodes.length - end),
     ],
     podCidrs: exchanged(before.podCidrs, podCidrsOf(out), podCidrsOf(into))!,

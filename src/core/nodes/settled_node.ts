@@ -10,8 +10,16 @@ export interface SettledNode {
   readonly node: Node;
   /** Undefined when the Node has none, or when an older Node has the same one. */
   readonly publicKey: PublicKey | undefined;
+  /** Undefined: its key does not rotate, or the next one is another Node's. */
+  readonly nextKey?: PublicKey;
   readonly podCidrs: readonly Prefix[];
   readonly addresses: readonly Address[];
+}
+
+/** Keys that a Node may have. */
+export interface SettledKeys {
+  readonly publicKey: PublicKey | undefined;
+  readonly nextKey?: PublicKey | undefined;
 }
 
 const SETTLED = new WeakMap<Node, SettledNode>();
@@ -19,16 +27,19 @@ const SETTLED = new WeakMap<Node, SettledNode>();
 /** The same object as last time when nothing about the Node changed: what is derived from it is kept too. */
 export function settledNode(
   node: Node,
-  publicKey: PublicKey | undefined,
+  { publicKey, nextKey }: SettledKeys,
   lost: ReadonlySet<unknown>,
 ): SettledNode {
   const last = SETTLED.get(node);
-  if (lost.size === 0 && last !== undefined && last.publicKey === publicKey && isWhole(last)) return last;
+  const hasKeys = last?.publicKey === publicKey && last?.nextKey === nextKey;
+  if (lost.size === 0 && last !== undefined && hasKeys && isWhole(last)) return last;
   const podCidrs = kept(node.podCidrs, lost);
   const addresses = kept(node.addresses, lost);
-  const isSame = last !== undefined && last.publicKey === publicKey && sameItems(last.podCidrs, podCidrs) &&
+  const isSame = last !== undefined && hasKeys && sameItems(last.podCidrs, podCidrs) &&
     sameItems(last.addresses, addresses);
-  const settled = isSame ? last : { node, publicKey, podCidrs, addresses };
+  const settled = isSame
+    ? last
+    : { node, publicKey, ...(nextKey === undefined ? {} : { nextKey }), podCidrs, addresses };
   SETTLED.set(node, settled);
   return settled;
 }
