@@ -41,6 +41,7 @@ export async function statusOf(
       heardMs: source.liveness?.().heardMs,
     },
     policies: policies?.status(),
+    ...(progress.ownTurn && { rotation: progress.ownTurn }),
     peers: peerStatuses(progress.desired, progress.observed),
     applied: {
       isInSync: progress.isInSync,

@@ -9,6 +9,7 @@ import { isInSync, type Plan } from "../core/plan/plan.ts";
 import { everythingOn } from "../core/plan/spared.ts";
 import { type Settings, usesTunnel } from "../core/settings/settings.ts";
 import { readPublicKey } from "../shell/key_file.ts";
+import { readRotation } from "../shell/key_rotation.ts";
 import { FactKeeper } from "../shell/fact_keeper.ts";
 import { resolveNames } from "../shell/name_resolver.ts";
 import { observeAll, steadySeconds } from "../shell/observe.ts";
@@ -54,7 +55,7 @@ async function planNow(settings: Settings): Promise<{ plan: Plan; isKnown: boole
   const fixed = {
     readKey: async () => {
       const publicKey = isTunnelled ? await readPublicKey(settings.privateKeyPath) : undefined;
-      return publicKey && { publicKey };
+      return publicKey && { publicKey, ...await readRotation(settings) };
     },
     wireguard: await wireguardOf(settings, await readFirstSight(settings, true)),
     isPublished,

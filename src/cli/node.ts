@@ -39,8 +39,8 @@ export async function nodeVerb(args: readonly string[]): Promise<number> {
     ? own.addresses
     : uplinkAddresses(facts).map((value) => ({ value }));
   const createdMs = known?.createdMs ?? secondsNow() * 1000;
-  const { publicKey } = facts;
-  const manifest = nodeManifest({ ...own, createdMs, publicKey, podCidrs, addresses });
+  const { publicKey, nextKey } = facts;
+  const manifest = nodeManifest({ ...own, createdMs, publicKey, nextKey, podCidrs, addresses });
   console.log(given.has("json") ? JSON.stringify(manifest, null, 2) : dump(manifest).trimEnd());
   if (podCidrs.length === 0) {
     console.error("wigglenet: spec.podCIDRs is empty: give this node prefixes that no other node has");

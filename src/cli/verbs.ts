@@ -9,6 +9,7 @@ import { installCni } from "./install_cni.ts";
 import { nearest } from "./nearest.ts";
 import { nodeVerb } from "./node.ts";
 import { render } from "./render.ts";
+import { rotateKey } from "./rotate_key.ts";
 import { runAgent } from "./run.ts";
 import { status } from "./status.ts";
 import { UsageError } from "./usage_error.ts";
@@ -53,6 +54,11 @@ const VERBS: readonly Verb[] = [
     name: "node",
     meaning: "print this host's own Node manifest, for the folders of the others",
     run: nodeVerb,
+  },
+  {
+    name: "rotate-key",
+    meaning: "have the agent replace this host's key, without a packet lost; status tells how far it is",
+    run: rotateKey,
   },
   {
     name: "cleanup",

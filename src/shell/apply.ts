@@ -7,6 +7,7 @@ import type { Action, Part, Plan, Step } from "../core/plan/plan.ts";
 import { type WgBatch, wgBatchOf } from "../core/plan/wg_batch.ts";
 import { attempt, CommandError, run } from "./command.ts";
 import { linkAtomically, removeFile, withInput, writeAtomically } from "./files.ts";
+import { moveKey } from "./key_rotation.ts";
 import { endServer, serve } from "./wireguard_go.ts";
 
 /** What became of a step. */
@@ -147,6 +148,8 @@ async function act(action: Action): Promise<void> {
         // The interface is gone again: whoever makes it anew greets anew.
       });
       return;
+    case "moveKey":
+      return await moveKey(action.move, action.privateKeyPath);
     case "writeFile":
       await writeAtomically(action.path, action.text, 0o644);
       return await linkAtomically(action.linkFrom, action.path);

@@ -4,6 +4,7 @@ import { LINK_KIND } from "../core/plan/diff_link.ts";
 import { cniTarget } from "../core/plan/diff.ts";
 import { ROUTE_PROTOCOL, UNNAMED_PROTOCOL } from "../core/desired/desired_state.ts";
 import { FASTPATH, FASTPATH_REFERENCE, REFERENCE_TABLE, TABLE } from "../core/render/render_table.ts";
+import { nextInterface, nextKeyPath, requestedKeyPath } from "../core/rotation/names.ts";
 import type { GivenSettings } from "../core/settings/settings.ts";
 import { run } from "./command.ts";
 import { readLink, removeEmptyFolder, removeFile, RUN_FOLDER, sweepLeftovers } from "./files.ts";
@@ -45,6 +46,11 @@ async function removeCni({ cniConfigPath }: GivenSettings): Promise<string[]> {
 }
 
 async function removeNetwork({ interfaceName }: GivenSettings): Promise<string[]> {
+  // The second one first: nothing is left then to which its packets could turn.
+  return [...await removeNetworkOf(nextInterface(interfaceName)), ...await removeNetworkOf(interfaceName)];
+}
+
+async function removeNetworkOf(interfaceName: string): Promise<string[]> {
   const removed: string[] = [];
   const { link, routes } = await observeNetwork(interfaceName);
   for (const pid of await findServers(interfaceName)) {
@@ -82,6 +88,10 @@ async function removeFiles(settings: GivenSettings, isKeyPurged: boolean): Promi
   const files = [
     cniTarget(cniConfigPath),
     socketOf(interfaceName),
+    socketOf(nextInterface(interfaceName)),
+    requestedKeyPath(privateKeyPath),
+    // Without an agent nobody has it: who rotates begins anew.
+    nextKeyPath(privateKeyPath),
     // Agents of other network namespaces may share our folder.
     ...(isAlone ? [STATUS_SOCKET] : []),
     ...(isKeyPurged ? [privateKeyPath] : []),

@@ -11,6 +11,7 @@ import {
   observeFastpathReference,
   observeNetwork,
   observeReference,
+  observeSecond,
   observeServers,
   observeSuperseded,
   observeTable,
@@ -30,6 +31,8 @@ const READ_AFTER: Readonly<Record<Part, readonly Stale[]>> = {
   policy: ["table"],
   link: ["network", "wireguard"],
   wireguard: ["wireguard"],
+  second: ["network", "wireguard"],
+  key: [],
   "addresses-v4": ["network"],
   "addresses-v6": ["network"],
   "routes-v4": ["network"],
@@ -41,8 +44,8 @@ const READ_AFTER: Readonly<Record<Part, readonly Stale[]>> = {
 /** What cannot be told while something is unread. */
 const BLIND: Readonly<Record<Stale, readonly Part[]>> = {
   table: ["table", "policy"],
-  network: ["link", "wireguard", "addresses-v4", "addresses-v6", "routes-v4", "routes-v6"],
-  wireguard: ["link", "wireguard"],
+  network: ["link", "wireguard", "second", "key", "addresses-v4", "addresses-v6", "routes-v4", "routes-v6"],
+  wireguard: ["link", "wireguard", "second", "key"],
   fastpath: ["fastpath"],
   cni: ["cni"],
 };
@@ -151,6 +154,7 @@ export class HostState {
     const cni = await ifDue("cni", async () => ({ cni: await observeCni(desired.cniPath) }));
     const references = { ...(reference && { reference }), ...fastpathReference };
     this.#observed = { ...last, ...table, ...fastpath, ...network, ...tunnel, ...cni, ...references };
+    await attempt("wireguard", () => this.#lookAtSecond(desired, due));
     if (!this.isBare || !await servesNothing(desired)) {
       await attempt("network", () => this.#lookAgain(desired, last));
     }
@@ -167,6 +171,14 @@ export class HostState {
     const network = isLost ? await observeNetwork(desired.interfaceName) : {};
     const read = { ...this.#observed!, ...network };
     this.#observed = { ...read, ...await observeSuperseded(desired, read.link) };
+  }
+
+  /** The second interface; hosts on which nothing rotates are not asked for it. */
+  async #lookAtSecond({ rotation, hasSecond, nextName }: DesiredState, due: readonly Stale[]): Promise<void> {
+    const { second } = this.#observed!;
+    if (rotation === undefined && hasSecond !== true && second === undefined) return;
+    const isDue = second === undefined || due.includes("network") || due.includes("wireguard");
+    if (isDue) this.#observed = { ...this.#observed!, second: await observeSecond(nextName, second) };
   }
 
   /** Takes in steps that succeeded. */

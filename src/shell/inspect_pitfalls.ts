@@ -6,6 +6,7 @@ import { ROUTE_PROTOCOL } from "../core/desired/desired_state.ts";
 import type { Family } from "../core/net/address.ts";
 import type { PeerStatus } from "../core/plan/status.ts";
 import type { GivenSettings } from "../core/settings/settings.ts";
+import { nextInterface } from "../core/rotation/names.ts";
 import { attempt, locate, run } from "./command.ts";
 import { probePeers } from "./probe_peers.ts";
 import { apiAheadSeconds } from "./sources/kubernetes/api_clock.ts";
@@ -95,9 +96,10 @@ async function inspectRoutes({ interfaceName }: GivenSettings): Promise<ForeignR
       ""
     );
   }));
+  const ours = [interfaceName, nextInterface(interfaceName)];
   const routes = listings.flatMap((json) => JSON.parse(json || "[]") as readonly RouteJson[]);
   return routes.flatMap(({ dst, dev, protocol, gateway }): ForeignRoute[] => {
-    if (dst === undefined || dst === "default" || dev === undefined || dev === interfaceName) return [];
+    if (dst === undefined || dst === "default" || dev === undefined || ours.includes(dev)) return [];
     if (protocol === String(ROUTE_PROTOCOL)) return [];
     return [{ destination: dst, device: dev, isConnected: protocol === "kernel" && gateway === undefined }];
   });

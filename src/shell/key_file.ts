@@ -5,6 +5,7 @@ import type { PublicKey } from "../core/net/keys.ts";
 import type { Settings } from "../core/settings/settings.ts";
 import { locate, run } from "./command.ts";
 import { readText, writeAtomically } from "./files.ts";
+import { readRotation, type Rotation } from "./key_rotation.ts";
 import { unlessAbsent } from "./observe.ts";
 
 // The DER head of an X25519 private key (RFC 8410 section 7); the 32 key bytes follow.
@@ -13,7 +14,7 @@ const KEY_BYTES = 32;
 const KEY = /^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=\s*$/; // wg takes white space behind it, too
 
 /** This host's key. */
-export interface HostKey {
+export interface HostKey extends Rotation {
   readonly publicKey: PublicKey;
   /** Where it was found: the file is written from anywhere else. */
   readonly origin: "file" | "interface" | "chance";
@@ -27,6 +28,12 @@ export interface HostKey {
  * @throws Error when the file is there but holds no key: it is never overwritten; when a new one cannot be written
  */
 export async function ensureKey(
+  settings: Pick<Settings, "privateKeyPath" | "interfaceName" | "keyRotation" | "nodeName">,
+): Promise<HostKey> {
+  return { ...await readOrMake(settings), ...await readRotation(settings) };
+}
+
+async function readOrMake(
   { privateKeyPath: path, interfaceName }: Pick<Settings, "privateKeyPath" | "interfaceName">,
 ): Promise<HostKey> {
   const existing = await readPublicKey(path);
@@ -63,7 +70,7 @@ export async function isExposed(path: string): Promise<boolean> {
 }
 
 /** Any 32 bytes are one: whoever uses it sets and clears the bits that must be (RFC 7748 section 5). */
-function makeKey(): string {
+export function makeKey(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(KEY_BYTES));
   bytes[0]! &= 248;
   bytes[31] = bytes[31]! & 127 | 64; // as `wg genkey` prints them

@@ -12,6 +12,7 @@ import type {
 import { LINK_KIND } from "../core/plan/diff_link.ts";
 import type { Family } from "../core/net/address.ts";
 import { DumpReader } from "../core/observed/dump_reader.ts";
+import { hear, type Heard } from "../core/rotation/heard.ts";
 import { parseLink, parseRoutes } from "../core/observed/parse_network.ts";
 import { NO_POLICY, type ObservedPolicy } from "../core/observed/parse_policy.ts";
 import { parseFastpath, parsePieces, parsePolicyTable, parseTable } from "../core/observed/parse_table.ts";
@@ -200,15 +201,36 @@ async function observeRoutes(family: Family, dev: string | undefined): Promise<R
 }
 
 const PEERS = new DumpReader(SEED);
+const SECOND_PEERS = new DumpReader(SEED);
+
+/** The second interface; undefined when there is none. */
+export async function observeSecond(
+  name: string,
+  last: ObservedState["second"],
+): Promise<ObservedState["second"]> {
+  const link = await observeLink(name);
+  if (link === undefined) {
+    const userspacePids = await findServers(name);
+    return userspacePids.length === 0
+      ? undefined
+      : { link, wireguard: undefined, userspacePids, heard: NOBODY };
+  }
+  const served = await observeWireguard(name, last?.wireguard, SECOND_PEERS);
+  const heard = hear(last?.heard, served.wireguard?.peers.values() ?? [], steadySeconds());
+  return { link, ...served, heard };
+}
+
+const NOBODY: ReadonlyMap<string, Heard> = new Map();
 
 /** WireGuard's peers, and who serves the interface when it is not the kernel. */
 export async function observeWireguard(
   interfaceName: string,
   last: ObservedWireguard | undefined,
+  reader = PEERS,
 ): Promise<Pick<ObservedState, "wireguard" | "userspacePids">> {
   const read = async () => {
     const dump = await runForBytes({ program: "wg", args: ["show", interfaceName, "dump"] });
-    const wireguard = PEERS.read(dump, last, now());
+    const wireguard = reader.read(dump, last, now());
     discard(dump.buffer);
     return wireguard;
   };
@@ -244,7 +266,7 @@ export async function observeCni(path: string): Promise<ObservedCni> {
 
 /** Everything at once, for a command that looks once. */
 export async function observeAll(desired: DesiredState): Promise<ObservedState> {
-  const [table, reference, fastpath, fastpathReference, network, wireguard, cni] = await Promise.all([
+  const [table, reference, fastpath, fastpathReference, network, wireguard, cni, second] = await Promise.all([
     observeTable(),
     observeReference(desired.table),
     observeFastpath(),
@@ -254,6 +276,7 @@ export async function observeAll(desired: DesiredState): Promise<ObservedState> 
       ? observeServers(desired.interfaceName)
       : observeWireguard(desired.interfaceName, undefined),
     observeCni(desired.cniPath),
+    observeSecond(desired.nextName, undefined),
   ]);
   return {
     ...network,
@@ -264,5 +287,6 @@ export async function observeAll(desired: DesiredState): Promise<ObservedState> 
     fastpath,
     fastpathReference,
     cni,
+    second,
   };
 }

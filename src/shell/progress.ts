@@ -2,6 +2,7 @@
 
 import type { DesiredState, Waiting } from "../core/desired/desired_state.ts";
 import type { ObservedState } from "../core/observed/observed_state.ts";
+import type { OwnTurn } from "../core/rotation/turn.ts";
 import type { Outcome } from "./apply.ts";
 
 /** What `status`, metrics and probes show of the loop. */
@@ -12,6 +13,8 @@ export interface Progress {
   /** Differences in the last plan; 0 before the first. */
   readonly changes: number;
   readonly isInSync: boolean;
+  /** Where the rotation of this host's key stands. */
+  readonly ownTurn?: OwnTurn | undefined;
   readonly appliedSteps: number;
   readonly lastApplyMs: number | undefined;
   /** Repaired differences by kind, since the start. */

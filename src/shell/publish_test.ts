@@ -67,6 +67,7 @@ class Scene implements AsyncDisposable {
 const NEW = nodeJson({ ...ordinaryNode(1), key: undefined }) as Record<string, unknown>;
 const WHOLE = {
   [KEY]: keyOf(1),
+  "wigglenet/next-key": "none",
   "wigglenet/node-ips": "[]",
   "wigglenet/pod-cidrs": `["fd00:10:244:1::/64","10.244.1.0/24"]`,
 };
@@ -78,7 +79,7 @@ Deno.test("a Node that says nothing is written once, and no other Node ever", as
   await scene.start();
   await scene.published();
   assert.deepEqual(scene.annotations, WHOLE);
-  await until("the watch to tell it", () => scene.source.state().items[0]!.stated!.size === 3);
+  await until("the watch to tell it", () => scene.source.state().items[0]!.stated!.size === 4);
   for (let i = 0; i < 20; i++) scene.consider();
   await new Promise((resolve) => setTimeout(resolve, 1_500));
   assert.deepEqual(scene.patches, ["PATCH /api/v1/nodes/n1?fieldManager=wigglenet"]);

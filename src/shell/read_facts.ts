@@ -7,6 +7,7 @@ import { unusableAddress, unusablePodCidr } from "../core/net/scope.ts";
 import type { PublicKey } from "../core/net/keys.ts";
 import { type HostFacts, type HostInterface, LOOPBACK, NO_FACTS } from "../core/desired/host_facts.ts";
 import { type Interfaces, interfacesOf } from "../core/expression/interfaces.ts";
+import { nextInterface } from "../core/rotation/names.ts";
 import { LINK_KIND } from "../core/plan/diff_link.ts";
 import type { NodeMetadata, Rejected } from "../core/nodes/node.ts";
 import { type GivenSettings, type Settings, usesTunnel } from "../core/settings/settings.ts";
@@ -16,11 +17,17 @@ import type { PodCidrExpression } from "./pod_cidr_expression.ts";
 import { type FirstSight, type LinkJson, type Network, readNetwork } from "./read_network.ts";
 import { readSurroundings } from "./read_surroundings.ts";
 
+/** What the key files say. */
+export interface KnownKey extends Pick<HostFacts, "nextKey" | "isRotationDue"> {
+  readonly publicKey: PublicKey;
+  readonly problem?: string;
+}
+
 /** What the host is, apart from what changes while it runs, and how its key is read. */
 export interface FixedFacts extends Pick<HostFacts, "isPublished"> {
   readonly wireguard: HostFacts["wireguard"];
   /** Undefined: there is no key file. */
-  readonly readKey: () => Promise<{ readonly publicKey: PublicKey; readonly problem?: string } | undefined>;
+  readonly readKey: () => Promise<KnownKey | undefined>;
   /** Undefined: no family's pod CIDRs come from one. */
   readonly expression: PodCidrExpression | undefined;
   /** What the start has seen is not read once more, while it is as good as new. */
@@ -96,7 +103,9 @@ export async function readFacts(settings: Settings, known: KnownFacts, last?: Ho
     }],
   };
   const computed = await readExpression(settings, known, { all, last });
-  const interfaces = all.filter(({ ifname, mtu }) => ifname !== settings.interfaceName && mtu !== undefined)
+  const second = nextInterface(settings.interfaceName);
+  const isOurs = ({ ifname }: LinkJson) => ifname === settings.interfaceName || ifname === second;
+  const interfaces = all.filter((link) => !isOurs(link) && link.mtu !== undefined)
     .map((link): HostInterface => ({
       name: link.ifname!,
       mtuBytes: link.mtu!,
@@ -112,7 +121,10 @@ export async function readFacts(settings: Settings, known: KnownFacts, last?: Ho
     unforwarded: ([4, 6] as const).filter((family) => forwarding[family] === false),
     surroundings,
     paths: NO_FACTS.paths,
+    ...(all.some(({ ifname }) => ifname === second) && { hasSecond: true }),
     publicKey: key.publicKey,
+    ...(key.nextKey && { nextKey: key.nextKey }),
+    ...(key.isRotationDue && { isRotationDue: true }),
     interfaces,
     podCidrFile: file.prefixes,
     podCidrExpression: computed.prefixes,
@@ -139,7 +151,9 @@ async function readExpression(
   { all, last }: { readonly all: readonly LinkJson[]; readonly last: HostFacts | undefined },
 ): Promise<PodCidrs> {
   if (expression === undefined) return { prefixes: [], rejected: [] };
-  const inputs = { interfaces: interfacesOf(all, interfaceName), node: metadata };
+  const second = nextInterface(interfaceName);
+  const others = all.filter(({ ifname }) => ifname !== second);
+  const inputs = { interfaces: interfacesOf(others, interfaceName), node: metadata };
   const { prefixes, trouble } = await expression.read(inputs, last?.podCidrExpression ?? []);
   const rejected = trouble === undefined ? [] : [{ node, claim: expression.name, reason: trouble }];
   return { prefixes, rejected };
@@ -155,14 +169,19 @@ async function readKey(
   { nodeName: node, privateKeyPath }: Settings,
   fixed: FixedFacts,
   last: HostFacts | undefined,
-): Promise<Pick<HostFacts, "publicKey" | "rejected">> {
+): Promise<Pick<HostFacts, "publicKey" | "nextKey" | "isRotationDue" | "rejected">> {
   const reject = (reason: string): Rejected[] => [{ node, claim: privateKeyPath, reason }];
   try {
     const key = await fixed.readKey();
-    return { publicKey: key?.publicKey, rejected: key?.problem === undefined ? [] : reject(key.problem) };
+    return {
+      ...key,
+      publicKey: key?.publicKey,
+      rejected: key?.problem === undefined ? [] : reject(key.problem),
+    };
   } catch (error) {
     if (last?.publicKey === undefined) throw error;
-    return { publicKey: last.publicKey, rejected: reject((error as Error).message) };
+    const { publicKey, nextKey } = last;
+    return { publicKey, ...(nextKey && { nextKey }), rejected: reject((error as Error).message) };
   }
 }
 

@@ -9,7 +9,7 @@ import type { PathDoubt } from "../core/observed/monitor_lines.ts";
 import type { ObservedState } from "../core/observed/observed_state.ts";
 import { describeChange } from "../core/plan/describe.ts";
 import { diff } from "../core/plan/diff.ts";
-import { changesIn, isInSync, type Part, type Plan } from "../core/plan/plan.ts";
+import { type Outline, outlineOf, type Part, type Plan } from "../core/plan/plan.ts";
 import { apply, type Outcome } from "./apply.ts";
 import { Backoff, type Trouble } from "./backoff.ts";
 import type { FactKeeper } from "./fact_keeper.ts";
@@ -48,7 +48,7 @@ export class Reconciler {
   #isSettled = false;
   #hasSourceChanged = false;
   /** Of the last plan, which may hold megabytes of text. */
-  #planned: Pick<Progress, "waiting" | "isInSync" | "changes"> | undefined;
+  #planned: Outline | undefined;
   readonly #onPolicyError = (error: unknown) => this.#failed("policy", error);
   #appliedSteps = 0;
   #lastApplyMs: number | undefined;
@@ -190,7 +190,7 @@ export class Reconciler {
     const moment = { table: observed.table, wasRead, canPlan, onError: this.#onPolicyError };
     const steps = await withPolicy(plan.steps, this.policy, moment);
     const whole = { ...plan, steps };
-    this.#planned = { waiting: plan.waiting, isInSync: isInSync(whole), changes: changesIn(whole) };
+    this.#planned = outlineOf(whole);
     const isHeld = this.#backoff.heldParts().has("policy"); // by now
     this.#backoff.keepOnly(
       new Set([...steps.map(({ part }) => part), ...(isHeld ? ["policy" as const] : [])]),
@@ -258,7 +258,7 @@ export class Reconciler {
       if (error === undefined) {
         this.#appliedSteps++;
         this.#backoff.succeeded(step.part);
-        if (step.part === "sysctl") this.#options.keeper.doubt();
+        if (step.part === "sysctl" || step.part === "key") this.#options.keeper.doubt();
         if (step.part === "policy") this.policy?.confirmed();
         tellChanges(this.#options.log, step, step.cause ?? cause);
         if ((step.cause ?? cause) !== "drift") continue;
@@ -287,6 +287,7 @@ export class Reconciler {
       observed: this.#host.observed,
       waiting: [...this.#intake.waiting, ...this.#planned?.waiting ?? []],
       changes: this.#planned?.changes ?? 0,
+      ownTurn: this.#planned?.ownTurn,
       isInSync: this.#planned?.isInSync === true && !this.#backoff.isFailing,
       appliedSteps: this.#appliedSteps,
       lastApplyMs: this.#lastApplyMs,

@@ -12,6 +12,7 @@ import {
 } from "../core/observed/monitor_lines.ts";
 import { isTrace } from "../core/observed/traced_drop.ts";
 import type { ObservedState } from "../core/observed/observed_state.ts";
+import { nextInterface, nextKeyPath, requestedKeyPath } from "../core/rotation/names.ts";
 import { type Settings, usesTunnel } from "../core/settings/settings.ts";
 import { follow, type Follower } from "./command.ts";
 import type { FactKeeper } from "./fact_keeper.ts";
@@ -61,7 +62,7 @@ export class HostWatch {
   readonly #deafUntilMs = new Map<Monitored, number>();
   #isStarted = false;
   #isClosed = false;
-  #keyStamp: string | undefined;
+  #keyStamps: string | undefined;
 
   constructor(private readonly options: HostWatchOptions) {}
 
@@ -70,6 +71,7 @@ export class HostWatch {
     if (this.#isStarted) return;
     this.#isStarted = true;
     const { reconciler, keeper, settings, traced } = this.options;
+    const second = nextInterface(settings.interfaceName);
     this.#supervise("nft", (line) => {
       if (isTrace(line)) traced(line);
       else if (concernsTable(line)) reconciler.heard("table", line);
@@ -80,7 +82,8 @@ export class HostWatch {
     this.#supervise("ip", (line) => {
       const { routes } = reconciler.observed ?? { routes: NO_ROUTES };
       this.#heardOfPaths(line);
-      if (concernsNetwork(line, settings.interfaceName, routes)) reconciler.heard("network", line);
+      const isOurs = (name: string) => concernsNetwork(line, name, routes);
+      if (isOurs(settings.interfaceName) || isOurs(second)) reconciler.heard("network", line);
       else if (tellsOfIpvs(line)) reconciler.doubtFacts(); // policies go by it: at once
       else if (/^(Deleted )?\d+: /.test(line)) {
         this.#once("facts", FACTS_MS, () => {
@@ -209,8 +212,11 @@ export class HostWatch {
 
   /** The key file has other content, or is gone: then it is looked at until it is back. */
   async #lookAtKey(): Promise<void> {
-    const stamp = await Deno.stat(this.options.settings.privateKeyPath).then(stampOf, () => undefined);
-    if (stamp === undefined || stamp !== this.#keyStamp) this.options.reconciler.doubtFacts();
-    this.#keyStamp = stamp;
+    const { privateKeyPath: path } = this.options.settings;
+    const stampAt = (path: string) => Deno.stat(path).then(stampOf, () => undefined);
+    const stamp = await stampAt(path);
+    const stamps = [stamp, await stampAt(nextKeyPath(path)), await stampAt(requestedKeyPath(path))].join();
+    if (stamp === undefined || stamps !== this.#keyStamps) this.options.reconciler.doubtFacts();
+    this.#keyStamps = stamps;
   }
 }

@@ -55,6 +55,23 @@ Deno.test("nodes that only the API knows make a mesh, and publish what the origi
   for (const node of cluster.nodes) await publishes(node);
 });
 
+Deno.test("a key rotates, told to the others by the Node alone", async () => {
+  const { "wigglenet/public-key": before } = await cluster.annotations("n1");
+  const { code, stderr } = await n1.runAgent({ verb: "rotate-key", settings: { nodes: undefined } });
+  assert.deepEqual([code, stderr], [0, ""]);
+  let said: Record<string, string> = {};
+  await until("the next key to be in force", async () => {
+    said = await cluster.annotations("n1");
+    return said["wigglenet/public-key"] !== before && said["wigglenet/next-key"] === "none";
+  }, { deadlineMs: 90_000, pauseMs: 200, seen: () => `${JSON.stringify(said)}\n${n1.agent?.tail()}` });
+  await publishes(n1);
+  for (const node of cluster.nodes) {
+    await node.inSync();
+    assert.equal((await node.run(["wg", "show", "all", "dump"])).includes(before!), false);
+    assert.doesNotMatch(await node.run(["ip", "link"]), /wigglenet-next/);
+  }
+});
+
 Deno.test("heartbeats, labels and foreign annotations of Nodes write nothing to the kernel", async () => {
   const before = await Promise.all(cluster.nodes.map(identityOf));
   const said = n1.agent!.stderr.length;

@@ -64,6 +64,7 @@ Deno.test("README tells every field of status --json", () => {
       heardMs: 0,
     },
     policies: { isKnown: true, objects: 0, addresses: 0, ingress: 0, egress: 0 },
+    rotation: { stage: "announced", nextKey: "", awaited: [] },
     peers: [{ ...peer, ...lists, keepaliveSeconds: 0 }],
     applied: { isInSync: true, steps: 0, lastMs: 0, failing: {} },
     rejected: [],

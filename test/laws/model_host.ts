@@ -47,6 +47,8 @@ export class ModelHost {
         return;
       case "greet":
         return this.network.greet(action.interfaceName, action.peers);
+      case "moveKey": // no key rotates here: test/laws/rotation_test.ts
+        throw new Refused(`unknown: move key ${action.move}`);
       default:
         throw new Refused(`unknown: ${JSON.stringify(action satisfies never)}`);
     }

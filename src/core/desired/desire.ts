@@ -2,7 +2,14 @@
 
 import type { Address, Family } from "../net/address.ts";
 import { comparePrefixes, firstAddress, hostPrefix, type Prefix, summarise } from "../net/prefix.ts";
-import { ANNOTATION, type Claim, type Node, type ParsedNode, type Rejected } from "../nodes/node.ts";
+import {
+  ANNOTATION,
+  type Claim,
+  NO_NEXT_KEY,
+  type Node,
+  type ParsedNode,
+  type Rejected,
+} from "../nodes/node.ts";
 import { settleClaims, type Settlement } from "../nodes/settle_claims.ts";
 import type { SettledNode } from "../nodes/settled_node.ts";
 import { familySettings, type Settings, usesTunnel } from "../settings/settings.ts";
@@ -15,6 +22,8 @@ import { desireTable } from "./desire_table.ts";
 import { unguarded } from "./guard_cover.ts";
 import { namesToResolve } from "./endpoints.ts";
 import type { HostFacts } from "./host_facts.ts";
+import { desireRotation } from "../rotation/desire_rotation.ts";
+import { nextInterface } from "../rotation/names.ts";
 import { obstacleWaits } from "./obstacles.ts";
 import { type TunnelMtu, tunnelMtu, underlayMtu } from "./tunnel_mtu.ts";
 
@@ -53,15 +62,17 @@ export function desire(
   });
   const mtu = hasTunnel ? tunnelMtu(settings, { own, others: known }, facts) : undefined;
   const link = mtu && linkOf(settings, { own, facts }, mtu);
+  const rotation = link && desireRotation(settings, { others: known, peers: prospects.peers, link, facts });
   const wish = desireFastpath(settings, facts);
   const waiting = [mtu, wish, prospects].flatMap((part) => part?.waiting ?? []);
   return {
     node: own.node.name,
     interfaceName: settings.interfaceName,
     link,
+    ...rotating(settings, facts, rotation),
     peers: prospects.peers,
     routes: desireRoutes(settings, own, guarded),
-    table: desireTable(settings, { own, facts }, guarded),
+    table: desireTable(settings, { own, facts, hasSecond: rotation !== undefined }, guarded),
     fastpath: wish.fastpath,
     cniPath: settings.cniConfigPath,
     cni: cniOf(settings, own, link?.mtuBytes ?? nativeMtu(settings, own, facts)),
@@ -101,6 +112,21 @@ function keyless(others: readonly SettledNode[]): Rejected[] {
     reason: `no usable ${ANNOTATION.publicKey}: it is no peer, and its pod CIDRs are guarded`,
     kind: "keyless",
   }));
+}
+
+/** Hardly anything where nothing rotates. */
+function rotating(
+  { interfaceName }: Settings,
+  { isPublished, isRotationDue, hasSecond }: HostFacts,
+  rotation: DesiredState["rotation"],
+): Pick<DesiredState, "nextName" | "rotation" | "hasSecond" | "isRotationDue" | "isPublished"> {
+  return {
+    nextName: nextInterface(interfaceName),
+    ...(rotation && { rotation }),
+    ...(hasSecond && { hasSecond }),
+    ...(isRotationDue && { isRotationDue }),
+    ...(isPublished && { isPublished }),
+  };
 }
 
 /** WireGuard drops a peer with the interface's own key without a word: it would be missing for ever. */
@@ -199,6 +225,17 @@ function unpublished(own: Node): Waiting[] {
   );
 }
 
+/** The same of its next key, by its manifest: before, while and after the key rotates. */
+function unannounced({ name, nextKey = NO_NEXT_KEY }: Node, facts: HostFacts): Waiting[] {
+  const wanted = facts.nextKey ?? NO_NEXT_KEY;
+  if (nextKey === wanted) return [];
+  return [{
+    what: `${ANNOTATION.nextKey} of ${name}`,
+    why: `its Node says ${nextKey}, this host's is ${wanted}`,
+    next: `put what \`wigglenet node\` prints into the manifest of ${name}: ${ANNOTATION.nextKey}: ${wanted}`,
+  }];
+}
+
 interface Circumstances {
   readonly own: SettledNode;
   readonly facts: HostFacts;
@@ -250,6 +287,6 @@ function waitingOf(settings: Settings, { own, facts }: Circumstances): Waiting[]
       next: `put ${ANNOTATION.publicKey}: ${facts.publicKey} into the manifest of ${name}`,
     });
   }
-  waiting.push(...unpublished(own.node));
+  waiting.push(...unpublished(own.node), ...unannounced(own.node, facts));
   return waiting;
 }

@@ -7,6 +7,7 @@ import { familySettings, type Settings, usesTunnel } from "../settings/settings.
 import type { DesiredTable } from "./desired_state.ts";
 import type { Guarded } from "./desire_routes.ts";
 import { hasIpvs, type HostFacts } from "./host_facts.ts";
+import { nextInterface, nextPort } from "../rotation/names.ts";
 import { KeptMap } from "./kept_map.ts";
 
 const FAMILIES: readonly Family[] = [4, 6];
@@ -17,7 +18,12 @@ const textOf = ({ text }: Prefix) => text;
 /** FIREWALL_ONLY and native families have no guard: their pods' packets belong to whoever routes them. */
 export function desireTable(
   settings: Settings,
-  { own, facts }: { readonly own: SettledNode; readonly facts: HostFacts },
+  { own, facts, hasSecond }: {
+    readonly own: SettledNode;
+    readonly facts: HostFacts;
+    /** Two interfaces are the tunnel. */
+    readonly hasSecond: boolean;
+  },
   { podCidrs, clusterPodCidrs }: Guarded,
 ): DesiredTable {
   const pods = withoutNested([...podCidrs.map(({ prefix }) => prefix), ...clusterPodCidrs]);
@@ -28,8 +34,10 @@ export function desireTable(
   return {
     templates: templatesOf(settings, facts),
     defines: {
-      tunnel: `"${settings.interfaceName}"`,
-      port: String(settings.port),
+      ...(hasSecond ? tunnelOfTwo(settings) : {
+        tunnel: `"${settings.interfaceName}"`,
+        port: String(settings.port),
+      }),
       spare_ports: settings.port < 61000 ? "61000-65535" : "50000-60999",
     },
     sets: {
@@ -38,6 +46,13 @@ export function desireTable(
       "local-pod-cidrs-v4": ofFamily(local, 4).map(textOf),
       "local-pod-cidrs-v6": ofFamily(local, 6).map(textOf),
     },
+  };
+}
+
+function tunnelOfTwo({ interfaceName, port }: Settings): DesiredTable["defines"] {
+  return {
+    tunnel: `{ "${interfaceName}", "${nextInterface(interfaceName)}" }`,
+    port: `{ ${port}, ${nextPort(port)} }`,
   };
 }
 

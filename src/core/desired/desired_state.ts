@@ -42,6 +42,27 @@ export interface Peer {
   readonly isUnresolved?: true;
   /** Canonical prefixes, sorted, joined by commas: one string compares and prints at once. */
   readonly allowedIps: string;
+  /** How often to send to it, in seconds, whatever else is said; given on the second interface only. */
+  readonly keepaliveSeconds?: number;
+}
+
+/** Another Node on the second interface. */
+export interface RotationPeer extends Peer {
+  /** The key that it has on the first interface. */
+  readonly mainKey: PublicKey;
+  /** Its next key is announced, and not its key yet. */
+  readonly isAnnounced: boolean;
+  /** To its pods by the second interface, in front of those by the first. */
+  readonly routes: readonly Route[];
+}
+
+/** The second interface, which is there while a key rotates (docs/decisions/0050). */
+export interface DesiredRotation {
+  readonly link: DesiredLink;
+  /** Of this host; undefined: another's key rotates. */
+  readonly nextKey: PublicKey | undefined;
+  /** In the order of the Nodes' names. */
+  readonly peers: readonly RotationPeer[];
 }
 
 /** Our route protocol number: what `ip route show proto 146` lists is ours, and `cleanup` finds it. */
@@ -126,6 +147,16 @@ export interface DesiredState {
   /** Also when no tunnel is wanted: then what is left of one goes. */
   readonly interfaceName: string;
   readonly link: DesiredLink | undefined;
+  /** Of the second interface, wanted or not: what is left of it goes. */
+  readonly nextName: string;
+  /** Undefined: no second interface is wanted. */
+  readonly rotation?: DesiredRotation | undefined;
+  /** An interface of that name is there. */
+  readonly hasSecond?: boolean;
+  /** This host's key is to be replaced as soon as it can be. */
+  readonly isRotationDue?: boolean;
+  /** This agent writes the annotations of its Node. */
+  readonly isPublished?: boolean;
   /** In the order of the Nodes' names. */
   readonly peers: readonly Peer[];
   /** Tunnel routes, then unreachable ones; each IPv4 before IPv6, by destination. */

@@ -50,6 +50,12 @@ export interface HostFacts {
   readonly wireguard: "kernel" | "userspace";
   /** Public key of this host's private key file; undefined: unknown. */
   readonly publicKey: PublicKey | undefined;
+  /** Public key of the file beside it, while this host's key rotates. */
+  readonly nextKey?: PublicKey;
+  /** Somebody has asked for another key, or this one is as old as KEY_ROTATION allows. */
+  readonly isRotationDue?: boolean;
+  /** There is an interface of the second one's name. */
+  readonly hasSecond?: boolean;
   /** This agent writes the annotations of its Node: they say what it is, and are no source of it. */
   readonly isPublished?: boolean;
   /** CIDRs of POD_CIDR_SOURCE_PATH. */

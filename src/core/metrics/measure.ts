@@ -6,6 +6,7 @@ import type { Rejected } from "../nodes/node.ts";
 import { PAUSE_SECONDS } from "../observed/follow_peer.ts";
 import type { ObservedState } from "../observed/observed_state.ts";
 import type { GivenSettings } from "../settings/settings.ts";
+import type { OwnTurn } from "../rotation/turn.ts";
 import { type PolicyMoment, policySamples } from "./policy_samples.ts";
 import { DRIFT_KINDS, type MetricName, REJECTED_KINDS, type Sample } from "./metrics.ts";
 
@@ -17,6 +18,8 @@ export interface Moment {
   readonly observed: ObservedState | undefined;
   readonly rejected: readonly Rejected[];
   readonly waiting: number;
+  /** Undefined: this host's key does not rotate. */
+  readonly ownTurn?: OwnTurn | undefined;
   /** Differences in the last plan. */
   readonly changes: number;
   readonly isInSync: boolean;
@@ -59,7 +62,7 @@ function sample(name: MetricName, value: number, labels: Sample["labels"] = {}):
   return { name, labels, value };
 }
 
-function meshSamples({ version, settings, desired, observed }: Moment): Sample[] {
+function meshSamples({ version, settings, desired, observed, ownTurn }: Moment): Sample[] {
   const { link, table, peers } = desired ?? {};
   const mtuBytes = observed?.link?.mtuBytes;
   const pods = table === undefined
@@ -70,6 +73,7 @@ function meshSamples({ version, settings, desired, observed }: Moment): Sample[]
     sample("wigglenet_pod_cidrs_total", pods),
     sample("wigglenet_peers_total", peers?.length ?? 0),
     sample("wigglenet_peers_silent", silentPeers(observed)),
+    ...(ownTurn === undefined ? [] : [sample("wigglenet_key_rotation", 1, { stage: ownTurn.stage })]),
     ...(mtuBytes === undefined ? [] : [sample("wigglenet_tunnel_mtu_bytes", mtuBytes)]),
     ...(link === undefined ? [] : [
       sample("wigglenet_wireguard_info", 1, { implementation: link.implementation }),

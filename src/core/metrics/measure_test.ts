@@ -85,3 +85,11 @@ Deno.test("claims of every kind that a cluster can refuse have a kind of the lis
   const kinds = new Set(rejected.map(({ kind = "malformed" }) => kind));
   assert.deepEqual([...kinds].sort(), ["conflict", "endpoint", "keyless", "malformed"]);
 });
+
+Deno.test("A rotation of this host's key is one sample, and none without", () => {
+  const ownTurn = { stage: "returning", nextKey: "NEXT", awaited: [] } as const;
+  assert.deepEqual(lines({ ownTurn }, "wigglenet_key_rotation"), [
+    'wigglenet_key_rotation["returning"] 1',
+  ]);
+  assert.deepEqual(lines({}, "wigglenet_key_rotation"), []);
+});

@@ -127,6 +127,9 @@ export const METRICS = {
     "gauge",
     "Seconds since the API server was last heard; absent without a Kubernetes source.",
   ),
+  wigglenet_key_rotation: ours("gauge", "1 while this node's key rotates, by what the others are to do.", [
+    "stage",
+  ]),
   wigglenet_tunnel_mtu_bytes: ours("gauge", "MTU of the tunnel; absent without one."),
   wigglenet_wireguard_info: ours("gauge", "Who does WireGuard: kernel or userspace. Always 1.", [
     "implementation",

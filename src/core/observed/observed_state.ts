@@ -1,5 +1,6 @@
 // What the host has, as far as it concerns us. Read back at start, at each audit and after anything foreign.
 
+import type { Heard } from "../rotation/heard.ts";
 import type { ObservedPolicy } from "./parse_policy.ts";
 
 /** The time, twice: WireGuard stamps handshakes by a clock that somebody may set while they grow old. */
@@ -105,6 +106,12 @@ export interface ObservedCni {
   readonly linkTarget: string | undefined;
 }
 
+/** The second interface, see docs/decisions/0050. */
+export interface ObservedSecond extends Pick<ObservedState, "link" | "wireguard" | "userspacePids"> {
+  /** By public key. */
+  readonly heard: ReadonlyMap<string, Heard>;
+}
+
 /** Each part is undefined when the host does not have it. */
 export interface ObservedState {
   readonly link: ObservedLink | undefined;
@@ -112,6 +119,8 @@ export interface ObservedState {
   readonly wireguard: ObservedWireguard | undefined;
   /** Process ids of the wireguard-go that serves our interface in this network namespace. */
   readonly userspacePids: readonly number[];
+  /** Undefined: it is neither wanted nor there. */
+  readonly second?: ObservedSecond | undefined;
   /** Texts of our routes, and of those into our interface that are nobody's. */
   readonly routes: { readonly 4: ReadonlySet<string>; readonly 6: ReadonlySet<string> };
   readonly table: ObservedTable | undefined;

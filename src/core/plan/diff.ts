@@ -13,11 +13,13 @@ import type { ObservedState, ObservedTable } from "../observed/observed_state.ts
 import { renderCni } from "../render/render_network.ts";
 import { renderPolicyDelta, wholeDelta } from "../render/render_policy.ts";
 import { renderDeltas, renderTable, type SetDelta } from "../render/render_table.ts";
+import { firstDesired, turnOf } from "../rotation/turn.ts";
 import { diffFastpath } from "./diff_fastpath.ts";
 import { awaitedServer, diffLink, foreignKind, keptKey, makeLink, withoutOther } from "./diff_link.ts";
 import { diffPeers } from "./diff_peers.ts";
 import { differences } from "./differences.ts";
 import { diffRoutes } from "./diff_routes.ts";
+import { becauseOf, diffRotation } from "./diff_rotation.ts";
 import { type Change, type Plan, STAGE, type Step } from "./plan.ts";
 import { replacements } from "./replace_table.ts";
 
@@ -29,14 +31,18 @@ export function diff(desired: DesiredState, observed: ObservedState, steadySecon
   const blocked = foreignKind(desired, observed);
   const standing = withoutOther(desired, observed);
   const awaited = blocked === undefined ? awaitedServer(desired, standing) : undefined;
+  const turn = turnOf(desired, observed, steadySeconds);
+  const first = firstDesired(desired, observed, turn);
+  const rotation = diffRotation(desired, observed, { turn, steadySeconds });
   const all = [
     ...diffTable(desired, observed),
     ...(blocked === undefined
       ? [
-        ...diffLink(desired, observed),
-        ...diffPeers(desired, standing, steadySeconds),
-        ...diffRoutes(desired, standing),
-        ...makeLink(desired, observed),
+        ...diffLink(first, observed),
+        ...diffPeers(first, standing, steadySeconds),
+        ...becauseOf(desired, diffRoutes(first, standing)),
+        ...makeLink(first, observed),
+        ...rotation.steps,
       ]
       : []),
     ...diffFastpath(desired, observed),
@@ -51,10 +57,12 @@ export function diff(desired: DesiredState, observed: ObservedState, steadySecon
     steps: steps.sort((a, b) => a.stage - b.stage),
     waiting: [
       ...desired.waiting,
-      ...[blocked, awaited, keptKey(desired, observed), isHeld ? carried : undefined]
+      ...turn.waiting,
+      ...[blocked, awaited, rotation.waiting, keptKey(desired, observed), isHeld ? carried : undefined]
         .filter((item) => item !== undefined),
     ],
     rejected: desired.rejected,
+    ...(turn.own && { ownTurn: turn.own }),
   };
 }
 

@@ -108,7 +108,7 @@ export function makeLink({ link }: DesiredState, observed: ObservedState): Step[
 /** Steps for the interface itself, once it is made. */
 export function diffLink(desired: DesiredState, observed: ObservedState): Step[] {
   const { link } = desired;
-  if (link === undefined) return removeLink(desired.interfaceName, observed);
+  if (link === undefined) return removeLink(desired, observed);
   const standing = withoutOther(desired, observed);
   return [
     ...serveLink(link, standing),
@@ -118,8 +118,8 @@ export function diffLink(desired: DesiredState, observed: ObservedState): Step[]
   ];
 }
 
-/** What a tunnel left behind when no family uses it any more. */
-function removeLink(name: string, observed: ObservedState): Step[] {
+/** What a tunnel left behind when no family uses it any more, or a rotation that has ended. */
+function removeLink({ interfaceName: name, nextName }: DesiredState, observed: ObservedState): Step[] {
   const kinds: readonly string[] = Object.values(LINK_KIND);
   if (observed.link === undefined || !kinds.includes(observed.link.kind)) return [];
   const ends = endServers(name, observed);
@@ -128,7 +128,7 @@ function removeLink(name: string, observed: ObservedState): Step[] {
     kind: "interface",
     target: name,
     text: observed.link.kind,
-    reason: "no family is tunnelled",
+    reason: name === nextName ? "no key rotates" : "no family is tunnelled",
   };
   return [
     linkStep(STAGE.linkDeletion, [change], [

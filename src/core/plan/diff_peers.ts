@@ -79,7 +79,7 @@ interface Circumstances {
 }
 
 function wishFor(peer: Peer, has: ObservedPeer | undefined, { link, steadySeconds }: Circumstances): Wish {
-  const own = link.keepaliveSeconds;
+  const own = peer.keepaliveSeconds ?? link.keepaliveSeconds;
   if (has === undefined) {
     return { peer, has, endpoint: peer.endpoint, keepaliveSeconds: own ?? 0, steadySeconds };
   }
@@ -183,6 +183,10 @@ function touch(wish: Wish, has: ObservedPeer): Touch[] {
     reasons.push(isSilent ? `${has.endpoint} does not answer` : `endpoint is ${has.endpoint ?? "unknown"}`);
   }
   if (has.keepaliveSeconds !== keepaliveSeconds) {
+    // One that is on already waits for the end of its interval: only one that is turned on sends at once.
+    if (has.keepaliveSeconds !== 0 && keepaliveSeconds !== 0) {
+      args.push("persistent-keepalive", "off", "peer", peer.publicKey);
+    }
     args.push("persistent-keepalive", keepaliveSeconds === 0 ? "off" : String(keepaliveSeconds));
     texts.push(keepaliveSeconds === 0 ? "no keepalive" : `a keepalive every ${keepaliveSeconds} s`);
     reasons.push(keepaliveReason(wish, has));

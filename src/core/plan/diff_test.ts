@@ -33,6 +33,8 @@ function textOf(action: Action): string {
       return `end ${action.pid}`;
     case "serve":
       return "serve";
+    case "moveKey":
+      return `move key: ${action.move}`;
     case "greet":
       return `greet ${action.peers.length}`;
   }

@@ -3,12 +3,13 @@
 import type { Family } from "../net/address.ts";
 import type { Waiting } from "../desired/desired_state.ts";
 import type { Rejected } from "../nodes/node.ts";
+import type { KeyMove, OwnTurn } from "../rotation/turn.ts";
 import type { Choice } from "../observed/observed_state.ts";
 
 /** What is shown of one difference. */
 export interface Change {
   readonly op: "+" | "-" | "~";
-  /** `table`, `element`, `interface`, `process`, `address`, `route`, `peer`, `cni`, `sysctl`. */
+  /** `table`, `element`, `interface`, `process`, `address`, `route`, `peer`, `cni`, `sysctl`, `key`. */
   readonly kind: string;
   /** What of that kind: a set's name, an interface, a node. */
   readonly target: string;
@@ -38,6 +39,8 @@ export type Action =
     /** With the keepalive that they are left with; 0: none. */
     readonly peers: readonly { readonly publicKey: string; readonly keepaliveSeconds: number }[];
   }
+  /** Moves the key files on, see docs/decisions/0050. */
+  | { readonly kind: "moveKey"; readonly move: KeyMove; readonly privateKeyPath: string }
   | { readonly kind: "writeFile"; readonly path: string; readonly text: string; readonly linkFrom: string };
 
 /** What a step is about; a failure of one blocks the steps that need it. A host without IPv6 keeps its IPv4 mesh. */
@@ -46,6 +49,9 @@ export type Part =
   | "policy"
   | "link"
   | "wireguard"
+  /** Of the second interface. */
+  | "second"
+  | "key"
   | `addresses-v${Family}`
   | `routes-v${Family}`
   | "fastpath"
@@ -72,6 +78,8 @@ export const STAGE = {
   /** Behind the routes of the link, which would vanish with it and then fail to be deleted. */
   linkDeletion: 6,
   cni: 8,
+  /** Once all the rest is as it was decided upon. */
+  key: 9,
 } as const;
 
 /** Nodes of which all is one command. What more need is megabytes, which takes longer than the start of another program. */
@@ -126,6 +134,8 @@ export interface Plan {
   readonly steps: readonly Step[];
   readonly waiting: readonly Waiting[];
   readonly rejected: readonly Rejected[];
+  /** Where the rotation of this host's key stands. */
+  readonly ownTurn?: OwnTurn | undefined;
 }
 
 /** How many changes a plan makes. */
@@ -136,4 +146,20 @@ export function changesIn({ steps }: Plan): number {
 /** True when nothing is to be done, and nothing stands in the way either. */
 export function isInSync({ steps, waiting }: Plan): boolean {
   return steps.length === 0 && !waiting.some(({ isBlocking }) => isBlocking);
+}
+
+/** What is kept of a plan, which may hold megabytes of text. */
+export interface Outline extends Pick<Plan, "waiting" | "ownTurn"> {
+  readonly isInSync: boolean;
+  readonly changes: number;
+}
+
+/** Sums up a plan. */
+export function outlineOf(plan: Plan): Outline {
+  return {
+    waiting: plan.waiting,
+    ownTurn: plan.ownTurn,
+    isInSync: isInSync(plan),
+    changes: changesIn(plan),
+  };
 }

@@ -4,6 +4,7 @@ import type { DesiredState, Waiting } from "../desired/desired_state.ts";
 import type { Rejected } from "../nodes/node.ts";
 import { someOf } from "../policy/drop_line.ts";
 import type { DropTotal } from "../policy/drop_totals.ts";
+import type { OwnTurn } from "../rotation/turn.ts";
 import type { ObservedState } from "../observed/observed_state.ts";
 
 /** A peer as `status` shows it. */
@@ -63,6 +64,8 @@ export interface Status {
   };
   /** Undefined: with ENABLE_NETWORK_POLICY=false, and before there is a loop. */
   readonly policies?: PolicyStatus | undefined;
+  /** While this host's key rotates. */
+  readonly rotation?: OwnTurn;
   readonly peers: readonly PeerStatus[];
   readonly applied: {
     readonly isInSync: boolean;
@@ -117,6 +120,7 @@ export function describeStatus(status: Status, nowSeconds: number): string[] {
     ),
     ...(status.mtu === undefined ? [] : [`mtu ${status.mtu.bytes}: ${status.mtu.why}`]),
     ...(status.policies === undefined ? [] : [policyText(status.policies), ...dropTexts(status.policies)]),
+    ...(status.rotation === undefined ? [] : [rotationText(status.rotation)]),
     `${status.peers.length} peers`,
     ...status.peers.map((peer) =>
       `  ${peer.node} ${peer.endpoint ?? "(no endpoint)"} ${handshakeText(peer, nowSeconds)}${
@@ -134,6 +138,11 @@ export function describeStatus(status: Status, nowSeconds: number): string[] {
 function policyText({ isKnown, addresses, ingress, egress }: PolicyStatus): string {
   if (!isKnown) return "policies: not known yet";
   return `policies: of ${addresses} pod addresses here ${ingress} are isolated in ingress, ${egress} in egress`;
+}
+
+function rotationText({ stage, nextKey, awaited }: OwnTurn): string {
+  const what = stage === "announced" ? `${nextKey} is announced` : `${nextKey} has taken over`;
+  return `key rotation: ${what}, ${awaited.length} peers are to come along`;
 }
 
 const SHOWN_DROPS = 10;

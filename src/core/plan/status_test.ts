@@ -52,6 +52,18 @@ Deno.test("The status of a node without trouble is four lines", () => {
   ]);
 });
 
+Deno.test("While this host's key rotates the status says how far it is", () => {
+  const rotation = { stage: "announced", nextKey: "NEXT", awaited: ["n2", "n7"] } as const;
+  assert.equal(
+    describeStatus({ ...STATUS, rotation }, 100)[2],
+    "key rotation: NEXT is announced, 2 peers are to come along",
+  );
+  assert.match(
+    describeStatus({ ...STATUS, rotation: { ...rotation, stage: "returning" } }, 100)[2]!,
+    /^key rotation: NEXT has taken over, 2 /,
+  );
+});
+
 Deno.test("The status names every trouble, and what to do about what is waiting", () => {
   const lines = describeStatus({
     ...STATUS,

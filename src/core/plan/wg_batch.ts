@@ -11,7 +11,8 @@ export interface WgBatch {
 
 /** The steps that can go together; undefined when fewer than two can. */
 export function wgBatchOf(stage: readonly Step[]): WgBatch | undefined {
-  const steps = stage.filter((step) => wordsOf(step) !== undefined);
+  const all = stage.filter((step) => wordsOf(step) !== undefined);
+  const steps = all.filter((step) => nameIn(step) === nameIn(all[0]!));
   if (steps.length < 2) return undefined;
   return { steps, args: ["set", nameIn(steps[0]!), ...steps.flatMap((step) => wordsOf(step)!)] };
 }

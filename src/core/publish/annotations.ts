@@ -1,9 +1,10 @@
-// What this host says of itself to the others: the three annotations of its Node, and the patch that makes them so.
+// What this host says of itself to the others: the four annotations of its Node, and the patch that makes them so.
 
 import type { HostFacts } from "../desired/host_facts.ts";
 import { ownNode } from "../desired/desire.ts";
 import { comparePrefixes, summarise } from "../net/prefix.ts";
-import { ANNOTATION, type Node, type Stated } from "../nodes/node.ts";
+import { ANNOTATION, NO_NEXT_KEY, type Node, type Stated } from "../nodes/node.ts";
+import { canRotate } from "../rotation/desire_rotation.ts";
 import { type Settings, usesTunnel } from "../settings/settings.ts";
 
 /** By annotation; undefined: it shall not be there. What is not among them is left alone. */
@@ -15,6 +16,9 @@ export function wantedAnnotations(settings: Settings, node: Node, facts: HostFac
   // A key that cannot be read is no reason to take back what the others know.
   if (!usesTunnel(settings)) wanted.set(ANNOTATION.publicKey, undefined);
   else if (facts.publicKey !== undefined) wanted.set(ANNOTATION.publicKey, facts.publicKey);
+  const link = { implementation: facts.wireguard, server: settings.wireguardGo };
+  const takesPart = usesTunnel(settings) && canRotate(link);
+  wanted.set(ANNOTATION.nextKey, takesPart ? facts.nextKey ?? NO_NEXT_KEY : undefined);
   const chosen = facts.interfaces.filter(({ name }) => settings.nodeIpInterfaces.includes(name));
   const addresses = chosen.flatMap(({ addresses }) => addresses).map(({ family, text }) =>
     `${family} ${text}`

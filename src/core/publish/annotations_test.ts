@@ -18,6 +18,7 @@ const FACTS: HostFacts = { ...NO_FACTS, isPublished: true, publicKey: keyOf(1), 
 const SPEC = { podCIDRs: ["10.244.1.0/24", "fd00:10:244:1::/64"] };
 const SAID = {
   "wigglenet/public-key": keyOf(1),
+  "wigglenet/next-key": "none",
   "wigglenet/node-ips": "[]",
   "wigglenet/pod-cidrs": `["fd00:10:244:1::/64","10.244.1.0/24"]`,
 };
@@ -30,25 +31,28 @@ function patchOf(words: NodeWords, environment: RawSettings = {}, facts: Partial
   return patch && JSON.parse(patch).metadata.annotations;
 }
 
-Deno.test("a new Node gets all three annotations, in the original's form", () => {
+Deno.test("a new Node gets all annotations, three of them in the original's form", () => {
   assert.deepEqual(patchOf(SPEC), SAID);
 });
 
 Deno.test("a Node that says everything gets no patch", () => {
   const said = { podCidrs: ["fd00:10:244:1::/64", "10.244.1.0/24"], nodeIps: [] };
-  assert.equal(patchOf({ ...SPEC, key: keyOf(1), said }), undefined);
+  assert.equal(patchOf({ ...SPEC, key: keyOf(1), nextKey: "none", said }), undefined);
 });
 
 Deno.test("a patch holds what differs and nothing else: endpoint and keepalive are their user's", () => {
   const said = { podCidrs: ["0.0.0.0/0"], nodeIps: [] };
-  assert.deepEqual(patchOf({ ...SPEC, key: keyOf(1), said, endpoint: "example.com", keepalive: "25" }), {
-    "wigglenet/pod-cidrs": SAID["wigglenet/pod-cidrs"],
-  });
+  assert.deepEqual(
+    patchOf({ ...SPEC, key: keyOf(1), nextKey: "none", said, endpoint: "example.com", keepalive: "25" }),
+    {
+      "wigglenet/pod-cidrs": SAID["wigglenet/pod-cidrs"],
+    },
+  );
 });
 
 Deno.test("a Node without pod CIDRs says an empty list, whatever was written there before", () => {
   const said = { podCidrs: ["10.0.0.0/8"], nodeIps: [] };
-  assert.deepEqual(patchOf({ key: keyOf(1), said }), { "wigglenet/pod-cidrs": "[]" });
+  assert.deepEqual(patchOf({ key: keyOf(1), nextKey: "none", said }), { "wigglenet/pod-cidrs": "[]" });
 });
 
 Deno.test("addresses of NODE_IP_INTERFACES, IPv4 first", () => {
@@ -69,11 +73,12 @@ Deno.test("pod CIDRs of a file are said", () => {
 
 for (const environment of [{ FIREWALL_ONLY: "1" }, { NATIVE_ROUTING_IPV4: "1", NATIVE_ROUTING_IPV6: "1" }]) {
   Deno.test(`${Object.keys(environment)}: no tunnel, no public key; one from before is removed`, () => {
-    const { "wigglenet/public-key": _, ...rest } = SAID;
+    const { "wigglenet/public-key": _, "wigglenet/next-key": __, ...rest } = SAID;
     assert.deepEqual(patchOf(SPEC, environment), rest);
-    assert.deepEqual(patchOf({ ...SPEC, key: keyOf(9) }, environment), {
+    assert.deepEqual(patchOf({ ...SPEC, key: keyOf(9), nextKey: keyOf(8) }, environment), {
       ...rest,
       "wigglenet/public-key": null,
+      "wigglenet/next-key": null,
     });
   });
 }
@@ -81,6 +86,18 @@ for (const environment of [{ FIREWALL_ONLY: "1" }, { NATIVE_ROUTING_IPV4: "1", N
 Deno.test("while the key cannot be read, what the others know of it stays", () => {
   const { "wigglenet/public-key": _, ...rest } = SAID;
   assert.deepEqual(patchOf({ ...SPEC, key: keyOf(1) }, {}, { publicKey: undefined }), rest);
+});
+
+Deno.test("the next key is said while the key rotates, and no other once it has", () => {
+  const said = { podCidrs: ["fd00:10:244:1::/64", "10.244.1.0/24"], nodeIps: [] };
+  const words = { ...SPEC, key: keyOf(1), said };
+  const next = { "wigglenet/next-key": keyOf(7) };
+  assert.deepEqual(patchOf({ ...words, nextKey: "none" }, {}, { nextKey: keyOf(7) }), next);
+  assert.deepEqual(patchOf({ ...words, nextKey: keyOf(7) }), { "wigglenet/next-key": "none" });
+  const awaited = patchOf({ ...words, nextKey: "none" }, { WIREGUARD_GO: "awaited" }, {
+    wireguard: "userspace",
+  });
+  assert.deepEqual(awaited, { "wigglenet/next-key": null });
 });
 
 Deno.test("only this host's Node keeps what it states", () => {

@@ -3,7 +3,7 @@
 import type { Destination } from "../net/destination.ts";
 import type { PublicKey } from "../net/keys.ts";
 import type { Prefix } from "../net/prefix.ts";
-import { type AddressClaim, ANNOTATION } from "../nodes/node.ts";
+import { type AddressClaim, ANNOTATION, NO_NEXT_KEY } from "../nodes/node.ts";
 
 /** What a Node says to the others. */
 export interface Publication {
@@ -11,6 +11,8 @@ export interface Publication {
   /** Milliseconds since 1970; Infinity: unknown. */
   readonly createdMs: number;
   readonly publicKey: PublicKey | undefined;
+  /** While its key rotates. */
+  readonly nextKey?: PublicKey | "none" | undefined;
   readonly podCidrs: readonly Prefix[];
   readonly addresses: readonly Pick<AddressClaim, "value" | "isExternal">[];
   readonly endpoint: Destination | undefined;
@@ -41,9 +43,12 @@ export function nodeManifest(publication: Publication): unknown {
   };
 }
 
-function annotationsOf({ publicKey, endpoint, keepaliveSeconds }: Publication): Record<string, string> {
+function annotationsOf(
+  { publicKey, nextKey, endpoint, keepaliveSeconds }: Publication,
+): Record<string, string> {
   return {
     ...(publicKey === undefined ? {} : { [ANNOTATION.publicKey]: publicKey }),
+    ...(nextKey === undefined || nextKey === NO_NEXT_KEY ? {} : { [ANNOTATION.nextKey]: nextKey }),
     ...(endpoint === undefined ? {} : { [ANNOTATION.endpoint]: endpoint.text }),
     ...(keepaliveSeconds === undefined ? {} : { [ANNOTATION.keepalive]: String(keepaliveSeconds) }),
   };

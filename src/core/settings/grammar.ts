@@ -93,3 +93,13 @@ export function isInterfaceName(text: string): boolean {
 export function interfaceNames(text: string): string[] | undefined {
   return list(text).every(isInterfaceName) ? list(text) : undefined;
 }
+
+const MOST_HOURS = 3650 * 24;
+
+/** `off`, or a number of hours or days, in hours; undefined for anything else. */
+export function hours(text: string): "off" | number | undefined {
+  if (text === "off") return text;
+  const count = integer(text.slice(0, -1), 1, MOST_HOURS);
+  const unit = text.endsWith("d") ? 24 : text.endsWith("h") ? 1 : undefined;
+  return count === undefined || unit === undefined || count * unit > MOST_HOURS ? undefined : count * unit;
+}

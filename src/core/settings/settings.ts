@@ -18,6 +18,7 @@ import {
   path,
   type Setting,
 } from "./grammar.ts";
+import { KEY_SETTINGS } from "./key_settings.ts";
 import { POLICY_SETTINGS } from "./policy_settings.ts";
 
 /** The most characters of an expression. */
@@ -75,11 +76,7 @@ export const SETTINGS = {
     meaning: "UDP port of WireGuard, this node's and every peer's.",
     parse: (text: string) => integer(text, 1, 65535),
   } satisfies Setting<number>,
-  privateKeyPath: path(
-    "WIGGLENET_PRIVKEY_PATH",
-    "/etc/wigglenet/private.key",
-    "The WireGuard private key, mode 0600; made on first start, never overwritten.",
-  ),
+  ...KEY_SETTINGS,
   wireguardMode: choice("WIREGUARD_MODE", {
     words: ["auto", "kernel", "userspace"],
     fallback: "auto",

@@ -24,6 +24,7 @@ Deno.test("The defaults are the original's, and STRICT is on", () => {
   assert.deepEqual(settingsOf(), {
     nodeName: "n1",
     nodes: [],
+    keyRotation: "off",
     kubeconfig: [],
     interfaceName: "wigglenet",
     port: 24601,
@@ -239,6 +240,14 @@ Deno.test("A flag is its variable in kebab case without the prefix, and no two a
 Deno.test("Every default is a value that its own setting accepts", () => {
   for (const { env, fallback, parse } of Object.values(SETTINGS)) {
     if (fallback !== undefined) assert.notEqual(parse(fallback), undefined, env);
+  }
+});
+
+Deno.test("KEY_ROTATION is off, or hours or days within bounds", () => {
+  const parsed = ["off", "1h", "30d", "3650d"].map((text) => settingsOf({ KEY_ROTATION: text }).keyRotation);
+  assert.deepEqual(parsed, ["off", 1, 720, 87_600]);
+  for (const text of ["", "0d", "30", "30 d", "-1d", "1.5d", "3651d", "30m", "d"]) {
+    assert.equal(SETTINGS.keyRotation.parse(text), undefined, text);
   }
 });
 

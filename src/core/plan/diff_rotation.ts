@@ -1,0 +1,76 @@
+// The second interface and the key files, while a key rotates (docs/decisions/0050).
+
+import type { DesiredState, Waiting } from "../desired/desired_state.ts";
+import type { ObservedState } from "../observed/observed_state.ts";
+import { nextKeyPath } from "../rotation/names.ts";
+import { type KeyMove, secondDesired, secondObserved, type Turn } from "../rotation/turn.ts";
+import { diffLink, foreignKind, makeLink, withoutOther } from "./diff_link.ts";
+import { diffPeers } from "./diff_peers.ts";
+import { STAGE, type Step } from "./plan.ts";
+
+/** What a rotation asks for. */
+export interface RotationPlan {
+  readonly steps: readonly Step[];
+  /** Why the second interface cannot be had. */
+  readonly waiting: Waiting | undefined;
+}
+
+/** Steps for the second interface, and for what the key files are moved on to. */
+export function diffRotation(
+  desired: DesiredState,
+  observed: ObservedState,
+  { turn, steadySeconds }: { readonly turn: Turn; readonly steadySeconds: number },
+): RotationPlan {
+  const move = moveSteps(desired, turn.move);
+  if (desired.rotation === undefined && observed.second?.link === undefined) {
+    return { steps: move, waiting: undefined };
+  }
+  const [second, has] = [secondDesired(desired, turn), secondObserved(observed)];
+  const waiting = foreignKind(second, has);
+  if (waiting !== undefined) return { steps: move, waiting };
+  const steps = [
+    ...diffLink(second, has),
+    ...diffPeers(second, withoutOther(second, has), steadySeconds),
+    ...makeLink(second, has),
+  ].map(ofSecond);
+  return { steps: [...steps, ...move], waiting };
+}
+
+/** What fails of it costs the first interface nothing; nobody has changed anything. */
+function ofSecond(step: Step): Step {
+  const { confirms: _, ...rest } = step;
+  const needs = step.needs.length === 0 ? [] : ["second" as const];
+  return { ...rest, part: "second", needs, cause: "session" };
+}
+
+/** Steps that sessions on the second interface are the reason for, as long as there is one. */
+export function becauseOf({ rotation }: DesiredState, steps: readonly Step[]): readonly Step[] {
+  return rotation === undefined ? steps : steps.map((step) => ({ ...step, cause: "session" }));
+}
+
+const TEXTS: Readonly<Record<KeyMove, string>> = {
+  begin: "the next key is made and announced",
+  takeOver: "the next key takes the place of this one: all others have come over to it",
+  end: "the rotation has ended: all others use the key on the first interface",
+};
+
+function moveSteps({ link }: DesiredState, move: KeyMove | undefined): Step[] {
+  if (move === undefined || link === undefined) return [];
+  const { privateKeyPath } = link;
+  const target = move === "takeOver" ? privateKeyPath : nextKeyPath(privateKeyPath);
+  return [{
+    part: "key",
+    stage: STAGE.key,
+    needs: [],
+    changes: [{
+      op: move === "begin" ? "+" : move === "end" ? "-" : "~",
+      kind: "key",
+      target,
+      text: TEXTS[move],
+      reason: "key rotation",
+    }],
+    actions: [{ kind: "moveKey", move, privateKeyPath }],
+    cause: "session",
+    confirms: {},
+  }];
+}

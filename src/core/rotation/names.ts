@@ -1,0 +1,34 @@
+// What exists while a key rotates, and its names: all follow from those of the settings (docs/decisions/0050).
+
+import { isInterfaceName } from "../settings/grammar.ts";
+
+const LONGEST = 15;
+const SUFFIX = "-next";
+
+/** The second interface beside the one of that name; the kernel takes 15 characters. */
+export function nextInterface(name: string): string {
+  const next = `${name.slice(0, LONGEST - SUFFIX.length)}${SUFFIX}`;
+  // A name that ends so already is its own cut.
+  return next === name || !isInterfaceName(next) ? `${name.slice(0, 9)}-next2` : next;
+}
+
+/** UDP port of the second interface: the one behind the first's. */
+export function nextPort(port: number): number {
+  return port === 65535 ? 65534 : port + 1;
+}
+
+/** The same place, `10.9.1.2:24601` or `[fd09::2]:24601`, by the second interface's port. */
+export function nextEndpoint(text: string): string {
+  const colon = text.lastIndexOf(":");
+  return `${text.slice(0, colon)}:${nextPort(Number(text.slice(colon + 1)))}`;
+}
+
+/** Where the next private key stands from the announcement until the rotation has ended. */
+export function nextKeyPath(privateKeyPath: string): string {
+  return `${privateKeyPath}.next`;
+}
+
+/** Where `rotate-key` leaves a key that a rotation is to begin with. */
+export function requestedKeyPath(privateKeyPath: string): string {
+  return `${privateKeyPath}.requested`;
+}

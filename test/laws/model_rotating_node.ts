@@ -1,0 +1,172 @@
+// A host whose key rotates, as small as it can be: key files, interfaces with their peers, routes. Who has whom as a peer, and by
+// which interface packets go, is all that counts.
+
+import type { PublicKey } from "../../src/core/net/keys.ts";
+import type { ObservedPeer, ObservedSecond } from "../../src/core/observed/observed_state.ts";
+import type { Action, Plan } from "../../src/core/plan/plan.ts";
+import type { Heard } from "../../src/core/rotation/heard.ts";
+import { keyOf } from "../cluster.ts";
+
+/** What a Node says. */
+export type Annotations = Record<string, string>;
+
+/** A peer of an interface. */
+export interface Peer {
+  allowedIps: string;
+  keepalive: number;
+  /** As WireGuard shows it: it stays when the interface's key changes. */
+  stamp: number;
+  receivedBytes: number;
+  /** Shared with the other side while both can use it. */
+  session: object | undefined;
+}
+
+/** An interface. */
+export interface Device {
+  publicKey: string;
+  port: number;
+  mtuBytes: number;
+  isUp: boolean;
+  readonly addresses: Set<string>;
+  readonly peers: Map<string, Peer>;
+}
+
+const NEW: Peer = { allowedIps: "", keepalive: 0, stamp: 0, receivedBytes: 0, session: undefined };
+
+/** One node, and its agent. */
+export class ModelNode {
+  readonly name: string;
+  readonly devices = new Map<string, Device>();
+  readonly routes = new Set<string>();
+  readonly files: { key: PublicKey; next?: PublicKey; requested?: PublicKey };
+  /** What it has heard that the Nodes say. */
+  readonly view = new Map<string, Annotations>();
+  heard: ReadonlyMap<string, Heard> | undefined;
+  plan: Plan | undefined;
+
+  /** @param isOriginal its agent knows nothing of rotations */
+  constructor(readonly number: number, readonly isOriginal = false) {
+    this.name = `n${number}`;
+    this.files = { key: keyOf(number) };
+  }
+
+  /** Carries out one action. Throws Error for one that is not modelled. */
+  act(action: Action, makeKey: () => PublicKey): void {
+    if (action.kind === "moveKey") return moveFiles(this, action.move, makeKey);
+    if (action.kind !== "run" || action.program === "nft") return;
+    if (action.program === "wg") return wg(this, action.args);
+    const lines = action.input === undefined ? [action.args.join(" ")] : action.input.trim().split("\n");
+    for (const line of lines) ip(this, line);
+  }
+}
+
+/** `wg set NAME ...`. */
+function wg({ devices, files }: ModelNode, [verb, name, ...args]: readonly string[]): void {
+  if (verb !== "set") throw new Error(`unknown: wg ${verb}`);
+  const device = devices.get(name!)!;
+  const words = [...args];
+  let key = "";
+  const peer = (): Peer => {
+    if (!device.peers.has(key)) device.peers.set(key, { ...NEW });
+    return device.peers.get(key)!;
+  };
+  while (words.length > 0) {
+    const word = words.shift()!;
+    if (word === "remove") {
+      device.peers.delete(key);
+      continue;
+    }
+    const value = words.shift()!;
+    if (word === "peer") key = value;
+    else if (word === "listen-port") device.port = Number(value);
+    else if (word === "private-key") setKey(device, value.endsWith(".next") ? files.next! : files.key);
+    else if (word === "allowed-ips") allow(device, peer(), value);
+    else if (word === "persistent-keepalive") peer().keepalive = value === "off" ? 0 : Number(value);
+  }
+}
+
+function setKey(device: Device, key: string): void {
+  if (device.publicKey === key) return;
+  device.publicKey = key;
+  for (const peer of device.peers.values()) peer.session = undefined;
+}
+
+function allow(device: Device, peer: Peer, value: string): void {
+  const wanted = value.split(",");
+  for (const other of device.peers.values()) {
+    other.allowedIps = other.allowedIps.split(",").filter((text) => !wanted.includes(text)).join(",");
+  }
+  peer.allowedIps = value;
+}
+
+function moveFiles({ files }: ModelNode, move: string, make: () => PublicKey): void {
+  if (move === "begin") {
+    files.next = files.requested ?? make();
+    delete files.requested;
+  } else if (move === "takeOver") files.key = files.next!;
+  else delete files.next;
+}
+
+function ip(node: ModelNode, line: string): void {
+  const words = line.split(" ");
+  const name = words[words.indexOf("dev") + 1]!;
+  const device = node.devices.get(name)!;
+  if (line.startsWith("link add")) {
+    node.devices.set(name, {
+      publicKey: "(none)",
+      port: 0,
+      mtuBytes: 0,
+      isUp: false,
+      addresses: new Set(),
+      peers: new Map(),
+    });
+  } else if (line.startsWith("link del")) {
+    node.devices.delete(name);
+    for (const route of node.routes) if (route.includes(` dev ${name} `)) node.routes.delete(route);
+  } else if (line.startsWith("link set")) {
+    Object.assign(device, { mtuBytes: Number(words[words.indexOf("mtu") + 1]), isUp: true });
+  } else if (line.startsWith("address replace")) device.addresses.add(words[2]!);
+  else if (line.startsWith("address del")) device.addresses.delete(words[2]!);
+  else if (line.startsWith("route replace ")) node.routes.add(line.slice("route replace ".length));
+  else if (line.startsWith("route del ")) node.routes.delete(line.slice("route del ".length));
+  else throw new Error(`unknown: ip ${line}`);
+}
+
+/** What the agent sees of an interface. */
+export function observedDevice(
+  device: Device | undefined,
+  nowSeconds: number,
+): Pick<ObservedSecond, "link" | "wireguard" | "userspacePids"> {
+  if (device === undefined) return { link: undefined, wireguard: undefined, userspacePids: [] };
+  const { publicKey, port, mtuBytes, isUp, addresses, peers } = device;
+  return {
+    link: { kind: "wireguard", mtuBytes, isUp, addresses: new Set(addresses) },
+    wireguard: {
+      publicKey,
+      port,
+      hasMark: false,
+      peers: new Map([...peers].map(([key, peer]) => [key, observedPeer(key, peer, nowSeconds)])),
+    },
+    userspacePids: [],
+  };
+}
+
+function observedPeer(publicKey: string, peer: Peer, nowSeconds: number): ObservedPeer {
+  const { allowedIps, keepalive, stamp, receivedBytes } = peer;
+  const number = /\.(\d+)\.0\/24/.exec(allowedIps)?.[1] ?? "0";
+  return {
+    publicKey,
+    endpoint: `10.9.1.${number}:24601`,
+    allowedIps,
+    handshakeSeconds: stamp,
+    aliveSeconds: stamp === 0 ? -Infinity : nowSeconds,
+    receivedBytes,
+    sentBytes: 0,
+    keepaliveSeconds: keepalive,
+    hasPresharedKey: false,
+    isRoamed: true,
+    isProven: true,
+    silence: undefined,
+    choice: undefined,
+  };
+}

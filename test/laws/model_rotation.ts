@@ -1,0 +1,186 @@
+// Hosts whose keys rotate: what the real plan asks for is carried out action by action, and after each action a packet is sent
+// from everybody to everybody.
+
+import { desire } from "../../src/core/desired/desire.ts";
+import type { DesiredState } from "../../src/core/desired/desired_state.ts";
+import { NO_FACTS } from "../../src/core/desired/host_facts.ts";
+import { ANNOTATION } from "../../src/core/nodes/node.ts";
+import { parseNode } from "../../src/core/nodes/parse_node.ts";
+import type { ObservedState } from "../../src/core/observed/observed_state.ts";
+import { diff } from "../../src/core/plan/diff.ts";
+import { wantedAnnotations } from "../../src/core/publish/annotations.ts";
+import { hear } from "../../src/core/rotation/heard.ts";
+import { keyOf, nodeJson, ordinaryNode, settingsOf } from "../cluster.ts";
+import { hostOf } from "../host_state.ts";
+import { type Annotations, type Device, ModelNode, observedDevice } from "./model_rotating_node.ts";
+
+const MAIN = "wigglenet";
+const SECOND = "wigglenet-next";
+const DEVICES = [MAIN, SECOND];
+const DATA_BYTES = 128;
+const KEEPALIVE_BYTES = 32;
+
+/** All nodes, the API, and the time. */
+export class ModelCluster {
+  readonly nodes: readonly ModelNode[];
+  /** What each Node says. */
+  readonly api = new Map<string, Annotations>();
+  seconds = 1_000_000;
+  /** Packets that did not arrive, in words. */
+  readonly lost: string[] = [];
+  isCounting = false;
+  #keys = 100;
+
+  constructor(count: number, originals = 0) {
+    this.nodes = Array.from({ length: count }, (_, i) => new ModelNode(i + 1, i >= count - originals));
+  }
+
+  /** As `wigglenet rotate-key`. */
+  request({ files }: ModelNode): void {
+    if (files.next === undefined) files.requested ??= keyOf(this.#keys++);
+  }
+
+  /** The node hears what the Node of another one, or its own, says now. */
+  learn(node: ModelNode, of: ModelNode): void {
+    const said = this.api.get(of.name);
+    if (said !== undefined) node.view.set(of.name, node.isOriginal ? withoutNext(said) : said);
+  }
+
+  /** The agent dies, and another one starts that has seen nothing. */
+  restart(node: ModelNode): void {
+    node.heard = undefined;
+  }
+
+  /** The machine loses all but its files. */
+  reboot(node: ModelNode): void {
+    node.devices.clear();
+    node.routes.clear();
+    this.restart(node);
+  }
+
+  /** One pass of an agent; killed behind so many actions. */
+  pass(node: ModelNode, most = Infinity): void {
+    const desired = this.#desired(node);
+    node.plan = diff(desired, this.#observe(node, desired), this.seconds);
+    const actions = node.plan.steps.flatMap((step) => step.actions);
+    for (const action of actions.slice(0, most)) {
+      node.act(action, () => keyOf(this.#keys++));
+      this.#send();
+    }
+    if (most < actions.length) this.restart(node);
+  }
+
+  /** A second passes: packets, keepalives, handshakes. */
+  tick(): void {
+    this.seconds++;
+    const arrived = this.#send();
+    for (const [x, dx, y, dy] of this.#pairs()) {
+      const [there, back] = [dx.peers.get(dy.publicKey), dy.peers.get(dx.publicKey)];
+      if (there === undefined || back === undefined || there.session === undefined) continue;
+      // What was received last pushes the next keepalive off.
+      const isHeard = arrived.has(`${y.name} ${x.name} ${dx.port}`);
+      if (there.keepalive === 1 && !isHeard) back.receivedBytes += KEEPALIVE_BYTES;
+    }
+  }
+
+  #desired(node: ModelNode): DesiredState {
+    const settings = settingsOf({ NODE_NAME: node.name });
+    const parsed = this.nodes.map((other) => {
+      const annotations = node.view.get(other.name) ?? {};
+      const { key: _, ...words } = ordinaryNode(other.number);
+      const json = nodeJson(words) as { metadata: { annotations: Annotations } };
+      json.metadata.annotations = { ...annotations };
+      return parseNode(json, other.name);
+    });
+    const { key, next, requested } = node.files;
+    const facts = {
+      ...NO_FACTS,
+      publicKey: key,
+      isPublished: true,
+      ...(next === undefined ? {} : { nextKey: next }),
+      ...(requested === undefined || next !== undefined ? {} : { isRotationDue: true }),
+      ...(node.devices.has(SECOND) ? { hasSecond: true } : {}),
+    };
+    const own = parsed[node.number - 1]!.node!;
+    const wanted = [...wantedAnnotations(settings, own, facts)].filter(([, text]) => text !== undefined);
+    const said = Object.fromEntries(wanted) as Annotations;
+    this.api.set(node.name, node.isOriginal ? withoutNext(said) : said);
+    return desire(settings, parsed, facts)!;
+  }
+
+  #observe(node: ModelNode, desired: DesiredState): ObservedState {
+    const routes = (family: 4 | 6) =>
+      new Set([...node.routes].filter((text) => text.includes(":") === (family === 6)));
+    const second = observedDevice(node.devices.get(SECOND), this.seconds);
+    const peers = second.wireguard?.peers.values() ?? [];
+    const heard = hear(node.heard, peers, this.seconds);
+    node.heard = second.link === undefined ? undefined : heard;
+    const isRead = desired.rotation !== undefined || desired.hasSecond === true;
+    return {
+      ...hostOf(desired),
+      ...observedDevice(node.devices.get(MAIN), this.seconds),
+      routes: { 4: routes(4), 6: routes(6) },
+      second: isRead && second.link !== undefined ? { ...second, heard } : undefined,
+    };
+  }
+
+  /** All pairs of devices that could talk, in both orders. */
+  *#pairs(): Iterable<[ModelNode, Device, ModelNode, Device]> {
+    for (const x of this.nodes) {
+      for (const y of this.nodes) {
+        for (const name of x === y ? [] : DEVICES) {
+          const [dx, dy] = [x.devices.get(name), y.devices.get(name)];
+          if (dx?.isUp && dy?.isUp && dx.port === dy.port) yield [x, dx, y, dy];
+        }
+      }
+    }
+  }
+
+  /** Everybody to everybody; what had to wait for a handshake has it now. Returns who was heard by whom. */
+  #send(): Set<string> {
+    for (const [, dx, , dy] of this.#pairs()) {
+      const [there, back] = [dx.peers.get(dy.publicKey), dy.peers.get(dx.publicKey)];
+      if (there === undefined || back === undefined) continue;
+      if (there.session === undefined || there.session !== back.session) {
+        there.session = back.session = {};
+        there.stamp = back.stamp = this.seconds;
+      }
+    }
+    const arrived = new Set<string>();
+    for (const x of this.nodes) {
+      for (const y of this.nodes) {
+        if (x === y) continue;
+        for (const half of [`10.244.${y.number}.0/25`, `10.244.${y.number}.128/25`]) {
+          const name = x.routes.has(`${half} dev ${SECOND} proto 146`) ? SECOND : MAIN;
+          const port = deliver({ x, y, name });
+          if (port !== undefined) arrived.add(`${x.name} ${y.name} ${port}`);
+          else if (this.isCounting) this.lost.push(`${this.seconds}: ${x.name} -> ${y.name} by ${name}`);
+        }
+      }
+    }
+    return arrived;
+  }
+}
+
+function withoutNext({ [ANNOTATION.nextKey]: _, ...rest }: Annotations): Annotations {
+  return rest;
+}
+
+interface Packet {
+  readonly x: ModelNode;
+  readonly y: ModelNode;
+  readonly name: string;
+}
+
+/** The port by which it has come; undefined: it was dropped. */
+function deliver({ x, y, name }: Packet): number | undefined {
+  const [dx, dy] = [x.devices.get(name), y.devices.get(name)];
+  const [to, from] = [y, x].map(({ number }) => `10.244.${number}.0/24`);
+  const found = [...dx?.peers ?? []].find(([, { allowedIps }]) => allowedIps.split(",").includes(to!));
+  if (!dx?.isUp || !dy?.isUp || found?.[0] !== dy.publicKey) return undefined;
+  const source = dy.peers.get(dx.publicKey);
+  if (source === undefined || source.session !== found[1].session) return undefined;
+  if (!source.allowedIps.split(",").includes(from!)) return undefined;
+  source.receivedBytes += DATA_BYTES;
+  return dy.port;
+}
