@@ -185,8 +185,9 @@ class NodeReader {
   keepaliveSeconds(): number | undefined {
     const text = this.annotations[ANNOTATION.keepalive];
     if (text === undefined) return undefined;
-    const seconds = SECONDS.test(String(text)) ? Number(text) : NaN;
-    if (typeof text !== "object" && seconds <= MAX_KEEPALIVE_SECONDS) return seconds;
+    // Of an object no text can be made where it says so itself: `{ toString: 1 }`.
+    const seconds = typeof text !== "object" && SECONDS.test(String(text)) ? Number(text) : NaN;
+    if (seconds <= MAX_KEEPALIVE_SECONDS) return seconds;
     this.reject(
       `${ANNOTATION.keepalive} ${quote(text)}`,
       `it is not a number of seconds, 0 to ${MAX_KEEPALIVE_SECONDS}`,

@@ -189,6 +189,7 @@ for (const [text, parsed, refusal] of endpoints) {
 }
 
 const keepalives: readonly [text: unknown, seconds: number | undefined][] = [
+  [{ toString: 1 }, undefined],
   ["0", 0],
   ["25", 25],
   [25, 25],
