@@ -54,12 +54,17 @@ async function applyStage(steps: readonly Step[]): Promise<Outcome[]> {
   return done.flat();
 }
 
-/** All by one command; where that fails one after the other, to see which of them does. */
+/** All by one command; where wg refuses it one after the other, to see which of them. One that hangs or is not there is not asked again. */
 async function applyWg({ steps, args }: WgBatch): Promise<Outcome[]> {
   const start = performance.now();
-  const { failure } = await attempt({ program: "wg", args }).catch((error: Error) => ({ failure: error }));
-  const rest = (step: Step) => failure === undefined ? { ...step, actions: step.actions.slice(1) } : step;
   const outcomes: Outcome[] = [];
+  let failure: string | undefined;
+  try {
+    ({ failure } = await attempt({ program: "wg", args }));
+  } catch (error) {
+    return steps.map((step) => ({ step, error: error as Error, durationMs: performance.now() - start }));
+  }
+  const rest = (step: Step) => failure === undefined ? { ...step, actions: step.actions.slice(1) } : step;
   for (const step of steps) {
     const { error } = await applyStep(rest(step));
     outcomes.push({ step, error, durationMs: performance.now() - start });
