@@ -233,7 +233,10 @@ export class Reconciler {
     const { nodes } = this.#intake;
     if (nodes === undefined) return false;
     if (last.nodes === undefined) await this.#options.policiesKnown?.();
-    this.#facts = await keeper.read(nodes, (error) => this.#noteReading("facts", error));
+    // What is to wait is not asked in each pass: Nodes that change meanwhile go by the last facts.
+    if (!this.#backoff.isHeld("reading facts")) {
+      this.#facts = await keeper.read(nodes, (error) => this.#noteReading("facts", error));
+    }
     if (this.#facts === undefined) return false;
     if (nodes === last.nodes && this.#facts === last.facts) return false;
     this.#options.publish(nodes, this.#facts);
