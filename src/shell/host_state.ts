@@ -155,13 +155,14 @@ export class HostState {
     const references = { ...(reference && { reference }), ...fastpathReference };
     this.#observed = { ...last, ...table, ...fastpath, ...network, ...tunnel, ...cni, ...references };
     await attempt("wireguard", () => this.#lookAtSecond(desired, due));
-    if (!this.isBare || !await servesNothing(desired)) {
+    const isUnread = (part: Stale) =>
+      tried.get(part) !== undefined || held.has(part) && this.#stale.has(part);
+    // Of an interface that could not be read nobody knows whether it is gone.
+    if (!isUnread("network") && (!this.isBare || !await servesNothing(desired))) {
       await attempt("network", () => this.#lookAgain(desired, last));
     }
     this.isBare = false;
-    const unread = EVERYTHING.filter((part) =>
-      tried.get(part) !== undefined || held.has(part) && this.#stale.has(part)
-    );
+    const unread = EVERYTHING.filter(isUnread);
     return { observed: this.#observed, blind: new Set(unread.flatMap((part) => BLIND[part])), tried };
   }
 

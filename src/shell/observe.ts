@@ -154,12 +154,20 @@ async function load(text: string): Promise<void> {
   await withInput(text, (path) => run({ program: "nft", args: ["-f", path] }));
 }
 
-/** Our interface; undefined when there is none. */
+/**
+ * Our interface; undefined when there is none.
+ * @throws Error when ip says nothing of it, not even that it is not there
+ */
 export async function observeLink(interfaceName: string): Promise<ObservedState["link"]> {
   const link = await unlessAbsent(
     run({ program: "ip", args: ["-j", "-d", "address", "show", "dev", interfaceName] }),
   );
-  return link === undefined ? undefined : parseLink(link);
+  if (link === undefined) return undefined;
+  return parseLink(link) ?? fail(`ip address show dev ${interfaceName} succeeded and printed nothing`);
+}
+
+function fail(message: string): never {
+  throw new Error(message);
 }
 
 /** Our interface and routes. */
@@ -242,12 +250,19 @@ export async function observeWireguard(
   return { wireguard, userspacePids: wireguard === undefined ? await findServers(interfaceName) : [] };
 }
 
-/** Who serves an interface that is gone, or that is to become the kernel's: it must end. */
+/**
+ * Who serves an interface that is gone, or that is to become the kernel's: it must end. That it is gone is asked twice, for with
+ * its server an interface that is there would go, and all its peers.
+ */
 export async function observeSuperseded(
   { interfaceName, link }: DesiredState,
   found: ObservedState["link"],
 ): Promise<Partial<ObservedState>> {
-  if (found === undefined) return await observeServers(interfaceName);
+  if (found === undefined) {
+    const servers = await observeServers(interfaceName);
+    if (servers.userspacePids.length === 0 || await observeLink(interfaceName) === undefined) return servers;
+    fail(`ip says first that there is no ${interfaceName}, then that there is`);
+  }
   const isSuperseded = link?.implementation === "kernel" && found.kind === LINK_KIND.userspace;
   return isSuperseded ? { userspacePids: await findServers(interfaceName) } : {};
 }
