@@ -27,6 +27,9 @@ export async function findServers(interfaceName: string): Promise<number[]> {
 }
 
 const START_MS = 5_000;
+/** Between two questions whether it serves: each time longer, for one that never does need not be asked 250 times. */
+const FIRST_PAUSE_MS = 20;
+const LONGEST_PAUSE_MS = 250;
 
 /**
  * Starts wireguard-go on the existing TUN device and waits until it answers.
@@ -42,7 +45,7 @@ export async function serve(interfaceName: string): Promise<void> {
   await removeFile(socketOf(interfaceName));
   startDetached("wireguard-go", ["-f", interfaceName]);
   const deadline = performance.now() + START_MS;
-  for (;;) {
+  for (let pauseMs = FIRST_PAUSE_MS;; pauseMs = Math.min(LONGEST_PAUSE_MS, pauseMs * 1.25)) {
     try {
       await run({ program: "wg", args: ["show", interfaceName, "listen-port"] });
       return;
@@ -52,7 +55,7 @@ export async function serve(interfaceName: string): Promise<void> {
           cause: error,
         });
       }
-      await sleep(20);
+      await sleep(pauseMs);
     }
   }
 }
