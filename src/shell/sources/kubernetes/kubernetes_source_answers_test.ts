@@ -129,6 +129,37 @@ Deno.test("a page that is refused while the one before is read is told, and noth
   await scene.trial.complains(/^$/);
 });
 
+Deno.test("a list of ever more pages with the same in them is not followed for ever, and what is known stands", async () => {
+  await using scene = await Scene.of(["n1"]);
+  const { api, trial } = scene;
+  const metadata = { resourceVersion: "1", continue: "again" };
+  const page = { kind: "NodeList", apiVersion: "v1", metadata, items: [nodeOf("n2")] };
+  api.fault = (request) => LIST.test(request.url) ? Response.json(page) : undefined;
+  api.compact();
+  api.endWatches();
+  await trial.complains(/list of nodes failed: it has more than 4000 pages/, 30_000);
+  assert.equal(trial.shown, "n1=a");
+  api.fault = () => undefined;
+  await trial.shows("n1=a", 10_000);
+  await trial.complains(/^$/);
+});
+
+Deno.test("an API that says of everything that it is gone, and that it never was, is believed: what is there is the agent's to keep", async () => {
+  await using scene = await Scene.of(["n1", "n2"]);
+  const { api, trial } = scene;
+  api.remove("n1");
+  api.remove("n2");
+  await trial.shows("");
+  const ghost = {
+    type: "DELETED",
+    object: { ...nodeOf("n9"), metadata: { name: "n9", resourceVersion: "99" } },
+  };
+  api.send(`${JSON.stringify(ghost)}\n`);
+  api.put(nodeOf("n3"));
+  await trial.shows("n3=a");
+  assert.equal(trial.everyProblem, "");
+});
+
 Deno.test("Retry-After is honoured", async () => {
   const busy = () => refusal(429, "busy", { "retry-after": "1" });
   await using scene = await Scene.of(["n1"], {}, times(1, LIST, busy));

@@ -19,6 +19,8 @@ const MAX_PAGE_BYTES = 8 << 20;
 const HEAD_BYTES = 4 << 10;
 /** More than any cluster: an API that never ends its list is not followed for ever. */
 const MAX_OBJECTS = 100_000;
+/** So many objects in the smallest pages; an API may leave some pages empty, but not all and for ever. */
+const MAX_PAGES = 2 * MAX_OBJECTS / JSON_PAGE;
 
 /** How a list is read. */
 export interface ListOptions {
@@ -54,8 +56,14 @@ export async function readList(options: ListOptions): Promise<Listed> {
     if (!areGiants) following ??= new PageRequest(options, { limit: PAGE, next });
   };
   try {
-    for (;;) {
+    for (let pages = 1;; pages++) {
       const { limit, next } = asked.place;
+      if (pages > MAX_PAGES) {
+        throw options.client.failure(
+          listOf(options.resource),
+          new Error(`it has more than ${MAX_PAGES} pages`),
+        );
+      }
       const page = await asked.read(onNext);
       if (page === undefined) {
         // A few giants among them: fewer at a time. What was asked for behind them comes later.
