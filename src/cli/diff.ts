@@ -50,7 +50,7 @@ export async function diffVerb(args: readonly string[]): Promise<number> {
 
 /** With a file that cannot be read, what nobody wants may be wanted there: then no removal is told, nor `in sync`. */
 async function planNow(settings: Settings): Promise<{ plan: Plan; isKnown: boolean }> {
-  const { items, problems, isPublished = false } = await readNodes(settings);
+  const { items, problems, ofApi } = await readNodes(settings);
   const isTunnelled = usesTunnel(settings);
   const fixed = {
     readKey: async () => {
@@ -58,7 +58,7 @@ async function planNow(settings: Settings): Promise<{ plan: Plan; isKnown: boole
       return publicKey && { publicKey, ...await readRotation(settings) };
     },
     wireguard: await wireguardOf(settings, await readFirstSight(settings, true)),
-    isPublished,
+    ...ofApi,
     expression: await PodCidrExpression.load(settings),
   };
   const resolved = await resolveNames(isTunnelled ? namesToResolve(items) : new Set());

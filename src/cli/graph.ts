@@ -37,8 +37,8 @@ async function running(): Promise<Sketch> {
 async function planned(args: readonly string[]): Promise<Sketch> {
   const { settings: unnamed } = await parseArguments(args, [MERMAID]);
   const settings = await nameNode(unnamed);
-  const { items, isPublished = false } = await readNodes(settings);
-  const desired = desire(settings, items, { ...NO_FACTS, isPublished })!;
+  const { items, ofApi } = await readNodes(settings);
+  const desired = desire(settings, items, { ...NO_FACTS, ...ofApi })!;
   const { cni, rejected } = desired;
   return {
     node: settings.nodeName,

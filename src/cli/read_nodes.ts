@@ -1,10 +1,9 @@
 // The Nodes of a command that looks once.
 
-import type { HostFacts } from "../core/desired/host_facts.ts";
 import type { ParsedNode } from "../core/nodes/node.ts";
 import { nodeParser, nodePicker } from "../core/nodes/node_parser.ts";
 import type { GivenSettings, Settings } from "../core/settings/settings.ts";
-import { missingSource, openSource } from "../shell/sources/open_source.ts";
+import { factsOf, missingSource, openSource } from "../shell/sources/open_source.ts";
 import type { NodeSource, SourceState } from "../shell/sources/node_source.ts";
 import { UsageError } from "./usage_error.ts";
 
@@ -35,7 +34,7 @@ export async function settle<T>(source: NodeSource<T>): Promise<SourceState<T>> 
 export async function readNodes(
   settings: Settings,
   { isOwnNeeded = true } = {},
-): Promise<SourceState<ParsedNode> & Pick<HostFacts, "isPublished">> {
+): Promise<SourceState<ParsedNode> & { readonly ofApi: ReturnType<typeof factsOf> }> {
   requireNodes(settings);
   const reading = { parse: nodeParser(settings), pick: nodePicker(settings), onChange: () => {} };
   const { source, api } = await openSource(settings, reading);
@@ -45,7 +44,7 @@ export async function readNodes(
     if (isOwnNeeded && !state.items.some(({ node }) => node?.name === settings.nodeName)) {
       throw new Error(`No Node named ${settings.nodeName} in ${source.places.join(", ")}`);
     }
-    return { ...state, isPublished: api !== undefined };
+    return { ...state, ofApi: factsOf(api) };
   } finally {
     await source.close();
   }

@@ -15,9 +15,9 @@ import { readNodes } from "./read_nodes.ts";
 export async function render(args: readonly string[]): Promise<number> {
   const { settings: unnamed, given } = await parseArguments(args, ["json"]);
   const settings = await nameNode(unnamed);
-  const { items, isPublished = false } = await readNodes(settings);
+  const { items, ofApi } = await readNodes(settings);
   const wireguard = settings.wireguardMode === "userspace" ? "userspace" : "kernel";
-  const facts: HostFacts = { ...await factsFor(settings, items), isPublished, wireguard };
+  const facts: HostFacts = { ...await factsFor(settings, items), ...ofApi, wireguard };
   const rendered = renderAll(desire(settings, items, facts)!);
   console.log(given.has("json") ? JSON.stringify(rendered, null, 2) : textOf(rendered));
   return 0;

@@ -18,7 +18,7 @@ import { type FixedFacts, wireguardOf } from "../shell/read_facts.ts";
 import { readFirstSight } from "../shell/read_network.ts";
 import { Reconciler, type ReconcilerOptions } from "../shell/reconcile.ts";
 import { Systemd } from "../shell/systemd.ts";
-import { openSource } from "../shell/sources/open_source.ts";
+import { factsOf, openSource } from "../shell/sources/open_source.ts";
 import { serveStatus, STATUS_SOCKET } from "../shell/status_socket.ts";
 import { Telemetry } from "../shell/telemetry.ts";
 import { HostWatch } from "../shell/watch_host.ts";
@@ -78,7 +78,7 @@ async function runNamed(settings: Settings, { host, log, signal, systemd }: Star
     nameOf: ({ node }) => node?.name,
     onChange: () => reconciler.sourceChanged(),
   });
-  const fixed = { ...host, readKey, isPublished: api !== undefined };
+  const fixed = { ...host, readKey, ...factsOf(api) };
   const publisher = api && new Publisher({ settings, api, log });
   const names = new NameResolver(() => reconciler.doubtFacts());
   const keeper = new FactKeeper(settings, fixed, () => names.answers);

@@ -24,7 +24,7 @@ export interface KnownKey extends Pick<HostFacts, "nextKey" | "isRotationDue"> {
 }
 
 /** What the host is, apart from what changes while it runs, and how its key is read. */
-export interface FixedFacts extends Pick<HostFacts, "isPublished"> {
+export interface FixedFacts extends Pick<HostFacts, "isPublished" | "apiAddress"> {
   readonly wireguard: HostFacts["wireguard"];
   /** Undefined: there is no key file. */
   readonly readKey: () => Promise<KnownKey | undefined>;
@@ -116,6 +116,7 @@ export async function readFacts(settings: Settings, known: KnownFacts, last?: Ho
     }));
   return {
     ...(known.isPublished && { isPublished: true }),
+    ...(known.apiAddress && { apiAddress: known.apiAddress }),
     wireguard: known.wireguard,
     resolved: known.resolved,
     unforwarded: ([4, 6] as const).filter((family) => forwarding[family] === false),

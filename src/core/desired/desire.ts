@@ -2,6 +2,7 @@
 
 import type { Address, Family } from "../net/address.ts";
 import { comparePrefixes, firstAddress, hostPrefix, type Prefix, summarise } from "../net/prefix.ts";
+import { withoutApi } from "../nodes/api_claims.ts";
 import {
   ANNOTATION,
   type Claim,
@@ -38,13 +39,7 @@ export function desire(
   parsed: readonly ParsedNode[],
   facts: HostFacts,
 ): DesiredState | undefined {
-  const nodes: Node[] = [];
-  const refused: Rejected[] = facts.rejected.map(ofHost);
-  for (const { node, rejected } of parsed) {
-    if (node?.name === settings.nodeName) nodes.push(ownNode(settings, node, facts));
-    else if (node !== undefined) nodes.push(node);
-    refused.push(...rejected);
-  }
+  const { nodes, refused } = believed(settings, parsed, facts);
   const hasTunnel = usesTunnel(settings);
   const settlement = settleClaims(nodes, hasTunnel);
   const own = settlement.nodes.find(({ node }) => node.name === settings.nodeName);
@@ -82,6 +77,27 @@ export function desire(
     unguarded: unguarded(settings, settlement.podCidrs, cluster.prefixes),
     settled: settlement.nodes,
   };
+}
+
+/** All Nodes as far as each is believed for itself, and what is not. */
+function believed(
+  settings: Settings,
+  parsed: readonly ParsedNode[],
+  facts: HostFacts,
+): { nodes: Node[]; refused: Rejected[] } {
+  const nodes: Node[] = [];
+  const refused: Rejected[] = facts.rejected.map(ofHost);
+  for (const { node, rejected } of parsed) {
+    refused.push(...rejected);
+    if (node === undefined) continue;
+    if (node.name === settings.nodeName) nodes.push(ownNode(settings, node, facts));
+    else {
+      const other = withoutApi(node, facts.apiAddress);
+      nodes.push(other.node);
+      refused.push(...other.rejected);
+    }
+  }
+  return { nodes, refused };
 }
 
 function nativeMtu(settings: Settings, own: SettledNode, facts: HostFacts): number | undefined {

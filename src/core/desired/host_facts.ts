@@ -58,6 +58,8 @@ export interface HostFacts {
   readonly hasSecond?: boolean;
   /** This agent writes the annotations of its Node: they say what it is, and are no source of it. */
   readonly isPublished?: boolean;
+  /** At which it asks the API server; undefined: it asks none, or by a name. */
+  readonly apiAddress?: Address;
   /** CIDRs of POD_CIDR_SOURCE_PATH. */
   readonly podCidrFile: readonly Prefix[];
   /** What POD_CIDR_EXPRESSION gives, in the families that ask for it. */

@@ -1,5 +1,8 @@
 // Which source the settings name: files, a kubeconfig, or the cluster that this process is a pod of.
 
+import type { HostFacts } from "../../core/desired/host_facts.ts";
+import { parseAddress } from "../../core/net/address.ts";
+import { refused } from "../../core/net/refusal.ts";
 import type { GivenSettings } from "../../core/settings/settings.ts";
 import { FileObjects } from "./file_objects.ts";
 import { ApiClient } from "./kubernetes/api_client.ts";
@@ -59,6 +62,13 @@ export async function openSource<T>(
   let policies: ApiPolicySource | undefined;
   const source = new KubernetesSource(api, { ...options, onLost: () => policies?.doubt() });
   return { source, api, openPolicies: (user) => policies = new ApiPolicySource({ ...user, client: api }) };
+}
+
+/** What a host knows of itself by where its Nodes come from. */
+export function factsOf(api: ApiClient | undefined): Pick<HostFacts, "isPublished" | "apiAddress"> {
+  if (api === undefined) return {};
+  const address = parseAddress(new URL(api.server).hostname.replace(/^\[|\]$/g, ""));
+  return { isPublished: true, ...(refused(address) ? {} : { apiAddress: address }) };
 }
 
 /** The API that the settings name. Throws Error when there is none. */
