@@ -14,6 +14,7 @@ import {
   trafficDrifts,
 } from "../netns/injections.ts";
 import { runAlone, tell } from "./alone.ts";
+import { randomOf } from "./random.ts";
 import { Verdict } from "./verdict.ts";
 
 const { values: options } = parseArgs({
@@ -38,16 +39,6 @@ interface Outage {
   readonly lost: number;
   /** Until the host was as before. */
   readonly healedMs: number;
-}
-
-/** Numbers from 0 to 1, the same for a seed (mulberry32). */
-function randomOf(seed: number): () => number {
-  return () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), seed | 1);
-    t = (t + Math.imul(t ^ (t >>> 7), t | 61)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 function shuffled<T>(items: readonly T[], random: () => number): T[] {
