@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import type { Host } from "../lab/host.ts";
+import type { LabOptions } from "../lab/lab.ts";
 import type { Node } from "../lab/node.ts";
 import { until } from "../lab/until.ts";
 import { Mesh } from "./mesh.ts";
@@ -25,9 +26,9 @@ export interface Drift {
 export class Victim {
   private constructor(readonly mesh: Mesh, readonly node: Node) {}
 
-  /** Two nodes, both filtered. */
-  static async create(): Promise<Victim> {
-    const mesh = await Mesh.create({ nodes: 2 }, { "filter-ipv4": "true", "filter-ipv6": "true" });
+  /** By default two nodes; all filtered. */
+  static async create(options: LabOptions = { nodes: 2 }): Promise<Victim> {
+    const mesh = await Mesh.create(options, { "filter-ipv4": "true", "filter-ipv6": "true" });
     return new Victim(mesh, mesh.nodes[0]!);
   }
 

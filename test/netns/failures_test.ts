@@ -24,7 +24,7 @@ function inNetwork(node: Node, ...argv: string[]): Promise<string> {
 interface Failure {
   readonly node: Node;
   readonly program: string;
-  /** Runs in the program's place. */
+  /** What a shell does in the program's place. */
   readonly instead: string;
   /** What the failing program is for. */
   readonly harm: (node: Node) => Promise<unknown>;
@@ -37,10 +37,10 @@ const flush = (node: Node) => inNetwork(node, "nft", "flush", "ruleset");
 const cutRoute = (node: Node) => inNetwork(node, "ip", "route", "flush", "proto", "146");
 
 const FAILURES: Readonly<Record<string, Failure>> = {
-  "wg fails": {
+  "wg prints nonsense": {
     node: lab.nodes[0]!,
     program: "/usr/bin/wg",
-    instead: "/usr/bin/false",
+    instead: "echo nonsense",
     harm: (node) => inNetwork(node, "ip", "link", "set", "wigglenet", "mtu", "1300"),
     other: flush,
     unharmed: ["table", "cni"],
@@ -48,15 +48,15 @@ const FAILURES: Readonly<Record<string, Failure>> = {
   "ip fails": {
     node: lab.nodes[2]!,
     program: "/usr/sbin/ip",
-    instead: "/usr/bin/false",
+    instead: "exit 1",
     harm: cutRoute,
     other: flush,
     unharmed: ["table", "cni"],
   },
-  "nft fails": {
+  "nft crashes": {
     node: lab.nodes[1]!,
     program: "/usr/sbin/nft",
-    instead: "/usr/bin/false",
+    instead: "kill -SEGV $$",
     harm: flush,
     other: cutRoute,
     unharmed: ["link", "routes", "wireguard", "cni"],
@@ -67,7 +67,9 @@ async function suffer({ node, program, instead, harm, other, unharmed }: Failure
   const before = await readState(node);
   const readUnharmed = () => readState(node, unharmed.filter((part) => part !== "wireguard"));
   const wanted = await readUnharmed();
-  await node.run(["mount", "--bind", instead, program]);
+  const script = `${node.folder}/instead`;
+  await Deno.writeTextFile(script, `#!/bin/sh\n${instead}\n`, { mode: 0o755 });
+  await node.run(["mount", "--bind", script, program]);
   try {
     await harm(node);
     await other(node);
