@@ -84,3 +84,22 @@ export function memoryOf(pid: number): Memory {
   const megabytes = (name: string) => Number(new RegExp(`^${name}:\\s*(\\d+)`, "m").exec(text)![1]) / 1024;
   return { peakMb: megabytes("VmHWM"), nowMb: megabytes("VmRSS") };
 }
+
+/** What a process holds on to. */
+export interface Holding {
+  /** Open files, pipes and sockets. */
+  readonly handles: number;
+  /** Programs that it has started and that live. */
+  readonly children: number;
+}
+
+/** What a process holds on to now. */
+export function holdingOf(pid: number): Holding {
+  const tasks = [...Deno.readDirSync(`/proc/${pid}/task`)].map(({ name }) => {
+    return Deno.readTextFileSync(`/proc/${pid}/task/${name}/children`).trim();
+  });
+  return {
+    handles: [...Deno.readDirSync(`/proc/${pid}/fd`)].length,
+    children: tasks.join(" ").split(" ").filter((text) => text !== "").length,
+  };
+}

@@ -45,3 +45,11 @@ function inOrder(values: readonly number[]): number[] {
   if (values.length === 0) throw new RangeError("There are no values");
   return [...values].sort((a, b) => a - b);
 }
+
+/** By how much y grows with each x: the line that fits the points best (least squares); 0 of fewer than two. */
+export function slopeOf(points: readonly (readonly [x: number, y: number])[]): number {
+  const mean = (i: 0 | 1) => points.reduce((sum, point) => sum + point[i], 0) / points.length;
+  const [x, y] = [mean(0), mean(1)];
+  const spread = points.reduce((sum, point) => sum + (point[0] - x) ** 2, 0);
+  return spread > 0 ? points.reduce((sum, point) => sum + (point[0] - x) * (point[1] - y), 0) / spread : 0;
+}

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { median, medianInterval, quantile } from "./statistics.ts";
+import { median, medianInterval, quantile, slopeOf } from "./statistics.ts";
 
 function upTo(count: number): number[] {
   return Array.from({ length: count }, (_, i) => count - i);
@@ -31,4 +31,10 @@ Deno.test("of very many values the interval is that of a normal distribution, an
 
 Deno.test("there is no median of nothing", () => {
   assert.throws(() => median([]), /no values/);
+});
+
+Deno.test("A slope is that of the line that fits best", () => {
+  assert.equal(slopeOf([[0, 1], [1, 3], [2, 5]]), 2);
+  assert.equal(slopeOf([[0, 1], [1, 0], [2, 0], [3, 1]]), 0);
+  assert.equal(slopeOf([[7, 7]]), 0);
 });
