@@ -97,7 +97,10 @@ export function polledDrifts(victim: Victim): Drifts {
   const set = settingOf(victim);
   const drifts: Drifts = {
     "the interface is given another name": {
-      act: () => n1.ip(["link set wigglenet down", "link set wigglenet name renamed"]),
+      act: async () => {
+        await n1.attempt(["ip", "link", "del", "renamed"]); // of the time before: it is nobody's any more
+        await n1.ip(["link set wigglenet down", "link set wigglenet name renamed"]);
+      },
       log: /\+ interface wigglenet: (tun|wireguard)/,
     },
     "a peer is removed": { act: set("peer", keyOf(n2), "remove"), log: /\+ peer n2: .*missing/ },
