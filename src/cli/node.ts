@@ -1,7 +1,7 @@
 // `wigglenet node`: this host's own Node manifest, to be put into the folder of Nodes of every node.
 
 import { dump } from "js-yaml";
-import { ownNode } from "../core/desired/desire.ts";
+import { ownNode } from "../core/desired/own_node.ts";
 import type { HostFacts } from "../core/desired/host_facts.ts";
 import type { Address } from "../core/net/address.ts";
 import type { ParsedNode } from "../core/nodes/node.ts";

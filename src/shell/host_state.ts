@@ -131,7 +131,6 @@ export class HostState {
     };
     const ifDue = <T>(part: Stale, look: () => Promise<T>) =>
       due.includes(part) ? attempt(part, look) : undefined;
-    const name = desired.interfaceName;
     // Not while a Node joins: then nothing is read, and a collection takes longer than all the rest.
     const collect = () => due.length > 0 && relieve();
     // One after the other: at once 5,000 nodes are 10 MB more, and no sooner read (2026-11-21).
@@ -143,11 +142,11 @@ export class HostState {
       ? undefined
       : await attempt("table", () => observeReference(desired.table));
     const fastpath = await ifDue("fastpath", async () => ({ fastpath: await observeFastpath() }));
-    const fastpathReference = held.has("fastpath") ? undefined : await attempt("fastpath", async () => ({
-      fastpathReference: await observeFastpathReference(desired.fastpath),
-    }));
+    const fastpathReference = held.has("fastpath")
+      ? undefined
+      : await attempt("fastpath", () => readFastpathReference(desired));
     collect();
-    const network = await ifDue("network", () => observeNetwork(name));
+    const network = await ifDue("network", () => observeNetwork(desired.interfaceName));
     collect();
     const isAbsent = network !== undefined && network.link === undefined;
     const tunnel = await ifDue("wireguard", () => readTunnel(desired, { isAbsent, last: last.wireguard }));
@@ -162,8 +161,8 @@ export class HostState {
       await attempt("network", () => this.#lookAgain(desired, last));
     }
     this.isBare = false;
-    const unread = EVERYTHING.filter(isUnread);
-    return { observed: this.#observed, blind: new Set(unread.flatMap((part) => BLIND[part])), tried };
+    const blind = new Set(EVERYTHING.filter(isUnread).flatMap((part) => BLIND[part]));
+    return { observed: this.#observed, blind, tried };
   }
 
   /** An interface that nobody serves may have another name now, which no event has told us; who serves it must end. */
@@ -211,4 +210,8 @@ async function readTunnel(
   return link === undefined
     ? await observeServers(interfaceName)
     : await observeWireguard(interfaceName, last);
+}
+
+async function readFastpathReference({ fastpath }: DesiredState): Promise<Partial<ObservedState>> {
+  return { fastpathReference: await observeFastpathReference(fastpath) };
 }

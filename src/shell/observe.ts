@@ -278,30 +278,3 @@ export async function observeServers(
 export async function observeCni(path: string): Promise<ObservedCni> {
   return { text: await readText(path), linkTarget: await readLink(path) };
 }
-
-/** Everything at once, for a command that looks once. */
-export async function observeAll(desired: DesiredState): Promise<ObservedState> {
-  const [table, reference, fastpath, fastpathReference, network, wireguard, cni, second] = await Promise.all([
-    observeTable(),
-    observeReference(desired.table),
-    observeFastpath(),
-    observeFastpathReference(desired.fastpath),
-    observeNetwork(desired.interfaceName),
-    desired.link === undefined
-      ? observeServers(desired.interfaceName)
-      : observeWireguard(desired.interfaceName, undefined),
-    observeCni(desired.cniPath),
-    observeSecond(desired.nextName, undefined),
-  ]);
-  return {
-    ...network,
-    ...wireguard,
-    ...await observeSuperseded(desired, network.link),
-    table,
-    reference,
-    fastpath,
-    fastpathReference,
-    cni,
-    second,
-  };
-}

@@ -237,8 +237,7 @@ export class Reconciler {
     if (!this.#backoff.isHeld("reading facts")) {
       this.#facts = await keeper.read(nodes, (error) => this.#noteReading("facts", error));
     }
-    if (this.#facts === undefined) return false;
-    if (nodes === last.nodes && this.#facts === last.facts) return false;
+    if (this.#facts === undefined || nodes === last.nodes && this.#facts === last.facts) return false;
     this.#options.publish(nodes, this.#facts);
     this.#desired = desire(settings, nodes, this.#facts);
     this.#options.policy?.takeNodes?.(this.#desired?.settled);

@@ -1,19 +1,12 @@
 // Settings, Nodes and host facts -> the one DesiredState. The same Nodes in any order give the same value.
 
-import type { Address, Family } from "../net/address.ts";
+import type { Family } from "../net/address.ts";
 import { comparePrefixes, firstAddress, hostPrefix, type Prefix, summarise } from "../net/prefix.ts";
 import { withoutApi } from "../nodes/api_claims.ts";
-import {
-  ANNOTATION,
-  type Claim,
-  NO_NEXT_KEY,
-  type Node,
-  type ParsedNode,
-  type Rejected,
-} from "../nodes/node.ts";
+import { ANNOTATION, type Node, type ParsedNode, type Rejected } from "../nodes/node.ts";
 import { settleClaims, type Settlement } from "../nodes/settle_claims.ts";
 import type { SettledNode } from "../nodes/settled_node.ts";
-import { familySettings, type Settings, usesTunnel } from "../settings/settings.ts";
+import { type Settings, usesTunnel } from "../settings/settings.ts";
 import { desireFastpath } from "./desire_fastpath.ts";
 import { desirePeers, type PodCidr } from "./desire_peers.ts";
 import type { DesiredLink, DesiredState, Waiting } from "./desired_state.ts";
@@ -26,9 +19,8 @@ import type { HostFacts } from "./host_facts.ts";
 import { desireRotation } from "../rotation/desire_rotation.ts";
 import { nextInterface } from "../rotation/names.ts";
 import { obstacleWaits } from "./obstacles.ts";
+import { ownNode, unannounced, unpublished } from "./own_node.ts";
 import { type TunnelMtu, tunnelMtu, underlayMtu } from "./tunnel_mtu.ts";
-
-const FAMILIES: readonly Family[] = [4, 6];
 
 /**
  * Computes what this node wants.
@@ -160,50 +152,6 @@ function byNode(a: Rejected, b: Rejected): number {
   return x < y ? -1 : x > y ? 1 : 0;
 }
 
-/** The Node as its object says it, by the Node as we want it. */
-const STATED = new WeakMap<Node, Node>();
-type OwnFacts = Pick<HostFacts, "interfaces" | "podCidrFile" | "podCidrExpression" | "isPublished">;
-const OWN = new WeakMap<Node, { node: Node; settings: Settings; facts: OwnFacts }>();
-
-/** Our own Node as the settings want it: pod CIDR sources applied, addresses of NODE_IP_INTERFACES added. */
-export function ownNode(settings: Settings, node: Node, facts: OwnFacts): Node {
-  const known = OWN.get(node);
-  const isSame = known?.facts.interfaces === facts.interfaces &&
-    known.facts.podCidrFile === facts.podCidrFile &&
-    known.facts.podCidrExpression === facts.podCidrExpression;
-  if (isSame && known.settings === settings) return known.node;
-  const podCidrs = FAMILIES.flatMap((family): Claim<Prefix>[] => {
-    const source = settings.isFirewallOnly ? "spec" : familySettings(settings, family).podCidrSource;
-    if (source === "none") return [];
-    const ofFamily = (claims: readonly Claim<Prefix>[]) =>
-      claims.filter(({ value }) => value.family === family);
-    const assigned = ofFamily(node.assignedPodCidrs);
-    if (source === "spec" && (assigned.length > 0 || facts.isPublished)) return assigned;
-    if (source === "spec") return ofFamily(node.podCidrs);
-    // What its Node says too has the weight that it has for all other nodes.
-    const stated = new Map(ofFamily(node.podCidrs).map((claim) => [claim.value.text, claim]));
-    const found = source === "file" ? facts.podCidrFile : facts.podCidrExpression;
-    return found.filter((prefix) => prefix.family === family).map((value) =>
-      stated.get(value.text) ?? { value, origin: "annotation" }
-    );
-  });
-  const stated = new Set(node.addresses.map((claim) => claim.value.text));
-  const chosen = facts.interfaces.filter(({ name }) => settings.nodeIpInterfaces.includes(name));
-  const added = chosen.flatMap(({ addresses }) => addresses).filter((address) => !stated.has(address.text));
-  const own: Node = {
-    ...node,
-    podCidrs,
-    addresses: [
-      ...node.addresses,
-      ...added.map((value): Claim<Address> => ({ value, origin: "annotation" })),
-    ],
-  };
-  const { interfaces, podCidrFile, podCidrExpression } = facts;
-  OWN.set(node, { node: own, settings, facts: { interfaces, podCidrFile, podCidrExpression } });
-  STATED.set(own, node);
-  return own;
-}
-
 function linkOf(settings: Settings, { own, facts }: Circumstances, mtu: TunnelMtu): DesiredLink {
   return {
     name: settings.interfaceName,
@@ -219,37 +167,6 @@ function linkOf(settings: Settings, { own, facts }: Circumstances, mtu: TunnelMt
     // Of each range that pods get addresses from: host-local leaves out its first one, and no other.
     addresses: summarise(own.podCidrs).map((prefix) => hostPrefix(firstAddress(prefix)).text),
   };
-}
-
-/** What this host knows of itself and its manifest does not say: other nodes cannot know it. */
-function unpublished(own: Node): Waiting[] {
-  const stated = STATED.get(own) ?? own;
-  const says = new Set([...stated.addresses, ...stated.podCidrs].map(({ value }) => value.text));
-  const lists: readonly (readonly [string, readonly { value: { text: string } }[]])[] = [
-    [ANNOTATION.nodeIps, own.addresses],
-    [ANNOTATION.podCidrs, own.podCidrs],
-  ];
-  return lists.filter(([, claims]) => claims.some(({ value }) => !says.has(value.text))).map(
-    ([key, claims]) => {
-      const list = JSON.stringify(claims.map(({ value }) => value.text));
-      return {
-        what: `${key} of ${own.name}`,
-        why: "its Node does not say what this host has",
-        next: `put ${key}: '${list}' into the manifest of ${own.name}`,
-      };
-    },
-  );
-}
-
-/** The same of its next key, by its manifest: before, while and after the key rotates. */
-function unannounced({ name, nextKey = NO_NEXT_KEY }: Node, facts: HostFacts): Waiting[] {
-  const wanted = facts.nextKey ?? NO_NEXT_KEY;
-  if (nextKey === wanted) return [];
-  return [{
-    what: `${ANNOTATION.nextKey} of ${name}`,
-    why: `its Node says ${nextKey}, this host's is ${wanted}`,
-    next: `put what \`wigglenet node\` prints into the manifest of ${name}: ${ANNOTATION.nextKey}: ${wanted}`,
-  }];
 }
 
 interface Circumstances {

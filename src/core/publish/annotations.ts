@@ -1,7 +1,7 @@
 // What this host says of itself to the others: the four annotations of its Node, and the patch that makes them so.
 
 import type { HostFacts } from "../desired/host_facts.ts";
-import { ownNode } from "../desired/desire.ts";
+import { ownNode } from "../desired/own_node.ts";
 import { comparePrefixes, summarise } from "../net/prefix.ts";
 import { ANNOTATION, NO_NEXT_KEY, type Node, type Stated } from "../nodes/node.ts";
 import { canRotate } from "../rotation/desire_rotation.ts";

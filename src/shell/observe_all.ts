@@ -1,0 +1,43 @@
+// All that diff compares, read at once.
+
+import type { DesiredState } from "../core/desired/desired_state.ts";
+import type { ObservedState } from "../core/observed/observed_state.ts";
+import {
+  observeCni,
+  observeFastpath,
+  observeFastpathReference,
+  observeNetwork,
+  observeReference,
+  observeSecond,
+  observeServers,
+  observeSuperseded,
+  observeTable,
+  observeWireguard,
+} from "./observe.ts";
+
+/** Everything at once, for a command that looks once. */
+export async function observeAll(desired: DesiredState): Promise<ObservedState> {
+  const [table, reference, fastpath, fastpathReference, network, wireguard, cni, second] = await Promise.all([
+    observeTable(),
+    observeReference(desired.table),
+    observeFastpath(),
+    observeFastpathReference(desired.fastpath),
+    observeNetwork(desired.interfaceName),
+    desired.link === undefined
+      ? observeServers(desired.interfaceName)
+      : observeWireguard(desired.interfaceName, undefined),
+    observeCni(desired.cniPath),
+    observeSecond(desired.nextName, undefined),
+  ]);
+  return {
+    ...network,
+    ...wireguard,
+    ...await observeSuperseded(desired, network.link),
+    table,
+    reference,
+    fastpath,
+    fastpathReference,
+    cni,
+    second,
+  };
+}
