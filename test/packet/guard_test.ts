@@ -71,6 +71,26 @@ for (const loss of ["the interface is gone", "the interface is down", "the route
   });
 }
 
+Deno.test("a flow that nobody answers does not follow somebody else's route", async () => {
+  await using node = await CabledNode.create();
+  const sends = ([4, 6] as const).map((family) => {
+    const ends = {
+      source: PLACES["pod-a"]!.addresses[family],
+      destination: PLACES["peer-pod"]!.addresses[family],
+    };
+    return async () => {
+      const mark = node.mark();
+      const packet = ipPacket(ends, udp(33_000, 514, mark));
+      const [arrivals] = await node.shoot([{ link: "pod-a", packet, mark }]);
+      return arrivals!.map(({ link }) => link).filter((link) => link !== "pod-a");
+    };
+  });
+  for (const send of sends) assert.deepEqual(await send(), ["wigglenet"]);
+  const { ip } = LOSSES["a more specific route leads to the LAN"]!;
+  for (const line of ip) await node.node.run(["ip", ...line.split(" ")]);
+  for (const send of sends) assert.deepEqual(await send(), [], "it came out");
+});
+
 Deno.test("pods of a node without a key are guarded, and so is all of CLUSTER_POD_CIDRS", async () => {
   await using node = await CabledNode.create({ settings: CLUSTER });
   await judge(
