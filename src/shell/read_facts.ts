@@ -77,8 +77,10 @@ async function canMake(command: string): Promise<boolean> {
     (await attempt({ program: "ip", args: ["-batch", "-"], input })).failure === undefined;
   const discard = `link del dev ${PROBE}\n`;
   const both = `${command}\n${discard}`;
-  // What a killed agent left may be in the way.
-  return await succeeds(both) || await succeeds(discard) && await succeeds(both);
+  if (await succeeds(both)) return true;
+  // What a killed agent left may be in the way; and one failure of ip is not enough to end an agent that starts.
+  await succeeds(discard);
+  return await succeeds(both);
 }
 
 /**

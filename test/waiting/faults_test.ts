@@ -1,6 +1,6 @@
 // Programs that go wrong under an agent that has just been started on a node with work to do, and a kernel that refuses: it stays,
 // tells it, loses no packet, and once it is over all is as it should be. Every moment and every trouble is in test/laws/faults_test.ts,
-// on a model; here some of them meet the real programs. FAULT_SEED repeats a run.
+// on a model; here some of them meet the real programs, FAULT_SEED=N others: 589 ended an agent that had asked ip for a TUN device once.
 //
 //   n1-pod ═══ n2-pod     100 packets a second between all, IPv4 and IPv6
 //      ╚═ n3-pod ═╝ ...
@@ -15,7 +15,7 @@ import { losing } from "../netns/losses.ts";
 import { Mesh } from "../netns/mesh.ts";
 import { differences, readState } from "../netns/state.ts";
 
-const SEED = Number(Deno.env.get("FAULT_SEED") ?? Math.floor(Math.random() * 10_000));
+const SEED = Number(Deno.env.get("FAULT_SEED") ?? 589);
 /** Programs that an agent starts until it has nothing more to do on a node that was left like this. */
 const MOMENTS = 35;
 /** A program that hangs is ended after 15 s, and what only an audit finds is found after 33. */
