@@ -20,7 +20,7 @@ class Scene implements AsyncDisposable {
   readonly api = new FakeApi();
   readonly client = clientOf(this.api.url);
   readonly publisher = new Publisher({
-    settings: settingsOf(),
+    settings: settingsOf({ KEY_ROTATION: "manual" }),
     api: this.client,
     log: new Log("text", "error"),
   });

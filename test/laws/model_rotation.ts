@@ -84,7 +84,7 @@ export class ModelCluster {
   }
 
   #desired(node: ModelNode): DesiredState {
-    const settings = settingsOf({ NODE_NAME: node.name });
+    const settings = settingsOf({ NODE_NAME: node.name, KEY_ROTATION: "manual" });
     const parsed = this.nodes.map((other) => {
       const annotations = node.view.get(other.name) ?? {};
       const { key: _, ...words } = ordinaryNode(other.number);

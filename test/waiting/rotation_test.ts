@@ -11,8 +11,8 @@ import { until } from "../lab/until.ts";
 import { losing } from "../netns/losses.ts";
 import { Mesh } from "../netns/mesh.ts";
 
-const mesh = await Mesh.create({ nodes: 3 });
-const { lab } = mesh;
+const mesh = await Mesh.create({ nodes: 3 }, { "key-rotation": "manual" });
+const { lab, settings } = mesh;
 const [n1, n2, n3] = mesh.nodes as [Node, Node, Node];
 const traffic = await mesh.traffic();
 const losesOnly = losing(traffic);
@@ -108,13 +108,13 @@ Deno.test("one node rotates while the agent of another is dead, before and behin
         waiting.some(({ what, why }) => what === "key rotation of n1" && /^n3 /.test(why));
     });
     assert.equal((await keysNow())[0], before);
-    n3.startAgent();
+    n3.startAgent({ settings });
     await rotating("the key to take over", async () => (await keysNow())[0] !== before);
     await n3.agent!.kill("SIGKILL");
     await rotating("n2 to go back", async () => {
       return (await n1.status())?.rotation?.awaited.join() === "n3";
     });
-    n3.startAgent();
+    n3.startAgent({ settings });
     await rotating("the rotation to end", areAtRest);
   });
   assert.equal(await isKnown(before), false);

@@ -16,7 +16,7 @@ import { desireTable } from "./desire_table.ts";
 import { unguarded } from "./guard_cover.ts";
 import { namesToResolve } from "./endpoints.ts";
 import type { HostFacts } from "./host_facts.ts";
-import { desireRotation } from "../rotation/desire_rotation.ts";
+import { desireRotation, rotationObstacle as obstacleOf } from "../rotation/desire_rotation.ts";
 import { nextInterface } from "../rotation/names.ts";
 import { obstacleWaits } from "./obstacles.ts";
 import { ownNode, unannounced, unpublished } from "./own_node.ts";
@@ -56,7 +56,7 @@ export function desire(
     node: own.node.name,
     interfaceName: settings.interfaceName,
     link,
-    ...rotating(settings, facts, rotation),
+    ...rotating(settings, facts, { link, rotation }),
     peers: prospects.peers,
     routes: desireRoutes(settings, own, guarded),
     table: desireTable(settings, { own, facts, hasSecond: rotation !== undefined }, guarded),
@@ -122,17 +122,24 @@ function keyless(others: readonly SettledNode[]): Rejected[] {
   }));
 }
 
-/** Hardly anything where nothing rotates. */
+type Rotating = Pick<
+  DesiredState,
+  "nextName" | "rotation" | "hasSecond" | "isRotationDue" | "rotationObstacle" | "isPublished"
+>;
+
+/** Hardly anything where nothing rotates. With KEY_ROTATION=off an interface of the second's name is anybody's. */
 function rotating(
-  { interfaceName }: Settings,
-  { isPublished, isRotationDue, hasSecond }: HostFacts,
-  rotation: DesiredState["rotation"],
-): Pick<DesiredState, "nextName" | "rotation" | "hasSecond" | "isRotationDue" | "isPublished"> {
+  settings: Settings,
+  { isPublished, isRotationDue, hasSecond, nextKey }: HostFacts,
+  { link, rotation }: Pick<DesiredState, "link" | "rotation">,
+): Rotating {
+  const rotationObstacle = isRotationDue && link && obstacleOf(settings, link);
   return {
-    nextName: nextInterface(interfaceName),
+    nextName: nextInterface(settings.interfaceName),
     ...(rotation && { rotation }),
-    ...(hasSecond && { hasSecond }),
+    ...(hasSecond && (settings.keyRotation !== "off" || nextKey !== undefined) && { hasSecond }),
     ...(isRotationDue && { isRotationDue }),
+    ...(rotationObstacle && { rotationObstacle }),
     ...(isPublished && { isPublished }),
   };
 }

@@ -141,6 +141,9 @@ export interface Spared {
   readonly members: ReadonlySet<string>;
 }
 
+/** In words, and what to do about it. */
+export type RotationObstacle = Pick<Waiting, "why" | "next">;
+
 /** One desired state; `link` is undefined when no family is tunnelled, `cni` when no file may stand. */
 export interface DesiredState {
   readonly node: string;
@@ -155,6 +158,8 @@ export interface DesiredState {
   readonly hasSecond?: boolean;
   /** This host's key is to be replaced as soon as it can be. */
   readonly isRotationDue?: boolean;
+  /** Why it does not rotate all the same. */
+  readonly rotationObstacle?: RotationObstacle;
   /** This agent writes the annotations of its Node. */
   readonly isPublished?: boolean;
   /** In the order of the Nodes' names. */

@@ -165,7 +165,7 @@ function replaceTable(table: DesiredTable, inputs: readonly string[], reason: st
 
 /**
  * One transaction: first of all when it adds (guard before routes). When it only deletes it runs beside what deletes routes and
- * peers: nft reads the sets back for it (70 ms at 5,000 nodes), and no order of the three lets more pass than all of them.
+ * peers: nft reads the sets back for it, and no order of the three lets more pass than all of them.
  */
 function deltaStep(deltas: readonly SetDelta[]): Step {
   const changes = deltas.flatMap(({ name, added, deleted }): Change[] => [

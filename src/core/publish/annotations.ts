@@ -4,7 +4,7 @@ import type { HostFacts } from "../desired/host_facts.ts";
 import { ownNode } from "../desired/own_node.ts";
 import { comparePrefixes, summarise } from "../net/prefix.ts";
 import { ANNOTATION, NO_NEXT_KEY, type Node, type Stated } from "../nodes/node.ts";
-import { canRotate } from "../rotation/desire_rotation.ts";
+import { rotationObstacle } from "../rotation/desire_rotation.ts";
 import { type Settings, usesTunnel } from "../settings/settings.ts";
 
 /** By annotation; undefined: it shall not be there. What is not among them is left alone. */
@@ -17,7 +17,7 @@ export function wantedAnnotations(settings: Settings, node: Node, facts: HostFac
   if (!usesTunnel(settings)) wanted.set(ANNOTATION.publicKey, undefined);
   else if (facts.publicKey !== undefined) wanted.set(ANNOTATION.publicKey, facts.publicKey);
   const link = { implementation: facts.wireguard, server: settings.wireguardGo };
-  const takesPart = usesTunnel(settings) && canRotate(link);
+  const takesPart = usesTunnel(settings) && rotationObstacle(settings, link) === undefined;
   wanted.set(ANNOTATION.nextKey, takesPart ? facts.nextKey ?? NO_NEXT_KEY : undefined);
   const chosen = facts.interfaces.filter(({ name }) => settings.nodeIpInterfaces.includes(name));
   const addresses = chosen.flatMap(({ addresses }) => addresses).map(({ family, text }) =>

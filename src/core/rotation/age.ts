@@ -11,7 +11,7 @@ export function isOldEnough(
   ageMs: number,
   { keyRotation, nodeName }: Pick<Settings, "keyRotation" | "nodeName">,
 ): boolean {
-  return keyRotation !== "off" && ageMs >= keyRotation * HOUR_MS * (1 - SPREAD * placeOf(nodeName));
+  return typeof keyRotation === "number" && ageMs >= keyRotation * HOUR_MS * (1 - SPREAD * placeOf(nodeName));
 }
 
 /** From 0 to 1, the same for a name at all times; names that differ in their last digit are apart (FNV-1a). */

@@ -12,6 +12,8 @@ Deno.test("Keys of one age rotate within the last tenth of KEY_ROTATION, one nod
   assert.ok(due(28.5) > 30 && due(28.5) < 70, `${due(28.5)}`);
 });
 
-Deno.test("Without KEY_ROTATION none does", () => {
-  assert.equal(isOldEnough(9e15, { keyRotation: "off", nodeName: "n1" as NodeName }), false);
+Deno.test("Without an age none does", () => {
+  for (const keyRotation of ["off", "manual"] as const) {
+    assert.equal(isOldEnough(9e15, { keyRotation, nodeName: "n1" as NodeName }), false);
+  }
 });

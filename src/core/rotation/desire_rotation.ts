@@ -1,6 +1,13 @@
 // While a key rotates, this host's own or another's: the second interface, and who is a peer there (docs/decisions/0050).
 
-import type { DesiredLink, DesiredRotation, Peer, RotationPeer, Route } from "../desired/desired_state.ts";
+import type {
+  DesiredLink,
+  DesiredRotation,
+  Peer,
+  RotationObstacle,
+  RotationPeer,
+  Route,
+} from "../desired/desired_state.ts";
 import { ROUTE_PROTOCOL } from "../desired/desired_state.ts";
 import type { HostFacts } from "../desired/host_facts.ts";
 import { widthOf } from "../net/address.ts";
@@ -23,7 +30,7 @@ export interface RotationParts {
 export function desireRotation(settings: Settings, parts: RotationParts): DesiredRotation | undefined {
   const { others, link, facts } = parts;
   const { nextKey } = facts;
-  if (!canRotate(link)) return undefined;
+  if (rotationObstacle(settings, link) !== undefined) return undefined;
   const isConcerned = (settled: SettledNode) =>
     nextKey === undefined ? settled.nextKey !== undefined : takesPart(settled, facts);
   if (nextKey === undefined && !others.some(isConcerned)) return undefined;
@@ -47,11 +54,19 @@ export function desireRotation(settings: Settings, parts: RotationParts): Desire
   };
 }
 
-/** False where a second interface would have to be served by somebody who knows of the first one only. */
-export function canRotate(
+/** Why this node takes part in no rotation; undefined: it does. */
+export function rotationObstacle(
+  { keyRotation }: Pick<Settings, "keyRotation">,
   { implementation, server }: Pick<DesiredLink, "implementation" | "server">,
-): boolean {
-  return implementation === "kernel" || server === "started";
+): RotationObstacle | undefined {
+  if (keyRotation === "off") {
+    return { why: "KEY_ROTATION is off", next: "set it to manual, or to an age, on all nodes" };
+  }
+  if (implementation === "kernel" || server === "started") return undefined;
+  return {
+    why: "wireguard-go is awaited (WIREGUARD_GO), and nobody would serve a second interface",
+    next: "replace the key by hand, which costs some seconds of packets: docs/decisions/0019-key-recovery.md",
+  };
 }
 
 /** The original's agents say nothing of it, and take the new key when it is the only one. Files hold none of its Nodes. */

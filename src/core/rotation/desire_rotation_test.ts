@@ -14,13 +14,25 @@ function rotationOf(
   facts: Partial<HostFacts> = OWN,
   environment: Record<string, string> = {},
 ) {
-  return desireOf(nodes, environment, facts).rotation;
+  return desireOf(nodes, { KEY_ROTATION: "manual", ...environment }, facts).rotation;
 }
 
 Deno.test("While nobody's key rotates there is one interface, whoever knows rotations", () => {
   const desired = desireOf([1, 2].map((i) => ({ ...ordinaryNode(i), ...KNOWS })), {}, OWN);
   assert.equal(desired.rotation, undefined);
   assert.equal(desired.table.defines.tunnel, '"wigglenet"');
+});
+
+Deno.test("With KEY_ROTATION=off, as it is by default, nobody's announcement changes anything, and who asks is told", () => {
+  const nodes = [ordinaryNode(1), { ...ordinaryNode(2), nextKey: NEXT_2 }];
+  const plain = desireOf([1, 2].map(ordinaryNode), {}, OWN);
+  const { rotation, hasSecond, table, routes, peers } = desireOf(nodes, {}, { ...OWN, hasSecond: true });
+  assert.deepEqual([rotation, hasSecond], [undefined, undefined]);
+  assert.deepEqual([table, routes, peers], [plain.table, plain.routes, plain.peers]);
+  const due = desireOf(nodes, {}, { ...OWN, isRotationDue: true });
+  const { move, waiting } = turnOf(due, hostOf(due), 0);
+  assert.equal(move, undefined);
+  assert.match(waiting[0]!.next, /KEY_ROTATION|manual/);
 });
 
 Deno.test("Another's announcement makes it a peer on a second interface, which has this host's key", () => {
@@ -82,7 +94,10 @@ Deno.test("Where wireguard-go is awaited nothing rotates", () => {
   assert.notEqual(rotationOf(nodes, userspace), undefined);
   assert.equal(rotationOf(nodes, userspace, { WIREGUARD_GO: "awaited" }), undefined);
   assert.notEqual(rotationOf(nodes, OWN, { WIREGUARD_GO: "awaited" }), undefined);
-  const due = desireOf(nodes, { WIREGUARD_GO: "awaited" }, { ...userspace, isRotationDue: true });
+  const due = desireOf(nodes, { KEY_ROTATION: "manual", WIREGUARD_GO: "awaited" }, {
+    ...userspace,
+    isRotationDue: true,
+  });
   const { move, waiting } = turnOf(due, hostOf(due), 0);
   assert.deepEqual([move, waiting.map(({ what }) => what)], [undefined, ["key rotation of n1"]]);
 });
@@ -105,7 +120,11 @@ Deno.test("Families without the tunnel have no detour, and a pod CIDR of one add
 
 Deno.test("While a key rotates both interfaces are the tunnel to each rule, and both ports are WireGuard's own", () => {
   const nodes = [ordinaryNode(1), { ...ordinaryNode(2), nextKey: NEXT_2 }];
-  const { table } = desireOf(nodes, { FILTER_IPV4: "true", FILTER_IPV6: "true" }, OWN);
+  const { table } = desireOf(
+    nodes,
+    { KEY_ROTATION: "manual", FILTER_IPV4: "true", FILTER_IPV6: "true" },
+    OWN,
+  );
   assert.equal(table.defines.tunnel, '{ "wigglenet", "wigglenet-next" }');
   assert.equal(table.defines.port, "{ 24601, 24602 }");
   assert.doesNotMatch(renderStructure(table).replace(/^define .*$/gm, ""), /"wigglenet"|\b24601\b/);

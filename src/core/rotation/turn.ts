@@ -5,7 +5,6 @@ import type { DesiredRotation, DesiredState, Peer, RotationPeer, Waiting } from 
 import { ANNOTATION } from "../nodes/node.ts";
 import type { ObservedPeer, ObservedState } from "../observed/observed_state.ts";
 import { isFresh } from "../plan/choose_endpoint.ts";
-import { canRotate } from "./desire_rotation.ts";
 import { isSending, isSilent } from "./heard.ts";
 
 /** What the key files are moved on to. */
@@ -88,18 +87,18 @@ function isTold({ link }: DesiredState): boolean {
 }
 
 /** Only where nobody else is known to rotate: the second interface has one key. */
-function mayBegin({ link, isRotationDue, spared }: DesiredState, observed: ObservedState): boolean {
-  return isRotationDue === true && link?.publicKey !== undefined && spared === undefined && canRotate(link) &&
+function mayBegin(
+  { link, isRotationDue, rotationObstacle, spared }: DesiredState,
+  observed: ObservedState,
+): boolean {
+  return isRotationDue === true && rotationObstacle === undefined && link?.publicKey !== undefined &&
+    spared === undefined &&
     link.publishedKey === link.publicKey && observed.wireguard?.publicKey === link.publicKey;
 }
 
-function impossible({ node, link, isRotationDue }: DesiredState): Waiting[] {
-  if (isRotationDue !== true || link === undefined || canRotate(link)) return [];
-  return [{
-    what: `key rotation of ${node}`,
-    why: "wireguard-go is awaited (WIREGUARD_GO), and nobody would serve a second interface",
-    next: "replace the key by hand, which costs some seconds of packets: docs/decisions/0019-key-recovery.md",
-  }];
+function impossible({ node, link, isRotationDue, rotationObstacle }: DesiredState): Waiting[] {
+  if (isRotationDue !== true || link === undefined || rotationObstacle === undefined) return [];
+  return [{ what: `key rotation of ${node}`, ...rotationObstacle }];
 }
 
 /** A session there says that the other side has this host as a peer there: it takes what comes by it. */

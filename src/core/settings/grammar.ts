@@ -96,9 +96,12 @@ export function interfaceNames(text: string): string[] | undefined {
 
 const MOST_HOURS = 3650 * 24;
 
-/** `off`, or a number of hours or days, in hours; undefined for anything else. */
-export function hours(text: string): "off" | number | undefined {
-  if (text === "off") return text;
+/** How old a key becomes, in hours; `manual`: until somebody asks for another. */
+export type KeyAge = "off" | "manual" | number;
+
+/** `off`, `manual`, or a number of hours or days; undefined for anything else. */
+export function keyAge(text: string): KeyAge | undefined {
+  if (text === "off" || text === "manual") return text;
   const count = integer(text.slice(0, -1), 1, MOST_HOURS);
   const unit = text.endsWith("d") ? 24 : text.endsWith("h") ? 1 : undefined;
   return count === undefined || unit === undefined || count * unit > MOST_HOURS ? undefined : count * unit;

@@ -1,20 +1,20 @@
 // The settings of this host's key.
 
-import { hours, path, type Setting } from "./grammar.ts";
+import { type KeyAge, keyAge, path, type Setting } from "./grammar.ts";
 
 /** A part of the table of settings. */
 export const KEY_SETTINGS = {
   privateKeyPath: path(
     "WIGGLENET_PRIVKEY_PATH",
     "/etc/wigglenet/private.key",
-    "The WireGuard private key, mode 0600; made on first start, never overwritten.",
+    "The WireGuard private key, mode 0600; made on first start, replaced by a [key rotation](#key-rotation) alone.",
   ),
   keyRotation: {
     env: "KEY_ROTATION",
     fallback: "off",
-    accepts: "off, or `30d`, `12h`: 1 hour to 3650 days",
+    accepts: "off, manual, or `30d`, `12h`: 1 hour to 3650 days",
     meaning:
-      "How old the private key becomes before a new one takes its place, see [key rotation](#key-rotation).",
-    parse: hours,
-  } satisfies Setting<"off" | number>,
+      "Whether this node takes part in [key rotation](#key-rotation), the same on all nodes; its own key rotates when `rotate-key` asks for it, or has become so old.",
+    parse: keyAge,
+  } satisfies Setting<KeyAge>,
 } as const;

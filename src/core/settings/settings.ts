@@ -108,7 +108,7 @@ export const SETTINGS = {
   isStrict: boolean(
     "STRICT",
     true,
-    "Packets with a pod address never leave, nor are believed, by another interface than the tunnel.",
+    "Packets to other nodes' pods leave by the tunnel or not at all; a pod's address is believed of that pod and of the tunnel alone.",
   ),
   clusterPodCidrs: {
     env: "CLUSTER_POD_CIDRS",

@@ -243,9 +243,11 @@ Deno.test("Every default is a value that its own setting accepts", () => {
   }
 });
 
-Deno.test("KEY_ROTATION is off, or hours or days within bounds", () => {
-  const parsed = ["off", "1h", "30d", "3650d"].map((text) => settingsOf({ KEY_ROTATION: text }).keyRotation);
-  assert.deepEqual(parsed, ["off", 1, 720, 87_600]);
+Deno.test("KEY_ROTATION is off, manual, or hours or days within bounds", () => {
+  const parsed = ["off", "manual", "1h", "30d", "3650d"].map((text) =>
+    settingsOf({ KEY_ROTATION: text }).keyRotation
+  );
+  assert.deepEqual(parsed, ["off", "manual", 1, 720, 87_600]);
   for (const text of ["", "0d", "30", "30 d", "-1d", "1.5d", "3651d", "30m", "d"]) {
     assert.equal(SETTINGS.keyRotation.parse(text), undefined, text);
   }
