@@ -144,7 +144,7 @@ export function tableDrifts(victim: Victim): Drifts {
     },
     "the table is deleted": { act: victim.nft("delete table inet wigglenet"), log: /~ table .*missing/ },
     "one rule is deleted": {
-      act: () => deleteRule(victim, "guard", /v4/),
+      act: () => deleteRule(victim, "unencrypted", /v4/),
       log: /~ table .*its rules differ/,
     },
     "a rule is added": {
