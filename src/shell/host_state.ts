@@ -6,6 +6,7 @@ import type { ObservedState } from "../core/observed/observed_state.ts";
 import { confirm } from "../core/plan/confirm.ts";
 import type { Part, Step } from "../core/plan/plan.ts";
 import {
+  mayHaveSecond,
   observeCni,
   observeFastpath,
   observeFastpathReference,
@@ -173,12 +174,12 @@ export class HostState {
     this.#observed = { ...read, ...await observeSuperseded(desired, read.link) };
   }
 
-  /** The second interface; hosts on which nothing rotates are not asked for it. */
-  async #lookAtSecond({ rotation, hasSecond, nextName }: DesiredState, due: readonly Stale[]): Promise<void> {
+  /** The second interface, and what is left of it. */
+  async #lookAtSecond(desired: DesiredState, due: readonly Stale[]): Promise<void> {
     const { second } = this.#observed!;
-    if (rotation === undefined && hasSecond !== true && second === undefined) return;
+    if (!mayHaveSecond(desired) && second === undefined) return;
     const isDue = second === undefined || due.includes("network") || due.includes("wireguard");
-    if (isDue) this.#observed = { ...this.#observed!, second: await observeSecond(nextName, second) };
+    if (isDue) this.#observed = { ...this.#observed!, second: await observeSecond(desired.nextName, second) };
   }
 
   /** Takes in steps that succeeded. */

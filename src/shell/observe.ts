@@ -211,6 +211,11 @@ async function observeRoutes(family: Family, dev: string | undefined): Promise<R
 const PEERS = new DumpReader(SEED);
 const SECOND_PEERS = new DumpReader(SEED);
 
+/** False on a host on which nothing rotates: it is not asked for a second interface, and one of that name is anybody's. */
+export function mayHaveSecond({ rotation, hasSecond }: DesiredState): boolean {
+  return rotation !== undefined || hasSecond === true;
+}
+
 /** The second interface; undefined when there is none. */
 export async function observeSecond(
   name: string,

@@ -3,6 +3,7 @@
 import type { DesiredState } from "../core/desired/desired_state.ts";
 import type { ObservedState } from "../core/observed/observed_state.ts";
 import {
+  mayHaveSecond,
   observeCni,
   observeFastpath,
   observeFastpathReference,
@@ -27,7 +28,7 @@ export async function observeAll(desired: DesiredState): Promise<ObservedState> 
       ? observeServers(desired.interfaceName)
       : observeWireguard(desired.interfaceName, undefined),
     observeCni(desired.cniPath),
-    observeSecond(desired.nextName, undefined),
+    mayHaveSecond(desired) ? observeSecond(desired.nextName, undefined) : undefined,
   ]);
   return {
     ...network,
