@@ -60,6 +60,8 @@ export class BootedNode {
     const argv = ["systemd-nspawn", "--quiet", "--keep-unit", "--register=no", `--machine=${this.name}`];
     argv.push(`--network-namespace-path=${this.host.netns}`, "--console=pipe", `--directory=${this.root}`);
     argv.push("--capability=CAP_NET_ADMIN,CAP_NET_RAW"); // with a network of its own it would have them by itself
+    // A machine shows what its kernel has; nspawn's /sys does not.
+    argv.push("--bind-ro=/sys/module");
     const env = { SYSTEMD_NSPAWN_API_VFS_WRITABLE: "network" };
     this.#container = new Process(["sh", "-c", OWN_CGROUP, this.#cgroup, ...argv, "--boot"], { env });
     this.#leader = await until(`${this.name}'s systemd`, () => childOf(this.#container.pid, "systemd"), {

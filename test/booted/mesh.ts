@@ -27,6 +27,8 @@ export interface StartTimes {
   readonly agentMs: number;
   /** From network-online to that; it may begin after the agent's start. Undefined: nothing asked for network-online. */
   readonly onlineMs: number | undefined;
+  /** When that was, since the kernel's start. */
+  readonly onlineAtMs: number;
   /** What of it is the runtime's own: `wigglenet version`, now. */
   readonly runtimeMs: number;
 }
@@ -48,6 +50,7 @@ export async function startTimes(node: BootedNode): Promise<StartTimes> {
     bootMs: Math.round(started - Number(bornText) / 1_000),
     agentMs: Math.round(ready - started),
     onlineMs: online === 0 ? undefined : Math.round(ready - online),
+    onlineAtMs: online,
     runtimeMs: Math.round(performance.now() - before),
   };
 }
