@@ -13,5 +13,7 @@ export async function getReady(): Promise<void> {
   await run(["ip", "link", "set", "lo", "up"]);
   // For the systemd of nodes that boot.
   await run(["mount", "-t", "cgroup2", "cgroup2", "/sys/fs/cgroup"]);
+  // Emulated, a program may have no processor for seconds: what arrives meanwhile waits, so that only the network loses.
+  await run(["sysctl", "-q", "-w", "net.core.rmem_default=16777216", "net.core.rmem_max=16777216"]);
   for (const module of ["wireguard", "tun", "overlay"]) await run(["modprobe", module]);
 }
