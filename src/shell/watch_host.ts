@@ -206,8 +206,10 @@ export class HostWatch {
    */
   async #lookAtCni(): Promise<void> {
     const { cni } = this.options.reconciler.observed ?? {};
-    const { text, linkTarget } = await observeCni(this.options.settings.cniConfigPath);
-    if (text !== cni?.text || linkTarget !== cni?.linkTarget) this.options.reconciler.doubt("cni");
+    // Why it cannot be read the loop tells, which reads it next.
+    const seen = await observeCni(this.options.settings.cniConfigPath).catch(() => undefined);
+    const isSame = seen !== undefined && seen.text === cni?.text && seen.linkTarget === cni?.linkTarget;
+    if (!isSame) this.options.reconciler.doubt("cni");
   }
 
   /** The key file has other content, or is gone: then it is looked at until it is back. */

@@ -122,7 +122,8 @@ function faultsAt(first: number): Fault[] {
     return TROUBLES.flatMap((trouble) => [0, LONG_MS].map((forMs) => ({ trouble, first, forMs })));
   }
   const number = first + SEED;
-  return [{ trouble: TROUBLES[number % TROUBLES.length]!, first, forMs: number % 4 === 0 ? LONG_MS : 0 }];
+  const isLong = Math.floor(number / TROUBLES.length) % 4 === 0;
+  return [{ trouble: TROUBLES[number % TROUBLES.length]!, first, forMs: isLong ? LONG_MS : 0 }];
 }
 
 for (const [name, situation] of SITUATIONS) {

@@ -29,6 +29,8 @@ export interface Fault {
 
 /** What the kernel answers where it has no space. */
 const NO_SPACE = "No space left on device (os error 28)";
+/** And where an agent has no more files to open: it starts nothing, and reads nothing. */
+const NO_FILES = "Too many open files (os error 24)";
 /** What each command takes. */
 const COMMAND_MS = 2;
 
@@ -78,6 +80,11 @@ export class ModelMachine implements Disposable {
     return trouble;
   }
 
+  get #hasNoFiles(): boolean {
+    const isLasting = this.fault?.trouble === "cannot be started" && this.fault.forMs > 0;
+    return isLasting && this.asked.length > this.fault!.first && performance.now() < this.#endMs;
+  }
+
   #doubles(): Record<string, unknown> {
     // deno-lint-ignore no-this-alias -- the class below has one of its own
     const machine = this;
@@ -106,7 +113,7 @@ export class ModelMachine implements Disposable {
   #spawn(program: string, { args = [], stdin }: Options): unknown {
     const what = `${program} ${args.join(" ")}`;
     const trouble = this.#ask(what);
-    if (trouble === "cannot be started") throw new Error("Too many open files (os error 24)");
+    if (trouble === "cannot be started") throw new Error(NO_FILES);
     if (args.includes("monitor")) return follower(trouble !== undefined);
     let input = "";
     let end: (signal: string) => void = () => {};
@@ -180,6 +187,7 @@ export class ModelMachine implements Disposable {
         throw new Deno.errors.NotFound(path);
       },
       readTextFile: (path: string) => {
+        if (this.#hasNoFiles) return Promise.reject(new Error(NO_FILES));
         const text = files.get(links.get(path) ?? path);
         return text === undefined ? absent(path) : Promise.resolve(text);
       },
