@@ -41,7 +41,8 @@ async function ownName(
 ): Promise<{ readonly node: GivenSettings["nodeName"]; readonly trouble: string | undefined }> {
   if (isNamed(settings)) return { node: settings.nodeName, trouble: undefined };
   try {
-    const node = parseNodeName((await readStatus())?.node);
+    const answer = await readStatus();
+    const node = parseNodeName(typeof answer === "object" ? answer.node : undefined);
     return { node: refused(node) ? (await nameNode(settings)).nodeName : node, trouble: undefined };
   } catch (error) {
     return { node: "", trouble: (error as Error).message };

@@ -6,7 +6,7 @@ import { peerStatuses } from "../core/plan/status.ts";
 import { drawGraph } from "../core/render/render_graph.ts";
 import { mermaidGraph } from "../core/render/render_mermaid.ts";
 import type { Sketch } from "../core/render/sketch.ts";
-import { readStatus, STATUS_SOCKET } from "../shell/status_socket.ts";
+import { readStatus, silenceOf } from "../shell/status_socket.ts";
 import { parseArguments, parseSwitches } from "./arguments.ts";
 import { nameNode } from "./name_node.ts";
 import { readNodes } from "./read_nodes.ts";
@@ -27,10 +27,8 @@ export async function graph(args: readonly string[]): Promise<number> {
 /** The mesh with its handshakes. */
 async function running(): Promise<Sketch> {
   const status = await readStatus();
-  if (status !== undefined) return { ...status, nowSeconds: Date.now() / 1000 };
-  throw new Error(
-    `no agent answers on ${STATUS_SOCKET}: start it with \`wigglenet run\`, or draw manifests with --node-name and --nodes`,
-  );
+  if (typeof status === "object") return { ...status, nowSeconds: Date.now() / 1000 };
+  throw new Error(`${silenceOf(status)}, or draw manifests with --node-name and --nodes`);
 }
 
 /** The mesh as it would be. */

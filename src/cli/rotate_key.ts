@@ -22,8 +22,8 @@ export async function rotateKey(args: readonly string[]): Promise<number> {
   const next = await requestRotation(privateKeyPath);
   if (next === undefined) return refuse("a rotation is under way: wigglenet status tells how far it is");
   console.log(`${present} is to be replaced by ${next}`);
-  if (await readStatus() === undefined) {
-    console.error("wigglenet: no agent runs here: it begins when one does");
-  }
+  const answer = await readStatus();
+  if (answer === undefined) console.error("wigglenet: no agent runs here: it begins when one does");
+  if (answer === "hangs") console.error("wigglenet: the agent hangs: it begins when that is restarted");
   return 0;
 }

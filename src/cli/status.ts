@@ -3,7 +3,7 @@
 import { describeStatus } from "../core/plan/status.ts";
 import type { Program } from "../core/shipped/programs.ts";
 import { run } from "../shell/command.ts";
-import { readStatus, STATUS_SOCKET } from "../shell/status_socket.ts";
+import { readStatus, silenceOf } from "../shell/status_socket.ts";
 import { SETTINGS } from "../core/settings/settings.ts";
 import { parseFlags } from "./arguments.ts";
 
@@ -11,7 +11,7 @@ import { parseFlags } from "./arguments.ts";
 export async function status(args: readonly string[]): Promise<number> {
   const { raw, given: switches } = await parseFlags(args, ["json"]);
   const answer = await readStatus();
-  if (answer !== undefined) {
+  if (typeof answer === "object") {
     console.log(
       switches.has("json")
         ? JSON.stringify(answer, null, 2)
@@ -19,16 +19,14 @@ export async function status(args: readonly string[]): Promise<number> {
     );
     return 0;
   }
-  console.error(
-    `wigglenet: no agent answers on ${STATUS_SOCKET}: start it with \`wigglenet run\`; the kernel has:`,
-  );
+  console.error(`wigglenet: ${silenceOf(answer)}; the kernel has:`);
   const { env, fallback } = SETTINGS.interfaceName;
   const name = raw[env] ?? Deno.env.get(env) ?? fallback;
   const outputs: Record<string, string> = {};
   for (const [title, program, args] of looks(name)) {
     outputs[title] = await run({ program, args }).catch((error: Error) => error.message);
   }
-  if (switches.has("json")) console.log(JSON.stringify({ agent: null, kernel: outputs }, null, 2));
+  if (switches.has("json")) console.log(JSON.stringify({ agent: answer ?? null, kernel: outputs }, null, 2));
   else for (const [title, text] of Object.entries(outputs)) console.log(`## ${title}\n${text.trimEnd()}\n`);
   return 1;
 }

@@ -74,7 +74,8 @@ export async function inspectHost(settings: GivenSettings, inspection: Inspectio
     needed.map(async (program) => [program, await versionOf(program)] as const),
   );
   const programs: HostReport["programs"] = Object.fromEntries(versions);
-  const status = await readStatus();
+  const answer = await readStatus();
+  const status = typeof answer === "object" ? answer : undefined;
   return {
     programs,
     tunnel,
@@ -86,8 +87,8 @@ export async function inspectHost(settings: GivenSettings, inspection: Inspectio
       ? {}
       : { [settings.interfaceName]: netconf.rpFilterOf(settings.interfaceName) },
     ...await readSurroundings(settings, await readDropChains()),
-    serving: status === undefined ? await inspectServing(settings) : { taken: [], tlsProblem: undefined },
-    agent: status && agentOf(status),
+    serving: answer === undefined ? await inspectServing(settings) : { taken: [], tlsProblem: undefined },
+    agent: typeof answer === "object" ? agentOf(answer) : answer,
     pitfalls: hasAdmin ? await inspectPitfalls(settings, status?.peers ?? []) : undefined,
     port: settings.port,
     expression: await expressionTrouble(settings, inspection.metadata),

@@ -12,7 +12,7 @@ export const STATUS_SOCKET = `${RUN_FOLDER}/agent.sock`;
  * @returns undefined when another agent (of another network namespace, with the same /run) serves it already
  */
 export async function serveStatus(status: () => Promise<Status>): Promise<{ close(): void } | undefined> {
-  if (await readStatus() !== undefined) return undefined;
+  if (typeof await readStatus() === "object") return undefined; // one that hangs serves nobody
   const listener = await makePrivately(STATUS_SOCKET, (path) => Deno.listen({ transport: "unix", path }));
   answerAll(listener, status);
   return { close: () => listener.close() };
@@ -54,18 +54,35 @@ function* itemsOf(list: readonly unknown[]): Iterable<string> {
   yield "]";
 }
 
+/** For so long an answer is waited for. */
 const ANSWER_MS = 3_000;
 
-/** The status of the running agent; undefined when none answers (a stopped one does not). */
-export async function readStatus(): Promise<Status | undefined> {
+/** What comes of asking: the status; that somebody listens and does not answer; undefined: nobody listens. */
+export type Answer = Status | "hangs" | undefined;
+
+/** Asks the running agent. One that is stopped, or does not come round to it within {@link ANSWER_MS}, hangs. */
+export async function readStatus(): Promise<Answer> {
   let connection: Deno.UnixConn | undefined;
-  const timer = setTimeout(() => connection?.close(), ANSWER_MS);
+  let isLate = false;
+  const timer = setTimeout(() => {
+    isLate = true;
+    connection?.close();
+  }, ANSWER_MS);
   try {
     connection = await Deno.connect({ transport: "unix", path: STATUS_SOCKET });
     return JSON.parse(await new Response(connection.readable).text()) as Status;
-  } catch {
-    return undefined;
+  } catch (error) {
+    // Where many have asked before, the queue of those that wait is full.
+    return isLate || error instanceof Deno.errors.WouldBlock ? "hangs" : undefined;
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** Why no status is there, for a person. */
+export function silenceOf(answer: "hangs" | undefined): string {
+  const seconds = ANSWER_MS / 1000;
+  return answer === "hangs"
+    ? `the agent hangs: it does not answer on ${STATUS_SOCKET} within ${seconds} s; restart it, which costs no packet`
+    : `no agent answers on ${STATUS_SOCKET}: start it with \`wigglenet run\``;
 }

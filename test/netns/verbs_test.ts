@@ -16,9 +16,7 @@ async function freshNode(): Promise<Node & AsyncDisposable> {
 async function started(node: Node): Promise<void> {
   node.startAgent();
   await node.conflist();
-  await until("the agent to be in sync", async () => {
-    return (await node.runAgent({ verb: "diff" })).code === 0;
-  }, { seen: () => node.agent!.tail() });
+  await node.inSync();
 }
 
 Deno.test("status --json has the documented fields; without an agent it says so and shows the kernel", async () => {
@@ -79,6 +77,17 @@ Deno.test("graph draws what the agent sees, node prints the manifest that the ot
   const sick = await node.runAgent({ verb: "check", settings: { "wireguard-mode": "userspace" } });
   assert.equal(sick.code, 1);
   assert.match(sick.stdout, /^error: IPv4 is not forwarded; .*\nerror: no agent runs; .*\n$/);
+});
+
+Deno.test("of an agent that hangs check, status and graph say so, and not that none runs", async () => {
+  await using node = await freshNode();
+  await started(node);
+  Deno.kill(node.agent!.pid, "SIGSTOP");
+  const answers = ["check", "status", "graph"].map(async (verb) => {
+    const { code, stdout, stderr } = await node.runAgent({ verb });
+    return [verb, code, /^(error|wigglenet): the agent hangs\b/m.test(stdout + stderr)];
+  });
+  assert.deepEqual(await Promise.all(answers), [["check", 1, true], ["status", 1, true], ["graph", 1, true]]);
 });
 
 Deno.test("an address on the loopback is a node address where NODE_IP_INTERFACES says so; 127.0.0.1 never is", async () => {

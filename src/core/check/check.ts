@@ -43,15 +43,18 @@ export interface HostReport extends Surroundings {
     /** What is wrong with certificate, key and authorities; undefined: nothing, or TLS is not asked for. */
     readonly tlsProblem: string | undefined;
   };
-  /** The running agent's own words; undefined: none answers. */
-  readonly agent: {
-    readonly isInSync: boolean;
-    readonly failing: readonly string[];
-    readonly waiting: readonly string[];
-    readonly rejected: readonly Rejected[];
-    readonly podCidrs: readonly string[];
-    readonly peers: readonly PeerStatus[];
-  } | undefined;
+  /** The running agent's own words; that it is there and says none; undefined: there is none. */
+  readonly agent:
+    | {
+      readonly isInSync: boolean;
+      readonly failing: readonly string[];
+      readonly waiting: readonly string[];
+      readonly rejected: readonly Rejected[];
+      readonly podCidrs: readonly string[];
+      readonly peers: readonly PeerStatus[];
+    }
+    | "hangs"
+    | undefined;
   /** Undefined: nothing of a pod network is asked for, or this host cannot be looked at. */
   readonly pitfalls: Pitfalls | undefined;
   /** UDP port of WireGuard. */
@@ -90,7 +93,8 @@ export function findingsOf(report: HostReport): Finding[] {
 }
 
 function meshOf({ agent, port }: HostReport): Parameters<typeof pitfallFindings>[1] {
-  return { own: agent?.podCidrs ?? [], peers: agent?.peers ?? [], port };
+  const { podCidrs: own, peers } = typeof agent === "object" ? agent : { podCidrs: [], peers: [] };
+  return { own, peers, port };
 }
 
 function isError({ level }: Finding): boolean {
@@ -200,6 +204,10 @@ function servingFindings({ serving: { taken, tlsProblem } }: HostReport): Findin
 
 function agentFindings({ agent, tunnel }: HostReport): Finding[] {
   if (agent === undefined) return [error("no agent runs", "wigglenet run, or systemctl start wigglenet")];
+  if (agent === "hangs") {
+    const remedy = "systemctl restart wigglenet, or end the process that ss -xlp shows at wigglenet-agent";
+    return [error("the agent hangs: it runs and does not answer", remedy)];
+  }
   return [
     ...agent.failing.map((what) => error(what, "it is tried again; wigglenet diff shows what is left")),
     ...agent.waiting.map((what) => warning(what, "wigglenet status says what to do")),

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { findingsOf, type HostReport } from "./check.ts";
 
+const agent = { isInSync: true, failing: [], waiting: [], rejected: [], podCidrs: [], peers: [] };
 const HEALTHY: HostReport = {
   programs: { nft: "nftables v1.0.6", ip: "ip utility", wg: "wireguard-tools v1.0" },
   tunnel: {
@@ -20,14 +21,13 @@ const HEALTHY: HostReport = {
   dropChains: [],
   cni: { path: "/etc/cni/net.d/10-wigglenet.conflist", others: ["99-loopback.conf"], missingPlugins: [] },
   serving: { taken: [], tlsProblem: undefined },
-  agent: { isInSync: true, failing: [], waiting: [], rejected: [], podCidrs: [], peers: [] },
+  agent,
   pitfalls: undefined,
   port: 24601,
   expression: undefined,
   mtu: undefined,
 };
 const tunnel = HEALTHY.tunnel!;
-const agent = HEALTHY.agent!;
 
 Deno.test("A healthy host has no findings", () => {
   assert.deepEqual(findingsOf(HEALTHY), []);
@@ -115,6 +115,7 @@ const sick: readonly (readonly [report: Partial<HostReport>, level: string, what
       /containernetworking-plugins/,
     ],
     [{ agent: undefined }, "error", /^no agent runs/, /wigglenet run/],
+    [{ agent: "hangs" }, "error", /^the agent hangs/, /systemctl restart wigglenet/],
     [{ agent: { ...agent, isInSync: false } }, "error", /not in sync/, /wigglenet diff/],
     [
       { agent: { ...agent, isInSync: false, failing: ["table: nft exited 1"] } },
