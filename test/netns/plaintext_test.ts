@@ -168,5 +168,7 @@ Deno.test("this would have been seen: without rules and routes of ours the same 
   await n1.agent!.kill("SIGKILL");
   await n1.run(["nft", "flush", "ruleset"]);
   for (const family of ["-4", "-6"]) await n1.run(["ip", family, "route", "flush", "proto", "146"]);
-  await until("them to be seen", () => capture.packets.some((packet) => isWithin(packet, POD_NETWORK)));
+  for (const network of POD_NETWORK) {
+    await until(`them to be seen of ${network}`, () => capture.packets.some((it) => isWithin(it, [network])));
+  }
 });
