@@ -3,6 +3,7 @@
 import type { Status } from "../core/plan/status.ts";
 import { makePrivately, RUN_FOLDER } from "./files.ts";
 import { relieve } from "./relieve.ts";
+import { sleep } from "./sleep.ts";
 
 /** Where the running agent answers. */
 export const STATUS_SOCKET = `${RUN_FOLDER}/agent.sock`;
@@ -18,9 +19,15 @@ export async function serveStatus(status: () => Promise<Status>): Promise<{ clos
   return { close: () => listener.close() };
 }
 
+const ACCEPT_AGAIN_MS = 1_000;
+
 async function answerAll(listener: Deno.UnixListener, status: () => Promise<Status>): Promise<void> {
-  for await (const connection of listener) {
-    answer(connection, status).catch(() => {});
+  try {
+    for await (const connection of listener) answer(connection, status).catch(() => {});
+  } catch {
+    // It may open no more files: who asks waits until it may.
+    await sleep(ACCEPT_AGAIN_MS);
+    answerAll(listener, status);
   }
 }
 

@@ -100,6 +100,7 @@ for (const half of [trials.slice(0, nodes.length), trials.slice(nodes.length)]) 
 
 /** For how long an agent is looked at that cannot do its work. */
 const SUFFERING_MS = 3_000;
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 Deno.test("a kernel that refuses (EPERM, ENOSPC, EMFILE by seccomp): agents stay and tell it, no packet is lost, and the next one mends all", async (t) => {
   await losesOnly(t, {}, async () => {
@@ -115,7 +116,7 @@ Deno.test("a kernel that refuses (EPERM, ENOSPC, EMFILE by seccomp): agents stay
         / error .*(Operation not permitted|No space left|Too many open files)/,
         10_000,
       );
-      await new Promise((resolve) => setTimeout(resolve, SUFFERING_MS));
+      await pause(SUFFERING_MS);
       assert.ok(agent.isRunning, `${REFUSALS[i]}: ${agent.tail()}`);
       await agent.kill("SIGTERM");
       node.startAgent({ settings });
@@ -131,9 +132,12 @@ Deno.test("an agent that may open no more files: it stays, tells it, and goes on
     await node.run(["prlimit", "--pid", `${agent.pid}`, "--nofile=3:"]);
     await node.run(["nft", "flush", "ruleset"]);
     await agent.line("stderr", /Too many open files/, 10_000);
+    const asked = node.status();
+    await pause(SUFFERING_MS);
     await node.run(["prlimit", "--pid", `${agent.pid}`, "--nofile=1024:"]);
     await becomes(node);
     assert.equal(node.agent, agent);
     assert.ok(agent.isRunning);
+    assert.equal((await asked)?.node, node.name, "who asked meanwhile has an answer in the end");
   });
 });
