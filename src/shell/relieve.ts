@@ -6,16 +6,22 @@ const SMALL_BYTES = 30e6;
 /** What may pile up since the last time; a collection takes 50 ms. */
 const SLACK_BYTES = 4e6;
 
+/** What the process may grow by outside of the heap: buffers that V8 does not hurry to collect, for their objects are small. */
+const OUTSIDE_BYTES = 8e6;
+
 let leftBytes = 0;
+let leftResidentBytes = Infinity;
 
 /** Collects what is not needed any more if it is much, where the runtime was started with `--expose-gc`. */
 export function relieve(): void {
   const { gc } = globalThis as { gc?: () => void };
   if (gc === undefined) return;
-  const usedBytes = Deno.memoryUsage().heapUsed;
-  if (usedBytes < Math.max(SMALL_BYTES, leftBytes + SLACK_BYTES)) return;
+  const { heapUsed, rss } = Deno.memoryUsage();
+  leftResidentBytes = Math.min(leftResidentBytes, rss);
+  const isMuch = heapUsed >= Math.max(SMALL_BYTES, leftBytes + SLACK_BYTES);
+  if (!isMuch && rss < leftResidentBytes + OUTSIDE_BYTES) return;
   gc();
-  leftBytes = Deno.memoryUsage().heapUsed;
+  ({ heapUsed: leftBytes, rss: leftResidentBytes } = Deno.memoryUsage());
 }
 
 /** Gives back megabytes outside of V8's heap, which it does not hurry to collect; whoever has taken them already keeps them. */

@@ -101,7 +101,7 @@ export class ModelMachine implements Disposable {
       env: { get: () => undefined },
       stderr: { writeSync: (bytes: Uint8Array) => this.#hear(bytes) },
       unrefTimer: () => {},
-      memoryUsage: () => ({ heapUsed: 0 }),
+      memoryUsage: () => ({ heapUsed: 0, rss: 0 }),
     };
   }
 
