@@ -4,6 +4,8 @@
 //        ╚═ n3-pod ═╝
 
 import assert from "node:assert/strict";
+import { fakeClock } from "../lab/fake_clock.ts";
+import { HAS_KERNEL_WIREGUARD } from "../lab/kernel.ts";
 import { NODES } from "../lab/kubernetes/agent_account.ts";
 import { Cluster } from "../lab/kubernetes/cluster.ts";
 import { giveIds, idsOf, reported } from "../lab/machine_ids.ts";
@@ -53,6 +55,20 @@ Deno.test("nodes that only the API knows make a mesh, and publish what the origi
   const [a, b] = await Promise.all([n1, n2].map((node) => node.addPod(`${node.name}-pod`)));
   await meet(a!, b!);
   for (const node of cluster.nodes) await publishes(node);
+});
+
+// Of one that is behind the certificates say it first: they are not valid yet (src/core/kubernetes/api_failure_test.ts).
+Deno.test("check tells of a clock that is ahead of the API server's, and of a healthy node one line", async () => {
+  const check = async (clock: Readonly<Record<string, string>> = {}) => {
+    const env = { ...cluster.plane.environment, ...clock };
+    const settings = { nodes: undefined, "wireguard-mode": HAS_KERNEL_WIREGUARD ? "auto" : "userspace" };
+    return (await n1.runAgent({ verb: "check", settings, env })).stdout;
+  };
+  assert.match(
+    await check(await fakeClock({ FAKETIME: "+1h" })),
+    /^warning: the clock is 3[56]\d\d s ahead of the API server's; let chrony or systemd-timesyncd keep the clock$/m,
+  );
+  assert.match(await check(), /^n1 is well: .*\n$/);
 });
 
 Deno.test("a key rotates, told to the others by the Node alone", async () => {

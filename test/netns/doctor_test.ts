@@ -4,11 +4,11 @@
 //   n1-pod ── n1 ══ tunnel ══ n2 ── n2-pod        everything happens to n1
 
 import assert from "node:assert/strict";
+import { fakeClock } from "../lab/fake_clock.ts";
 import { HAS_FLOWTABLE, HAS_KERNEL_WIREGUARD } from "../lab/kernel.ts";
 import { manifestOf } from "../lab/manifest.ts";
 import type { Node } from "../lab/node.ts";
 import { until } from "../lab/until.ts";
-import { FAKETIME_FOLDERS } from "../prepare.ts";
 import { Mesh } from "./mesh.ts";
 
 const mesh = await Mesh.create({ nodes: 2 });
@@ -75,9 +75,6 @@ async function unwrapNft(): Promise<void> {
 const isThere = (path: string) => Deno.stat(path).then(() => true, () => false);
 const folders = (await Promise.all(PLUGIN_FOLDERS.map(async (path) => await isThere(path) ? [path] : [])))
   .flat();
-const libraries = FAKETIME_FOLDERS.map((folder) => `${folder}/libfaketime.so.1`);
-const FAKETIME = (await Promise.all(libraries.map(async (path) => await isThere(path) ? [path] : [])))
-  .flat()[0]!;
 const BRIDGE = "/proc/sys/net/bridge";
 if (!await isThere(BRIDGE)) {
   await new Deno.Command("modprobe", { args: ["br_netfilter"], stderr: "null" }).output();
@@ -192,7 +189,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   "a clock that was set back": {
     put: nothing,
     take: nothing,
-    env: { LD_PRELOAD: FAKETIME, FAKETIME: "-1h", FAKETIME_DONT_FAKE_MONOTONIC: "1", NO_FAKE_STAT: "1" },
+    env: await fakeClock({ FAKETIME: "-1h" }),
     line: /^warning: the clock was set back by 3[56]\d\d s or more .*chrony/,
   },
   "a second conflist that comes first": {

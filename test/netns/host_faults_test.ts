@@ -6,10 +6,10 @@
 
 import assert from "node:assert/strict";
 import type { Status } from "../../src/core/plan/status.ts";
+import { fakeClock } from "../lab/fake_clock.ts";
 import type { Node } from "../lab/node.ts";
 import { run } from "../lab/process.ts";
 import { until } from "../lab/until.ts";
-import { FAKETIME_FOLDERS } from "../prepare.ts";
 import { losing } from "./losses.ts";
 import { Mesh } from "./mesh.ts";
 import { differences, readState } from "./state.ts";
@@ -204,22 +204,8 @@ Deno.test("the key's folder is full and the key lost: it is named, a start too l
 
 /** Starts the agent with a clock of its own: that of the host, and what the file says more. */
 async function startWithClock(file: string): Promise<void> {
-  const libraries = FAKETIME_FOLDERS.map((folder) => `${folder}/libfaketime.so.1`);
-  const found = await Promise.all(libraries.map((path) => Deno.stat(path).then(() => [path], () => [])));
-  const [library] = found.flat();
-  assert.ok(library, "libfaketime is missing: apt-get install libfaketime");
   await n1.agent!.kill("SIGTERM");
-  n1.startAgent({
-    settings,
-    env: {
-      LD_PRELOAD: library,
-      FAKETIME_TIMESTAMP_FILE: file,
-      FAKETIME_NO_CACHE: "1",
-      // Somebody who sets the clock changes neither this one nor the times of files.
-      FAKETIME_DONT_FAKE_MONOTONIC: "1",
-      NO_FAKE_STAT: "1",
-    },
-  });
+  n1.startAgent({ settings, env: await fakeClock({ FAKETIME_TIMESTAMP_FILE: file }) });
   await n1.inSync();
 }
 
