@@ -91,6 +91,15 @@ Deno.test("a flow that nobody answers does not follow somebody else's route", as
   for (const send of sends) assert.deepEqual(await send(), [], "it came out");
 });
 
+// What docs/security.md says that an attacker can do.
+Deno.test("given up: a flow that is there follows somebody else's more specific route", async () => {
+  await using node = await CabledNode.create();
+  const sends = [await established(node, 4), await established(node, 6)];
+  const { ip } = LOSSES["a more specific route leads to the LAN"]!;
+  for (const line of ip) await node.node.run(["ip", ...line.split(" ")]);
+  for (const again of sends) assert.deepEqual(await again(), ["lan"]);
+});
+
 Deno.test("pods of a node without a key are guarded, and so is all of CLUSTER_POD_CIDRS", async () => {
   await using node = await CabledNode.create({ settings: CLUSTER });
   await judge(

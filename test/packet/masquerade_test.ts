@@ -19,6 +19,7 @@ Deno.test("what pods send out of the pod network leaves with the node's address,
     outsider   -> world      udp 53   accept
     elsewhere  -> world      tcp 80   accept
     host       -> world      udp 53   accept
+    pod-a      -> host       udp 9    unreachable
   `,
   );
 });
