@@ -93,6 +93,7 @@ Deno.test("the node boots: what its pods send from their first moment on is encr
     n1 = await lab.reboot(n1);
     pod1 = await boot(n1, addressesOf(pod2));
   });
+  assert.deepEqual((await n1.status())?.unguarded, [], "CLUSTER_POD_CIDRS is all that there is");
 });
 
 Deno.test("a Node without a key comes, gets one that nobody has, and goes: nothing for its pods is sent", async () => {

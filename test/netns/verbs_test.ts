@@ -32,6 +32,8 @@ Deno.test("status --json has the documented fields; without an agent it says so 
   const [peer] = status.peers;
   assert.deepEqual([peer.node, peer.endpoint, peer.handshakeSeconds], ["n2", "10.9.1.2:24601", 0]);
   assert.equal(status.applied.isInSync, true);
+  const families = status.unguarded.map((text: string) => /^(IPv\d): .*CLUSTER_POD_CIDRS$/.exec(text)?.[1]);
+  assert.deepEqual(families, ["IPv4", "IPv6"]);
   const { mode } = JSON.parse(
     `{"mode":${await node.run(["stat", "-c", "%a", "/run/wigglenet/agent.sock"])}}`,
   );
