@@ -7,7 +7,7 @@ export const PATIENCE = Number(Deno.env.get("WIGGLENET_LAB_PATIENCE") ?? 1);
 export interface Deadline {
   /** Default 10,000. */
   readonly deadlineMs?: number;
-  /** Pause between two looks, default 20; at least as long as a look took. */
+  /** Pause between two looks, default 20 and a twentieth of what was waited; at least as long as a look took. */
   readonly pauseMs?: number;
   /** What to print of the world when the deadline passes. */
   readonly seen?: () => Promise<string> | string;
@@ -23,9 +23,10 @@ export class Hopeless extends Error {}
 export async function until<T>(
   what: string,
   look: () => Promise<T | undefined | false> | T | undefined | false,
-  { deadlineMs = 10_000, pauseMs = 20, seen }: Deadline = {},
+  { deadlineMs = 10_000, pauseMs, seen }: Deadline = {},
 ): Promise<T> {
-  const end = performance.now() + deadlineMs * PATIENCE;
+  const begin = performance.now();
+  const end = begin + deadlineMs * PATIENCE;
   let trouble = "";
   let isHopeless = false;
   do {
@@ -39,8 +40,10 @@ export async function until<T>(
       isHopeless = error instanceof Hopeless;
     }
     if (isHopeless) break;
-    // A slow machine must not spend itself on looking: what is waited for needs it.
-    const restMs = Math.max(pauseMs * PATIENCE, performance.now() - startMs);
+    // A machine must not spend itself on looking: what is waited for needs it. The last look is just before the end.
+    const now = performance.now();
+    const leastMs = pauseMs === undefined ? Math.max(20 * PATIENCE, (now - begin) / 20) : pauseMs * PATIENCE;
+    const restMs = Math.min(Math.max(leastMs, now - startMs), Math.max(20, end - now - 20));
     await new Promise((resolve) => setTimeout(resolve, restMs));
   } while (performance.now() < end);
   const world = seen === undefined ? "" : `\n${await seen()}`;

@@ -30,7 +30,7 @@ Deno.test("while nft monitor dies again and again, the table is still what it wa
   const killing = until("the end", async () => {
     await kill();
     return isOver;
-  }, { deadlineMs: 60_000 });
+  }, { deadlineMs: 60_000, pauseMs: 20 });
   await n1.agent!.line("stderr", /nft monitor ended .* reading every 2000 ms/);
   await until("it to be killed again", () => Promise.resolve(kills >= 2));
   try {

@@ -15,8 +15,7 @@ const [n1, n2] = mesh.nodes as [Node, Node];
 Deno.test.afterAll(() => mesh.close());
 
 async function statusOf(node: Node): Promise<Status> {
-  const { stdout, stderr } = await node.runAgent({ verb: "status", args: ["--json"] });
-  return stdout === "" ? assert.fail(stderr) : JSON.parse(stdout) as Status;
+  return await node.status() ?? assert.fail(`${node.name}'s agent does not answer`);
 }
 
 async function stays(node: Node, before: string): Promise<void> {

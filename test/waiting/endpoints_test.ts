@@ -90,7 +90,7 @@ for (const node of lab.nodes) node.startAgent();
 const [pod1, pod2, pod3, pod4] = await Promise.all(lab.nodes.map((node) => node.addPod(`${node.name}-pod`)));
 
 async function statusOf(node: Node): Promise<Status> {
-  return JSON.parse((await node.runAgent({ verb: "status", args: ["--json"] })).stdout) as Status;
+  return await node.status() ?? assert.fail(`${node.name}'s agent does not answer`);
 }
 
 async function peerOf(node: Node, name: string): Promise<PeerStatus> {

@@ -50,9 +50,7 @@ Deno.test(`ten foreign events a second for ${SECONDS} s make the agent write not
   const strace = ["strace", "-f", "-qq", "-e", "trace=execve", "-s", "4096", "-o", trace];
   const agent = node!.start([...strace, ...node!.agentArgv({ settings: { "filter-ipv4": "true" } })]);
   await node!.conflist();
-  await until("the agent to be in sync", async () => {
-    return /: in sync$/m.test((await node!.runAgent({ verb: "status" })).stdout);
-  }, { seen: () => agent.tail() });
+  await node!.inSync();
   // All is looked at twice while the monitors may not listen yet. That is over when a poll has come and gone.
   const starts = async () => startsIn(await Deno.readTextFile(trace));
   const looks = async (look: RegExp) => (await starts()).filter((argv) => look.test(argv)).length;
