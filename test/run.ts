@@ -13,6 +13,9 @@ import { anyFailed, describeResults, failuresIn, type LayerResult } from "./runn
 import { type LayerOptions, type Machine, runLayer, runsWithTests } from "./runner/run_layer.ts";
 import { standingHere } from "./runner/standing.ts";
 
+/** The variable that says which agent a laboratory runs: see lab/agent.ts. */
+const AGENT = "WIGGLENET_AGENT";
+
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
@@ -55,6 +58,7 @@ async function machineHere(layers: readonly Layer[]): Promise<Machine> {
   if (!success) Deno.exit(1);
   const missing = await prepare();
   await bundle(); // what is shipped is tested, and built where esbuild can be fetched
+  if (!Deno.env.has(AGENT)) Deno.env.set(AGENT, "built");
   if (Deno.env.has("DENORT_BIN")) Deno.env.set("WIGGLENET_BINARY", await compile(HOST));
   const isPlaneWanted = layers.some(({ needs }) => needs === "a control plane");
   const withoutControlPlane = isPlaneWanted ? await prepareKubernetes() : undefined;
@@ -76,9 +80,10 @@ async function imageHere(): Promise<string | undefined> {
 
 /** The layer once more, its nodes run by another agent. */
 async function runWith(agent: string, layer: Layer, options: LayerOptions): Promise<LayerResult> {
-  Deno.env.set("WIGGLENET_AGENT", agent);
+  const own = Deno.env.get(AGENT)!;
+  Deno.env.set(AGENT, agent);
   const result = await runLayer(layer, options);
-  Deno.env.delete("WIGGLENET_AGENT");
+  Deno.env.set(AGENT, own);
   return { ...result, layer: "netns, compiled" };
 }
 

@@ -1,11 +1,12 @@
 // Which agent a laboratory runs: main.ts of this repository, or the program as shipped, on a root that is read-only.
-// WIGGLENET_AGENT says it for a whole run: nothing, `bundle`, or the path of a compiled binary.
+// WIGGLENET_AGENT says it for a whole run: nothing, `built`, `bundle`, or the path of a compiled binary.
 
-import { BUNDLE, DIST, LAUNCHER } from "../../deploy/bundle.ts";
+import { BUNDLE, CACHE, DIST, LAUNCHER } from "../../deploy/bundle.ts";
 import { confined, layOutScript } from "../../deploy/image/confine.ts";
 import { rootOf } from "../../deploy/image/image.ts";
 import { ENTRYPOINT, environment } from "../../deploy/image/runtime.ts";
 import { HOST_ARCHITECTURE } from "../../deploy/image/runtime_binary.ts";
+import { ALLOCATOR, V8_FLAGS } from "../../src/core/shipped/flags.ts";
 import { NODE_PLUGINS } from "../../src/core/shipped/plugins.ts";
 import { cniFolder } from "../prepare.ts";
 import { run } from "./process.ts";
@@ -28,6 +29,24 @@ export interface Agent {
 export const SOURCE: Agent = {
   what: "main.ts",
   argv: [Deno.execPath(), "run", "--quiet", "--cached-only", "-A", MAIN],
+  isShipped: false,
+};
+
+/**
+ * The program that `deno task bundle` built, with its flags and cache, but with all permissions and on no root of its own. A start of it
+ * takes a third of the processor time that main.ts takes (0.03 s in place of 0.09, 2026-11-22): the layers have it of test/run.ts.
+ */
+export const BUILT: Agent = {
+  what: "the program as built",
+  argv: [
+    "env",
+    `DENO_DIR=${CACHE}`,
+    ...Object.entries(ALLOCATOR).map(([name, value]) => `${name}=${value}`),
+    Deno.execPath(),
+    ...["run", "--quiet", "--no-config", "--cached-only", "--no-prompt", "--unstable-net", "-A"],
+    `--v8-flags=${V8_FLAGS.join(",")}`,
+    BUNDLE,
+  ],
   isShipped: false,
 };
 
@@ -61,8 +80,7 @@ function imageVariables(): string[] {
 export const AGENT: Agent = agentOf(Deno.env.get("WIGGLENET_AGENT") ?? "");
 
 function agentOf(name: string): Agent {
-  if (name === "") return SOURCE;
-  return name === "bundle" ? BUNDLED : binaryAt(name);
+  return name === "" ? SOURCE : name === "built" ? BUILT : name === "bundle" ? BUNDLED : binaryAt(name);
 }
 
 /** Where a node's files stand in the laboratory. */

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { HAS_KERNEL_WIREGUARD } from "../lab/kernel.ts";
-import { SOURCE } from "../lab/agent.ts";
+import { AGENT, SOURCE } from "../lab/agent.ts";
 import { Lab } from "../lab/lab.ts";
 import { type Manifest, manifestOf } from "../lab/manifest.ts";
 import type { Node } from "../lab/node.ts";
@@ -24,7 +24,8 @@ const publicKey = (await run(["wg", "pubkey"], { stdin: PRIVATE_KEY })).trim();
 
 /** A node with a peer that exists in its manifest only. */
 async function freshLab(): Promise<{ lab: Lab; node: Node }> {
-  const lab = await Lab.create({ nodes: 1, agent: SOURCE }); // its moments are those of main.ts
+  // An agent that dies is not confined, and the next one has the same root.
+  const lab = await Lab.create({ nodes: 1, agent: AGENT.isShipped ? SOURCE : AGENT });
   const [node] = lab.nodes;
   await Deno.writeTextFile(`${node!.folder}/private.key`, PRIVATE_KEY);
   await lab.publish(withKey(manifestOf(1), publicKey));
