@@ -116,10 +116,12 @@ export class Host {
   /** Kills everything that runs in this network, the holder last, and waits until it is gone. */
   async close(): Promise<void> {
     const own = networkOf(this.pid);
-    const others = pids().filter((pid) => pid !== this.pid && own !== undefined && networkOf(pid) === own);
-    others.forEach(kill);
-    // Its network is the first thing that a dead process gives back.
-    await until(`the programs on ${this.name} to end`, () => others.every((pid) => networkOf(pid) !== own));
+    // Its network is the first thing that a dead process gives back. One that was just being started is seen by the next look.
+    await until(`the programs on ${this.name} to end`, () => {
+      const others = pids().filter((pid) => pid !== this.pid && own !== undefined && networkOf(pid) === own);
+      others.forEach(kill);
+      return others.length === 0;
+    }, { pauseMs: 5 });
     await this.namespace.holder.kill();
     const ends = this.#started.flatMap(({ ended, closed }) => [ended, closed]);
     await within(`the output of the programs on ${this.name} to end`, 10_000, Promise.all(ends));

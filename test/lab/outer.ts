@@ -46,7 +46,7 @@ export async function runInside(
     await writer.write(new TextEncoder().encode(`${child.pid}\n`)).catch(() => {});
     await writer.close().catch(() => {});
     const { code } = await child.status;
-    if (isHeld) console.log(await output);
+    if (isHeld) console.log((await output).trim());
     return code;
   } finally {
     Deno.removeSignalListener("SIGINT", wait);

@@ -25,11 +25,16 @@ async function change(folder: string): Promise<void> {
   await Deno.writeTextFile(forward, changed);
 }
 
-/** Makes a folder with another build: a copy of this one with a table of another structure. */
-export async function makeOtherBuild(folder: string, more: readonly string[] = []): Promise<void> {
+/** Copies what the program is made of, and more, into a folder that it makes. */
+export async function copyBuild(folder: string, more: readonly string[] = []): Promise<void> {
   await Deno.mkdir(folder);
   const parts = ["main.ts", "deno.json", "deno.lock", "src", "nft-templates", ...more];
   await run(["cp", "-r", ...parts.map((part) => `${ROOT}${part}`), folder]);
+}
+
+/** Makes a folder with another build: a copy of this one with a table of another structure. */
+export async function makeOtherBuild(folder: string, more: readonly string[] = []): Promise<void> {
+  await copyBuild(folder, more);
   await change(folder);
 }
 

@@ -8,6 +8,7 @@ import { Lab } from "../lab/lab.ts";
 import type { Node } from "../lab/node.ts";
 import { attempt, type Output, run } from "../lab/process.ts";
 import { until } from "../lab/until.ts";
+import { copyBuild } from "./builds.ts";
 import { readState } from "./state.ts";
 
 const BINARY = Deno.env.get("WIGGLENET_BINARY");
@@ -138,8 +139,12 @@ Deno.test(
   "compile without deno's base says what is missing and how to supply it",
   { ignore: hasBase },
   async () => {
-    const compile = new URL("../../deploy/compile.ts", import.meta.url).pathname;
+    // In a folder of its own: it builds anew what others run meanwhile.
+    const folder = await Deno.makeTempDir({ prefix: "wigglenet-compile-" });
+    await copyBuild(`${folder}/copy`, ["deploy"]);
+    const compile = `${folder}/copy/deploy/compile.ts`;
     const { code, stdout, stderr } = await attempt([Deno.execPath(), "run", "-A", "--quiet", compile]);
+    await Deno.remove(folder, { recursive: true });
     assert.deepEqual([code, stdout], [1, ""]);
     assert.match(stderr, new RegExp(`^Cannot compile for ${HOST}: deno's compile base is missing`));
     assert.match(stderr, /looked for .*denort/);

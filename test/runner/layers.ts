@@ -1,12 +1,19 @@
 // The layers of the specification: where each stands, and what its tests may touch.
 
-/** One `deno test` process: folders that share their permissions. */
+/** Folders that share their permissions: one `deno test` process, or one for each file. */
 export interface TestRun {
   readonly folders: readonly string[];
   /** Flags of `deno test`; without any, its tests can touch nothing. `-P=name` is a permission set of deno.json. */
   readonly flags: readonly string[];
   /** The next run does not wait for its end; what it prints is shown then. */
   readonly isBeside?: true;
+  /**
+   * So many files at a time, each in a process and namespaces of its own. One of the folders is each lane's, in turn, until it has no
+   * more: what mostly waits runs beside what works.
+   */
+  readonly lanes?: number;
+  /** Names of the files that take longest, without `_test.ts`: they are begun first, so that none of them is left over alone. */
+  readonly longest?: readonly string[];
 }
 
 /**
@@ -57,13 +64,26 @@ const RUNS: Readonly<Record<string, { runs: readonly TestRun[]; needs?: Need; lo
   },
   golden: { runs: [{ folders: ["test/golden"], flags: ["--parallel", "-P=golden"] }] },
   laws: { runs: [{ folders: ["test/laws"], flags: ["--parallel"] }] },
-  packet: { runs: [{ folders: ["test/packet"], flags: ["-A"] }], needs: "namespaces" },
+  packet: { runs: [{ folders: ["test/packet"], flags: ["-A"], lanes: 2 }], needs: "namespaces" },
+  // Those in test/waiting do little but wait.
   netns: {
-    // Those in test/waiting do little but wait: beside the others they save two minutes.
-    runs: [
-      { folders: ["test/waiting"], flags: ["-A"], isBeside: true },
-      { folders: ["test/netns"], flags: ["-A"] },
-    ],
+    runs: [{
+      folders: ["test/netns", "test/waiting"],
+      flags: ["-A"],
+      lanes: 3,
+      longest: [
+        "rotation",
+        "metrics",
+        "endpoints",
+        "mtu",
+        "faults",
+        "rest",
+        "crash",
+        "doctor",
+        "contest",
+        "lifecycle",
+      ],
+    }],
     needs: "root",
   },
   api: { runs: [{ folders: ["test/api"], flags: ["-A"] }], needs: "a control plane", long: true },

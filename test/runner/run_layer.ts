@@ -1,10 +1,11 @@
-// Runs one layer: each of its runs is a `deno test` process with exactly the permissions that it needs.
+// Runs one layer: each of its runs is a `deno test` process with exactly the permissions that it needs, or one for each file.
 
 import { inCluster, NAMES } from "../e2e/standing_cluster.ts";
 import { Objection } from "../lab/kind/engine.ts";
 import { runInside } from "../lab/outer.ts";
 import { type Missing, TUN } from "../prepare.ts";
 import { parseJunit, type TestResult } from "./junit.ts";
+import { shareOut } from "./lanes.ts";
 import type { Layer, TestRun } from "./layers.ts";
 import type { LayerResult } from "./report.ts";
 import type { Standing } from "./standing.ts";
@@ -51,15 +52,15 @@ export async function runLayer(layer: Layer, options: LayerOptions): Promise<Lay
   const objection = options.machine && objectionTo(layer, options.machine);
   if (objection !== undefined) return withoutRun(result, objection);
   const started = performance.now();
-  const ended: Promise<RunEnd>[] = [];
+  const ended: Promise<readonly RunEnd[]>[] = [];
   const runAll = async (env: Readonly<Record<string, string>>) => {
     for (const run of runs) {
       console.log(`\n=== ${layer.name}: ${run.folders.join(" ")}`);
-      const end = runTests(layer, run, { env, filter: options.filter });
+      const end = runFiles(layer, run, { env, ...options });
       ended.push(end);
       if (!run.isBeside) await end;
     }
-    const ends = await Promise.all(ended);
+    const ends = (await Promise.all(ended)).flat();
     return ends.every(({ tests, broken }) => broken === undefined && tests.every(isGood));
   };
   try {
@@ -67,9 +68,9 @@ export async function runLayer(layer: Layer, options: LayerOptions): Promise<Lay
     else await runAll({});
   } catch (error) {
     if (error instanceof Objection) return withoutRun(result, error.message);
-    ended.push(Promise.resolve({ tests: [], broken: (error as Error).message }));
+    ended.push(Promise.resolve([{ tests: [], broken: (error as Error).message }]));
   }
-  const ends = await Promise.all(ended);
+  const ends = (await Promise.all(ended)).flat();
   const tests = ends.flatMap((end) => end.tests);
   const names = (outcome: TestResult["outcome"]) =>
     tests.filter((test) => test.outcome === outcome).map((test) => test.name);
@@ -127,10 +128,47 @@ interface RunEnd {
   readonly broken?: string;
 }
 
-async function runTests(layer: Layer, run: TestRun, { filter, env }: {
-  readonly filter: string | undefined;
+interface RunOptions {
+  readonly filter?: string | undefined;
   readonly env: Readonly<Record<string, string>>;
-}): Promise<RunEnd> {
+}
+
+/** In one process, or each file in one of its own, as the run says. */
+async function runFiles(
+  layer: Layer,
+  run: TestRun,
+  options: RunOptions & Pick<LayerOptions, "files">,
+): Promise<readonly RunEnd[]> {
+  const { lanes, folders } = run;
+  if (lanes === undefined) return [await runTests(layer, run, options)];
+  const piles = folders.map((folder) =>
+    inOrder(run, options.files.filter((it) => it.startsWith(`${folder}/`)))
+  );
+  const ends: RunEnd[] = [];
+  let isInterrupted = false;
+  const interrupt = () => void (isInterrupted = true);
+  const work = async (file: string) => {
+    if (!isInterrupted) {
+      ends.push(await runTests(layer, { ...run, folders: [file], isBeside: true }, options));
+    }
+  };
+  const signals = ["SIGINT", "SIGTERM"] as const;
+  for (const signal of signals) Deno.addSignalListener(signal, interrupt);
+  await shareOut(piles, { lanes, work });
+  for (const signal of signals) Deno.removeSignalListener(signal, interrupt);
+  return isInterrupted ? [...ends, { tests: [], broken: "interrupted" }] : ends;
+}
+
+/** Those that take longest first. */
+function inOrder({ longest = [] }: TestRun, files: readonly string[]): string[] {
+  const rank = (file: string) => {
+    const place = longest.findIndex((name) => file.endsWith(`/${name}_test.ts`));
+    return place < 0 ? longest.length : place;
+  };
+  return [...files].sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
+}
+
+async function runTests(layer: Layer, run: TestRun, { filter, env }: RunOptions): Promise<RunEnd> {
   const folder = await Deno.makeTempDir({ prefix: "wigglenet-test-" });
   const report = `${folder}/junit.xml`;
   try {
