@@ -195,14 +195,14 @@ export async function soak(options: SoakOptions): Promise<Verdict> {
     await node.inSync(30_000);
     const now = await atRest(node);
     verdict.single({
-      what: `${node.name}: handles more than before`,
-      value: now.handles - held.handles,
+      what: `${node.name}: handles at the end less those at the start, which were ${held.handles}`,
+      value: Math.abs(now.handles - held.handles),
       unit: "",
       bound: 0,
     });
     verdict.single({
-      what: `${node.name}: programs more than before`,
-      value: now.children - held.children,
+      what: `${node.name}: programs at the end less those at the start, which were ${held.children}`,
+      value: Math.abs(now.children - held.children),
       unit: "",
       bound: 0,
     });
