@@ -6,7 +6,7 @@ const SMALL_BYTES = 30e6;
 /** What may pile up since the last time; a collection takes 50 ms. */
 const SLACK_BYTES = 4e6;
 
-/** What the process may grow by outside of the heap: buffers that V8 does not hurry to collect, for their objects are small. */
+/** What the process may grow by outside of the heap, with what V8 does not hurry to collect (docs/decisions/0016). */
 const OUTSIDE_BYTES = 8e6;
 
 let leftBytes = 0;
