@@ -8,6 +8,7 @@ import type { ParsedNode } from "../core/nodes/node.ts";
 import { ownMetadata } from "../core/nodes/node_parser.ts";
 import { parseNode } from "../core/nodes/parse_node.ts";
 import { nodeManifest } from "../core/render/render_manifest.ts";
+import { encryptsHosts } from "../core/settings/host_settings.ts";
 import { type Settings, usesTunnel } from "../core/settings/settings.ts";
 import { ensureKey } from "../shell/key_file.ts";
 import { PodCidrExpression } from "../shell/pod_cidr_expression.ts";
@@ -40,7 +41,9 @@ export async function nodeVerb(args: readonly string[]): Promise<number> {
     : uplinkAddresses(facts).map((value) => ({ value }));
   const createdMs = known?.createdMs ?? secondsNow() * 1000;
   const { publicKey, nextKey } = facts;
-  const manifest = nodeManifest({ ...own, createdMs, publicKey, nextKey, podCidrs, addresses });
+  const isHostEncrypted = encryptsHosts(settings) || undefined;
+  const said = { createdMs, publicKey, nextKey, isHostEncrypted, podCidrs, addresses };
+  const manifest = nodeManifest({ ...own, ...said });
   console.log(given.has("json") ? JSON.stringify(manifest, null, 2) : dump(manifest).trimEnd());
   if (podCidrs.length === 0) {
     console.error("wigglenet: spec.podCIDRs is empty: give this node prefixes that no other node has");

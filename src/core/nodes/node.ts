@@ -42,6 +42,8 @@ export interface Node {
   readonly endpoint: Destination | undefined;
   /** `wigglenet/persistent-keepalive`: how often it sends to each of its peers, in seconds; 0: never by itself. */
   readonly keepaliveSeconds: number | undefined;
+  /** `wigglenet/host-encryption`: its agent sends nothing in the clear to other nodes' addresses. */
+  readonly isHostEncrypted?: true;
   /** Of this host's own Node only, and only where an expression may ask for it: thousands of others would be heavy. */
   readonly metadata?: NodeMetadata;
 }
@@ -104,10 +106,14 @@ export const ANNOTATION = {
   endpoint: "wigglenet/endpoint",
   keepalive: "wigglenet/persistent-keepalive",
   nextKey: "wigglenet/next-key",
+  hostEncryption: "wigglenet/host-encryption",
 } as const;
 
 /** The value of `wigglenet/next-key` while no key rotates. */
 export const NO_NEXT_KEY = "none";
+
+/** The value of `wigglenet/host-encryption`; any other says nothing. */
+export const REQUIRED = "require";
 
 /** True for a Node whose key rotates, or has just done so. */
 export function announces({ nextKey }: Node): boolean {

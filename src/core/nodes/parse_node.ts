@@ -19,6 +19,7 @@ import {
   type Origin,
   type ParsedNode,
   type Rejected,
+  REQUIRED,
 } from "./node.ts";
 
 // Bounds on what one Node may cost the others: a real one has 1 to 4 prefixes and addresses.
@@ -49,6 +50,7 @@ export function parseNode(json: unknown, origin: string, described?: NodeName): 
     createdMs: parseTimestamp(metadata.creationTimestamp),
     publicKey: reader.publicKey(),
     ...reader.nextKey(),
+    ...(reader.annotations[ANNOTATION.hostEncryption] === REQUIRED ? ENCRYPTED : undefined),
     ...reader.podCidrs(),
     addresses: reader.addresses(),
     endpoint: reader.endpoint(),
@@ -95,6 +97,8 @@ export function parseTimestamp(text: unknown): number {
   return Number.isNaN(ms) ? Infinity : ms;
 }
 
+/** One for thousands. */
+const ENCRYPTED: Pick<Node, "isHostEncrypted"> = { isHostEncrypted: true };
 /** One for thousands. */
 const KNOWS_ROTATION: Pick<Node, "nextKey"> = { nextKey: NO_NEXT_KEY };
 

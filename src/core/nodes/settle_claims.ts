@@ -57,7 +57,7 @@ function byNameThenAge(a: Node, b: Node): number {
 
 /** Tells namesakes of equal age apart by what they say, never by the file they came from. */
 function fingerprint(node: Node): string {
-  const { publicKey, nextKey, podCidrs, addresses, endpoint, keepaliveSeconds } = node;
+  const { publicKey, nextKey, podCidrs, addresses, endpoint, keepaliveSeconds, isHostEncrypted } = node;
   return JSON.stringify([
     publicKey,
     nextKey,
@@ -65,6 +65,7 @@ function fingerprint(node: Node): string {
     addresses.map(({ value, origin, isExternal }) => [value.text, origin, isExternal]),
     endpoint?.text,
     keepaliveSeconds,
+    isHostEncrypted,
   ]);
 }
 

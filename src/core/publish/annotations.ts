@@ -1,10 +1,11 @@
-// What this host says of itself to the others: the four annotations of its Node, and the patch that makes them so.
+// What this host says of itself to the others: the annotations of its Node, and the patch that makes them so.
 
 import type { HostFacts } from "../desired/host_facts.ts";
 import { ownNode } from "../desired/own_node.ts";
 import { comparePrefixes, summarise } from "../net/prefix.ts";
-import { ANNOTATION, NO_NEXT_KEY, type Node, type Stated } from "../nodes/node.ts";
+import { ANNOTATION, NO_NEXT_KEY, type Node, REQUIRED, type Stated } from "../nodes/node.ts";
 import { rotationObstacle } from "../rotation/desire_rotation.ts";
+import { encryptsHosts } from "../settings/host_settings.ts";
 import { type Settings, usesTunnel } from "../settings/settings.ts";
 
 /** By annotation; undefined: it shall not be there. What is not among them is left alone. */
@@ -19,6 +20,7 @@ export function wantedAnnotations(settings: Settings, node: Node, facts: HostFac
   const link = { implementation: facts.wireguard, server: settings.wireguardGo };
   const takesPart = usesTunnel(settings) && rotationObstacle(settings, link) === undefined;
   wanted.set(ANNOTATION.nextKey, takesPart ? facts.nextKey ?? NO_NEXT_KEY : undefined);
+  wanted.set(ANNOTATION.hostEncryption, encryptsHosts(settings) ? REQUIRED : undefined);
   const chosen = facts.interfaces.filter(({ name }) => settings.nodeIpInterfaces.includes(name));
   const addresses = chosen.flatMap(({ addresses }) => addresses).map(({ family, text }) =>
     `${family} ${text}`

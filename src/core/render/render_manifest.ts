@@ -3,7 +3,7 @@
 import type { Destination } from "../net/destination.ts";
 import type { PublicKey } from "../net/keys.ts";
 import type { Prefix } from "../net/prefix.ts";
-import { type AddressClaim, ANNOTATION, NO_NEXT_KEY } from "../nodes/node.ts";
+import { type AddressClaim, ANNOTATION, NO_NEXT_KEY, REQUIRED } from "../nodes/node.ts";
 
 /** What a Node says to the others. */
 export interface Publication {
@@ -13,6 +13,7 @@ export interface Publication {
   readonly publicKey: PublicKey | undefined;
   /** While its key rotates. */
   readonly nextKey?: PublicKey | "none" | undefined;
+  readonly isHostEncrypted?: true | undefined;
   readonly podCidrs: readonly Prefix[];
   readonly addresses: readonly Pick<AddressClaim, "value" | "isExternal">[];
   readonly endpoint: Destination | undefined;
@@ -44,11 +45,12 @@ export function nodeManifest(publication: Publication): unknown {
 }
 
 function annotationsOf(
-  { publicKey, nextKey, endpoint, keepaliveSeconds }: Publication,
+  { publicKey, nextKey, isHostEncrypted, endpoint, keepaliveSeconds }: Publication,
 ): Record<string, string> {
   return {
     ...(publicKey === undefined ? {} : { [ANNOTATION.publicKey]: publicKey }),
     ...(nextKey === undefined || nextKey === NO_NEXT_KEY ? {} : { [ANNOTATION.nextKey]: nextKey }),
+    ...(isHostEncrypted ? { [ANNOTATION.hostEncryption]: REQUIRED } : {}),
     ...(endpoint === undefined ? {} : { [ANNOTATION.endpoint]: endpoint.text }),
     ...(keepaliveSeconds === undefined ? {} : { [ANNOTATION.keepalive]: String(keepaliveSeconds) }),
   };

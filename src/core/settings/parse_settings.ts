@@ -3,7 +3,8 @@
 
 import { quote, refused } from "../net/refusal.ts";
 import type { Setting } from "./grammar.ts";
-import { flagOf, type GivenSettings, type PodCidrSource, SETTINGS } from "./settings.ts";
+import { encryptsHosts } from "./host_settings.ts";
+import { flagOf, type GivenSettings, type PodCidrSource, SETTINGS, usesTunnel } from "./settings.ts";
 
 /** Values by variable name: what the user wrote, from the environment or a flag. */
 export type RawSettings = Readonly<Record<string, string | undefined>>;
@@ -39,7 +40,7 @@ function problemText(
 }
 
 function contradictions(settings: GivenSettings): readonly string[] {
-  return [...podCidrSources(settings), ...metricsTls(settings), ...oneAddress(settings)];
+  return [...podCidrSources(settings), ...metricsTls(settings), ...oneAddress(settings), ...hosts(settings)];
 }
 
 /** TLS that is half asked for is refused: without it everybody could read what is served. */
@@ -69,6 +70,19 @@ function oneAddress({ isMetricsEnabled, metricsAddress, healthAddress }: GivenSe
   return [
     `HEALTH_BIND_ADDR (--health-bind-addr) is ${healthAddress.text}, and METRICS_BIND_ADDR ${metricsAddress.text}: give ` +
     "it another port, or leave it out, for both are served beside the metrics",
+  ];
+}
+
+/** What host encryption cannot be had with. */
+function hosts(settings: GivenSettings): readonly string[] {
+  if (!encryptsHosts(settings)) return [];
+  const name = "HOST_ENCRYPTION (--host-encryption) is require";
+  return [
+    ...(usesTunnel(settings) ? [] : [
+      `${name}, and there is no tunnel: leave FIREWALL_ONLY out, and one of NATIVE_ROUTING_IPV4 and NATIVE_ROUTING_IPV6`,
+    ]),
+    // A rotation carries peers over by routes to their pods; to their own addresses there is none.
+    ...(settings.keyRotation === "off" ? [] : [`${name}, and KEY_ROTATION is not off: choose one of them`]),
   ];
 }
 

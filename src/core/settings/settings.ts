@@ -18,6 +18,7 @@ import {
   path,
   type Setting,
 } from "./grammar.ts";
+import { HOST_SETTINGS } from "./host_settings.ts";
 import { KEY_SETTINGS } from "./key_settings.ts";
 import { POLICY_SETTINGS } from "./policy_settings.ts";
 
@@ -117,6 +118,7 @@ export const SETTINGS = {
     meaning: "What the whole cluster's pods use; guarded even where no Node claims it yet.",
     parse: parsePrefixes,
   } satisfies Setting<readonly Prefix[]>,
+  ...HOST_SETTINGS,
   nodeIpInterfaces: {
     env: "NODE_IP_INTERFACES",
     fallback: "",

@@ -41,6 +41,7 @@ Deno.test("The defaults are the original's, and STRICT is on", () => {
     filterIpv6: false,
     isStrict: true,
     clusterPodCidrs: [],
+    ...{ hostEncryption: "off", hostExemptPorts: [] },
     areSysctlsManaged: false,
     nodeIpInterfaces: [],
     isFirewallOnly: false,
