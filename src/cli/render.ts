@@ -40,12 +40,14 @@ async function factsFor(settings: Settings, items: readonly ParsedNode[]): Promi
 }
 
 function textOf(
-  { links, addresses, routes, wireguard, nft, fastpath, cni, rejected, waiting }: Rendered,
+  { links, addresses, routes, hostRouting, wireguard, nft, fastpath, cni, rejected, waiting }: Rendered,
 ): string {
   const sections: readonly (readonly [string, string])[] = [
     ["ip link", links.map(({ name, kind, mtu }) => `${name} ${kind} mtu ${mtu}`).join("\n")],
     ["ip address", addresses.map(({ address, dev }) => `${address} dev ${dev}`).join("\n")],
     ["ip route", routes.map(({ text }) => text).join("\n")],
+    ["node addresses, IPv4", (hostRouting?.[4] ?? []).join("\n")],
+    ["node addresses, IPv6", (hostRouting?.[6] ?? []).join("\n")],
     ["wg addconf", wireguard],
     ["nft -f", nft],
     ["nft -f, the flowtable", fastpath ?? ""],

@@ -12,6 +12,7 @@ import { desirePeers, type PodCidr } from "./desire_peers.ts";
 import type { DesiredLink, DesiredState, Waiting } from "./desired_state.ts";
 import { forwardingSysctls, forwardingWaits } from "./forwarding.ts";
 import { clusterPodCidrs, desireRoutes, type Guarded } from "./desire_routes.ts";
+import { desireHosts, hostSysctls } from "./desire_hosts.ts";
 import { desireTable } from "./desire_table.ts";
 import { unguarded } from "./guard_cover.ts";
 import { namesToResolve } from "./endpoints.ts";
@@ -50,6 +51,7 @@ export function desire(
   const mtu = hasTunnel ? tunnelMtu(settings, { own, others: known }, facts) : undefined;
   const link = mtu && linkOf(settings, { own, facts }, mtu);
   const rotation = link && desireRotation(settings, { others: known, peers: prospects.peers, link, facts });
+  const hosts = desireHosts(settings, { own, others }, facts);
   const wish = desireFastpath(settings, facts);
   const waiting = [mtu, wish, prospects].flatMap((part) => part?.waiting ?? []);
   return {
@@ -59,14 +61,15 @@ export function desire(
     ...rotating(settings, facts, { link, rotation }),
     peers: prospects.peers,
     routes: desireRoutes(settings, own, guarded),
-    table: desireTable(settings, { own, facts, hasSecond: rotation !== undefined }, guarded),
+    ...hosts.routing,
+    table: desireTable(settings, { own, others, facts, hasSecond: rotation !== undefined }, guarded),
     fastpath: wish.fastpath,
     cniPath: settings.cniConfigPath,
     cni: cniOf(settings, own, link?.mtuBytes ?? nativeMtu(settings, own, facts)),
     rejected: [...refused, ...cluster.rejected, ...settlement.rejected, ...prospects.rejected].sort(byNode),
-    waiting: [...waitingOf(settings, { own, facts }), ...waiting],
+    waiting: [...waitingOf(settings, { own, facts }), ...hosts.waiting, ...waiting],
     sysctls: sysctlsOf(settings, { own, facts }),
-    unguarded: unguarded(settings, settlement.podCidrs, cluster.prefixes),
+    unguarded: [...unguarded(settings, settlement.podCidrs, cluster.prefixes), ...hosts.uncovered],
     settled: settlement.nodes,
   };
 }
@@ -203,7 +206,10 @@ function sysctlsOf(settings: Settings, circumstances: Circumstances): string[] {
   if (!settings.areSysctlsManaged) return [];
   const { interfaces } = circumstances.facts;
   const announced = interfaces.filter(({ isAnnounced }) => isAnnounced).map(({ name }) => name);
-  return forwardingSysctls(unforwarded(settings, circumstances), announced);
+  return [
+    ...forwardingSysctls(unforwarded(settings, circumstances), announced),
+    ...hostSysctls(settings, circumstances.facts),
+  ];
 }
 
 function waitingOf(settings: Settings, { own, facts }: Circumstances): Waiting[] {

@@ -5,6 +5,7 @@ import { firstBehind } from "../net/first_behind.ts";
 import { comparePrefixes, containsAddress, hostPrefix, type Prefix, withoutNested } from "../net/prefix.ts";
 import { ANNOTATION, type Node, type Rejected } from "../nodes/node.ts";
 import type { SettledNode } from "../nodes/settled_node.ts";
+import { encryptsHosts } from "../settings/host_settings.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { Peer, Waiting } from "./desired_state.ts";
 import {
@@ -75,13 +76,13 @@ export function desirePeers(
 }
 
 /** All that prospects are made from beside their Nodes: facts are read anew for many reasons. */
-function keyOf({ port, endpointFamily }: Settings, { facts, names }: Surroundings): string {
+function keyOf({ port, endpointFamily, hostEncryption }: Settings, { facts, names }: Surroundings): string {
   const { resolved } = facts;
   const answers = [...names].map((name) => {
     const { addresses = [], trouble } = resolved.get(name) ?? {};
     return [name, resolved.has(name), trouble, addresses.map((it) => it.text)];
   });
-  return JSON.stringify([port, endpointFamily, interfacesText(facts), answers]);
+  return JSON.stringify([port, endpointFamily, hostEncryption, interfacesText(facts), answers]);
 }
 
 function prospectOf(
@@ -93,7 +94,8 @@ function prospectOf(
   if (publicKey === undefined) return NOBODY;
   const look = `look at Node ${node.name}`;
   const what = `peer ${node.name}`;
-  if (podCidrs.length === 0) return { waiting: [{ what, why: "no pod CIDR", next: look }], rejected: [] };
+  const isReached = podCidrs.length > 0 || encryptsHosts(settings) && addresses.length > 0;
+  if (!isReached) return { waiting: [{ what, why: "no pod CIDR", next: look }], rejected: [] };
   const candidates = candidatesOf(settings, settled, facts).map(({ text }) => text);
   const name = nameOf(node);
   const trouble = name && troubleWith(name, facts.resolved.get(name), names.has(name));

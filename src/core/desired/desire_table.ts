@@ -2,12 +2,12 @@
 
 import type { Family } from "../net/address.ts";
 import { type Prefix, withoutNested } from "../net/prefix.ts";
-import type { SettledNode } from "../nodes/settled_node.ts";
 import { familySettings, type Settings, usesTunnel } from "../settings/settings.ts";
 import type { DesiredTable } from "./desired_state.ts";
 import type { Guarded } from "./desire_routes.ts";
 import { hasIpvs, type HostFacts } from "./host_facts.ts";
 import { nextInterface, nextPort } from "../rotation/names.ts";
+import { hostDefines, type Hosts, hostSets, hostTemplates } from "./desire_hosts.ts";
 import { KeptMap } from "./kept_map.ts";
 
 const FAMILIES: readonly Family[] = [4, 6];
@@ -18,8 +18,7 @@ const textOf = ({ text }: Prefix) => text;
 /** FIREWALL_ONLY and native families have no guard: their pods' packets belong to whoever routes them. */
 export function desireTable(
   settings: Settings,
-  { own, facts, hasSecond }: {
-    readonly own: SettledNode;
+  { own, others, facts, hasSecond }: Hosts & {
     readonly facts: HostFacts;
     /** Two interfaces are the tunnel. */
     readonly hasSecond: boolean;
@@ -39,12 +38,14 @@ export function desireTable(
         port: String(settings.port),
       }),
       spare_ports: settings.port < 61000 ? "61000-65535" : "50000-60999",
+      ...hostDefines(settings, facts),
     },
     sets: {
       "pod-cidrs-v4": podTexts(4),
       "pod-cidrs-v6": podTexts(6),
       "local-pod-cidrs-v4": ofFamily(local, 4).map(textOf),
       "local-pod-cidrs-v6": ofFamily(local, 6).map(textOf),
+      ...hostSets(settings, { own, others }),
     },
   };
 }
@@ -83,5 +84,5 @@ function templatesOf(settings: Settings, facts: HostFacts): string[] {
     if (isMasqueraded && !isGuarded(family)) templates.push(`masquerade-unguarded-v${family}`);
     if (isMasqueraded) templates.push(`masquerade-v${family}`);
   }
-  return templates;
+  return [...templates, ...hostTemplates(settings, facts)];
 }

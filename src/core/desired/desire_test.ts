@@ -45,6 +45,10 @@ Deno.test("Three dual-stack nodes: link, peers, routes, sets and CNI of the firs
     ...["unreachable fd00:10:244:1::/64", "unreachable fd00:10:244:2::/63"],
   ]);
   assert.deepEqual(desired.table.sets, {
+    "host-own-v4": [],
+    "host-own-v6": [],
+    "host-peers-v4": [],
+    "host-peers-v6": [],
     "pod-cidrs-v4": ["10.244.1.0/24", "10.244.2.0/24", "10.244.3.0/24"],
     "pod-cidrs-v6": ["fd00:10:244:1::/64", "fd00:10:244:2::/64", "fd00:10:244:3::/64"],
     "local-pod-cidrs-v4": ["10.244.1.0/24"],

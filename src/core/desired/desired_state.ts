@@ -83,12 +83,22 @@ export interface Route {
   readonly text: string;
 }
 
+/**
+ * The rule and the routes of a table of our own, by which node addresses go into the tunnel, in each family: as `ip rule` and `ip
+ * route` take them, behind `rule ` and `route `.
+ */
+export type HostRouting = Readonly<Record<Family, readonly string[]>>;
+
 /** Names of the nft sets. */
 export const SET_NAMES = [
   "pod-cidrs-v4",
   "pod-cidrs-v6",
   "local-pod-cidrs-v4",
   "local-pod-cidrs-v6",
+  "host-peers-v4",
+  "host-peers-v6",
+  "host-own-v4",
+  "host-own-v6",
 ] as const;
 /** Name of an nft set of ours. */
 export type SetName = (typeof SET_NAMES)[number];
@@ -166,6 +176,8 @@ export interface DesiredState {
   readonly peers: readonly Peer[];
   /** Tunnel routes, then unreachable ones; each IPv4 before IPv6, by destination. */
   readonly routes: readonly Route[];
+  /** Undefined: none may stand. */
+  readonly hostRouting?: HostRouting;
   readonly table: DesiredTable;
   /** What the policies ask for, in the same table; undefined: not known yet, what stands is left as it is. */
   readonly policy?: PolicyObjects;

@@ -60,6 +60,10 @@ export interface HostFacts {
   readonly isPublished?: boolean;
   /** At which it asks the API server; undefined: it asks none, or by a name. */
   readonly apiAddress?: Address;
+  /** And the TCP port there. */
+  readonly apiPort?: number;
+  /** IPv4 believes no source on our interface to which the way does not lead there. */
+  readonly isTunnelStrict?: boolean;
   /** CIDRs of POD_CIDR_SOURCE_PATH. */
   readonly podCidrFile: readonly Prefix[];
   /** What POD_CIDR_EXPRESSION gives, in the families that ask for it. */

@@ -4,6 +4,7 @@
 import type { Address, Family } from "../net/address.ts";
 import type { Node, ParsedNode } from "../nodes/node.ts";
 import type { SettledNode } from "../nodes/settled_node.ts";
+import { encryptsHosts } from "../settings/host_settings.ts";
 import { familySettings, type Settings } from "../settings/settings.ts";
 import type { Waiting } from "./desired_state.ts";
 import { isAllowed, overrideOf } from "./endpoints.ts";
@@ -78,12 +79,14 @@ export interface Members {
 /** The MTU of the tunnel over the paths that the host has. */
 export function tunnelMtu(settings: Settings, members: Members, facts: HostFacts): TunnelMtu {
   const peers = members.others.filter(({ publicKey, podCidrs }) =>
-    publicKey !== undefined && podCidrs.length > 0
+    publicKey !== undefined && (podCidrs.length > 0 || encryptsHosts(settings))
   );
   const { room, waiting } = narrowest(settings, { ...members, others: peers }, facts);
   const wanted = settings.mtu === "auto" ? room : { bytes: settings.mtu, why: "WIGGLENET_MTU" };
-  const isIpv6 = familySettings(settings, 6).isTunnelled &&
-    [members.own, ...peers].some(({ podCidrs }) => podCidrs.some(({ family }) => family === 6));
+  const isIpv6 = [members.own, ...peers].some(({ podCidrs, addresses }) =>
+    familySettings(settings, 6).isTunnelled && podCidrs.some(({ family }) => family === 6) ||
+    encryptsHosts(settings) && addresses.some(({ family }) => family === 6)
+  );
   const least = isIpv6 ? IPV6_LEAST_BYTES : IPV4_LEAST_BYTES;
   if (wanted.bytes >= least) return { ...wanted, waiting };
   return {

@@ -11,7 +11,9 @@ import type { ObservedState } from "./observed_state.ts";
 import { toldRouteText } from "./parse_network.ts";
 
 const ELEMENT = new RegExp(`^(add|delete) element inet ${TABLE} (\\S+) \\{ (\\S+)(?: .*)?\\}$`);
-const ADDED_SET = new RegExp(`^add set inet ${TABLE} (\\S+) \\{ typeof ip6? saddr; flags interval; \\}\\s*$`);
+const ADDED_SET = new RegExp(
+  `^add set inet ${TABLE} (\\S+) \\{ typeof ip6? saddr;(?: flags interval;)? \\}\\s*$`,
+);
 const OURS = new RegExp(`\\binet ${TABLE}(\\s|$)`);
 
 /** True when a line of `nft monitor` concerns our table. */
@@ -70,6 +72,13 @@ export function tellsOfIpvs(line: string): boolean {
 }
 
 const IPVS_LINK = new RegExp(`^\\d+: ${IPVS_INTERFACE}: `);
+const RULE = /^(?:Deleted )?\d+:\t/;
+
+/** True when a line of `ip -o monitor` tells of a rule of ours, or of one that leads to our table. */
+export function concernsRules(line: string): boolean {
+  return RULE.test(line) && new RegExp(`(?:lookup|proto) ${ROUTE_PROTOCOL}\\b`).test(line);
+}
+
 const LINK = /^(?:Deleted )?\d+: ([^:@\s]+)/;
 const PLACE =
   /^(?:Deleted )?(?:(unreachable|blackhole|prohibit|throw) )?(default|[0-9a-f.:]*[.:][0-9a-f.:/]*) /;

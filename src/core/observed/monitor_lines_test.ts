@@ -4,6 +4,7 @@ import { desireOf, ordinaryNode } from "../../../test/cluster.ts";
 import {
   concernsBaseChains,
   concernsNetwork,
+  concernsRules,
   concernsTable,
   pathDoubtOf,
   surprisesNetwork,
@@ -39,6 +40,7 @@ const known: readonly string[] = [
   "delete element inet wigglenet pod-cidrs-v6 { fd50::/64 }",
   // It goes before the elements that our own deltas add.
   "add set inet wigglenet pod-cidrs-v4 { typeof ip saddr; flags interval; } ",
+  "add set inet wigglenet host-peers-v4 { typeof ip saddr; } ",
 ];
 const news: readonly string[] = [
   "delete element inet wigglenet pod-cidrs-v4 { 10.244.2.0/24 }",
@@ -216,4 +218,22 @@ Deno.test("kube-proxy's interface is told of when it is made, not with each Serv
 Deno.test("nft says when it has missed something", () => {
   assert.equal(tellsOfLoss("# ERROR: We lost some netlink events!"), true);
   assert.equal(tellsOfLoss("# new generation 12 by process 11817 (nft)"), false);
+});
+
+Deno.test("A rule of our number, or one that leads to our table, is news; other rules, and an interface of that number, are not", () => {
+  for (
+    const line of [
+      "146:\tfrom all fwmark 0x1000/0x1000 lookup 146 proto 146",
+      "Deleted 146:\tfrom all fwmark 0x1000/0x1000 lookup 146 proto 146",
+      "5:\tfrom 10.9.1.1 lookup main proto 146",
+      "5:\tfrom all lookup 146",
+    ]
+  ) assert.ok(concernsRules(line), line);
+  for (
+    const line of [
+      "5210:\tfrom all fwmark 0x80000/0xff0000 lookup main",
+      "7:\tfrom all lookup 1460",
+      "146: eth0: <UP>",
+    ]
+  ) assert.ok(!concernsRules(line), line);
 });

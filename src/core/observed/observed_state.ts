@@ -123,6 +123,8 @@ export interface ObservedState {
   readonly second?: ObservedSecond | undefined;
   /** Texts of our routes, and of those into our interface that are nobody's. */
   readonly routes: { readonly 4: ReadonlySet<string>; readonly 6: ReadonlySet<string> };
+  /** Our rules, and the routes of our own table, as texts; undefined: nobody has looked. */
+  readonly hostRouting?: Readonly<Record<4 | 6, ReadonlySet<string>>>;
   readonly table: ObservedTable | undefined;
   /** The wanted structure as this host's nft prints it; undefined: nft refused it. */
   readonly reference: string | undefined;

@@ -14,6 +14,7 @@ import { renderCni } from "../render/render_network.ts";
 import { renderPolicyDelta, wholeDelta } from "../render/render_policy.ts";
 import { renderDeltas, renderTable, type SetDelta } from "../render/render_table.ts";
 import { firstDesired, turnOf } from "../rotation/turn.ts";
+import { diffHostRouting } from "./diff_host.ts";
 import { diffFastpath } from "./diff_fastpath.ts";
 import { awaitedServer, diffLink, foreignKind, keptKey, makeLink, withoutOther } from "./diff_link.ts";
 import { diffPeers } from "./diff_peers.ts";
@@ -41,6 +42,7 @@ export function diff(desired: DesiredState, observed: ObservedState, steadySecon
         ...diffLink(first, observed),
         ...diffPeers(first, standing, steadySeconds),
         ...becauseOf(desired, diffRoutes(first, standing)),
+        ...diffHostRouting(desired, standing),
         ...makeLink(first, observed),
         ...rotation.steps,
       ]
@@ -137,7 +139,12 @@ function withGuarded(
       text
     );
   };
-  const guarded = { "pod-cidrs-v4": union("pod-cidrs-v4"), "pod-cidrs-v6": union("pod-cidrs-v6") };
+  const guarded = {
+    "pod-cidrs-v4": union("pod-cidrs-v4"),
+    "pod-cidrs-v6": union("pod-cidrs-v6"),
+    "host-peers-v4": union("host-peers-v4"),
+    "host-peers-v6": union("host-peers-v6"),
+  };
   return { ...table, sets: { ...table.sets, ...guarded } };
 }
 

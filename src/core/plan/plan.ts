@@ -9,7 +9,7 @@ import type { Choice } from "../observed/observed_state.ts";
 /** What is shown of one difference. */
 export interface Change {
   readonly op: "+" | "-" | "~";
-  /** `table`, `element`, `interface`, `process`, `address`, `route`, `peer`, `cni`, `sysctl`, `key`. */
+  /** `table`, `element`, `interface`, `process`, `address`, `route`, `rule`, `peer`, `cni`, `sysctl`, `key`. */
   readonly kind: string;
   /** What of that kind: a set's name, an interface, a node. */
   readonly target: string;
@@ -54,6 +54,8 @@ export type Part =
   | "key"
   | `addresses-v${Family}`
   | `routes-v${Family}`
+  /** By which node addresses go into the tunnel. */
+  | `host-v${Family}`
   | "fastpath"
   | "sysctl"
   | "cni";

@@ -1,6 +1,6 @@
 // Everything that `wigglenet render` prints. Its JSON is documented in README; fields are only ever added.
 
-import type { DesiredState, Waiting } from "../desired/desired_state.ts";
+import type { DesiredState, HostRouting, Waiting } from "../desired/desired_state.ts";
 import type { Rejected } from "../nodes/node.ts";
 import { renderCni, renderWireguard } from "./render_network.ts";
 import { renderPolicyDelta, wholeDelta } from "./render_policy.ts";
@@ -21,6 +21,8 @@ export interface Rendered {
     readonly dev?: string;
     readonly text: string;
   }[];
+  /** The rule and routes of HOST_ENCRYPTION, by family, as {@link DesiredState} has them; left out where it is off. */
+  readonly hostRouting?: HostRouting;
   /** For `wg addconf`; holds no private key. */
   readonly wireguard: string;
   /** For `nft -f`: one transaction. */
@@ -47,6 +49,7 @@ export function renderAll(desired: DesiredState): Rendered {
       ...(route.type === "tunnel" ? { dev: interfaceName } : {}),
       text: route.text,
     })),
+    ...(desired.hostRouting && { hostRouting: desired.hostRouting }),
     wireguard: renderWireguard(desired),
     nft: renderTable(desired.table, desired.policy && renderPolicyDelta(wholeDelta(desired.policy))),
     fastpath: desired.fastpath && renderFastpath(desired.fastpath),

@@ -11,6 +11,9 @@ import forward from "../../../nft-templates/forward.nft" with { type: "text" };
 import guard from "../../../nft-templates/guard.nft" with { type: "text" };
 import guardV4 from "../../../nft-templates/guard-v4.nft" with { type: "text" };
 import guardV6 from "../../../nft-templates/guard-v6.nft" with { type: "text" };
+import host from "../../../nft-templates/host.nft" with { type: "text" };
+import hostApiV4 from "../../../nft-templates/host-api-v4.nft" with { type: "text" };
+import hostApiV6 from "../../../nft-templates/host-api-v6.nft" with { type: "text" };
 import ipvs from "../../../nft-templates/ipvs.nft" with { type: "text" };
 import masqueradeUnguardedV4 from "../../../nft-templates/masquerade-unguarded-v4.nft" with { type: "text" };
 import masqueradeUnguardedV6 from "../../../nft-templates/masquerade-unguarded-v6.nft" with { type: "text" };
@@ -52,6 +55,9 @@ const TEMPLATES: Readonly<Record<string, string>> = {
   "masquerade-unguarded-v6": masqueradeUnguardedV6,
   "masquerade-v4": masqueradeV4,
   "masquerade-v6": masqueradeV6,
+  "host-api-v4": hostApiV4,
+  "host-api-v6": hostApiV6,
+  "host": host,
 };
 
 /** Name of our table, in family inet. */
@@ -112,11 +118,13 @@ export function renderDetour(
   old: Superseded,
   chains: readonly string[],
 ): readonly string[] {
+  const structure = renderStructure(table);
+  const declared = SET_NAMES.filter((name) => structure.includes(`\tset ${name} {`));
   return [
     interim(renderMembers(table)),
-    discard(old.chains, old.sets) + interim(renderStructure(table)),
+    discard(old.chains, old.sets) + interim(structure),
     renderMembers(table),
-    renderRules(table, chains, INTERIM_SETS),
+    renderRules(table, chains, declared.map(interim)),
   ];
 }
 
@@ -132,7 +140,7 @@ function discard(chains: readonly string[], sets: readonly string[]): string {
 
 /** The text with other names in the place of our sets'. */
 function interim(text: string): string {
-  return text.replace(/\b(?:local-)?pod-cidrs-v[46]\b/g, "$&-interim");
+  return text.replace(/\b(?:(?:local-)?pod-cidrs|host-(?:peers|own))-v[46]\b/g, "$&-interim");
 }
 
 /** Names of the sets of {@link renderDetour}. */
@@ -187,11 +195,23 @@ export function renderDeltas(deltas: readonly SetDelta[]): string {
 function addElements(name: SetName, elements: readonly string[]): string {
   if (elements.length === 0) return "";
   const address = name.endsWith("v4") ? "ip saddr" : "ip6 saddr";
-  return `add set inet ${TABLE} ${name} { typeof ${address}; flags interval; elements = { ${
-    elements.join(", ")
+  const flags = isOfHosts(name) ? "" : " flags interval;";
+  return `add set inet ${TABLE} ${name} { typeof ${address};${flags} elements = { ${
+    membersText(name, elements)
   } }; }\n`;
 }
 
 function deleteElements(name: SetName, elements: readonly string[]): string {
-  return elements.length === 0 ? "" : `delete element inet ${TABLE} ${name} { ${elements.join(", ")} }\n`;
+  return elements.length === 0
+    ? ""
+    : `delete element inet ${TABLE} ${name} { ${membersText(name, elements)} }\n`;
+}
+
+/** Asked for each packet: a hash, which takes addresses without their length. */
+function isOfHosts(name: SetName): boolean {
+  return name.startsWith("host-");
+}
+
+function membersText(name: SetName, elements: readonly string[]): string {
+  return (isOfHosts(name) ? elements.map((text) => text.replace(/\/.*/, "")) : elements).join(", ");
 }
