@@ -9,6 +9,7 @@ import type { GivenSettings } from "../core/settings/settings.ts";
 import { run } from "./command.ts";
 import { readLink, removeEmptyFolder, removeFile, RUN_FOLDER, sweepLeftovers } from "./files.ts";
 import { observeNetwork } from "./observe.ts";
+import { observeHostRouting } from "./observe_host_routing.ts";
 import { readStatus, STATUS_SOCKET } from "./status_socket.ts";
 import { endServer, findServers, socketOf } from "./wireguard_go.ts";
 
@@ -47,7 +48,26 @@ async function removeCni({ cniConfigPath }: GivenSettings): Promise<string[]> {
 
 async function removeNetwork({ interfaceName }: GivenSettings): Promise<string[]> {
   // The second one first: nothing is left then to which its packets could turn.
-  return [...await removeNetworkOf(nextInterface(interfaceName)), ...await removeNetworkOf(interfaceName)];
+  const second = await removeNetworkOf(nextInterface(interfaceName));
+  return [...second, ...await removeHostRouting(), ...await removeNetworkOf(interfaceName)];
+}
+
+/** Their own protocol number is on the rules, and on the routes of their table. */
+async function removeHostRouting(): Promise<string[]> {
+  const { hostRouting } = await observeHostRouting({});
+  const removed: string[] = [];
+  for (const family of [4, 6] as const) {
+    const texts = [...hostRouting![family]];
+    const number = String(ROUTE_PROTOCOL);
+    if (texts.some((text) => text.startsWith("rule "))) {
+      await run({ program: "ip", args: [`-${family}`, "rule", "flush", "protocol", number] });
+    }
+    if (texts.some((text) => text.startsWith("route "))) {
+      await run({ program: "ip", args: [`-${family}`, "route", "flush", "table", number, "proto", number] });
+    }
+    removed.push(...texts);
+  }
+  return removed;
 }
 
 async function removeNetworkOf(interfaceName: string): Promise<string[]> {

@@ -18,6 +18,7 @@ import {
   observeTable,
   observeWireguard,
 } from "./observe.ts";
+import { observeHostRouting } from "./observe_host_routing.ts";
 import { relieve } from "./relieve.ts";
 import { socketOf } from "./wireguard_go.ts";
 
@@ -38,6 +39,8 @@ const READ_AFTER: Readonly<Record<Part, readonly Stale[]>> = {
   "addresses-v6": ["network"],
   "routes-v4": ["network"],
   "routes-v6": ["network"],
+  "host-v4": ["network"],
+  "host-v6": ["network"],
   fastpath: ["fastpath"],
   sysctl: [],
   cni: ["cni"],
@@ -45,7 +48,10 @@ const READ_AFTER: Readonly<Record<Part, readonly Stale[]>> = {
 /** What cannot be told while something is unread. */
 const BLIND: Readonly<Record<Stale, readonly Part[]>> = {
   table: ["table", "policy"],
-  network: ["link", "wireguard", "second", "key", "addresses-v4", "addresses-v6", "routes-v4", "routes-v6"],
+  network: [
+    ...["link", "wireguard", "second", "key"] as const,
+    ...["addresses-v4", "addresses-v6", "routes-v4", "routes-v6", "host-v4", "host-v6"] as const,
+  ],
   wireguard: ["link", "wireguard", "second", "key"],
   fastpath: ["fastpath"],
   cni: ["cni"],
@@ -147,7 +153,7 @@ export class HostState {
       ? undefined
       : await attempt("fastpath", () => readFastpathReference(desired));
     collect();
-    const network = await ifDue("network", () => observeNetwork(desired.interfaceName));
+    const network = await ifDue("network", () => readNetwork(desired, last));
     collect();
     const isAbsent = network !== undefined && network.link === undefined;
     const tunnel = await ifDue("wireguard", () => readTunnel(desired, { isAbsent, last: last.wireguard }));
@@ -194,6 +200,15 @@ export class HostState {
     const stale = READ_AFTER[step.part];
     if (stale.length > 0) this.doubt(...stale);
   }
+}
+
+/** Interface, routes, and what leads node addresses there. */
+async function readNetwork(
+  desired: DesiredState,
+  { hostRouting }: ObservedState,
+): Promise<Pick<ObservedState, "link" | "routes" | "hostRouting">> {
+  const network = await observeNetwork(desired.interfaceName);
+  return { ...network, ...await observeHostRouting(desired, hostRouting) };
 }
 
 /** True when no wireguard-go can be left that the kernel's interface must take the place of: it would have a socket. */

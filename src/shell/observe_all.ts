@@ -15,23 +15,27 @@ import {
   observeTable,
   observeWireguard,
 } from "./observe.ts";
+import { observeHostRouting } from "./observe_host_routing.ts";
 
 /** Everything at once, for a command that looks once. */
 export async function observeAll(desired: DesiredState): Promise<ObservedState> {
-  const [table, reference, fastpath, fastpathReference, network, wireguard, cni, second] = await Promise.all([
-    observeTable(),
-    observeReference(desired.table),
-    observeFastpath(),
-    observeFastpathReference(desired.fastpath),
-    observeNetwork(desired.interfaceName),
-    desired.link === undefined
-      ? observeServers(desired.interfaceName)
-      : observeWireguard(desired.interfaceName, undefined),
-    observeCni(desired.cniPath),
-    mayHaveSecond(desired) ? observeSecond(desired.nextName, undefined) : undefined,
-  ]);
+  const [table, reference, fastpath, fastpathReference, network, wireguard, cni, second, routing] =
+    await Promise.all([
+      observeTable(),
+      observeReference(desired.table),
+      observeFastpath(),
+      observeFastpathReference(desired.fastpath),
+      observeNetwork(desired.interfaceName),
+      desired.link === undefined
+        ? observeServers(desired.interfaceName)
+        : observeWireguard(desired.interfaceName, undefined),
+      observeCni(desired.cniPath),
+      mayHaveSecond(desired) ? observeSecond(desired.nextName, undefined) : undefined,
+      observeHostRouting(desired),
+    ]);
   return {
     ...network,
+    ...routing,
     ...wireguard,
     ...await observeSuperseded(desired, network.link),
     table,

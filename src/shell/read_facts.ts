@@ -10,10 +10,12 @@ import { type Interfaces, interfacesOf } from "../core/expression/interfaces.ts"
 import { nextInterface } from "../core/rotation/names.ts";
 import { LINK_KIND } from "../core/plan/diff_link.ts";
 import type { NodeMetadata, Rejected } from "../core/nodes/node.ts";
+import { encryptsHosts } from "../core/settings/host_settings.ts";
 import { type GivenSettings, type Settings, usesTunnel } from "../core/settings/settings.ts";
 import { attempt, run } from "./command.ts";
 import { readText } from "./files.ts";
 import type { PodCidrExpression } from "./pod_cidr_expression.ts";
+import { STRICT } from "./read_netconf.ts";
 import { type FirstSight, type LinkJson, type Network, readNetwork } from "./read_network.ts";
 import { readSurroundings } from "./read_surroundings.ts";
 
@@ -24,7 +26,7 @@ export interface KnownKey extends Pick<HostFacts, "nextKey" | "isRotationDue"> {
 }
 
 /** What the host is, apart from what changes while it runs, and how its key is read. */
-export interface FixedFacts extends Pick<HostFacts, "isPublished" | "apiAddress"> {
+export interface FixedFacts extends Pick<HostFacts, "isPublished" | "apiAddress" | "apiPort"> {
   readonly wireguard: HostFacts["wireguard"];
   /** Undefined: there is no key file. */
   readonly readKey: () => Promise<KnownKey | undefined>;
@@ -90,7 +92,7 @@ async function canMake(command: string): Promise<boolean> {
  * @throws CannotStart when an expression gives no pod CIDRs, and gave none before
  */
 export async function readFacts(settings: Settings, known: KnownFacts, last?: HostFacts): Promise<HostFacts> {
-  const [{ links: all, uplinks, forwarding }, surroundings, read, key] = await Promise.all([
+  const [{ links: all, uplinks, forwarding, rpFilterOf }, surroundings, read, key] = await Promise.all([
     last === undefined ? networkOf(known.sight) : readNetwork(),
     readSurroundings(settings, known.dropChains),
     readPodCidrFile(settings),
@@ -119,6 +121,8 @@ export async function readFacts(settings: Settings, known: KnownFacts, last?: Ho
   return {
     ...(known.isPublished && { isPublished: true }),
     ...(known.apiAddress && { apiAddress: known.apiAddress }),
+    ...(known.apiPort && { apiPort: known.apiPort }),
+    ...(encryptsHosts(settings) && rpFilterOf(settings.interfaceName) === STRICT && { isTunnelStrict: true }),
     wireguard: known.wireguard,
     resolved: known.resolved,
     unforwarded: ([4, 6] as const).filter((family) => forwarding[family] === false),

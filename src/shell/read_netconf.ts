@@ -19,6 +19,8 @@ export interface Netconf {
 }
 
 const NAMES: Readonly<Record<Family, string>> = { 4: "inet", 6: "inet6" };
+/** Of {@link Netconf.rpFilterOf}. */
+export const STRICT = 1;
 const RP_FILTER = ["off", "strict", "loose"];
 
 /** Reads them; empty where they cannot be read. */

@@ -16,7 +16,7 @@ export interface LinkJson extends LinkAddresses {
 }
 
 /** What a node is in its network. */
-export interface Network extends Pick<Netconf, "forwarding"> {
+export interface Network extends Netconf {
   readonly links: readonly LinkJson[];
   /** Interfaces of the default routes: what WireGuard's packets leave by, if no interface holds a node address. */
   readonly uplinks: ReadonlyMap<string, Uplink>;
@@ -77,7 +77,7 @@ async function read(question: string): Promise<{ readonly network: Network; read
   const network = {
     links: JSON.parse(links),
     uplinks: parseUplinks([ipv4, ipv6]),
-    forwarding: parseNetconf(netconf).forwarding,
+    ...parseNetconf(netconf),
   };
   return { network, stderr };
 }

@@ -4,6 +4,7 @@ import {
   concernsBaseChains,
   concernsFastpath,
   concernsNetwork,
+  concernsRules,
   concernsTable,
   type PathDoubt,
   pathDoubtOf,
@@ -40,7 +41,7 @@ const LONGEST_RESTART_MS = 30_000;
 /** Programs that tell of changes. */
 type Monitored = keyof typeof MONITOR_ARGS;
 
-const MONITOR_ARGS = { nft: ["monitor"], ip: ["-o", "monitor", "link", "address", "route"] } as const;
+const MONITOR_ARGS = { nft: ["monitor"], ip: ["-o", "monitor", "link", "address", "route", "rule"] } as const;
 
 /** What is watched for. */
 export interface HostWatchOptions {
@@ -84,6 +85,7 @@ export class HostWatch {
       this.#heardOfPaths(line);
       const isOurs = (name: string) => concernsNetwork(line, name, routes);
       if (isOurs(settings.interfaceName) || isOurs(second)) reconciler.heard("network", line);
+      else if (concernsRules(line)) reconciler.doubt("network");
       else if (tellsOfIpvs(line)) reconciler.doubtFacts(); // policies go by it: at once
       else if (/^(Deleted )?\d+: /.test(line)) {
         this.#once("facts", FACTS_MS, () => {

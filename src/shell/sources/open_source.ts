@@ -65,10 +65,14 @@ export async function openSource<T>(
 }
 
 /** What a host knows of itself by where its Nodes come from. */
-export function factsOf(api: ApiClient | undefined): Pick<HostFacts, "isPublished" | "apiAddress"> {
+export function factsOf(
+  api: ApiClient | undefined,
+): Pick<HostFacts, "isPublished" | "apiAddress" | "apiPort"> {
   if (api === undefined) return {};
-  const address = parseAddress(new URL(api.server).hostname.replace(/^\[|\]$/g, ""));
-  return { isPublished: true, ...(refused(address) ? {} : { apiAddress: address }) };
+  const { hostname, port, protocol } = new URL(api.server);
+  const apiAddress = parseAddress(hostname.replace(/^\[|\]$/g, ""));
+  if (refused(apiAddress)) return { isPublished: true };
+  return { isPublished: true, apiAddress, apiPort: Number(port || (protocol === "http:" ? 80 : 443)) };
 }
 
 /** The API that the settings name. Throws Error when there is none. */
