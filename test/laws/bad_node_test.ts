@@ -41,6 +41,7 @@ Deno.test("With bad Nodes and without, the others are the same peers, with the s
 /** All prefixes of an nft set or of one type of routes. */
 const parts: readonly ((desired: DesiredState) => string[])[] = [
   ({ table }) => [...table.sets["pod-cidrs-v4"], ...table.sets["pod-cidrs-v6"]],
+  ({ table }) => [...table.sets["host-peers-v4"], ...table.sets["host-peers-v6"]],
   ({ routes }) => routes.filter(({ type }) => type === "tunnel").map(({ destination }) => destination),
   ({ routes }) => routes.filter(({ type }) => type === "unreachable").map(({ destination }) => destination),
 ];

@@ -120,10 +120,19 @@ export const environments: fc.Arbitrary<RawSettings> = fc.record({
   WG_IP_FAMILY: fc.constantFrom(undefined, undefined, "ipv4", "ipv6"),
   WIGGLENET_WG_PORT: fc.constantFrom(undefined, undefined, "61000"),
   CLUSTER_POD_CIDRS: fc.constantFrom(undefined, undefined, "10.244.0.0/16,fd00:10:244::/56", "10.244.2.0/24"),
+  HOST_ENCRYPTION: fc.constantFrom(undefined, undefined, "require"),
   POD_CIDR_SOURCE_IPV4: fc.constantFrom(undefined, undefined, "none"),
   ENABLE_FLOWTABLE: flag,
   FLOWTABLE_DEVICES: fc.constantFrom(undefined, "eth0", "eth1,eth0", "eth1,nosuch0"),
-});
+}).map(withTunnelForHosts);
+
+/** Without a tunnel it is refused. */
+function withTunnelForHosts(environment: RawSettings): RawSettings {
+  const { FIREWALL_ONLY, NATIVE_ROUTING_IPV4, NATIVE_ROUTING_IPV6 } = environment;
+  const hasNone = FIREWALL_ONLY === "true" ||
+    NATIVE_ROUTING_IPV4 === "true" && NATIVE_ROUTING_IPV6 === "true";
+  return hasNone ? { ...environment, HOST_ENCRYPTION: undefined } : environment;
+}
 
 /** Of no node address: the MTU is the default. */
 const INTERFACES = ["eth0", "eth1"].map((name): HostInterface => ({

@@ -36,12 +36,12 @@ export const DISTURBANCES: Readonly<Record<string, (host: ModelHost) => void>> =
   "a member with a comment is added": (host) =>
     changeMembers(host, (members) => [...members, `{"elem":{"val":"172.30.0.9","comment":"a/b"}}`]),
   "the interface is deleted": ({ network }) => void (network.link && network.deleteLink(network.link.name)),
-  "the interface is taken down": ({ network: { link, routes } }) => {
+  "the interface is taken down": ({ network }) => {
+    const { link } = network;
     if (link === undefined) return;
     link.isUp = false;
     for (const text of link.addresses) if (text.includes(":")) link.addresses.delete(text);
-    routes[4].dropDevice(link.name);
-    routes[6].dropDevice(link.name);
+    network.dropRoutes(link.name);
   },
   "the MTU is changed": ({ network: { link } }) => void (link && (link.mtu = 1300)),
   "an address is added": ({ network: { link } }) => void link?.addresses.add("10.99.0.1/32"),
@@ -49,6 +49,10 @@ export const DISTURBANCES: Readonly<Record<string, (host: ModelHost) => void>> =
   "routes of others get our protocol number": ({ network: { routes } }) =>
     FOREIGN_ROUTES.forEach((text) => routes[4].run(`route replace ${text}`, undefined)),
   "routes are removed": ({ network: { link, routes } }) => void (link && routes[6].dropDevice(link.name)),
+  "rules and routes of node addresses are removed": ({ network: { hostRouting } }) => {
+    hostRouting[4].clear();
+    hostRouting[6].clear();
+  },
   "a peer is removed": ({ network: { peers } }) =>
     [...peers.keys()].slice(0, 1).forEach((key) => peers.delete(key)),
   "a foreign peer takes an allowed IP": ({ network: { wireguard } }) => {

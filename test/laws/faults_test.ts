@@ -55,13 +55,15 @@ async function hostOf(situation: Situation): Promise<ModelHost> {
 }
 
 /** What a host has that would be missed, a line each. */
-function holdings({ table, routes, link, wireguard, cni }: HostState): Set<string> {
+function holdings({ table, routes, hostRouting, link, wireguard, cni }: HostState): Set<string> {
   const members = [...table?.sets ?? []].flatMap(([name, set]) => [...set].map((text) => `${name} ${text}`));
   const peers = [...wireguard?.peers ?? []].map(([key, { allowedIps }]) => `peer ${key} ${allowedIps}`);
   return new Set([
     ...members,
     ...routes[4],
     ...routes[6],
+    ...hostRouting?.[4] ?? [],
+    ...hostRouting?.[6] ?? [],
     ...peers,
     ...(table === undefined ? [] : ["table"]),
     ...(link?.isUp ? ["link", ...link.addresses] : []),

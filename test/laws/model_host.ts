@@ -4,6 +4,7 @@
 
 import type { DesiredState } from "../../src/core/desired/desired_state.ts";
 import type { ObservedState } from "../../src/core/observed/observed_state.ts";
+import { parseHostRouting } from "../../src/core/observed/parse_host_routing.ts";
 import { parseLink, parseRoutes, parseWireguard } from "../../src/core/observed/parse_network.ts";
 import { parseFastpath, parseTable } from "../../src/core/observed/parse_table.ts";
 import type { Action } from "../../src/core/plan/plan.ts";
@@ -70,7 +71,7 @@ export class ModelHost {
 
   /** What the agent sees. `last` is what it saw before, undefined after a start. */
   observe({ table, fastpath, cniPath, link }: DesiredState, last?: ObservedState): ObservedState {
-    const { pids, routes } = this.network;
+    const { pids, routes, hostRouting } = this.network;
     // Without a tunnel `wg` is not asked.
     const wireguard = link === undefined ? undefined : this.network.wireguard;
     const linkTarget = this.links.get(cniPath);
@@ -80,6 +81,10 @@ export class ModelHost {
       // Looked for only where nobody answers, or where the kernel is to take its place.
       userspacePids: wireguard === undefined || link?.implementation === "kernel" ? pids : [],
       routes: { 4: parseRoutes(routes[4].json(), 4), 6: parseRoutes(routes[6].json(), 6) },
+      hostRouting: {
+        4: parseHostRouting(hostRouting[4].json(), 4),
+        6: parseHostRouting(hostRouting[6].json(), 6),
+      },
       table: this.table && parseTable(this.table.json()),
       reference: parseTable(ModelTable.of(renderStructure(table)).json()).structure,
       fastpath: this.fastpath === undefined ? undefined : parseFastpath(this.fastpath),

@@ -1,5 +1,6 @@
 // Interface, routes and WireGuard of the model host, as ip, wg and wireguard-go treat them.
 
+import { isOfHosts, ModelHostRouting } from "./model_host_routing.ts";
 import { ModelRoutes } from "./model_routes.ts";
 import { type ModelPeer, ModelWireguard } from "./model_wireguard.ts";
 import { Refused } from "./refused.ts";
@@ -18,6 +19,7 @@ export class ModelNetwork {
   link: ModelLink | undefined;
   wireguard: ModelWireguard | undefined;
   readonly routes = { 4: new ModelRoutes(4), 6: new ModelRoutes(6) };
+  readonly hostRouting = { 4: new ModelHostRouting(), 6: new ModelHostRouting() };
   /** Process ids of wireguard-go, the one that serves the interface first. */
   pids: number[] = [];
   #lastPid = 100;
@@ -27,7 +29,9 @@ export class ModelNetwork {
     const line = args.join(" ");
     const lines = input.split("\n").filter((text) => text !== "");
     const deletions = /^-([46]) -force -batch$/.exec(line);
+    const additions = /^-([46]) -batch$/.exec(line);
     if (line === "-batch") lines.forEach((text) => this.#change(text));
+    else if (additions !== null) lines.forEach((text) => this.#route(additions[1] === "4" ? 4 : 6, text));
     else if (deletions !== null) this.#delete(deletions[1] === "4" ? 4 : 6, lines);
     else if (/^link del dev \S+$/.test(line)) this.deleteLink(args[3]!);
     else this.#configure(line);
@@ -45,10 +49,17 @@ export class ModelNetwork {
   /** Addresses and routes go with it; a process that served it lives on for a while. */
   deleteLink(name: string): void {
     this.#linkNamed(name);
-    this.routes[4].dropDevice(name);
-    this.routes[6].dropDevice(name);
+    this.dropRoutes(name);
     this.link = undefined;
     this.wireguard = undefined;
+  }
+
+  /** An interface that goes, or goes down, has none any more. */
+  dropRoutes(name: string): void {
+    for (const family of [4, 6] as const) {
+      this.routes[family].dropDevice(name);
+      this.hostRouting[family].dropDevice(name);
+    }
   }
 
   #linkNamed(name: string): ModelLink {
@@ -77,7 +88,8 @@ export class ModelNetwork {
   }
 
   #route(family: 4 | 6, line: string): void {
-    this.routes[family].run(line, this.link?.isUp ? this.link.name : undefined);
+    const routes = isOfHosts(line) ? this.hostRouting[family] : this.routes[family];
+    routes.run(line, this.link?.isUp ? this.link.name : undefined);
   }
 
   #delete(family: 4 | 6, lines: readonly string[]): void {

@@ -114,6 +114,8 @@ export class ModelPrograms {
     const [, family, protocol] = /^-j -([46]) route show proto (146|boot)(?: dev \S+)?$/.exec(line) ?? [];
     if (protocol === "146") return network.routes[family === "4" ? 4 : 6].json();
     if (protocol !== undefined) return "[]";
+    const [, ofHosts] = /^-j -([46]) -force -batch -$/.exec(line) ?? [];
+    if (ofHosts !== undefined) return network.hostRouting[ofHosts === "4" ? 4 : 6].json();
     if (line === "-j -d -batch -") {
       const netconf = `[{"family":"inet","interface":"all","forwarding":true},` +
         `{"family":"inet6","interface":"all","forwarding":true}]`;

@@ -7,7 +7,7 @@ import { Refused } from "./refused.ts";
 const OPENS = "table inet wigglenet\n";
 const REPLACES = "table inet wigglenet\ndelete table inet wigglenet\n";
 const ADDS =
-  /^add set inet wigglenet (\S+) \{ typeof (ip6?) saddr; flags interval; elements = \{ (.*) \}; \}$/;
+  /^add set inet wigglenet (\S+) \{ typeof (ip6?) saddr;(?: flags interval;)? elements = \{ (.*) \}; \}$/;
 /** What empties a table of all but its sets, and the structure behind it. */
 const RULES = /^((?:flush (?:table|chain) inet wigglenet.*\n)+(?:delete (?:chain|set) .*\n)*)?(define [^]*)$/;
 const DELETES = /^delete element inet wigglenet (\S+) \{ (.*) \}$/;
@@ -58,10 +58,10 @@ export class ModelTable {
     const [, added, family, additions] = ADDS.exec(line) ?? [];
     if (additions !== undefined) {
       const table = this.sets.has(added!) ? this : this.withMembers(added!, []);
-      return table.#with(added!, additions.split(", "), family === "ip" ? 4 : 6);
+      return table.#with(added!, membersOf(added!, additions), family === "ip" ? 4 : 6);
     }
     const [, from, members] = DELETES.exec(line) ?? [];
-    if (members !== undefined) return this.#without(from!, members.split(", "));
+    if (members !== undefined) return this.#without(from!, membersOf(from!, members));
     throw new Refused(`unknown statement: ${line}`);
   }
 
@@ -107,6 +107,16 @@ export class ModelTable {
     const table = { table: { name: "wigglenet", ...(this.isDormant ? { flags: "inet" } : {}) } };
     return JSON.stringify({ nftables: [table, ...sets, { chain: { name: "model", text: this.structure } }] });
   }
+}
+
+/** As a set shows them. One that is no interval set takes addresses, and no prefix. */
+function membersOf(name: string, text: string): string[] {
+  const members = text.split(", ");
+  if (!name.startsWith("host-")) return members;
+  return members.map((member) => {
+    if (member.includes("/")) throw new Refused("You must add 'flags interval' to your set declaration");
+    return `${member}/${member.includes(":") ? 128 : 32}`;
+  });
 }
 
 function prefixOrNothing(text: string): Prefix | undefined {

@@ -64,7 +64,7 @@ Deno.test("A Node that is told twice is told once", () => {
 });
 
 const MEMBERS =
-  /^add set inet wigglenet (?:local-)?pod-cidrs-v([46]) \{ typeof (ip6?) saddr; flags interval; elements = \{ (.*) \}; \}$/;
+  /^add set inet wigglenet (?:(?:local-)?pod-cidrs|host-(?:peers|own))-v([46]) \{ typeof (ip6?) saddr;(?: flags interval;)? elements = \{ (.*) \}; \}$/;
 
 Deno.test("A ruleset is the structure of its settings and members that are canonical prefixes, nothing else", () => {
   const nobody = [nodeJson({ name: "n1" })];
@@ -76,7 +76,10 @@ Deno.test("A ruleset is the structure of its settings and members that are canon
       for (const line of lines.filter((text) => text.startsWith("add set "))) {
         const [, family, type, members] = MEMBERS.exec(line) ?? assert.fail(line);
         assert.equal(type, family === "4" ? "ip" : "ip6");
-        for (const member of members!.split(", ")) assertCanonical(member, Number(family));
+        for (const member of members!.split(", ")) {
+          const length = line.includes(" host-") ? `/${family === "4" ? 32 : 128}` : "";
+          assertCanonical(`${member}${length}`, Number(family));
+        }
       }
     }),
     { numRuns: 300 },
@@ -121,7 +124,7 @@ Deno.test("What is told of Nodes is printable ASCII on one line", () => {
     fc.property(objects, environments, (all, environment) => {
       const { rejected, waiting } = wanted(all, environment);
       for (const told of [...rejected, ...waiting]) {
-        for (const text of Object.values(told)) assert.match(text, /^[ -~]+$/);
+        for (const text of Object.values(told)) assert.match(String(text), /^[ -~]+$/);
       }
     }),
     { numRuns: 200 },

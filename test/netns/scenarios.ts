@@ -58,5 +58,9 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     },
     nodes: clusterOf(1),
   },
+  "host encryption, and IPv6 routed natively": {
+    settings: { "host-encryption": "require", "native-routing-ipv6": "true" },
+    nodes: keyless(clusterOf(3), 2),
+  },
   "no pod CIDR": { settings: {}, nodes: clusterOf(2, { pods: [] }) },
 };

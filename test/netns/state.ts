@@ -84,7 +84,9 @@ async function readLink(node: Node): Promise<unknown> {
 }
 
 async function readRoutes(node: Node, family: "-4" | "-6"): Promise<string[]> {
-  const lines = (await node.run(["ip", family, "route", "show", "proto", "146"])).split("\n");
+  const routes = await node.run(["ip", family, "route", "show", "table", "all", "proto", "146"]);
+  const rules = await node.run(["ip", family, "rule", "show"]);
+  const lines = [...routes.split("\n"), ...rules.split("\n").filter((line) => line.includes(" proto 146"))];
   return lines.map((line) => line.replace(/ linkdown| pref medium/g, "").trim()).filter(Boolean).sort();
 }
 
