@@ -8,6 +8,7 @@ import { isWireGuard } from "../lab/frames.ts";
 import { addressesOf, manifestOf } from "../lab/manifest.ts";
 import type { Node } from "../lab/node.ts";
 import type { Pod } from "../lab/pod.ts";
+import { fetchBulk, serveBulk } from "../lab/bulk.ts";
 import { connect, listen } from "../lab/tcp.ts";
 import { until } from "../lab/until.ts";
 import { bytesOf } from "../lab/craft.ts";
@@ -29,7 +30,7 @@ const manifests = [1, 2, 3].map((i) => {
 const mesh = await Mesh.create({ nodes: manifests }, SETTINGS);
 const { lab } = mesh;
 const [n1, n2, n3] = mesh.nodes as [Node, Node, Node];
-const [pod1] = mesh.pods as [Pod];
+const [pod1, pod2] = mesh.pods as [Pod, Pod];
 Deno.test.afterAll(() => mesh.close());
 for (const node of mesh.nodes) for (const port of [22, API, OTHER]) await listen(node, port);
 const capture = await lab.capture();
@@ -121,4 +122,82 @@ Deno.test("while the tunnel is gone they are reached, nothing else is, and nothi
   for (const line of seen) assert.match(line, / (22|6443) /);
   n1.startAgent({ settings: SETTINGS });
   await comesBack(n1, n2);
+});
+
+Deno.test("full packets of TCP fit the tunnel: none travels in fragments, and nothing of a megabyte can be read", async () => {
+  await serveBulk(n2);
+  const fragments = () => capture.packets.filter(({ protocol }) => protocol === 44).length;
+  const seen = await readableWhile(async () => {
+    for (const family of FAMILIES) {
+      const { streamed } = await fetchBulk(n1, { address: n2.address(family)!, bytes: 1_000_000 });
+      assert.equal(streamed, 1_000_000);
+    }
+  });
+  assert.deepEqual(seen, []);
+  assert.equal(fragments(), 0);
+  const [{ metrics }] = JSON.parse(await n1.run(["ip", "-j", "route", "get", n2.address(4)!])) as [
+    { metrics?: unknown },
+  ];
+  assert.equal(metrics, undefined, "no MTU is remembered for the way to the peer itself");
+});
+
+Deno.test("what a node's port leads to a pod is reached by other nodes and their pods, unreadable, also where the pod's port is exempt", async () => {
+  const server = await n2.addPod("n2-server", [
+    { hostPort: 8088, containerPort: OTHER, protocol: "tcp" },
+    { hostPort: 8053, containerPort: 53, protocol: "tcp" },
+  ]);
+  for (const port of [OTHER, 53]) await listen(server, port);
+  const seen = await readableWhile(async () => {
+    for (const from of [n1, pod1]) {
+      for (const port of [8088, 8053]) {
+        assert.deepEqual(await reaches(from, n2, port), BOTH, `${from.name} ${port}`);
+      }
+    }
+  });
+  assert.deepEqual(seen, []);
+  await server.remove();
+});
+
+Deno.test("a second address of the node is known to nobody else: what it sends has one that is", async () => {
+  await n1.ip(["address add 192.0.2.77/32 dev lo"]);
+  const seen = await readableWhile(async () => {
+    const { code } = await n1.attempt([
+      "ping",
+      "-n",
+      "-c",
+      "1",
+      "-W",
+      "2",
+      "-I",
+      "192.0.2.77",
+      n2.address(4)!,
+    ]);
+    assert.equal(code, 0);
+  });
+  assert.deepEqual(seen, []);
+  await n1.ip(["address del 192.0.2.77/32 dev lo"]);
+});
+
+Deno.test("strict rp_filter leaves the tunnel and the API server alone; what it drops is told, and mended where sysctls are managed", async () => {
+  await n2.sysctl("1", ["net.ipv4.conf.all.rp_filter"]);
+  await n2.agent!.kill("SIGTERM");
+  n2.startAgent({ settings: SETTINGS });
+  await n2.says(
+    "rp_filter is strict",
+    ({ waiting }) => waiting.some(({ what }) => what === "rp_filter of wigglenet"),
+  );
+  assert.deepEqual(await reaches(n1, n2, API), BOTH);
+  assert.equal((await pod1.ping(pod2.address(4)!)).received, 1);
+  assert.deepEqual(await reaches(n1, n2, OTHER), [false, true]);
+  await n2.agent!.kill("SIGTERM");
+  n2.startAgent({ settings: { ...SETTINGS, "manage-sysctls": "true" } });
+  await comesBack(n1, n2);
+  await n2.sysctl("0", ["net.ipv4.conf.all.rp_filter", "net.ipv4.conf.wigglenet.rp_filter"]);
+});
+
+Deno.test("diff finds nothing to do, and check nothing to tell of it", async () => {
+  const { code, stdout } = await n3.runAgent({ verb: "diff", settings: SETTINGS });
+  assert.equal(code, 0, stdout);
+  const told = await n3.runAgent({ verb: "check", settings: SETTINGS });
+  assert.doesNotMatch(told.stdout, /host encryption|rp_filter|node address/);
 });

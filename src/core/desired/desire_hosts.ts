@@ -2,7 +2,7 @@
 
 import type { Address, Family } from "../net/address.ts";
 import { hostPrefix } from "../net/prefix.ts";
-import type { Node } from "../nodes/node.ts";
+import { ANNOTATION, type Node, REQUIRED } from "../nodes/node.ts";
 import type { SettledNode } from "../nodes/settled_node.ts";
 import { encryptsHosts } from "../settings/host_settings.ts";
 import type { Settings } from "../settings/settings.ts";
@@ -125,28 +125,50 @@ function namesOf(nodes: readonly Node[]): string {
 }
 
 /** What is told of it. */
-function waitsOf(settings: Settings, { own, others }: Hosts, facts: HostFacts): Waiting[] {
-  const takesPart = others.map(({ node }) => node).filter(({ isHostEncrypted }) => isHostEncrypted);
-  if (!encryptsHosts(settings)) {
-    return takesPart.length === 0 ? [] : [{
-      what: `host encryption with ${namesOf(takesPart)}`,
-      why:
-        "they drop what this node's addresses send to theirs in the clear, and HOST_ENCRYPTION is off here",
-      next: "set HOST_ENCRYPTION=require here too, or off there",
-      isTrouble: true,
-    }];
-  }
+function waitsOf(settings: Settings, hosts: Hosts, facts: HostFacts): Waiting[] {
+  const { own, others } = hosts;
+  const isRequired = encryptsHosts(settings);
+  const name = own.node.name;
+  const different = others.map(({ node }) => node).filter(({ isHostEncrypted = false }) =>
+    isHostEncrypted !== isRequired
+  );
   const waiting: Waiting[] = [];
-  const outside = others.map(({ node }) => node).filter(({ isHostEncrypted }) => !isHostEncrypted);
-  if (outside.length > 0) {
+  if (different.length > 0) {
     waiting.push({
-      what: `host encryption with ${namesOf(outside)}`,
-      why:
-        "their Nodes do not say that they take part: between their addresses and this node's only what is exempt passes",
-      next: "set HOST_ENCRYPTION=require on all nodes",
-      isTrouble: true,
+      what: `host encryption with ${namesOf(different)}`,
+      ...(isRequired
+        ? {
+          isTrouble: true as const,
+          why:
+            "their Nodes do not say that they take part: between their addresses and this node's only what is exempt passes",
+          next: "set HOST_ENCRYPTION=require on all nodes",
+        }
+        : {
+          isRemark: true as const, // for anybody may say so of his own Node
+          why:
+            "they drop what this node's addresses send to theirs in the clear, and HOST_ENCRYPTION is off here",
+          next: "set HOST_ENCRYPTION=require here too, or off there",
+        }),
     });
   }
+  if (!facts.isPublished && (own.node.isHostEncrypted ?? false) !== isRequired) {
+    const line = `${ANNOTATION.hostEncryption}: ${REQUIRED}`;
+    waiting.push({
+      what: `${ANNOTATION.hostEncryption} of ${name}`,
+      why: `its Node ${
+        isRequired ? "does not say that it takes part" : "says that it takes part"
+      }, which others tell of`,
+      next: isRequired
+        ? `put ${line} into the manifest of ${name}`
+        : `take ${line} out of the manifest of ${name}`,
+    });
+  }
+  return isRequired ? [...waiting, ...obstaclesOf(settings, own, facts)] : waiting;
+}
+
+/** What keeps others from reaching this node. */
+function obstaclesOf(settings: Settings, own: SettledNode, facts: HostFacts): Waiting[] {
+  const waiting: Waiting[] = [];
   if (hostAddresses(own).length === 0) {
     waiting.push({
       what: `host encryption of ${own.node.name}`,

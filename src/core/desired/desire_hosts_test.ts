@@ -112,6 +112,16 @@ Deno.test("Where it is off, those that ask for it are named; where nobody has it
   assert.deepEqual(told([]), []);
 });
 
+Deno.test("With manifests in files this node's own must say it too, and no longer than it is so", () => {
+  const told = (part: readonly string[], settings: RawSettings) =>
+    desireTakingPart([n1], part, settings).waiting.filter(({ what }) =>
+      what === "wigglenet/host-encryption of n1"
+    )
+      .map(({ next }) => next.split(" ")[0]);
+  assert.deepEqual([told([], {}), told(["n1"], REQUIRE)], [[], []]);
+  assert.deepEqual([told([], REQUIRE), told(["n1"], {})], [["put"], ["take"]]);
+});
+
 Deno.test("A Node without pod CIDRs is a peer too, for its addresses", () => {
   const { podCIDRs: _, ...bare } = n2;
   assert.deepEqual(desireOf([n1, bare]).peers, []);
@@ -132,7 +142,7 @@ Deno.test("A strict rp_filter on the tunnel is told, or set where sysctls are ma
   assert.ok(!managed.waiting.some(({ what }) => what === "rp_filter of wigglenet"));
 });
 
-Deno.test("It is refused without a tunnel, and together with key rotation", () => {
+Deno.test("It is refused without a tunnel", () => {
   const problems = (settings: RawSettings) => parseSettings({ NODE_NAME: "n1", ...REQUIRE, ...settings }, {});
   for (
     const settings of [{ FIREWALL_ONLY: "true" }, {
@@ -142,7 +152,6 @@ Deno.test("It is refused without a tunnel, and together with key rotation", () =
   ) {
     assert.match(String(problems(settings)), /HOST_ENCRYPTION .* there is no tunnel/);
   }
-  assert.match(String(problems({ KEY_ROTATION: "manual" })), /HOST_ENCRYPTION .* KEY_ROTATION is not off/);
   assert.match(
     String(problems({ HOST_ENCRYPTION_EXEMPT: "22,x" })),
     /HOST_ENCRYPTION_EXEMPT .* accepted: a comma-separated/,

@@ -35,6 +35,21 @@ Deno.test("a new Node gets all annotations, three of them in the original's form
   assert.deepEqual(patchOf(SPEC), SAID);
 });
 
+Deno.test("a Node says that it takes part in host encryption for as long as it does", () => {
+  const said = { podCidrs: ["fd00:10:244:1::/64", "10.244.1.0/24"], nodeIps: [] };
+  const words = { ...SPEC, key: keyOf(1), said };
+  assert.deepEqual(patchOf(words, { HOST_ENCRYPTION: "require" }), {
+    "wigglenet/host-encryption": "require",
+  });
+  const json = nodeJson(words) as { metadata: { annotations: Record<string, string> } };
+  json.metadata.annotations["wigglenet/host-encryption"] = "require";
+  const { node, stated } = nodeParser(settingsOf())(json, "n1");
+  const patchWith = (environment: RawSettings) =>
+    annotationPatch(wantedAnnotations(settingsOf(environment), node!, FACTS), stated!);
+  assert.equal(patchWith({ HOST_ENCRYPTION: "require" }), undefined);
+  assert.match(patchWith({})!, /"wigglenet\/host-encryption":null/);
+});
+
 Deno.test("a Node that says everything gets no patch", () => {
   const said = { podCidrs: ["fd00:10:244:1::/64", "10.244.1.0/24"], nodeIps: [] };
   assert.equal(patchOf({ ...SPEC, key: keyOf(1), nextKey: "none", said }), undefined);

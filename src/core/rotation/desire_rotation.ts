@@ -14,6 +14,7 @@ import { widthOf } from "../net/address.ts";
 import { type Prefix, subnetOf } from "../net/prefix.ts";
 import { refused } from "../net/refusal.ts";
 import type { SettledNode } from "../nodes/settled_node.ts";
+import { encryptsHosts } from "../settings/host_settings.ts";
 import { familySettings, type Settings } from "../settings/settings.ts";
 import { nextEndpoint, nextInterface, nextKeyPath, nextPort } from "./names.ts";
 
@@ -56,11 +57,17 @@ export function desireRotation(settings: Settings, parts: RotationParts): Desire
 
 /** Why this node takes part in no rotation; undefined: it does. */
 export function rotationObstacle(
-  { keyRotation }: Pick<Settings, "keyRotation">,
+  { keyRotation, hostEncryption }: Pick<Settings, "keyRotation" | "hostEncryption">,
   { implementation, server }: Pick<DesiredLink, "implementation" | "server">,
 ): RotationObstacle | undefined {
   if (keyRotation === "off") {
     return { why: "KEY_ROTATION is off", next: "set it to manual, or to an age, on all nodes" };
+  }
+  if (encryptsHosts({ hostEncryption })) {
+    return {
+      why: "HOST_ENCRYPTION is require, whose routes know one interface only",
+      next: "set it to off on all nodes for as long as keys rotate",
+    };
   }
   if (implementation === "kernel" || server === "started") return undefined;
   return {

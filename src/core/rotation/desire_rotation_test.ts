@@ -102,6 +102,16 @@ Deno.test("Where wireguard-go is awaited nothing rotates", () => {
   assert.deepEqual([move, waiting.map(({ what }) => what)], [undefined, ["key rotation of n1"]]);
 });
 
+Deno.test("With HOST_ENCRYPTION=require nothing rotates, and who asks for it is told", () => {
+  const nodes = [{ ...ordinaryNode(1), ...KNOWS }, { ...ordinaryNode(2), nextKey: NEXT_2 }];
+  const environment = { KEY_ROTATION: "manual", HOST_ENCRYPTION: "require" };
+  const due = desireOf(nodes, environment, { ...OWN, isRotationDue: true });
+  assert.equal(due.rotation, undefined);
+  const { move, waiting } = turnOf(due, hostOf(due), 0);
+  assert.equal(move, undefined);
+  assert.match(waiting[0]!.why, /HOST_ENCRYPTION is require/);
+});
+
 Deno.test("Families without the tunnel have no detour, and a pod CIDR of one address takes no part", () => {
   const nodes = (podCIDRs: readonly string[]) => [
     ordinaryNode(1),

@@ -73,16 +73,12 @@ function oneAddress({ isMetricsEnabled, metricsAddress, healthAddress }: GivenSe
   ];
 }
 
-/** What host encryption cannot be had with. */
+/** Without a tunnel nothing can go through it. */
 function hosts(settings: GivenSettings): readonly string[] {
-  if (!encryptsHosts(settings)) return [];
-  const name = "HOST_ENCRYPTION (--host-encryption) is require";
+  if (!encryptsHosts(settings) || usesTunnel(settings)) return [];
   return [
-    ...(usesTunnel(settings) ? [] : [
-      `${name}, and there is no tunnel: leave FIREWALL_ONLY out, and one of NATIVE_ROUTING_IPV4 and NATIVE_ROUTING_IPV6`,
-    ]),
-    // A rotation carries peers over by routes to their pods; to their own addresses there is none.
-    ...(settings.keyRotation === "off" ? [] : [`${name}, and KEY_ROTATION is not off: choose one of them`]),
+    "HOST_ENCRYPTION (--host-encryption) is require, and there is no tunnel: leave FIREWALL_ONLY out, and one of " +
+    "NATIVE_ROUTING_IPV4 and NATIVE_ROUTING_IPV6",
   ];
 }
 
