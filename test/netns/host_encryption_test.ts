@@ -201,3 +201,10 @@ Deno.test("diff finds nothing to do, and check nothing to tell of it", async () 
   const told = await n3.runAgent({ verb: "check", settings: SETTINGS });
   assert.doesNotMatch(told.stdout, /host encryption|rp_filter|node address/);
 });
+
+Deno.test("nothing of all that nodes have sent was taken for forged", async () => {
+  for (const node of mesh.nodes) {
+    const chain = await node.run(["nft", "list", "chain", "inet", "wigglenet", "host-plain"]);
+    assert.match(chain, /counter packets 0 /, node.name);
+  }
+});
