@@ -8,7 +8,7 @@ import { type Body, frameOf, icmp, ipPacket, udp } from "../lab/craft.ts";
 import type { Manifest } from "../lab/manifest.ts";
 import type { Node } from "../lab/node.ts";
 import { connect, listen } from "../lab/tcp.ts";
-import { until } from "../lab/until.ts";
+import { PATIENCE, until } from "../lab/until.ts";
 import { Wire } from "../lab/wire.ts";
 import { EVENT_MS, POLL_MS } from "./drift.ts";
 import { Mesh } from "./mesh.ts";
@@ -32,7 +32,11 @@ let isAsking = true;
 const asking = (async () => {
   while (isAsking) {
     for (const family of FAMILIES) {
-      const found = await connect(n2, { address: n1.address(family)!, port: API, timeoutMs: 2_000 });
+      const found = await connect(n2, {
+        address: n1.address(family)!,
+        port: API,
+        timeoutMs: 2_000 * PATIENCE,
+      });
       asked++;
       if (!found.isOpen) troubles.push(`${asked}: IPv${family} ${found.reason}`);
     }
@@ -59,21 +63,26 @@ async function stateOf(node: Node): Promise<string> {
   );
 }
 
-async function reaches(from: Node, to: Node, port: number): Promise<boolean> {
+async function tries(from: Node, to: Node, port: number): Promise<boolean[]> {
   const found = await Promise.all(
-    FAMILIES.map((family) => connect(from, { address: to.address(family)!, port, timeoutMs: 700 })),
+    FAMILIES.map((family) =>
+      connect(from, { address: to.address(family)!, port, timeoutMs: 500 * PATIENCE })
+    ),
   );
-  assert.equal(found[0]!.isOpen, found[1]!.isOpen, "both families alike");
-  return found[0]!.isOpen;
+  return found.map(({ isOpen }) => isOpen);
 }
 
-async function comesBack(from: Node, to: Node, deadlineMs = 20_000): Promise<void> {
-  await until(`${from.name} to reach ${to.name}`, async () => {
-    const found = await Promise.all(
-      FAMILIES.map((family) => connect(from, { address: to.address(family)!, port: OTHER, timeoutMs: 300 })),
-    );
-    return found.every(({ isOpen }) => isOpen);
-  }, { deadlineMs, seen: () => lab.diagnose() });
+async function reaches(from: Node, to: Node, port: number): Promise<boolean> {
+  const [ipv4, ipv6] = await tries(from, to, port);
+  assert.equal(ipv4, ipv6, "both families alike");
+  return ipv4!;
+}
+
+async function comesBack(from: Node, to: Node): Promise<void> {
+  await until(`${from.name} to reach ${to.name}`, async () => (await tries(from, to, OTHER)).every(Boolean), {
+    deadlineMs: 20_000,
+    seen: () => lab.diagnose(),
+  });
 }
 
 function saying(manifest: Manifest): Manifest {
@@ -134,73 +143,28 @@ Deno.test("plaintext that is forged in another node's name is dropped, whatever 
     for (const body of bodies) {
       wire.send(frameOf(ipPacket({ source: n3.address(family)!, destination: to }, body), lladdr));
     }
-    await until("all of it to be dropped", async () => await dropped(n1) === count + bodies.length);
+    await until("all of it to be dropped", async () => await dropped(n1) >= count + bodies.length);
   }
   wire.close();
 });
 
-const drifts: Readonly<Record<string, readonly string[]>> = {
-  "the rule is deleted": ["ip", "rule", "del", "pref", "146"],
-  "the IPv6 rule is deleted": ["ip", "-6", "rule", "del", "pref", "146"],
-  "the route into the tunnel is deleted": [
-    "ip",
-    "route",
-    "del",
-    "default",
-    "dev",
-    "wigglenet",
-    "table",
-    "146",
-  ],
-  "the unreachable route behind it is deleted": [
-    "ip",
-    "-6",
-    "route",
-    "del",
-    "unreachable",
-    "default",
-    "table",
-    "146",
-  ],
-  "a rule of our number is added": [
-    "ip",
-    "rule",
-    "add",
-    "pref",
-    "100",
-    "from",
-    "10.9.1.1",
-    "lookup",
-    "main",
-    "protocol",
-    "146",
-  ],
-  "a node's address is deleted": [
-    "nft",
-    "delete",
-    "element",
-    "inet",
-    "wigglenet",
-    "host-peers-v4",
-    "{ 10.9.1.2 }",
-  ],
-  "an address of nobody is added": [
-    "nft",
-    "add",
-    "element",
-    "inet",
-    "wigglenet",
-    "host-peers-v6",
-    "{ fd09::99 }",
-  ],
-  "a chain is emptied": ["nft", "flush", "chain", "inet", "wigglenet", "host-mark"],
-  "the whole ruleset is flushed": ["nft", "flush", "ruleset"],
+const NFT = "element inet wigglenet";
+const drifts: Readonly<Record<string, string>> = {
+  "the rule is deleted": "ip rule del pref 146",
+  "the IPv6 rule is deleted": "ip -6 rule del pref 146",
+  "the route into the tunnel is deleted": "ip route del default dev wigglenet table 146",
+  "the unreachable route behind it is deleted": "ip -6 route del unreachable default table 146",
+  "a rule of our number is added": "ip rule add pref 100 from 10.9.1.1 lookup main protocol 146",
+  "a node's address is deleted": `nft delete ${NFT} host-peers-v4 { 10.9.1.2 }`,
+  "an address of nobody is added": `nft add ${NFT} host-peers-v6 { fd09::99 }`,
+  "a chain is emptied": "nft flush chain inet wigglenet host-mark",
+  "the whole ruleset is flushed": "nft flush ruleset",
 };
 
-for (const [what, argv] of Object.entries(drifts)) {
+for (const [what, command] of Object.entries(drifts)) {
   Deno.test(`${what}: all is as before within a second`, async () => {
     const was = await stateOf(n1);
-    await n1.run(argv);
+    await n1.run(command.split(" "));
     let now = "";
     const isBack = async () => {
       now = await stateOf(n1).catch(() => "");
