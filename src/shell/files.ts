@@ -115,11 +115,6 @@ export async function withInput<T>(text: string, use: (path: string) => Promise<
   }
 }
 
-/** Gives a file another name in its folder, in place of what has that name. */
-export async function renameFile(path: string, to: string): Promise<void> {
-  await Deno.rename(path, to);
-}
-
 /** Makes a folder and those above it. */
 export async function makeFolder(path: string): Promise<void> {
   await Deno.mkdir(path, { recursive: true });

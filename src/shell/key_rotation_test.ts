@@ -44,12 +44,40 @@ Deno.test("A key that is asked for is announced, takes over and is then the only
   ]);
 });
 
-Deno.test("KEY_ROTATION makes a key of its own once this one is old", async () => {
+Deno.test("KEY_ROTATION makes a key of its own once this one is old, when this node's turn has come", async () => {
   const young = await scene(26, "30d");
   assert.deepEqual(await young.rotation(), {});
-  const old = await scene(30, "30d");
-  assert.deepEqual(await old.rotation(), { isRotationDue: true });
+  const days = Array.from({ length: 40 }, (_, i) => 27 + i / 10);
+  const ages = await Promise.all(
+    days.map(async (age) => ({ age, rotation: await (await scene(age, "30d")).rotation() })),
+  );
+  const turn = ages.find(({ rotation }) => rotation.isRotationDue)!;
+  assert.ok(turn.age <= 30.1, `${turn.age}`);
+  const old = await scene(turn.age, "30d");
   await moveKey("begin", old.path);
   assert.deepEqual(await old.files(), ["private.key", "private.key.next"]);
   assert.match((await old.rotation()).nextKey!, /^\S{44}$/);
+});
+
+Deno.test("Junk beside the key stops nobody, is told, and takes the place of no key", async () => {
+  const { path, files, rotation } = await scene();
+  await Deno.writeTextFile(`${path}.requested`, "junk", { mode: 0o600 });
+  await moveKey("begin", path);
+  assert.match((await rotation()).nextKey!, /^\S{44}$/);
+  const before = await readPublicKey(path);
+  await Deno.writeTextFile(`${path}.next`, "junk", { mode: 0o600 });
+  const { trouble, ...rest } = await rotation();
+  assert.deepEqual(rest, {});
+  assert.match(trouble!, /private\.key\.next holds no WireGuard key: restore it, or remove it/);
+  await assert.rejects(moveKey("takeOver", path));
+  assert.deepEqual([await readPublicKey(path), await files()], [before, ["private.key", "private.key.next"]]);
+});
+
+Deno.test("An agent that is killed as a rotation begins has begun one, not two", async () => {
+  const { path, files } = await scene();
+  const asked = await requestRotation(path);
+  await Deno.copyFile(`${path}.requested`, `${path}.next`);
+  await moveKey("takeOver", path);
+  await moveKey("end", path);
+  assert.deepEqual([await readPublicKey(path), await files()], [asked, ["private.key"]]);
 });

@@ -5,13 +5,22 @@ import type { Settings } from "../settings/settings.ts";
 const HOUR_MS = 3_600_000;
 /** The part of KEY_ROTATION over which the nodes of a cluster are spread. */
 const SPREAD = 0.1;
+/** The part of that in which a node begins, or it waits for the next time: agents look every half minute. */
+const TURN = 0.1;
+const SHORTEST_TURN_MS = 120_000;
 
-/** True for a key of that age on this node. */
+/**
+ * True for a key of that age on this node. Each tenth of KEY_ROTATION, from the last one before it has passed, the nodes have their
+ * turns one after the other: all may be older than that in the moment in which somebody first says how old they may become.
+ */
 export function isOldEnough(
   ageMs: number,
   { keyRotation, nodeName }: Pick<Settings, "keyRotation" | "nodeName">,
 ): boolean {
-  return typeof keyRotation === "number" && ageMs >= keyRotation * HOUR_MS * (1 - SPREAD * placeOf(nodeName));
+  if (typeof keyRotation !== "number") return false;
+  const roundMs = keyRotation * HOUR_MS * SPREAD;
+  const sinceMs = ageMs - keyRotation * HOUR_MS * (1 - SPREAD) - roundMs * placeOf(nodeName);
+  return sinceMs >= 0 && sinceMs % roundMs < Math.max(SHORTEST_TURN_MS, roundMs * TURN);
 }
 
 /** From 0 to 1, the same for a name at all times; names that differ in their last digit are apart (FNV-1a). */
