@@ -6,7 +6,7 @@ import { familySettings, type Settings, usesTunnel } from "../settings/settings.
 import type { DesiredTable } from "./desired_state.ts";
 import type { Guarded } from "./desire_routes.ts";
 import { hasIpvs, type HostFacts } from "./host_facts.ts";
-import { nextInterface, nextPort } from "../rotation/names.ts";
+import { NEXT_GROUP, nextInterface, nextPort } from "../rotation/names.ts";
 import { hostDefines, type Hosts, hostSets, hostTemplates } from "./desire_hosts.ts";
 import { KeptMap } from "./kept_map.ts";
 
@@ -18,11 +18,7 @@ const textOf = ({ text }: Prefix) => text;
 /** FIREWALL_ONLY and native families have no guard: their pods' packets belong to whoever routes them. */
 export function desireTable(
   settings: Settings,
-  { own, others, facts, hasSecond }: Hosts & {
-    readonly facts: HostFacts;
-    /** Two interfaces are the tunnel. */
-    readonly hasSecond: boolean;
-  },
+  { own, others, facts }: Hosts & { readonly facts: HostFacts },
   { podCidrs, clusterPodCidrs }: Guarded,
 ): DesiredTable {
   const pods = withoutNested([...podCidrs.map(({ prefix }) => prefix), ...clusterPodCidrs]);
@@ -32,14 +28,7 @@ export function desireTable(
   const podTexts = (family: Family) => POD_TEXTS[family].map(ofFamily(pods, family), "", textOf);
   return {
     templates: templatesOf(settings, facts),
-    defines: {
-      ...(hasSecond ? tunnelOfTwo(settings) : {
-        tunnel: `"${settings.interfaceName}"`,
-        port: String(settings.port),
-      }),
-      spare_ports: settings.port < 61000 ? "61000-65535" : "50000-60999",
-      ...hostDefines(settings, facts),
-    },
+    defines: { ...definesOf(settings), ...hostDefines(settings, facts) },
     sets: {
       "pod-cidrs-v4": podTexts(4),
       "pod-cidrs-v6": podTexts(6),
@@ -50,10 +39,15 @@ export function desireTable(
   };
 }
 
-function tunnelOfTwo({ interfaceName, port }: Settings): DesiredTable["defines"] {
+/** The same while a key rotates, which is no reason to make a table anew. */
+function definesOf({ interfaceName, port }: Settings): DesiredTable["defines"] {
+  const ports = [port, nextPort(port)].sort((a, b) => a - b);
   return {
-    tunnel: `{ "${interfaceName}", "${nextInterface(interfaceName)}" }`,
-    port: `{ ${port}, ${nextPort(port)} }`,
+    tunnel: `"${interfaceName}"`,
+    tunnels: `{ "${interfaceName}", "${nextInterface(interfaceName)}" }`,
+    next_group: String(NEXT_GROUP),
+    port: ports.join("-"),
+    spare_ports: ports[1]! < 61000 ? "61000-65535" : "50000-60998",
   };
 }
 

@@ -271,8 +271,14 @@ Deno.test("WIREGUARD_MODE, port and interface name reach link and table", () => 
     "userspace",
     61000,
   ]);
-  assert.deepEqual(desired.table.defines, { tunnel: '"wg0"', port: "61000", spare_ports: "50000-60999" });
-  assert.equal(desireOf(MESH, { WIGGLENET_WG_PORT: "60999" }).table.defines.spare_ports, "61000-65535");
+  assert.deepEqual(desired.table.defines, {
+    tunnel: '"wg0"',
+    tunnels: '{ "wg0", "wg0-next" }',
+    next_group: "146",
+    port: "61000-61001",
+    spare_ports: "50000-60998",
+  });
+  assert.equal(desireOf(MESH, { WIGGLENET_WG_PORT: "60998" }).table.defines.spare_ports, "61000-65535");
   assert.equal(desired.peers[0]?.endpoint, "10.9.1.2:61000");
 });
 

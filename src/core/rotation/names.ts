@@ -12,6 +12,9 @@ export function nextInterface(name: string): string {
   return next === name || !isInterfaceName(next) ? `${name.slice(0, 9)}-next2` : next;
 }
 
+/** The group that the second interface is made in, as our routes have this number: one of its name without it is somebody else's. */
+export const NEXT_GROUP = 146;
+
 /** UDP port of the second interface: the one behind the first's. */
 export function nextPort(port: number): number {
   return port === 65535 ? 65534 : port + 1;
