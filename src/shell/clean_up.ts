@@ -8,7 +8,7 @@ import { nextInterface, nextKeyPath, requestedKeyPath } from "../core/rotation/n
 import type { GivenSettings } from "../core/settings/settings.ts";
 import { run } from "./command.ts";
 import { readLink, removeEmptyFolder, removeFile, RUN_FOLDER, sweepLeftovers } from "./files.ts";
-import { observeNetwork } from "./observe.ts";
+import { observeLink, observeNetwork } from "./observe.ts";
 import { observeHostRouting } from "./observe_host_routing.ts";
 import { readStatus, STATUS_SOCKET } from "./status_socket.ts";
 import { endServer, findServers, socketOf } from "./wireguard_go.ts";
@@ -47,9 +47,15 @@ async function removeCni({ cniConfigPath }: GivenSettings): Promise<string[]> {
 }
 
 async function removeNetwork({ interfaceName }: GivenSettings): Promise<string[]> {
-  // The second one first: nothing is left then to which its packets could turn.
-  const second = await removeNetworkOf(nextInterface(interfaceName));
-  return [...second, ...await removeHostRouting(), ...await removeNetworkOf(interfaceName)];
+  // The second one first: nothing is left then to which its packets could turn. One that is not of its group is somebody else's.
+  const second = nextInterface(interfaceName);
+  const link = await observeLink(second);
+  const isForeign = link !== undefined && !link.isNext;
+  return [
+    ...isForeign ? [] : await removeNetworkOf(second),
+    ...await removeHostRouting(),
+    ...await removeNetworkOf(interfaceName),
+  ];
 }
 
 /** Their own protocol number is on the rules, and on the routes of their table. */

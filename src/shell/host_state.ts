@@ -184,8 +184,10 @@ export class HostState {
   async #lookAtSecond(desired: DesiredState, due: readonly Stale[]): Promise<void> {
     const { second } = this.#observed!;
     if (!mayHaveSecond(desired) && second === undefined) return;
-    const isDue = second === undefined || due.includes("network") || due.includes("wireguard");
-    if (isDue) this.#observed = { ...this.#observed!, second: await observeSecond(desired.nextName, second) };
+    const isLinkKnown = !due.includes("network");
+    if (second !== undefined && isLinkKnown && !due.includes("wireguard")) return;
+    const read = await observeSecond(desired.rotation.name, second, isLinkKnown);
+    this.#observed = { ...this.#observed!, second: read };
   }
 
   /** Takes in steps that succeeded. */

@@ -212,16 +212,21 @@ const PEERS = new DumpReader(SEED);
 const SECOND_PEERS = new DumpReader(SEED);
 
 /** False on a host on which nothing rotates: it is not asked for a second interface, and one of that name is anybody's. */
-export function mayHaveSecond({ rotation, hasSecond }: DesiredState): boolean {
-  return rotation !== undefined || hasSecond === true;
+export function mayHaveSecond({ rotation }: DesiredState): boolean {
+  return rotation.isOn || rotation.isStanding;
 }
 
-/** The second interface; undefined when there is none. */
+/**
+ * The second interface; undefined when there is none.
+ * @param isLinkKnown only its peers are read, once a second, while it is there
+ */
 export async function observeSecond(
   name: string,
-  last: ObservedState["second"],
+  last?: ObservedState["second"],
+  isLinkKnown = false,
 ): Promise<ObservedState["second"]> {
-  const link = await observeLink(name);
+  const known = isLinkKnown ? last?.link : undefined;
+  const link = known ?? await observeLink(name);
   if (link === undefined) {
     const userspacePids = await findServers(name);
     return userspacePids.length === 0
@@ -229,6 +234,7 @@ export async function observeSecond(
       : { link, wireguard: undefined, userspacePids, heard: NOBODY };
   }
   const served = await observeWireguard(name, last?.wireguard, SECOND_PEERS);
+  if (known !== undefined && served.wireguard === undefined) return await observeSecond(name, last);
   const heard = hear(last?.heard, served.wireguard?.peers.values() ?? [], steadySeconds());
   return { link, ...served, heard };
 }

@@ -30,7 +30,7 @@ export async function observeAll(desired: DesiredState): Promise<ObservedState> 
         ? observeServers(desired.interfaceName)
         : observeWireguard(desired.interfaceName, undefined),
       observeCni(desired.cniPath),
-      mayHaveSecond(desired) ? observeSecond(desired.nextName, undefined) : undefined,
+      mayHaveSecond(desired) ? observeSecond(desired.rotation.name) : undefined,
       observeHostRouting(desired),
     ]);
   return {

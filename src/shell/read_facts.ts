@@ -8,6 +8,7 @@ import type { PublicKey } from "../core/net/keys.ts";
 import { type HostFacts, type HostInterface, LOOPBACK, NO_FACTS } from "../core/desired/host_facts.ts";
 import { type Interfaces, interfacesOf } from "../core/expression/interfaces.ts";
 import { nextInterface } from "../core/rotation/names.ts";
+import { isOfNextGroup } from "../core/observed/parse_network.ts";
 import { LINK_KIND } from "../core/plan/diff_link.ts";
 import type { NodeMetadata, Rejected } from "../core/nodes/node.ts";
 import { encryptsHosts } from "../core/settings/host_settings.ts";
@@ -23,6 +24,8 @@ import { readSurroundings } from "./read_surroundings.ts";
 export interface KnownKey extends Pick<HostFacts, "nextKey" | "isRotationDue"> {
   readonly publicKey: PublicKey;
   readonly problem?: string;
+  /** What is wrong with the next key's file. */
+  readonly trouble?: string;
 }
 
 /** What the host is, apart from what changes while it runs, and how its key is read. */
@@ -128,7 +131,7 @@ export async function readFacts(settings: Settings, known: KnownFacts, last?: Ho
     unforwarded: ([4, 6] as const).filter((family) => forwarding[family] === false),
     surroundings,
     paths: NO_FACTS.paths,
-    ...(all.some(({ ifname }) => ifname === second) && { hasSecond: true }),
+    ...secondOf(all.find(({ ifname }) => ifname === second)),
     publicKey: key.publicKey,
     ...(key.nextKey && { nextKey: key.nextKey }),
     ...(key.isRotationDue && { isRotationDue: true }),
@@ -137,6 +140,10 @@ export async function readFacts(settings: Settings, known: KnownFacts, last?: Ho
     podCidrExpression: computed.prefixes,
     rejected: [...file.rejected, ...computed.rejected, ...key.rejected],
   };
+}
+
+function secondOf(link: LinkJson | undefined): Pick<HostFacts, "second"> {
+  return link === undefined ? {} : { second: isOfNextGroup(link) ? "ours" : "foreign" };
 }
 
 const SIGHT_MS = 10_000;
@@ -179,11 +186,14 @@ async function readKey(
 ): Promise<Pick<HostFacts, "publicKey" | "nextKey" | "isRotationDue" | "rejected">> {
   const reject = (reason: string): Rejected[] => [{ node, claim: privateKeyPath, reason }];
   try {
-    const key = await fixed.readKey();
+    const key: Partial<KnownKey> = await fixed.readKey() ?? {};
+    const { publicKey, isRotationDue, problem, trouble } = key;
+    const nextKey = key.nextKey ?? (trouble === undefined ? undefined : last?.nextKey);
     return {
-      ...key,
-      publicKey: key?.publicKey,
-      rejected: key?.problem === undefined ? [] : reject(key.problem),
+      publicKey,
+      ...(nextKey && { nextKey }),
+      ...(isRotationDue && { isRotationDue }),
+      rejected: [problem, trouble].flatMap((reason) => reason === undefined ? [] : reject(reason)),
     };
   } catch (error) {
     if (last?.publicKey === undefined) throw error;

@@ -12,6 +12,7 @@ import { type Netconf, parseNetconf } from "./read_netconf.ts";
 /** What `ip -j -d address show` tells of a link. */
 export interface LinkJson extends LinkAddresses {
   readonly mtu?: number;
+  readonly group?: string;
   readonly flags?: readonly string[];
 }
 

@@ -32,6 +32,8 @@ const SURELY_LISTENS_MS = 1_000;
 const POLL_MS = 1_000;
 /** Up to here WireGuard is read every second; a dump of more peers takes longer, and may come more rarely. */
 const PEERS_PER_POLL = 1_000;
+/** Nor more rarely than this, of however many: who rotates a key must be heard three times in a row (rotation/heard.ts). */
+const MOST_POLLS = 5;
 const MAX_PATH_DOUBTS = 100;
 const FACTS_MS = 2_000;
 const CNI_MS = 250;
@@ -84,10 +86,14 @@ export class HostWatch {
       const { routes } = reconciler.observed ?? { routes: NO_ROUTES };
       this.#heardOfPaths(line);
       const isOurs = (name: string) => concernsNetwork(line, name, routes);
-      if (isOurs(settings.interfaceName) || isOurs(second)) reconciler.heard("network", line);
-      else if (concernsRules(line)) reconciler.doubt("network");
+      const isLink = /^(Deleted )?\d+: /.test(line);
+      if (isOurs(settings.interfaceName)) reconciler.heard("network", line);
+      else if (isOurs(second)) {
+        reconciler.heard("network", line);
+        if (isLink) reconciler.doubtFacts(); // whose it is
+      } else if (concernsRules(line)) reconciler.doubt("network");
       else if (tellsOfIpvs(line)) reconciler.doubtFacts(); // policies go by it: at once
-      else if (/^(Deleted )?\d+: /.test(line)) {
+      else if (isLink) {
         this.#once("facts", FACTS_MS, () => {
           reconciler.doubtFacts();
           reconciler.doubt("network"); // an interface of another name may be ours, renamed
@@ -100,7 +106,7 @@ export class HostWatch {
       this.#every("key", () => KEY_MS, () => this.#lookAtKey());
       this.#every(
         "peers",
-        () => POLL_MS * Math.max(1, reconciler.peerCount / PEERS_PER_POLL),
+        () => POLL_MS * Math.min(MOST_POLLS, Math.max(1, reconciler.peerCount / PEERS_PER_POLL)),
         () => reconciler.doubt("wireguard"),
       );
     }

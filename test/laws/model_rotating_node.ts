@@ -5,7 +5,7 @@ import type { PublicKey } from "../../src/core/net/keys.ts";
 import type { ObservedPeer, ObservedSecond } from "../../src/core/observed/observed_state.ts";
 import type { Action, Plan } from "../../src/core/plan/plan.ts";
 import type { Heard } from "../../src/core/rotation/heard.ts";
-import { keyOf } from "../cluster.ts";
+import { keyOf, type NodeWords } from "../cluster.ts";
 
 /** What a Node says. */
 export type Annotations = Record<string, string>;
@@ -27,6 +27,8 @@ export interface Device {
   port: number;
   mtuBytes: number;
   isUp: boolean;
+  /** It was made in our group. */
+  readonly isNext: boolean;
   readonly addresses: Set<string>;
   readonly peers: Map<string, Peer>;
 }
@@ -41,8 +43,14 @@ export class ModelNode {
   readonly files: { key: PublicKey; next?: PublicKey; requested?: PublicKey };
   /** What it has heard that the Nodes say. */
   readonly view = new Map<string, Annotations>();
+  /** The same of Nodes without a machine. */
+  strangers: readonly NodeWords[] = [];
   heard: ReadonlyMap<string, Heard> | undefined;
   plan: Plan | undefined;
+  /** KEY_ROTATION. */
+  setting: "manual" | "off" = "manual";
+  /** IPv6 is switched off on the host. */
+  lacksIpv6 = false;
 
   /** @param isOriginal its agent knows nothing of rotations */
   constructor(readonly number: number, readonly isOriginal = false) {
@@ -108,6 +116,7 @@ function moveFiles({ files }: ModelNode, move: string, make: () => PublicKey): v
 }
 
 function ip(node: ModelNode, line: string): void {
+  if (node.lacksIpv6 && /^(address|route) \S+ (unreachable )?\S*:/.test(line)) return;
   const words = line.split(" ");
   const name = words[words.indexOf("dev") + 1]!;
   const device = node.devices.get(name)!;
@@ -117,6 +126,7 @@ function ip(node: ModelNode, line: string): void {
       port: 0,
       mtuBytes: 0,
       isUp: false,
+      isNext: line.includes(" group 146 "),
       addresses: new Set(),
       peers: new Map(),
     });
@@ -127,9 +137,26 @@ function ip(node: ModelNode, line: string): void {
     Object.assign(device, { mtuBytes: Number(words[words.indexOf("mtu") + 1]), isUp: true });
   } else if (line.startsWith("address replace")) device.addresses.add(words[2]!);
   else if (line.startsWith("address del")) device.addresses.delete(words[2]!);
-  else if (line.startsWith("route replace ")) node.routes.add(line.slice("route replace ".length));
+  else if (line.startsWith("route replace ")) replaceRoute(node, line.slice("route replace ".length));
   else if (line.startsWith("route del ")) node.routes.delete(line.slice("route del ".length));
   else throw new Error(`unknown: ip ${line}`);
+}
+
+/** In place of the one that has its place. */
+function replaceRoute({ routes }: ModelNode, text: string): void {
+  const placeOf = (route: string) => `${/\S+\/\d+/.exec(route)![0]} ${/ metric \d+/.exec(route)?.[0] ?? ""}`;
+  for (const route of routes) if (placeOf(route) === placeOf(text)) routes.delete(route);
+  routes.add(text);
+}
+
+/** The interface by which a packet to that pod network, `10.244.N.0/24`, leaves; undefined: none. */
+export function wayTo({ routes }: ModelNode, number: number): string | undefined {
+  const found = [...routes].flatMap((route) => {
+    const [, third, length, dev] = /^10\.244\.(\d+)\.0\/(\d+) dev (\S+) /.exec(route) ?? [];
+    const isIn = dev !== undefined && number >> 24 - Number(length) === Number(third) >> 24 - Number(length);
+    return isIn ? [{ length: Number(length), dev }] : [];
+  });
+  return found.sort((a, b) => b.length - a.length)[0]?.dev;
 }
 
 /** What the agent sees of an interface. */
@@ -138,25 +165,33 @@ export function observedDevice(
   nowSeconds: number,
 ): Pick<ObservedSecond, "link" | "wireguard" | "userspacePids"> {
   if (device === undefined) return { link: undefined, wireguard: undefined, userspacePids: [] };
-  const { publicKey, port, mtuBytes, isUp, addresses, peers } = device;
+  const { publicKey, port, mtuBytes, isUp, isNext, addresses, peers } = device;
   return {
-    link: { kind: "wireguard", mtuBytes, isUp, addresses: new Set(addresses) },
+    link: {
+      kind: "wireguard",
+      mtuBytes,
+      isUp,
+      addresses: new Set(addresses),
+      ...(isNext && { isNext }),
+    },
     wireguard: {
       publicKey,
       port,
       hasMark: false,
-      peers: new Map([...peers].map(([key, peer]) => [key, observedPeer(key, peer, nowSeconds)])),
+      peers: new Map(
+        [...peers].map(([key, peer]) => [key, observedPeer(key, { ...peer, port }, nowSeconds)]),
+      ),
     },
     userspacePids: [],
   };
 }
 
-function observedPeer(publicKey: string, peer: Peer, nowSeconds: number): ObservedPeer {
-  const { allowedIps, keepalive, stamp, receivedBytes } = peer;
+function observedPeer(publicKey: string, peer: Peer & { port: number }, nowSeconds: number): ObservedPeer {
+  const { allowedIps, keepalive, stamp, receivedBytes, port } = peer;
   const number = /\.(\d+)\.0\/24/.exec(allowedIps)?.[1] ?? "0";
   return {
     publicKey,
-    endpoint: `10.9.1.${number}:24601`,
+    endpoint: `10.9.1.${number}:${port}`,
     allowedIps,
     handshakeSeconds: stamp,
     aliveSeconds: stamp === 0 ? -Infinity : nowSeconds,

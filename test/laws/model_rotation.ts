@@ -10,21 +10,25 @@ import type { ObservedState } from "../../src/core/observed/observed_state.ts";
 import { diff } from "../../src/core/plan/diff.ts";
 import { wantedAnnotations } from "../../src/core/publish/annotations.ts";
 import { hear } from "../../src/core/rotation/heard.ts";
-import { keyOf, nodeJson, ordinaryNode, settingsOf } from "../cluster.ts";
+import { keyOf, nodeJson, type NodeWords, ordinaryNode, settingsOf } from "../cluster.ts";
 import { hostOf } from "../host_state.ts";
-import { type Annotations, type Device, ModelNode, observedDevice } from "./model_rotating_node.ts";
+import { type Annotations, type Device, ModelNode, observedDevice, wayTo } from "./model_rotating_node.ts";
 
 const MAIN = "wigglenet";
 const SECOND = "wigglenet-next";
 const DEVICES = [MAIN, SECOND];
 const DATA_BYTES = 128;
 const KEEPALIVE_BYTES = 32;
+/** Of January: others are older or younger. */
+export const FIRST_DAY = 10;
 
 /** All nodes, the API, and the time. */
 export class ModelCluster {
   readonly nodes: readonly ModelNode[];
   /** What each Node says. */
   readonly api = new Map<string, Annotations>();
+  /** Nodes without a machine, by their names, as they are now. */
+  readonly strangers = new Map<string, NodeWords>();
   seconds = 1_000_000;
   /** Packets that did not arrive, in words. */
   readonly lost: string[] = [];
@@ -38,6 +42,15 @@ export class ModelCluster {
   /** As `wigglenet rotate-key`. */
   request({ files }: ModelNode): void {
     if (files.next === undefined) files.requested ??= keyOf(this.#keys++);
+  }
+
+  /**
+   * The node hears what the Nodes without a machine say now, or that there are none, and so all that was said before: an API
+   * server tells in order, and nobody can say a next key before he has heard it.
+   */
+  learnStrangers(node: ModelNode): void {
+    for (const other of this.nodes) this.learn(node, other);
+    node.strangers = [...this.strangers.values()];
   }
 
   /** The node hears what the Node of another one, or its own, says now. */
@@ -84,14 +97,15 @@ export class ModelCluster {
   }
 
   #desired(node: ModelNode): DesiredState {
-    const settings = settingsOf({ NODE_NAME: node.name, KEY_ROTATION: "manual" });
+    const settings = settingsOf({ NODE_NAME: node.name, KEY_ROTATION: node.setting });
     const parsed = this.nodes.map((other) => {
       const annotations = node.view.get(other.name) ?? {};
-      const { key: _, ...words } = ordinaryNode(other.number);
+      const { key: _, ...words } = { ...ordinaryNode(other.number), day: FIRST_DAY + other.number };
       const json = nodeJson(words) as { metadata: { annotations: Annotations } };
       json.metadata.annotations = { ...annotations };
       return parseNode(json, other.name);
     });
+    parsed.push(...node.strangers.map((words) => parseNode(nodeJson(words), "stranger")));
     const { key, next, requested } = node.files;
     const facts = {
       ...NO_FACTS,
@@ -99,7 +113,7 @@ export class ModelCluster {
       isPublished: true,
       ...(next === undefined ? {} : { nextKey: next }),
       ...(requested === undefined || next !== undefined ? {} : { isRotationDue: true }),
-      ...(node.devices.has(SECOND) ? { hasSecond: true } : {}),
+      ...(node.devices.has(SECOND) ? { second: "ours" as const } : {}),
     };
     const own = parsed[node.number - 1]!.node!;
     const wanted = [...wantedAnnotations(settings, own, facts)].filter(([, text]) => text !== undefined);
@@ -115,7 +129,7 @@ export class ModelCluster {
     const peers = second.wireguard?.peers.values() ?? [];
     const heard = hear(node.heard, peers, this.seconds);
     node.heard = second.link === undefined ? undefined : heard;
-    const isRead = desired.rotation !== undefined || desired.hasSecond === true;
+    const isRead = desired.rotation.isOn || desired.rotation.isStanding;
     return {
       ...hostOf(desired),
       ...observedDevice(node.devices.get(MAIN), this.seconds),
@@ -150,12 +164,10 @@ export class ModelCluster {
     for (const x of this.nodes) {
       for (const y of this.nodes) {
         if (x === y) continue;
-        for (const half of [`10.244.${y.number}.0/25`, `10.244.${y.number}.128/25`]) {
-          const name = x.routes.has(`${half} dev ${SECOND} proto 146`) ? SECOND : MAIN;
-          const port = deliver({ x, y, name });
-          if (port !== undefined) arrived.add(`${x.name} ${y.name} ${port}`);
-          else if (this.isCounting) this.lost.push(`${this.seconds}: ${x.name} -> ${y.name} by ${name}`);
-        }
+        const name = wayTo(x, y.number);
+        const port = name === undefined ? undefined : deliver({ x, y, name });
+        if (port !== undefined) arrived.add(`${x.name} ${y.name} ${port}`);
+        else if (this.isCounting) this.lost.push(`${this.seconds}: ${x.name} -> ${y.name} by ${name}`);
       }
     }
     return arrived;

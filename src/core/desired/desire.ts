@@ -17,8 +17,7 @@ import { desireTable } from "./desire_table.ts";
 import { unguarded } from "./guard_cover.ts";
 import { namesToResolve } from "./endpoints.ts";
 import type { HostFacts } from "./host_facts.ts";
-import { desireRotation, rotationObstacle as obstacleOf } from "../rotation/desire_rotation.ts";
-import { nextInterface } from "../rotation/names.ts";
+import { desireRotation } from "../rotation/desire_rotation.ts";
 import { obstacleWaits } from "./obstacles.ts";
 import { ownNode, unannounced, unpublished } from "./own_node.ts";
 import { type TunnelMtu, tunnelMtu, underlayMtu } from "./tunnel_mtu.ts";
@@ -50,7 +49,7 @@ export function desire(
   });
   const mtu = hasTunnel ? tunnelMtu(settings, { own, others: known }, facts) : undefined;
   const link = mtu && linkOf(settings, { own, facts }, mtu);
-  const rotation = link && desireRotation(settings, { others: known, peers: prospects.peers, link, facts });
+  const parts = { own, others: known, peers: prospects.peers, link, facts, refused: settlement.rejected };
   const hosts = desireHosts(settings, { own, others }, facts);
   const wish = desireFastpath(settings, facts);
   const waiting = [mtu, wish, prospects].flatMap((part) => part?.waiting ?? []);
@@ -58,11 +57,11 @@ export function desire(
     node: own.node.name,
     interfaceName: settings.interfaceName,
     link,
-    ...rotating(settings, facts, { link, rotation }),
+    rotation: desireRotation(settings, parts),
     peers: prospects.peers,
     routes: desireRoutes(settings, own, guarded),
     ...hosts.routing,
-    table: desireTable(settings, { own, others, facts, hasSecond: rotation !== undefined }, guarded),
+    table: desireTable(settings, { own, others, facts }, guarded),
     fastpath: wish.fastpath,
     cniPath: settings.cniConfigPath,
     cni: cniOf(settings, own, link?.mtuBytes ?? nativeMtu(settings, own, facts)),
@@ -123,28 +122,6 @@ function keyless(others: readonly SettledNode[]): Rejected[] {
     reason: `no usable ${ANNOTATION.publicKey}: it is no peer, and its pod CIDRs are guarded`,
     kind: "keyless",
   }));
-}
-
-type Rotating = Pick<
-  DesiredState,
-  "nextName" | "rotation" | "hasSecond" | "isRotationDue" | "rotationObstacle" | "isPublished"
->;
-
-/** Hardly anything where nothing rotates. With KEY_ROTATION=off an interface of the second's name is anybody's. */
-function rotating(
-  settings: Settings,
-  { isPublished, isRotationDue, hasSecond, nextKey }: HostFacts,
-  { link, rotation }: Pick<DesiredState, "link" | "rotation">,
-): Rotating {
-  const rotationObstacle = isRotationDue && link && obstacleOf(settings, link);
-  return {
-    nextName: nextInterface(settings.interfaceName),
-    ...(rotation && { rotation }),
-    ...(hasSecond && (settings.keyRotation !== "off" || nextKey !== undefined) && { hasSecond }),
-    ...(isRotationDue && { isRotationDue }),
-    ...(rotationObstacle && { rotationObstacle }),
-    ...(isPublished && { isPublished }),
-  };
 }
 
 /** WireGuard drops a peer with the interface's own key without a word: it would be missing for ever. */

@@ -26,6 +26,8 @@ export interface DesiredLink {
   readonly keepaliveSeconds: number | undefined;
   /** `10.244.1.1/32`: the first address of each own pod CIDR. */
   readonly addresses: readonly string[];
+  /** The group that it is made in, by which it is known for ours; left out: its name is enough. */
+  readonly group?: number;
 }
 
 /** Another Node as WireGuard sees it. */
@@ -52,17 +54,47 @@ export interface RotationPeer extends Peer {
   readonly mainKey: PublicKey;
   /** Its next key is announced, and not its key yet. */
   readonly isAnnounced: boolean;
-  /** To its pods by the second interface, in front of those by the first. */
+  /** To its pods by the second interface, in place of those by the first, or more specific. */
   readonly routes: readonly Route[];
+  /**
+   * Another Node says its key as its next one. It is waited for, and no peer there: whose session that were nobody could tell, and
+   * it would say to the other that this host takes what he sends.
+   */
+  readonly isContested?: boolean;
+  /** Nobody wants it there any more, but it still sends there: it stays until it has left. */
+  readonly isLeaving?: true;
 }
 
-/** The second interface, which is there while a key rotates (docs/decisions/0050). */
+/** In words, and what to do about it. */
+export interface RotationObstacle extends Pick<Waiting, "why" | "next"> {
+  /** Somebody else has put it there: it is told also where nobody asks for a rotation. */
+  readonly isRemarkable?: true;
+}
+
+/** What this host wants while keys rotate, its own or others', and while none does (docs/decisions/0050). */
 export interface DesiredRotation {
-  readonly link: DesiredLink;
-  /** Of this host; undefined: another's key rotates. */
-  readonly nextKey: PublicKey | undefined;
+  /** Of the second interface, wanted or not: what is left of it goes. */
+  readonly name: string;
+  /** What it is like where it stands; undefined: there is no first one. */
+  readonly link: DesiredLink | undefined;
+  /** It must stand: a key rotates, and this host takes part. */
+  readonly isOn: boolean;
+  /** One of that name stands, and we have made it. */
+  readonly isStanding: boolean;
   /** In the order of the Nodes' names. */
   readonly peers: readonly RotationPeer[];
+  /** Families that are in the tunnel. */
+  readonly families: readonly Family[];
+  /** Of this host; undefined: another's key rotates. */
+  readonly nextKey: PublicKey | undefined;
+  /** Why the others do not take its next key for its own, as the same Nodes tell it here. */
+  readonly disbelief: string | undefined;
+  /** This host's key is to be replaced as soon as it can be. */
+  readonly isDue: boolean;
+  /** Why that must wait, or why this host takes part in no rotation. */
+  readonly obstacle: RotationObstacle | undefined;
+  /** This agent writes the annotations of its Node. */
+  readonly isPublished: boolean;
 }
 
 /** Our route protocol number: what `ip route show proto 146` lists is ours, and `cleanup` finds it. */
@@ -151,27 +183,13 @@ export interface Spared {
   readonly members: ReadonlySet<string>;
 }
 
-/** In words, and what to do about it. */
-export type RotationObstacle = Pick<Waiting, "why" | "next">;
-
 /** One desired state; `link` is undefined when no family is tunnelled, `cni` when no file may stand. */
 export interface DesiredState {
   readonly node: string;
   /** Also when no tunnel is wanted: then what is left of one goes. */
   readonly interfaceName: string;
   readonly link: DesiredLink | undefined;
-  /** Of the second interface, wanted or not: what is left of it goes. */
-  readonly nextName: string;
-  /** Undefined: no second interface is wanted. */
-  readonly rotation?: DesiredRotation | undefined;
-  /** An interface of that name is there. */
-  readonly hasSecond?: boolean;
-  /** This host's key is to be replaced as soon as it can be. */
-  readonly isRotationDue?: boolean;
-  /** Why it does not rotate all the same. */
-  readonly rotationObstacle?: RotationObstacle;
-  /** This agent writes the annotations of its Node. */
-  readonly isPublished?: boolean;
+  readonly rotation: DesiredRotation;
   /** In the order of the Nodes' names. */
   readonly peers: readonly Peer[];
   /** Tunnel routes, then unreachable ones; each IPv4 before IPv6, by destination. */
@@ -195,5 +213,5 @@ export interface DesiredState {
   /** Whose packets the guard does not hold back, in sentences. */
   readonly unguarded: readonly string[];
   /** All Nodes with what they own, in order of their names: policies believe a pod by it. */
-  readonly settled?: readonly SettledNode[];
+  readonly settled: readonly SettledNode[];
 }

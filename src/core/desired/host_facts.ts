@@ -54,8 +54,8 @@ export interface HostFacts {
   readonly nextKey?: PublicKey;
   /** Somebody has asked for another key, or this one is as old as KEY_ROTATION allows. */
   readonly isRotationDue?: boolean;
-  /** There is an interface of the second one's name. */
-  readonly hasSecond?: boolean;
+  /** Whose the interface of the second one's name is; undefined: there is none. */
+  readonly second?: "ours" | "foreign";
   /** This agent writes the annotations of its Node: they say what it is, and are no source of it. */
   readonly isPublished?: boolean;
   /** At which it asks the API server; undefined: it asks none, or by a name. */

@@ -101,7 +101,10 @@ function settleKeys(nodes: readonly Node[], rejected: Rejected[]): Map<Node, Pub
   return keys;
 }
 
-/** A key that somebody has is nobody else's next one, however old the claim is; of two announcements the older Node's stands. */
+/**
+ * A key that anybody else says, as his own or his next one, is nobody's next one, however old the claim is: nobody can tell who made
+ * it, and who goes without it loses no more than time.
+ */
 function settleNextKeys(
   nodes: readonly Node[],
   keys: ReadonlyMap<Node, PublicKey>,
@@ -111,18 +114,17 @@ function settleNextKeys(
   const announcing = nodes.filter(announces);
   if (announcing.length === 0) return next;
   const owners = new Map<PublicKey, Node>([...keys].map(([node, key]) => [key, node]));
-  for (const node of announcing.toSorted(byAge)) {
+  const others = Map.groupBy(announcing, ({ nextKey }) => nextKey as PublicKey);
+  for (const node of announcing) {
     const key = node.nextKey as PublicKey;
     const owner = owners.get(key);
-    if (owner === undefined || owner === node) {
-      owners.set(key, node);
-      if (keys.has(node)) next.set(node, key);
-      continue;
-    }
+    const rival = owner === node ? undefined : owner ?? others.get(key)!.find((other) => other !== node);
+    if (rival === undefined && keys.has(node)) next.set(node, key);
+    if (rival === undefined) continue;
     rejected.push({
       node: node.name,
       claim: `${ANNOTATION.nextKey} ${key}`,
-      reason: `${owner.name} has the same key`,
+      reason: `${rival.name} has the same key`,
       kind: "conflict",
     });
   }

@@ -218,7 +218,7 @@ Deno.test("A Node of which nothing changed keeps its settled value, so that what
   assert.deepEqual(settleClaims([a], true).nodes[0]?.podCidrs, first.nodes[0]?.podCidrs);
 });
 
-Deno.test("A next key that another Node has, or announced before, is refused", () => {
+Deno.test("A next key that another Node has, or says as well, is refused, whoever is older", () => {
   const parse = (words: NodeWords) => parseNode(nodeJson(words), "nodes").node as Node;
   const next = (nodes: readonly NodeWords[]) => {
     const { nodes: settled, rejected } = settleClaims(nodes.map(parse), true);
@@ -240,13 +240,17 @@ Deno.test("A next key that another Node has, or announced before, is refused", (
     keys: { a: undefined, b: undefined },
     told: told("b", A.key, "a"),
   });
-  for (const [first, second] of [["a", "b"], ["b", "a"]] as const) {
-    const nodes = [A, B].map((words) => ({ ...words, nextKey: x, day: words.name === first ? 1 : 2 }));
-    assert.deepEqual(next(nodes), {
-      keys: { [first]: x, [second]: undefined },
-      told: told(second, x, first),
+  for (const day of [1, 3]) {
+    assert.deepEqual(next([{ ...A, nextKey: x, day: 2 }, { ...B, nextKey: x, day }]), {
+      keys: { a: undefined, b: undefined },
+      told: [...told("a", x, "b"), ...told("b", x, "a")],
     });
   }
+  const over = { ...A, key: x, nextKey: x };
+  assert.deepEqual(next([over, { ...B, nextKey: x }]), {
+    keys: { a: x, b: undefined },
+    told: told("b", x, "a"),
+  });
   const taken = { ...B, key: x };
   assert.deepEqual(next([{ ...A, nextKey: x }, taken]).keys, { a: undefined, b: undefined });
   assert.deepEqual(next([{ ...A, nextKey: A.key }]), { keys: { a: A.key }, told: [] });

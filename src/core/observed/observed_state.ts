@@ -74,6 +74,8 @@ export interface ObservedLink {
   readonly isUp: boolean;
   /** Global addresses with their length. */
   readonly addresses: ReadonlySet<string>;
+  /** It is in the group that our second interface is made in. */
+  readonly isNext?: true;
 }
 
 /** Our table. */

@@ -5,6 +5,7 @@ import { ownText } from "../net/own_text.ts";
 import { comparePrefixes, parsePrefix, type Prefix } from "../net/prefix.ts";
 import { refused } from "../net/refusal.ts";
 import { ROUTE_PROTOCOL } from "../desired/desired_state.ts";
+import { NEXT_GROUP } from "../rotation/names.ts";
 import { followPeer } from "./follow_peer.ts";
 import type { Now, ObservedLink, ObservedPeer, ObservedWireguard } from "./observed_state.ts";
 
@@ -82,6 +83,8 @@ function canonicalAllowedIps(text: string): string {
 interface LinkJson {
   readonly ifname?: string;
   readonly mtu?: number;
+  /** A number, or what /etc/iproute2/group calls it. */
+  readonly group?: string;
   readonly flags?: readonly string[];
   readonly linkinfo?: { readonly info_kind?: string };
   readonly addr_info?: readonly {
@@ -101,7 +104,13 @@ export function parseLink(json: string): ObservedLink | undefined {
     mtuBytes: link.mtu ?? 0,
     isUp: link.flags?.includes("UP") ?? false,
     addresses: new Set(global.map(({ local, prefixlen }) => `${local}/${prefixlen}`)),
+    ...(isOfNextGroup(link) && { isNext: true }),
   };
+}
+
+/** True for an interface, as ip tells of it, that has been made as our second one. */
+export function isOfNextGroup({ group }: Pick<LinkJson, "group">): boolean {
+  return group === String(NEXT_GROUP);
 }
 
 /** A route as ip tells of it. */

@@ -13,7 +13,8 @@ import type { ObservedState, ObservedTable } from "../observed/observed_state.ts
 import { renderCni } from "../render/render_network.ts";
 import { renderPolicyDelta, wholeDelta } from "../render/render_policy.ts";
 import { renderDeltas, renderTable, type SetDelta } from "../render/render_table.ts";
-import { firstDesired, turnOf } from "../rotation/turn.ts";
+import { firstDesired } from "../rotation/interfaces.ts";
+import { turnOf } from "../rotation/turn.ts";
 import { diffHostRouting } from "./diff_host.ts";
 import { diffFastpath } from "./diff_fastpath.ts";
 import { awaitedServer, diffLink, foreignKind, keptKey, makeLink, withoutOther } from "./diff_link.ts";
@@ -41,7 +42,7 @@ export function diff(desired: DesiredState, observed: ObservedState, steadySecon
       ? [
         ...diffLink(first, observed),
         ...diffPeers(first, standing, steadySeconds),
-        ...becauseOf(desired, diffRoutes(first, standing)),
+        ...becauseOf(turn, diffRoutes(first, standing)),
         ...diffHostRouting(desired, standing),
         ...makeLink(first, observed),
         ...rotation.steps,

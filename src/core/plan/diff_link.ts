@@ -119,7 +119,7 @@ export function diffLink(desired: DesiredState, observed: ObservedState): Step[]
 }
 
 /** What a tunnel left behind when no family uses it any more, or a rotation that has ended. */
-function removeLink({ interfaceName: name, nextName }: DesiredState, observed: ObservedState): Step[] {
+function removeLink({ interfaceName: name, rotation }: DesiredState, observed: ObservedState): Step[] {
   const kinds: readonly string[] = Object.values(LINK_KIND);
   if (observed.link === undefined || !kinds.includes(observed.link.kind)) return [];
   const ends = endServers(name, observed);
@@ -128,7 +128,7 @@ function removeLink({ interfaceName: name, nextName }: DesiredState, observed: O
     kind: "interface",
     target: name,
     text: observed.link.kind,
-    reason: name === nextName ? "no key rotates" : "no family is tunnelled",
+    reason: name === rotation.name ? "no key rotates" : "no family is tunnelled",
   };
   return [
     linkStep(STAGE.linkDeletion, [change], [
@@ -150,15 +150,17 @@ function linkStep(stage: number, changes: readonly Change[], actions: readonly A
   return { part: "link", stage, needs: stage <= STAGE.link ? [] : ["link"], changes, actions };
 }
 
-function createLink({ name, implementation }: DesiredLink, observed: ObservedState): Step[] {
+function createLink({ name, implementation, group }: DesiredLink, observed: ObservedState): Step[] {
   const kind = LINK_KIND[implementation];
   const other = observed.link;
   if (other?.kind === kind) return [];
   // An old wireguard-go takes over a second to notice that its interface is gone: end it first.
   const ends = endServers(name, observed);
   const input = implementation === "kernel"
-    ? `link add dev ${name} type wireguard\n`
-    : `tuntap add dev ${name} mode tun\n`;
+    ? `link add dev ${name}${group === undefined ? "" : ` group ${group}`} type wireguard\n`
+    : `tuntap add dev ${name} mode tun\n${
+      group === undefined ? "" : `link set dev ${name} group ${group}\n`
+    }`;
   // First of all: killed behind it, the next agent finds an interface that is missing, and not one that nobody serves.
   const removal = other === undefined ? [] : [deleteLink(name)];
   const change: Change = {

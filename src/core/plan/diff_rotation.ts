@@ -3,7 +3,8 @@
 import type { DesiredState, Waiting } from "../desired/desired_state.ts";
 import type { ObservedState } from "../observed/observed_state.ts";
 import { nextKeyPath } from "../rotation/names.ts";
-import { type KeyMove, secondDesired, secondObserved, type Turn } from "../rotation/turn.ts";
+import { secondDesired, secondObserved } from "../rotation/interfaces.ts";
+import type { KeyMove, Turn } from "../rotation/turn.ts";
 import { diffLink, foreignKind, makeLink, withoutOther } from "./diff_link.ts";
 import { diffPeers } from "./diff_peers.ts";
 import { STAGE, type Step } from "./plan.ts";
@@ -22,10 +23,10 @@ export function diffRotation(
   { turn, steadySeconds }: { readonly turn: Turn; readonly steadySeconds: number },
 ): RotationPlan {
   const move = moveSteps(desired, turn.move);
-  if (desired.rotation === undefined && observed.second?.link === undefined) {
-    return { steps: move, waiting: undefined };
-  }
-  const [second, has] = [secondDesired(desired, turn), secondObserved(observed)];
+  const [second, has] = [secondDesired(desired, observed, turn), secondObserved(observed)];
+  if (second.link === undefined && has.link === undefined) return { steps: move, waiting: undefined };
+  // It has come a moment ago: the next facts tell of it.
+  if (has.link !== undefined && !has.link.isNext) return { steps: move, waiting: undefined };
   const waiting = foreignKind(second, has);
   if (waiting !== undefined) return { steps: move, waiting };
   const steps = [
@@ -36,16 +37,17 @@ export function diffRotation(
   return { steps: [...steps, ...move], waiting };
 }
 
-/** What fails of it costs the first interface nothing; nobody has changed anything. */
+/** What fails of it costs the first interface nothing, and one family nothing of the other; nobody has changed anything. */
 function ofSecond(step: Step): Step {
   const { confirms: _, ...rest } = step;
   const needs = step.needs.length === 0 ? [] : ["second" as const];
-  return { ...rest, part: "second", needs, cause: "session" };
+  const part = step.part.startsWith("addresses-") ? step.part : "second";
+  return { ...rest, part, needs, cause: "session" };
 }
 
 /** Steps that sessions on the second interface are the reason for, as long as there is one. */
-export function becauseOf({ rotation }: DesiredState, steps: readonly Step[]): readonly Step[] {
-  return rotation === undefined ? steps : steps.map((step) => ({ ...step, cause: "session" }));
+export function becauseOf({ members }: Turn, steps: readonly Step[]): readonly Step[] {
+  return members.length === 0 ? steps : steps.map((step) => ({ ...step, cause: "session" }));
 }
 
 const TEXTS: Readonly<Record<KeyMove, string>> = {

@@ -17,9 +17,9 @@ export function wantedAnnotations(settings: Settings, node: Node, facts: HostFac
   // A key that cannot be read is no reason to take back what the others know.
   if (!usesTunnel(settings)) wanted.set(ANNOTATION.publicKey, undefined);
   else if (facts.publicKey !== undefined) wanted.set(ANNOTATION.publicKey, facts.publicKey);
-  const link = { implementation: facts.wireguard, server: settings.wireguardGo };
-  const takesPart = usesTunnel(settings) && rotationObstacle(settings, link) === undefined;
-  wanted.set(ANNOTATION.nextKey, takesPart ? facts.nextKey ?? NO_NEXT_KEY : undefined);
+  const obstacle = usesTunnel(settings) ? rotationObstacle(settings, facts) : undefined;
+  const says = facts.nextKey ?? (obstacle === undefined ? NO_NEXT_KEY : undefined);
+  wanted.set(ANNOTATION.nextKey, usesTunnel(settings) && !obstacle?.isHard ? says : undefined);
   wanted.set(ANNOTATION.hostEncryption, encryptsHosts(settings) ? REQUIRED : undefined);
   const chosen = facts.interfaces.filter(({ name }) => settings.nodeIpInterfaces.includes(name));
   const addresses = chosen.flatMap(({ addresses }) => addresses).map(({ family, text }) =>

@@ -14,12 +14,12 @@ function heardAfter(reads: readonly (readonly [number, number, number])[]): Hear
 
 Deno.test("Who sends each second does so from the third second on, and until he has been silent for eight", () => {
   const reads = [0, 1, 2, 3].map((second) => [second, 9, 180 + 32 * second] as const);
-  assert.deepEqual([2, 3, 4].map((count) => isSending(heardAfter(reads.slice(0, count)), 3)), [
+  assert.deepEqual([2, 3, 4].map((count) => isSending(heardAfter(reads.slice(0, count)))), [
     false,
     false,
     true,
   ]);
-  assert.deepEqual([11, 12].map((now) => isSending(heardAfter(reads), now)), [true, false]);
+  assert.deepEqual([11, 12].map((now) => isSending(heardAfter([...reads, [now, 9, 276]]))), [true, false]);
 });
 
 Deno.test("One that only receives never counts as sending: its keepalives are ten seconds apart", () => {
@@ -27,28 +27,36 @@ Deno.test("One that only receives never counts as sending: its keepalives are te
     [second, 9, 180 + 32 * Math.floor(second / 10)] as const
   );
   for (let count = 1; count <= reads.length; count++) {
-    assert.equal(isSending(heardAfter(reads.slice(0, count)), reads[count - 1]![0]), false);
+    assert.equal(isSending(heardAfter(reads.slice(0, count))), false);
   }
 });
 
 Deno.test("Nor do handshakes, and what a forgotten peer had sent before", () => {
   assert.equal(
-    isSending(heardAfter([[0, 0, 0], [1, 5, 180], [2, 6, 360], [3, 7, 540], [4, 8, 720]]), 4),
+    isSending(heardAfter([[0, 0, 0], [1, 5, 180], [2, 6, 360], [3, 7, 540], [4, 8, 720]])),
     false,
   );
   assert.equal(
-    isSending(heardAfter([[0, 9, 900], [1, 9, 932], [2, 9, 964], [3, 9, 10], [4, 9, 42]]), 4),
+    isSending(heardAfter([[0, 9, 900], [1, 9, 932], [2, 9, 964], [3, 9, 10], [4, 9, 42]])),
     false,
   );
 });
 
 Deno.test("Reads that are five seconds apart will do", () => {
   const reads = [0, 5, 10, 15].map((second) => [second, 9, 180 + 32 * second] as const);
-  assert.equal(isSending(heardAfter(reads), 15), true);
+  assert.equal(isSending(heardAfter(reads)), true);
 });
 
 Deno.test("Silent is who was not heard for six seconds; a first look has heard him", () => {
-  assert.deepEqual([6, 7].map((now) => isSilent(heardAfter([[0, 9, 5]]), now)), [false, true]);
-  assert.deepEqual([9, 10].map((now) => isSilent(heardAfter([[0, 9, 5], [3, 9, 37]]), now)), [false, true]);
-  assert.equal(isSilent(undefined, 0), true);
+  assert.deepEqual([6, 7].map((now) => isSilent(heardAfter([[0, 9, 5], [now, 9, 5]]))), [false, true]);
+  assert.deepEqual([9, 10].map((now) => isSilent(heardAfter([[0, 9, 5], [3, 9, 37], [now, 9, 37]]))), [
+    false,
+    true,
+  ]);
+  assert.equal(isSilent(undefined), true);
+});
+
+Deno.test("Between two reads nobody falls silent, and nobody who sent stops", () => {
+  const reads = [0, 1, 2, 3].map((second) => [second, 9, 180 + 32 * second] as const);
+  assert.deepEqual([isSending(heardAfter(reads)), isSilent(heardAfter(reads))], [true, false]);
 });

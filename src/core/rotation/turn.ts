@@ -1,11 +1,13 @@
 // Which way goes to whom while keys rotate, and what this host's own rotation does next. All is read off the host: key files,
 // both interfaces, routes; an agent that starts anew decides alike (docs/decisions/0050).
 
-import type { DesiredRotation, DesiredState, Peer, RotationPeer, Waiting } from "../desired/desired_state.ts";
+import type { DesiredRotation, DesiredState, RotationPeer, Waiting } from "../desired/desired_state.ts";
 import { ANNOTATION } from "../nodes/node.ts";
 import type { ObservedPeer, ObservedState } from "../observed/observed_state.ts";
 import { isFresh } from "../plan/choose_endpoint.ts";
-import { isSending, isSilent } from "./heard.ts";
+import { type Heard, isSending, isSilent } from "./heard.ts";
+import { withLeaving } from "./leaving.ts";
+import { nextEndpoint } from "./names.ts";
 
 /** What the key files are moved on to. */
 export type KeyMove = "begin" | "takeOver" | "end";
@@ -21,8 +23,12 @@ export interface OwnTurn {
 
 /** What is to be done about rotations now. */
 export interface Turn {
+  /** Who is a peer on the second interface; nobody, and none is wanted: it goes. */
+  readonly members: readonly RotationPeer[];
   /** Peers, by the key of the second interface, that this host sends to by it. */
   readonly carried: ReadonlySet<string>;
+  /** Those of them to whom nothing goes by the first one any more: they are to hear it. */
+  readonly told: ReadonlySet<string>;
   /** The first interface is about to have the next key: who is carried must leave it before. */
   readonly isSwapping: boolean;
   readonly own: OwnTurn | undefined;
@@ -30,12 +36,8 @@ export interface Turn {
   readonly waiting: readonly Waiting[];
 }
 
-/** Seconds between keepalives to a peer that is sent to by the second interface: it must hear that. */
-const SENDING_SECONDS = 1;
-/** To any other peer there: who cannot be reached yet is asked again and again. */
-const ASKING_SECONDS = 25;
-
 const NOBODY: ReadonlySet<string> = new Set();
+const AT_REST = { carried: NOBODY, told: NOBODY, isSwapping: false, own: undefined, move: undefined };
 
 /** What is known when it is decided. */
 interface Scene {
@@ -44,41 +46,54 @@ interface Scene {
   readonly nowSeconds: number;
   /** Of the first interface; undefined: it has none yet. */
   readonly mainKey: string | undefined;
-  /** This host's next key is not its key yet. */
+  /** This host's next key is not its key yet, and the others know it. */
   readonly isAnnounced: boolean;
+  /** They do not: then it goes back to the first interface, and nobody's session on the second one says anything. */
+  readonly isDisbelieved: boolean;
 }
 
 /** Decides. */
 export function turnOf(desired: DesiredState, observed: ObservedState, nowSeconds: number): Turn {
-  const { rotation, link, spared } = desired;
-  const mainKey = observed.link === undefined ? undefined : observed.wireguard?.publicKey;
-  if (rotation === undefined || link === undefined) {
+  const { rotation, link } = desired;
+  const members = withLeaving(desired, observed);
+  if (link === undefined || !rotation.isOn && members.length === 0) {
     const move = mayBegin(desired, observed) ? "begin" : undefined;
-    return { carried: NOBODY, isSwapping: false, own: undefined, move, waiting: impossible(desired) };
+    const waiting = impossible(desired);
+    return { ...AT_REST, members, move, waiting };
   }
-  const { nextKey } = rotation;
-  const isAnnounced = nextKey !== undefined && mainKey !== nextKey;
-  const scene: Scene = { rotation, observed, nowSeconds, mainKey, isAnnounced };
-  const carried = new Set(
-    rotation.peers.filter((peer) => isCarried(peer, scene)).map(({ publicKey }) => publicKey as string),
-  );
-  const others = { carried, isSwapping: isAnnounced && link.publicKey === nextKey && isTold(desired) };
-  if (nextKey === undefined) return { ...others, own: undefined, move: undefined, waiting: [] };
+  const { nextKey, disbelief } = rotation;
+  const mainKey = observed.link === undefined ? undefined : observed.wireguard?.publicKey;
   const isOver = link.publicKey === nextKey;
-  const test = isAnnounced
-    ? (peer: RotationPeer) => hasCome(peer, carried, scene)
-    : (peer: RotationPeer) => hasReturned(peer, carried, scene);
-  const awaited = rotation.peers.filter((peer) => !test(peer)).map(({ node }) => node);
-  const isComplete = awaited.length === 0 && spared === undefined;
-  const move = !isComplete
-    ? undefined
-    : isAnnounced
-    ? isOver ? undefined : "takeOver"
-    : isTold(desired)
-    ? "end"
-    : undefined;
-  const own: OwnTurn = { stage: isOver ? "returning" : "announced", nextKey, awaited };
-  return { ...others, own, move, waiting: waitingOf(desired, own) };
+  // Once it is in the key file there is no way back: who does not believe it yet is about to hear it.
+  const isDisbelieved = disbelief !== undefined && !isOver;
+  const isAnnounced = nextKey !== undefined && mainKey !== nextKey && !isDisbelieved;
+  const scene: Scene = { rotation, observed, nowSeconds, mainKey, isAnnounced, isDisbelieved };
+  const keysOf = (peers: readonly RotationPeer[]) => new Set<string>(peers.map(({ publicKey }) => publicKey));
+  const sentTo = members.filter((peer) => isCarried(peer, scene));
+  const carried = keysOf(sentTo);
+  const told = keysOf(sentTo.filter((peer) => areTaken(waysTo(peer, observed), observed)));
+  const isSwapping = isAnnounced && isOver && isTold(desired);
+  if (nextKey === undefined) {
+    return { ...AT_REST, members, carried, told, waiting: impossible(desired) };
+  }
+  const test = mainKey === nextKey ? hasReturned : hasCome;
+  const awaited = rotation.peers.filter((peer) => !members.includes(peer) || !test(peer, carried, scene));
+  const own: OwnTurn = {
+    stage: isOver ? "returning" : "announced",
+    nextKey,
+    awaited: awaited.map(({ node }) => node),
+  };
+  const isComplete = awaited.length === 0 && desired.spared === undefined;
+  const move = isComplete ? moveOf(desired, { isAnnounced, isOver }) : undefined;
+  return { members, carried, told, isSwapping, own, move, waiting: waitingOf(desired, own) };
+}
+
+function moveOf(
+  desired: DesiredState,
+  { isAnnounced, isOver }: Pick<Scene, "isAnnounced"> & { readonly isOver: boolean },
+): KeyMove | undefined {
+  if (!isOver) return isAnnounced ? "takeOver" : undefined;
+  return !isAnnounced && isTold(desired) ? "end" : undefined;
 }
 
 /** Our Node says the key that the file has. */
@@ -86,44 +101,49 @@ function isTold({ link }: DesiredState): boolean {
   return link?.publicKey !== undefined && link.publishedKey === link.publicKey;
 }
 
-/** Only where nobody else is known to rotate: the second interface has one key. */
-function mayBegin(
-  { link, isRotationDue, rotationObstacle, spared }: DesiredState,
-  observed: ObservedState,
-): boolean {
-  return isRotationDue === true && rotationObstacle === undefined && link?.publicKey !== undefined &&
-    spared === undefined &&
-    link.publishedKey === link.publicKey && observed.wireguard?.publicKey === link.publicKey;
+/** Only where nobody else is known to rotate, and nothing is left of it: the second interface has one key. */
+function mayBegin(desired: DesiredState, { wireguard, second }: ObservedState): boolean {
+  const { link, rotation, spared } = desired;
+  return rotation.isDue && rotation.obstacle === undefined && !rotation.isStanding && second === undefined &&
+    spared === undefined && isTold(desired) && wireguard?.publicKey === link?.publicKey;
 }
 
-function impossible({ node, link, isRotationDue, rotationObstacle }: DesiredState): Waiting[] {
-  if (isRotationDue !== true || link === undefined || rotationObstacle === undefined) return [];
-  return [{ what: `key rotation of ${node}`, ...rotationObstacle }];
+/** What keeps this host from taking part is told to who asks; and always what somebody has put in its way. */
+function impossible({ node, link, rotation: { isDue, obstacle } }: DesiredState): Waiting[] {
+  if (link === undefined || obstacle === undefined || !isDue && obstacle.isRemarkable !== true) return [];
+  const { why, next } = obstacle;
+  return [{ what: `key rotation of ${node}`, why, next }];
 }
 
 /** A session there says that the other side has this host as a peer there: it takes what comes by it. */
 function hasSession(peer: RotationPeer, { observed: { second }, rotation, nowSeconds }: Scene): boolean {
   const wireguard = second?.wireguard;
-  if (second?.link?.isUp !== true || wireguard?.publicKey !== rotation.link.publicKey) return false;
+  if (second?.link?.isUp !== true || wireguard?.publicKey !== rotation.link?.publicKey) return false;
   const has = wireguard?.peers.get(peer.publicKey);
-  return has !== undefined && has.allowedIps === peer.allowedIps && isOfUse(has, nowSeconds);
+  return has !== undefined && has.allowedIps === peer.allowedIps && !isOfFirst(peer, has) &&
+    has.handshakeSeconds !== 0 && isFresh(has, nowSeconds);
 }
 
-function isOfUse(has: ObservedPeer, nowSeconds: number): boolean {
-  return has.handshakeSeconds !== 0 && isFresh(has, nowSeconds);
+/** It was the other side's first interface that somebody has led here: there this host's next key is another's, or nobody's. */
+function isOfFirst({ candidates }: RotationPeer, { endpoint }: ObservedPeer): boolean {
+  return endpoint !== undefined && candidates.includes(nextEndpoint(endpoint));
 }
 
 /** By its entry with the key of now; both are new when a key is, so that its handshake is of these keys. */
-function mainPeer({ mainKey }: RotationPeer, { observed: { wireguard } }: Scene): ObservedPeer | undefined {
-  return wireguard?.peers.get(mainKey);
+function hasMainHandshake({ mainKey }: RotationPeer, { observed: { wireguard } }: Scene): boolean {
+  return (wireguard?.peers.get(mainKey)?.handshakeSeconds ?? 0) !== 0;
 }
 
 function isCarried(peer: RotationPeer, scene: Scene): boolean {
   if (!hasSession(peer, scene)) return false;
-  const { isAnnounced, observed, nowSeconds } = scene;
-  if (!isAnnounced && !peer.isAnnounced) return (mainPeer(peer, scene)?.handshakeSeconds ?? 0) === 0;
-  return leads(peer, scene) || isOnItsWay(peer, observed) ||
-    isSending(observed.second?.heard.get(peer.publicKey), nowSeconds);
+  const { isAnnounced, isDisbelieved, observed } = scene;
+  const isGoingBack = !isAnnounced && !peer.isAnnounced;
+  if (isGoingBack && hasMainHandshake(peer, scene)) return false;
+  if (isOnItsWay(peer, observed)) {
+    return !isDisbelieved && !peer.isLeaving || !isSilent(heardOf(peer, scene));
+  }
+  if (isDisbelieved || peer.isLeaving) return false;
+  return isGoingBack || leads(peer, scene) || isSending(heardOf(peer, scene));
 }
 
 /** Who has nothing to give up goes first, of two that rotate the one of the lower key; the other follows when it hears that. */
@@ -131,39 +151,59 @@ function leads(peer: RotationPeer, { isAnnounced, mainKey }: Scene): boolean {
   return !isAnnounced || peer.isAnnounced && mainKey !== undefined && mainKey < peer.mainKey;
 }
 
+function heardOf({ publicKey }: RotationPeer, { observed: { second } }: Scene): Heard | undefined {
+  return second?.heard.get(publicKey);
+}
+
 /** What is sent to it goes by the second interface already. */
-function isOnItsWay({ routes }: RotationPeer, observed: ObservedState): boolean {
-  return routes.length > 0 && routes.every(({ family, text }) => observed.routes[family].has(text));
+function isOnItsWay(peer: RotationPeer, observed: ObservedState): boolean {
+  const ways = waysTo(peer, observed);
+  return ways.length > 0 && areTaken(ways, observed);
+}
+
+function areTaken(ways: RotationPeer["routes"], { routes }: ObservedState): boolean {
+  return ways.every(({ family, text }) => routes[family].has(text));
+}
+
+/** Without a family that the host has no route of at all: it is switched off there, and nothing is sent. */
+function waysTo({ routes }: RotationPeer, observed: ObservedState): RotationPeer["routes"] {
+  return routes.filter(({ family }) => {
+    for (const text of observed.routes[family]) if (!text.startsWith("unreachable ")) return true;
+    return false;
+  });
 }
 
 /** Nothing comes from it by the key that is to go, nor is anything sent to it there. */
 function hasCome(peer: RotationPeer, carried: ReadonlySet<string>, scene: Scene): boolean {
-  const { observed, nowSeconds } = scene;
-  if (!carried.has(peer.publicKey) || !isOnItsWay(peer, observed)) return false;
-  return !leads(peer, scene) || isSending(observed.second?.heard.get(peer.publicKey), nowSeconds);
+  if (!carried.has(peer.publicKey)) return false;
+  const isSentTo = isOnItsWay(peer, scene.observed);
+  const isIdle = waysTo(peer, scene.observed).length === 0;
+  // Who follows was heard before: with the way that it has taken then it is known for good.
+  return isSentTo && !leads(peer, scene) || (isSentTo || isIdle) && isSending(heardOf(peer, scene));
 }
 
 /** Nothing goes by the second interface any more, in either direction; who is not there any more is not waited for. */
 function hasReturned(peer: RotationPeer, carried: ReadonlySet<string>, scene: Scene): boolean {
-  const { observed, nowSeconds } = scene;
-  if (carried.has(peer.publicKey) || !isSilent(observed.second?.heard.get(peer.publicKey), nowSeconds)) {
-    return false;
-  }
-  return (mainPeer(peer, scene)?.handshakeSeconds ?? 0) !== 0 || !hasSession(peer, scene);
+  if (carried.has(peer.publicKey) || !isSilent(heardOf(peer, scene))) return false;
+  return hasMainHandshake(peer, scene) || !hasSession(peer, scene);
 }
 
 const SHOWN = 5;
 
-function waitingOf(
-  { node, rotation, isPublished }: DesiredState,
-  { stage, nextKey, awaited }: OwnTurn,
-): Waiting[] {
+function waitingOf({ node, rotation }: DesiredState, { stage, nextKey, awaited }: OwnTurn): Waiting[] {
+  const what = `key rotation of ${node}`;
+  const { disbelief, isPublished, obstacle, link } = rotation;
+  if (obstacle !== undefined) return [{ what, why: obstacle.why, next: obstacle.next }];
+  if (disbelief !== undefined && stage === "announced") {
+    const next = "it goes on once that is mended; until then all use the first interface";
+    return [{ what, why: `the others do not believe its next key: ${disbelief}`, next }];
+  }
   if (awaited.length === 0) return [];
   const more = awaited.length > SHOWN ? ` and ${awaited.length - SHOWN} more` : "";
   const names = awaited.slice(0, SHOWN).join(", ") + more;
-  const { port } = rotation!.link;
+  const port = link!.port;
   return [{
-    what: `key rotation of ${node}`,
+    what,
     why: stage === "announced"
       ? `${names} cannot be reached with the next key yet`
       : `${names} have not gone back to the first interface yet`,
@@ -173,44 +213,4 @@ function waitingOf(
       : `their agents must run and know ${ANNOTATION.nextKey} ${nextKey}, and UDP port ${port} be open; take the ` +
         "manifest of a node that is gone away",
   }];
-}
-
-/** What is wanted of the second interface, as if it were the first. */
-export function secondDesired(desired: DesiredState, { carried }: Turn): DesiredState {
-  const { rotation, nextName } = desired;
-  const peers = (rotation?.peers ?? []).map((peer): Peer => ({
-    ...peer,
-    keepaliveSeconds: carried.has(peer.publicKey) ? SENDING_SECONDS : ASKING_SECONDS,
-  }));
-  const { spared: _, ...rest } = desired;
-  return { ...rest, interfaceName: nextName, link: rotation?.link, peers, routes: [] };
-}
-
-/** What the host has of the second interface, as if it were the first. */
-export function secondObserved(observed: ObservedState): ObservedState {
-  const { link, wireguard, userspacePids = [] } = observed.second ?? {};
-  return { ...observed, link, wireguard, userspacePids, routes: { 4: new Set(), 6: new Set() } };
-}
-
-/** What is wanted of the first interface and of all routes: who is carried has a detour, and makes way for a new key. */
-export function firstDesired(desired: DesiredState, observed: ObservedState, turn: Turn): DesiredState {
-  const { carried, isSwapping } = turn;
-  if (carried.size === 0) return desired;
-  const peers = desired.rotation!.peers.filter(({ publicKey }) => carried.has(publicKey));
-  const detours = peers.flatMap(({ routes }) => routes);
-  const routes = (["tunnel", "unreachable"] as const).flatMap((type) =>
-    ([4, 6] as const).flatMap((family) =>
-      [...desired.routes, ...detours].filter((route) => route.type === type && route.family === family)
-    )
-  );
-  if (!isSwapping) return { ...desired, routes };
-  const leaving = new Set<string>(peers.map(({ mainKey }) => mainKey));
-  const isClear = ![...observed.wireguard?.peers.keys() ?? []].some((key) => leaving.has(key));
-  const link = desired.link!;
-  return {
-    ...desired,
-    routes,
-    peers: desired.peers.filter(({ publicKey }) => !leaving.has(publicKey)),
-    link: isClear ? link : { ...link, publicKey: undefined },
-  };
 }

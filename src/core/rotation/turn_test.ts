@@ -1,0 +1,101 @@
+import assert from "node:assert/strict";
+import { desireOf, keyOf, ordinaryNode } from "../../../test/cluster.ts";
+import { hostOf } from "../../../test/host_state.ts";
+import type { ObservedPeer, ObservedState } from "../observed/observed_state.ts";
+import type { Heard } from "./heard.ts";
+import { secondDesired } from "./interfaces.ts";
+import { turnOf } from "./turn.ts";
+
+const NOW = 1000;
+const NEXT = keyOf(102);
+const OWN = { isPublished: true, publicKey: keyOf(1), second: "ours" } as const;
+const SENDS: Heard = {
+  handshakeSeconds: 9,
+  receivedBytes: 500,
+  lastSeconds: NOW,
+  readSeconds: NOW,
+  times: 9,
+};
+
+/** n2 announces, and this host has a session with it on the second interface. */
+function scene(stranger?: { key?: string; nextKey?: string }, heard = SENDS) {
+  const nodes = [ordinaryNode(1), { ...ordinaryNode(2), nextKey: NEXT }];
+  const others = stranger === undefined ? [] : [{ ...ordinaryNode(9), ...stranger }];
+  const desired = desireOf([...nodes, ...others], { KEY_ROTATION: "manual" }, OWN);
+  const host = hostOf(desired);
+  const has: ObservedPeer = {
+    ...host.wireguard!.peers.get(keyOf(2))!,
+    publicKey: NEXT,
+    endpoint: "10.9.1.2:24602",
+    handshakeSeconds: 9,
+    aliveSeconds: NOW,
+  };
+  const second: ObservedState["second"] = {
+    link: { ...host.link!, isNext: true },
+    wireguard: { ...host.wireguard!, port: 24602, peers: new Map([[NEXT, has]]) },
+    userspacePids: [],
+    heard: new Map([[NEXT, heard]]),
+  };
+  return { desired, has, observed: { ...host, second } satisfies ObservedState };
+}
+
+/** The host with other routes. */
+function routed(observed: ObservedState, routes: Partial<Record<4 | 6, readonly string[]>>): ObservedState {
+  const { 4: v4 = observed.routes[4], 6: v6 = observed.routes[6] } = routes;
+  return { ...observed, routes: { 4: new Set(v4), 6: new Set(v6) } };
+}
+
+const V4 = "10.244.2.0/24 dev wigglenet-next proto 146";
+const V6 = "fd00:10:244:2::/64 dev wigglenet-next proto 146";
+
+function keepalive(observed: ObservedState): number | undefined {
+  const { desired } = scene();
+  const turn = turnOf(desired, observed, NOW);
+  assert.deepEqual([...turn.carried], [NEXT]);
+  return secondDesired(desired, observed, turn).peers[0]!.keepaliveSeconds;
+}
+
+Deno.test("A peer is told each second that it is sent to there once no family of it is sent to by the first interface", () => {
+  const { observed } = scene();
+  assert.equal(keepalive(observed), 25);
+  assert.equal(keepalive(routed(observed, { 4: [V4] })), 25);
+  assert.equal(keepalive(routed(observed, { 4: [V4], 6: [V6] })), 1);
+  assert.equal(keepalive(routed(observed, { 4: [V4], 6: [] })), 1);
+});
+
+Deno.test("What somebody has led here from another's first interface is no session", () => {
+  const { desired, has, observed } = scene();
+  const peers = new Map([[NEXT as string, { ...has, endpoint: "10.9.1.2:24601" }]]);
+  const { second } = observed;
+  const misled = { ...observed, second: { ...second!, wireguard: { ...second!.wireguard!, peers } } };
+  assert.equal(turnOf(desired, observed, NOW).carried.size, 1);
+  assert.equal(turnOf(desired, misled, NOW).carried.size, 0);
+});
+
+Deno.test("Who still sends by a key that another Node has claimed stays until he is silent, and the other has it nowhere", () => {
+  for (const stranger of [{ key: NEXT }, { nextKey: NEXT }]) {
+    const { desired, observed } = scene(stranger);
+    const { members, carried } = turnOf(desired, routed(observed, { 4: [V4], 6: [V6] }), NOW);
+    assert.deepEqual(members.map(({ node, isLeaving }) => [node, isLeaving]), [["n2", true]]);
+    assert.equal(carried.size, 1);
+    assert.equal(turnOf(desired, observed, NOW).carried.size, 0);
+    const silent = (seconds: number) => {
+      const { observed } = scene(stranger, { ...SENDS, lastSeconds: NOW - seconds });
+      return turnOf(desired, routed(observed, { 4: [V4], 6: [V6] }), NOW);
+    };
+    assert.deepEqual([silent(7).members.length, silent(7).carried.size, silent(21).members.length], [
+      1,
+      0,
+      0,
+    ]);
+  }
+});
+
+Deno.test("A key that its own Node does not say any more is no peer's, whatever comes by it", () => {
+  const { observed } = scene();
+  const desired = desireOf([ordinaryNode(1), { ...ordinaryNode(2), nextKey: keyOf(103) }], {
+    KEY_ROTATION: "manual",
+  }, OWN);
+  const { members } = turnOf(desired, observed, NOW);
+  assert.deepEqual(members.map(({ publicKey }) => publicKey), [keyOf(103)]);
+});
