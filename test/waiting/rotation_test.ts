@@ -11,7 +11,7 @@ import { until } from "../lab/until.ts";
 import { losing } from "../netns/losses.ts";
 import { Mesh } from "../netns/mesh.ts";
 
-const mesh = await Mesh.create({ nodes: 3 }, { "key-rotation": "manual" });
+const mesh = await Mesh.create({ nodes: 3 });
 const { lab, settings } = mesh;
 const [n1, n2, n3] = mesh.nodes as [Node, Node, Node];
 const traffic = await mesh.traffic();
@@ -118,6 +118,67 @@ Deno.test("one node rotates while the agent of another is dead, before and behin
     await rotating("the rotation to end", areAtRest);
   });
   assert.equal(await isKnown(before), false);
+});
+
+Deno.test("a Node that claims the next key in the middle of a rotation holds it up, and costs no packet", async (t) => {
+  const [before] = await keysNow();
+  await losesOnly(t, {}, async () => {
+    await n3.agent!.kill("SIGKILL");
+    await rotate(n1);
+    const areOnSecond = async () => {
+      const routes = await Promise.all(
+        [n1, n2].map((node) => node.run(["ip", "route", "show", "proto", "146"])),
+      );
+      return routes.map((text) => text.includes(" dev wigglenet-next ")).join();
+    };
+    await rotating("both to send by the second interface", async () => await areOnSecond() === "true,true");
+    const nextKey = (await keyIn(n1, "private.key.next"))!;
+    const metadata = { name: "stranger", annotations: { "wigglenet/public-key": nextKey } };
+    await lab.publish({
+      ...n1.manifest,
+      metadata,
+      spec: { podCIDRs: ["10.244.77.0/24"] },
+      status: { addresses: [] },
+    });
+    await rotating("both to leave it", async () => await areOnSecond() === "false,false");
+    const { rotation, waiting } = (await n1.status())!;
+    assert.equal(rotation?.stage, "announced");
+    assert.match(
+      waiting.map(({ why }) => why).join(),
+      /do not believe its next key: stranger has the same key/,
+    );
+    n3.startAgent({ settings });
+    await lab.withdraw("stranger");
+    await rotating(
+      "the key to rotate all the same",
+      async () => (await keysNow())[0] !== before && await areAtRest(),
+    );
+  });
+});
+
+Deno.test("an interface of the second one's name that is somebody else's is left alone, opens nothing, and is told; without it the key rotates", async () => {
+  const [before] = await keysNow();
+  await n1.run(["ip", "link", "add", "dev", "wigglenet-next", "type", "veth", "peer", "name", "stranger"]);
+  for (const name of ["wigglenet-next", "stranger"]) await n1.run(["ip", "link", "set", "dev", name, "up"]);
+  // The guard knows it at once, by what it is: nobody has had time to tell.
+  await n1.run(["ip", "route", "add", "10.244.2.200/32", "dev", "wigglenet-next"]);
+  assert.equal((await mesh.pods[0]!.ping("10.244.2.200", { timeoutMs: 500 })).received, 0);
+  assert.match(
+    await n1.run(["nft", "list", "chain", "inet", "wigglenet", "unencrypted"]),
+    /counter packets [1-9]/,
+  );
+  await n1.says(
+    "whose interface it is",
+    ({ waiting }) => waiting.some(({ why }) => /wigglenet-next that is not ours/.test(why)),
+  );
+  const { stdout, stderr } = await n1.runAgent({ verb: "check" });
+  assert.match(stdout + stderr, /wigglenet-next that is not ours/);
+  await rotate(n1);
+  await n1.says("that it waits", ({ rotation }) => rotation === undefined);
+  assert.match(await n1.run(["ip", "-d", "link", "show", "dev", "wigglenet-next"]), /veth/);
+  assert.equal((await keysNow())[0], before);
+  await n1.run(["ip", "link", "del", "dev", "wigglenet-next"]);
+  await rotating("the key to rotate", async () => (await keysNow())[0] !== before && await areAtRest());
 });
 
 Deno.test("cleanup knows what a rotation has made", async () => {

@@ -11,10 +11,10 @@ export const KEY_SETTINGS = {
   ),
   keyRotation: {
     env: "KEY_ROTATION",
-    fallback: "off",
+    fallback: "manual",
     accepts: "off, manual, or `30d`, `12h`: 1 hour to 3650 days",
     meaning:
-      "Whether this node takes part in [key rotation](#key-rotation), the same on all nodes; its own key rotates when `rotate-key` asks for it, or has become so old.",
+      "When this node's key is replaced ([key rotation](#key-rotation)): by `rotate-key`, or also when it has become so old; `off`: never, and it takes part in no rotation of others.",
     parse: keyAge,
   } satisfies Setting<KeyAge>,
 } as const;
