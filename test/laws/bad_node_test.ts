@@ -10,18 +10,25 @@ import { settleClaims } from "../../src/core/nodes/settle_claims.ts";
 import { keyOf, nodeJson, ordinaryNode } from "../cluster.ts";
 import { environments, junkObjects, parseAll, wanted, words } from "./clusters.ts";
 
+const SOUND_NAME = /^n[1-6]$/;
+
 /** Nodes of some age that have a key, each its own. */
 const sound: fc.Arbitrary<unknown[]> = fc.array(words, { minLength: 1, maxLength: 6 }).map((all) =>
   all.map((one, i) => nodeJson({ ...one, name: `n${i + 1}`, key: keyOf(i + 1), day: one.day ?? 3 }))
 );
 
+/** Has one of those the name of a sound one, it is another story: told of in one folder, impossible in an API. */
 const bad: fc.Arbitrary<unknown[]> = fc.array(
   fc.oneof(
     words.map((one) => nodeJson({ said: one.said ?? {}, key: one.key, name: `a-${String(one.name)}` })),
-    junkObjects,
+    junkObjects.filter((it) => !SOUND_NAME.test(nameOf(it))),
   ),
   { minLength: 1, maxLength: 3 },
 );
+
+function nameOf(object: unknown): string {
+  return (object as { metadata?: { name?: string } } | null)?.metadata?.name ?? "";
+}
 
 Deno.test("With bad Nodes and without, the others are the same peers, with the same link and CNI file", () => {
   fc.assert(
@@ -65,11 +72,14 @@ Deno.test("Bad Nodes change no word of what is told of the others", () => {
   fc.assert(
     fc.property(sound, bad, environments, (good, evil, environment) => {
       const ofOthers = ({ rejected }: DesiredState): Rejected[] =>
-        rejected.filter(({ node }) => /^n\d$/.test(node));
+        rejected.filter(({ node }) => SOUND_NAME.test(node));
       const [before, after] = [wanted(good, environment), wanted([...evil, ...good], environment)];
       assert.deepEqual(ofOthers(after), ofOthers(before));
     }),
-    { numRuns: 200 },
+    {
+      numRuns: 200,
+      examples: [[[nodeJson({ name: "n1", key: keyOf(1), day: 3 })], [{ metadata: { name: "n0" } }], {}]],
+    },
   );
 });
 
