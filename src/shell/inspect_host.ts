@@ -25,6 +25,7 @@ import { PodCidrExpression } from "./pod_cidr_expression.ts";
 import { hasKernelWireguard, hasTunDevice, readInterfaces } from "./read_facts.ts";
 import { readNetconf } from "./read_netconf.ts";
 import { readDropChains, readSurroundings } from "./read_surroundings.ts";
+import { sleep } from "./sleep.ts";
 import { readStatus } from "./status_socket.ts";
 
 const VERSION_FLAG: Readonly<Record<Program, string>> = {
@@ -74,7 +75,7 @@ export async function inspectHost(settings: GivenSettings, inspection: Inspectio
     needed.map(async (program) => [program, await versionOf(program)] as const),
   );
   const programs: HostReport["programs"] = Object.fromEntries(versions);
-  const answer = await readStatus();
+  const answer = await readSettled();
   const status = typeof answer === "object" ? answer : undefined;
   return {
     programs,
@@ -96,6 +97,18 @@ export async function inspectHost(settings: GivenSettings, inspection: Inspectio
       ? undefined
       : await inspectMtu(settings, status, inspection),
   };
+}
+
+/** How long an agent may be at a pass: what it is about to apply is not told as left. */
+const SETTLED_MS = 2_000;
+
+async function readSettled(): ReturnType<typeof readStatus> {
+  for (const endMs = performance.now() + SETTLED_MS;; await sleep(200)) {
+    const answer = await readStatus();
+    if (typeof answer !== "object" || performance.now() >= endMs) return answer;
+    const { isInSync, failing } = answer.applied;
+    if (isInSync || Object.keys(failing).length > 0) return answer;
+  }
 }
 
 /** Why the expression gives no pod CIDRs now; undefined: it does, or there is none. */
