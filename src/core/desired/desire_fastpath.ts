@@ -1,6 +1,7 @@
 // The flowtable: which interfaces flows may enter it by. What is missing is named and left out.
 
 import { isInterfaceName } from "../settings/grammar.ts";
+import { encryptsHosts } from "../settings/host_settings.ts";
 import { type Settings, usesTunnel } from "../settings/settings.ts";
 import type { DesiredFastpath, Waiting } from "./desired_state.ts";
 import { hasIpvs, type HostFacts, LOOPBACK } from "./host_facts.ts";
@@ -14,6 +15,7 @@ export interface FastpathWish {
 /** Computes the flowtable of this host. `render` knows no interface: it takes the names as they are given. */
 export function desireFastpath(settings: Settings, facts: HostFacts): FastpathWish {
   if (!settings.isFlowtableEnabled) return { fastpath: undefined, waiting: [] };
+  if (encryptsHosts(settings)) return { fastpath: undefined, waiting: [UNMARKED] };
   if (hasIpvs(facts)) return { fastpath: undefined, waiting: [UNTRANSLATED] };
   const { interfaces } = facts;
   const { flowtableDevices: chosen, interfaceName } = settings;
@@ -38,4 +40,15 @@ const UNTRANSLATED: Waiting = {
   what: "flowtable",
   why: "kube-proxy is in IPVS mode: what it translates must not take a way of its own",
   next: "set ENABLE_FLOWTABLE=false, or run kube-proxy in another mode",
+};
+
+/**
+ * An entry asks neither for the mark nor our last check behind it, and the way of answers is looked up with the mark of the packet
+ * that made it, which may be another one (nft_flow_offload.c: nft_flow_route).
+ */
+const UNMARKED: Waiting = {
+  what: "flowtable",
+  why:
+    "HOST_ENCRYPTION is require: by the short cut what is for another node's address would leave beside the tunnel",
+  next: "set ENABLE_FLOWTABLE=false",
 };

@@ -66,6 +66,18 @@ Deno.test("Nobody's address is taken: not this node's, not another's, and a Node
   assert.ok(!allowed.get("n3")!.some((prefix) => prefix === "10.9.1.1/32" || prefix === "10.9.1.2/32"));
 });
 
+Deno.test("No flow takes the short cut past the rules: it would leave beside the tunnel", () => {
+  const eth0 = { name: "eth0", mtuBytes: 1500, addresses: [], prefixes: [], hasDefaultRoute: true };
+  const fastpathWith = (settings: RawSettings) =>
+    desireOf([n1, n2], { ENABLE_FLOWTABLE: "true", ...settings }, { interfaces: [eth0] });
+  assert.ok(fastpathWith({}).fastpath !== undefined);
+  const { fastpath, waiting } = fastpathWith(REQUIRE);
+  assert.equal(fastpath, undefined);
+  assert.deepEqual(waiting.filter(({ what }) => what === "flowtable").map(({ next }) => next), [
+    "set ENABLE_FLOWTABLE=false",
+  ]);
+});
+
 Deno.test("Whoever claims the API server's address by its status is not sent what the API server is asked", () => {
   const facts: Partial<HostFacts> = { apiAddress: parseAddress("192.0.2.7") as Address, apiPort: 8443 };
   const desired = desireOf([n1, { ...n2, internal: ["10.9.1.2", "192.0.2.7"] }], REQUIRE, facts);
