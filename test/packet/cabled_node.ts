@@ -31,9 +31,14 @@ function place(link: Place["link"], ipv4: string, ipv6: string): Place {
   return { link, addresses: { 4: ipv4, 6: ipv6 } };
 }
 
-/** By name. n2 is a peer; n3 has no key; no Node has unknown-pod, which CLUSTER_POD_CIDRS may cover. */
+/**
+ * By name. The host's are also gateway and vip, which a test must add. n2 is a peer; n3 has no key; no Node has unknown-pod, which
+ * CLUSTER_POD_CIDRS may cover.
+ */
 export const PLACES: Readonly<Record<string, Place>> = {
   "host": place("host", "10.9.1.1", "fd09::1"),
+  "gateway": place("host", "10.244.1.1", "fd00:10:244:1::1"),
+  "vip": place("host", "10.9.1.50", "fd09::32"),
   "pod-a": place("pod-a", "10.244.1.10", "fd00:10:244:1::a"),
   "pod-b": place("pod-b", "10.244.1.11", "fd00:10:244:1::b"),
   "no-pod": place("pod-a", "10.244.1.99", "fd00:10:244:1::63"),
@@ -41,6 +46,7 @@ export const PLACES: Readonly<Record<string, Place>> = {
   "peer-pod-2": place("wigglenet", "10.244.2.6", "fd00:10:244:2::6"),
   "peer-pod-3": place("wigglenet", "10.244.2.7", "fd00:10:244:2::7"),
   "peer-node": place("lan", "10.9.1.2", "fd09::2"),
+  "keyless-node": place("lan", "10.9.1.3", "fd09::3"),
   "keyless-pod": place("lan", "10.244.3.5", "fd00:10:244:3::5"),
   "unknown-pod": place("lan", "10.244.200.5", "fd00:10:244:200::5"),
   "outsider": place("lan", "10.9.1.200", "fd09::c8"),
@@ -100,6 +106,7 @@ export class CabledNode {
     await node.ip(cables(far.pid));
     await far.ip(LINKS.map((link) => `link set ${link} up`));
     await node.ip([...rendered.addresses, ...rendered.routes, ...ip]);
+    for (const line of rendered.hostRouting) await node.run(["ip", ...line.split(" ")]);
     await node.run(["nft", "-f", "-"], { stdin: rendered.nft });
     return new CabledNode(node, far);
   }
@@ -216,6 +223,8 @@ interface RenderedTexts {
   readonly nft: string;
   readonly addresses: readonly string[];
   readonly routes: readonly string[];
+  /** Of HOST_ENCRYPTION, as arguments of `ip`. */
+  readonly hostRouting: readonly string[];
 }
 
 /** Runs `wigglenet render` for n1 in a cluster of n1, n2 and the keyless n3. */
@@ -226,15 +235,21 @@ async function render(settings: Readonly<Record<string, string>>): Promise<Rende
     await Deno.writeTextFile(path, JSON.stringify({ apiVersion: "v1", kind: "List", items: nodes }) + "\n");
     const flags = Object.entries(settings).map(([name, value]) => `--${name}=${value}`);
     const argv = [...AGENT_ARGV, "render", "--json", "--node-name=n1", `--nodes=${path}`, ...flags];
-    const { nft, addresses, routes } = JSON.parse(await run(argv)) as {
+    const { nft, addresses, routes, hostRouting } = JSON.parse(await run(argv)) as {
       nft: string;
       addresses: { address: string; dev: string }[];
       routes: { text: string }[];
+      hostRouting?: Record<Family, string[]>;
     };
     return {
       nft,
       addresses: addresses.map(({ address, dev }) => `address add ${address} dev ${dev}`),
       routes: routes.map(({ text }) => `route add ${text}`),
+      hostRouting: ([4, 6] as const).flatMap((family) =>
+        (hostRouting?.[family] ?? []).map((line) =>
+          `-${family} ${line.replace("rule ", "rule add ").replace(/^route (.*)/, "route add $1 table 146")}`
+        )
+      ),
     };
   } finally {
     await Deno.remove(path);
