@@ -145,6 +145,32 @@ Deno.test("what is asked in the clear, at an address that is not covered, is ans
   );
 });
 
+Deno.test("plaintext in a node's name does not come to the node itself by an address of its pod CIDRs", async () => {
+  await using node = await encryptingNode();
+  await loadServices(node);
+  await judge(
+    node,
+    `
+    peer-node@wigglenet  -> gateway  udp 9      unreachable
+    peer-node@wigglenet  -> gateway  tcp 30053  accept at pod-a
+    outsider             -> gateway  udp 9      unreachable
+    peer-node            -> gateway  udp 9      drop
+    peer-node            -> gateway  tcp 30053  drop
+  `,
+  );
+});
+
+Deno.test("given up: where a family is routed natively, what a node asks pods in the clear is answered by the tunnel", async () => {
+  await using node = await encryptingNode({ settings: { "native-routing-ipv6": "true" } });
+  await judge(
+    node,
+    `
+    v4 peer-node  -> gateway  udp 9             drop
+    v6 peer-node  -> gateway  udp 9 unanswered  rewrite to fd00:10:244:1::1 at wigglenet
+  `,
+  );
+});
+
 Deno.test("unicast VRRP goes as neighbour discovery does; the error that it meets goes by the tunnel", async () => {
   await using node = await encryptingNode();
   await judge(

@@ -5,7 +5,7 @@ import { hostPrefix } from "../net/prefix.ts";
 import { ANNOTATION, type Node, REQUIRED } from "../nodes/node.ts";
 import type { SettledNode } from "../nodes/settled_node.ts";
 import { encryptsHosts } from "../settings/host_settings.ts";
-import type { Settings } from "../settings/settings.ts";
+import { familySettings, type Settings } from "../settings/settings.ts";
 import {
   type DesiredState,
   type DesiredTable,
@@ -67,7 +67,12 @@ export function hostSets(
 export function hostTemplates(settings: Settings, { apiAddress, apiPort }: HostFacts): string[] {
   if (!encryptsHosts(settings)) return [];
   const isKnown = apiAddress !== undefined && apiPort !== undefined;
-  return [...(isKnown ? [`host-api-v${apiAddress.family}`] : []), "host"];
+  const tunnelled = ([4, 6] as const).filter((family) => familySettings(settings, family).isTunnelled);
+  return [
+    ...(isKnown ? [`host-api-v${apiAddress.family}`] : []),
+    "host",
+    ...tunnelled.map((family) => `host-pods-v${family}`),
+  ];
 }
 
 /** Values of their `define` lines. */

@@ -78,11 +78,18 @@ Deno.test("No flow takes the short cut past the rules: it would leave beside the
   ]);
 });
 
+Deno.test("In a family that is routed natively other nodes come to this node's pod CIDRs in the clear, as ever", () => {
+  const templatesWith = (settings: RawSettings) =>
+    desireOf([n1, n2], { ...REQUIRE, ...settings }).table.templates;
+  assert.deepEqual(templatesWith({}).slice(-2), ["host-pods-v4", "host-pods-v6"]);
+  assert.deepEqual(templatesWith({ NATIVE_ROUTING_IPV4: "true" }).slice(-2), ["host", "host-pods-v6"]);
+});
+
 Deno.test("Whoever claims the API server's address by its status is not sent what the API server is asked", () => {
   const facts: Partial<HostFacts> = { apiAddress: parseAddress("192.0.2.7") as Address, apiPort: 8443 };
   const desired = desireOf([n1, { ...n2, internal: ["10.9.1.2", "192.0.2.7"] }], REQUIRE, facts);
   const { templates, defines } = desired.table;
-  assert.deepEqual(templates.slice(-2), ["host-api-v4", "host"]);
+  assert.deepEqual(templates.slice(-4), ["host-api-v4", "host", "host-pods-v4", "host-pods-v6"]);
   assert.deepEqual([defines.api, defines.api_port], ["192.0.2.7", "8443"]);
   const { nft } = renderAll(desired);
   const exemption = nft.indexOf("ip daddr $api tcp dport $api_port return");

@@ -14,6 +14,8 @@ import guardV6 from "../../../nft-templates/guard-v6.nft" with { type: "text" };
 import host from "../../../nft-templates/host.nft" with { type: "text" };
 import hostApiV4 from "../../../nft-templates/host-api-v4.nft" with { type: "text" };
 import hostApiV6 from "../../../nft-templates/host-api-v6.nft" with { type: "text" };
+import hostPodsV4 from "../../../nft-templates/host-pods-v4.nft" with { type: "text" };
+import hostPodsV6 from "../../../nft-templates/host-pods-v6.nft" with { type: "text" };
 import ipvs from "../../../nft-templates/ipvs.nft" with { type: "text" };
 import masqueradeUnguardedV4 from "../../../nft-templates/masquerade-unguarded-v4.nft" with { type: "text" };
 import masqueradeUnguardedV6 from "../../../nft-templates/masquerade-unguarded-v6.nft" with { type: "text" };
@@ -58,6 +60,8 @@ const TEMPLATES: Readonly<Record<string, string>> = {
   "host-api-v4": hostApiV4,
   "host-api-v6": hostApiV6,
   "host": host,
+  "host-pods-v4": hostPodsV4,
+  "host-pods-v6": hostPodsV6,
 };
 
 /** Name of our table, in family inet. */
