@@ -66,6 +66,18 @@ Deno.test("Nobody's address is taken: not this node's, not another's, and a Node
   assert.ok(!allowed.get("n3")!.some((prefix) => prefix === "10.9.1.1/32" || prefix === "10.9.1.2/32"));
 });
 
+Deno.test("An older Node that claims a younger one's InternalIP by its status gets what is for it, and is told of", () => {
+  const thief = { ...ordinaryNode(3), day: 1, internal: ["10.9.1.3", "10.9.1.2"] };
+  const desired = desireOf([n1, n2, thief], REQUIRE);
+  const allowed = new Map(desired.peers.map(({ node, allowedIps }) => [node, allowedIps.split(",")]));
+  assert.ok(allowed.get("n3")!.includes("10.9.1.2/32"));
+  assert.ok(!allowed.get("n2")!.includes("10.9.1.2/32"));
+  assert.deepEqual(desired.table.sets["host-peers-v4"], ["10.9.1.3/32", "10.9.1.2/32"]);
+  assert.deepEqual(desired.rejected.map(({ node, claim, reason }) => `${node}: ${claim}: ${reason}`), [
+    "n2: address 10.9.1.2: is the address 10.9.1.2 of n3",
+  ]);
+});
+
 Deno.test("No flow takes the short cut past the rules: it would leave beside the tunnel", () => {
   const eth0 = { name: "eth0", mtuBytes: 1500, addresses: [], prefixes: [], hasDefaultRoute: true };
   const fastpathWith = (settings: RawSettings) =>
