@@ -6,6 +6,7 @@ import { CAPABILITIES } from "../../deploy/image/confine.ts";
 import { controlFiles } from "../../deploy/package/control.ts";
 import { STUCK_SECONDS } from "../../src/core/metrics/health.ts";
 import { cniTarget } from "../../src/core/plan/diff.ts";
+import { nextInterface } from "../../src/core/rotation/names.ts";
 import { ALLOCATOR } from "../../src/core/shipped/flags.ts";
 import { SETTINGS } from "../../src/core/settings/settings.ts";
 
@@ -56,12 +57,16 @@ Deno.test("the guard makes the link that the agent would make, at the same path"
   assert.deepEqual(values("wigglenet-guard.service", "ConditionPathIsSymbolicLink"), [`!${path}`]);
 });
 
-Deno.test("systemd-networkd and NetworkManager are told of our interface", () => {
+Deno.test("systemd-networkd and NetworkManager are told of our interface, and of the second one of a key rotation", () => {
   const name = SETTINGS.interfaceName.fallback;
-  assert.match(read("systemd/networkd.network"), new RegExp(`^Name=${name}$[^]*^Unmanaged=yes$`, "m"));
+  const second = nextInterface(name);
+  assert.match(
+    read("systemd/networkd.network"),
+    new RegExp(`^Name=${name} ${second}$[^]*^Unmanaged=yes$`, "m"),
+  );
   assert.match(
     read("systemd/networkmanager.conf"),
-    new RegExp(`^match-device=interface-name:${name}$[^]*^managed=0$`, "m"),
+    new RegExp(`^match-device=interface-name:${name};interface-name:${second}$[^]*^managed=0$`, "m"),
   );
 });
 
