@@ -2,6 +2,7 @@
 // both interfaces, routes; an agent that starts anew decides alike (docs/decisions/0050).
 
 import type { DesiredRotation, DesiredState, RotationPeer, Waiting } from "../desired/desired_state.ts";
+import type { Family } from "../net/address.ts";
 import { ANNOTATION } from "../nodes/node.ts";
 import type { ObservedPeer, ObservedState } from "../observed/observed_state.ts";
 import { isFresh } from "../plan/choose_endpoint.ts";
@@ -43,6 +44,7 @@ const AT_REST = { carried: NOBODY, told: NOBODY, isSwapping: false, own: undefin
 interface Scene {
   readonly rotation: DesiredRotation;
   readonly observed: ObservedState;
+  readonly living: ReadonlySet<Family>;
   readonly nowSeconds: number;
   /** Of the first interface; undefined: it has none yet. */
   readonly mainKey: string | undefined;
@@ -67,11 +69,12 @@ export function turnOf(desired: DesiredState, observed: ObservedState, nowSecond
   // Once it is in the key file there is no way back: who does not believe it yet is about to hear it.
   const isDisbelieved = disbelief !== undefined && !isOver;
   const isAnnounced = nextKey !== undefined && mainKey !== nextKey && !isDisbelieved;
-  const scene: Scene = { rotation, observed, nowSeconds, mainKey, isAnnounced, isDisbelieved };
+  const living = livingFamilies(observed);
+  const scene: Scene = { rotation, observed, living, nowSeconds, mainKey, isAnnounced, isDisbelieved };
   const keysOf = (peers: readonly RotationPeer[]) => new Set<string>(peers.map(({ publicKey }) => publicKey));
   const sentTo = members.filter((peer) => isCarried(peer, scene));
   const carried = keysOf(sentTo);
-  const told = keysOf(sentTo.filter((peer) => areTaken(waysTo(peer, observed), observed)));
+  const told = keysOf(sentTo.filter((peer) => areTaken(waysTo(peer, living), observed)));
   const isSwapping = isAnnounced && isOver && isTold(desired);
   if (nextKey === undefined) {
     return { ...AT_REST, members, carried, told, waiting: impossible(desired) };
@@ -136,10 +139,10 @@ function hasMainHandshake({ mainKey }: RotationPeer, { observed: { wireguard } }
 
 function isCarried(peer: RotationPeer, scene: Scene): boolean {
   if (!hasSession(peer, scene)) return false;
-  const { isAnnounced, isDisbelieved, observed } = scene;
+  const { isAnnounced, isDisbelieved } = scene;
   const isGoingBack = !isAnnounced && !peer.isAnnounced;
   if (isGoingBack && hasMainHandshake(peer, scene)) return false;
-  if (isOnItsWay(peer, observed)) {
+  if (isOnItsWay(peer, scene)) {
     return !isDisbelieved && !peer.isLeaving || !isSilent(heardOf(peer, scene));
   }
   if (isDisbelieved || peer.isLeaving) return false;
@@ -156,8 +159,8 @@ function heardOf({ publicKey }: RotationPeer, { observed: { second } }: Scene): 
 }
 
 /** What is sent to it goes by the second interface already. */
-function isOnItsWay(peer: RotationPeer, observed: ObservedState): boolean {
-  const ways = waysTo(peer, observed);
+function isOnItsWay(peer: RotationPeer, { observed, living }: Scene): boolean {
+  const ways = waysTo(peer, living);
   return ways.length > 0 && areTaken(ways, observed);
 }
 
@@ -165,19 +168,22 @@ function areTaken(ways: RotationPeer["routes"], { routes }: ObservedState): bool
   return ways.every(({ family, text }) => routes[family].has(text));
 }
 
-/** Without a family that the host has no route of at all: it is switched off there, and nothing is sent. */
-function waysTo({ routes }: RotationPeer, observed: ObservedState): RotationPeer["routes"] {
-  return routes.filter(({ family }) => {
-    for (const text of observed.routes[family]) if (!text.startsWith("unreachable ")) return true;
-    return false;
-  });
+/** Without a family that is switched off: nothing is sent. */
+function waysTo({ routes }: RotationPeer, living: ReadonlySet<Family>): RotationPeer["routes"] {
+  return routes.filter(({ family }) => living.has(family));
+}
+
+/** Those of which the host has any route at all. Once a turn: of 5,000 nodes it has 20,000. */
+function livingFamilies({ routes }: ObservedState): ReadonlySet<Family> {
+  const leads = (text: string) => !text.startsWith("unreachable ");
+  return new Set(([4, 6] as const).filter((family) => routes[family].values().some(leads)));
 }
 
 /** Nothing comes from it by the key that is to go, nor is anything sent to it there. */
 function hasCome(peer: RotationPeer, carried: ReadonlySet<string>, scene: Scene): boolean {
   if (!carried.has(peer.publicKey)) return false;
-  const isSentTo = isOnItsWay(peer, scene.observed);
-  const isIdle = waysTo(peer, scene.observed).length === 0;
+  const isSentTo = isOnItsWay(peer, scene);
+  const isIdle = waysTo(peer, scene.living).length === 0;
   // Who follows was heard before: with the way that it has taken then it is known for good.
   return isSentTo && !leads(peer, scene) || (isSentTo || isIdle) && isSending(heardOf(peer, scene));
 }
