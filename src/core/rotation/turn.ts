@@ -46,6 +46,8 @@ interface Scene {
   readonly observed: ObservedState;
   readonly living: ReadonlySet<Family>;
   readonly nowSeconds: number;
+  /** Our rules are those that know the second interface: another's table, or an older agent's, drops what goes by it. */
+  readonly isLetThrough: boolean;
   /** Of the first interface; undefined: it has none yet. */
   readonly mainKey: string | undefined;
   /** This host's next key is not its key yet, and the others know it. */
@@ -70,7 +72,11 @@ export function turnOf(desired: DesiredState, observed: ObservedState, nowSecond
   const isDisbelieved = disbelief !== undefined && !isOver;
   const isAnnounced = nextKey !== undefined && mainKey !== nextKey && !isDisbelieved;
   const living = livingFamilies(observed);
-  const scene: Scene = { rotation, observed, living, nowSeconds, mainKey, isAnnounced, isDisbelieved };
+  const isLetThrough = observed.table !== undefined && observed.table.structure === observed.reference;
+  const scene: Scene = {
+    ...{ rotation, observed, living, nowSeconds, isLetThrough },
+    ...{ mainKey, isAnnounced, isDisbelieved },
+  };
   const keysOf = (peers: readonly RotationPeer[]) => new Set<string>(peers.map(({ publicKey }) => publicKey));
   const sentTo = members.filter((peer) => isCarried(peer, scene));
   const carried = keysOf(sentTo);
@@ -118,10 +124,15 @@ function impossible({ node, link, rotation: { isDue, obstacle } }: DesiredState)
   return [{ what: `key rotation of ${node}`, why, next }];
 }
 
-/** A session there says that the other side has this host as a peer there: it takes what comes by it. */
+/**
+ * A session there says that the other side has this host as a peer there: it takes what comes by it. Not where somebody has taken
+ * the interface out of our group: rules do not know it any more.
+ */
 function hasSession(peer: RotationPeer, { observed: { second }, rotation, nowSeconds }: Scene): boolean {
   const wireguard = second?.wireguard;
-  if (second?.link?.isUp !== true || wireguard?.publicKey !== rotation.link?.publicKey) return false;
+  const { link } = second ?? {};
+  if (link?.isUp !== true || link.isNext !== true) return false;
+  if (wireguard?.publicKey !== rotation.link?.publicKey) return false;
   const has = wireguard?.peers.get(peer.publicKey);
   return has !== undefined && has.allowedIps === peer.allowedIps && !isOfFirst(peer, has) &&
     has.handshakeSeconds !== 0 && isFresh(has, nowSeconds);
@@ -145,7 +156,7 @@ function isCarried(peer: RotationPeer, scene: Scene): boolean {
   if (isOnItsWay(peer, scene)) {
     return !isDisbelieved && !peer.isLeaving || !isSilent(heardOf(peer, scene));
   }
-  if (isDisbelieved || peer.isLeaving) return false;
+  if (isDisbelieved || peer.isLeaving || !scene.isLetThrough) return false;
   return isGoingBack || leads(peer, scene) || isSending(heardOf(peer, scene));
 }
 

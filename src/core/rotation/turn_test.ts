@@ -99,3 +99,22 @@ Deno.test("A key that its own Node does not say any more is no peer's, whatever 
   const { members } = turnOf(desired, observed, NOW);
   assert.deepEqual(members.map(({ publicKey }) => publicKey), [keyOf(103)]);
 });
+
+Deno.test("By an interface that somebody has taken out of the group nothing is sent any more", () => {
+  const { desired, observed } = scene();
+  const { isNext: _, ...link } = observed.second!.link!;
+  const foreign = { ...observed, second: { ...observed.second!, link } };
+  for (const routes of [{}, { 4: [V4], 6: [V6] }]) {
+    assert.equal(turnOf(desired, routed(observed, routes), NOW).carried.size, 1);
+    assert.equal(turnOf(desired, routed(foreign, routes), NOW).carried.size, 0);
+  }
+});
+
+Deno.test("Nobody is sent to by the second interface before the rules that know it stand; who is already stays", () => {
+  const { desired, observed } = scene();
+  const older = { ...observed, table: { ...observed.table!, structure: "of another agent" } };
+  for (const host of [older, { ...observed, table: undefined, reference: undefined }]) {
+    assert.equal(turnOf(desired, host, NOW).carried.size, 0);
+    assert.equal(turnOf(desired, routed(host, { 4: [V4], 6: [V6] }), NOW).carried.size, 1);
+  }
+});
