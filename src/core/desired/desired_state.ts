@@ -57,8 +57,8 @@ export interface RotationPeer extends Peer {
   /** To its pods by the second interface, in place of those by the first, or more specific. */
   readonly routes: readonly Route[];
   /**
-   * Another Node says its key as its next one. It is waited for, and no peer there: whose session that were nobody could tell, and
-   * it would say to the other that this host takes what he sends.
+   * Another Node says its key as its next one. It is waited for, and no peer there unless it is one already: whose session that were
+   * nobody could tell, and it would say to the other that this host takes what he sends.
    */
   readonly isContested?: boolean;
   /** Nobody wants it there any more, but it still sends there: it stays until it has left. */

@@ -8,7 +8,10 @@ import { isForgotten, isSilent } from "./heard.ts";
 
 /** The peers that are wanted on the second interface, but for those whose place somebody still has. */
 export function withLeaving(desired: DesiredState, observed: ObservedState): readonly RotationPeer[] {
-  const peers = desired.rotation.peers.filter(({ isContested }) => !isContested);
+  // Whose key another one says keeps the entry that it has: to be dropped for a silence it would take no more than a Node.
+  const isItsOwn = ({ publicKey, allowedIps }: RotationPeer) =>
+    observed.second?.wireguard?.peers.get(publicKey)?.allowedIps === allowedIps;
+  const peers = desired.rotation.peers.filter((peer) => !peer.isContested || isItsOwn(peer));
   const leaving = leavingPeers(desired, observed, peers);
   if (leaving.length === 0) return peers;
   const taken = new Set<string>(leaving.flatMap(({ publicKey, allowedIps }) => [publicKey, allowedIps]));

@@ -118,3 +118,19 @@ Deno.test("Nobody is sent to by the second interface before the rules that know 
     assert.equal(turnOf(desired, routed(host, { 4: [V4], 6: [V6] }), NOW).carried.size, 1);
   }
 });
+
+Deno.test("Who has an entry keeps it through an outage, whoever says that key as its next one; who has none gets none", () => {
+  const thief = { ...ordinaryNode(3), nextKey: keyOf(2) };
+  const nodes = [{ ...ordinaryNode(1), nextKey: keyOf(101) }, { ...ordinaryNode(2), nextKey: "none" }, thief];
+  const desired = desireOf(nodes, { KEY_ROTATION: "manual" }, { ...OWN, nextKey: keyOf(101) });
+  const { observed } = scene();
+  const has = { ...observed.second!.wireguard!.peers.get(NEXT)!, publicKey: keyOf(2) };
+  const silent = { ...SENDS, lastSeconds: NOW - 60 };
+  const membersWith = (allowedIps: string) => {
+    const wireguard = { ...observed.second!.wireguard!, peers: new Map([[keyOf(2), { ...has, allowedIps }]]) };
+    const second = { ...observed.second!, wireguard, heard: new Map([[keyOf(2), silent]]) };
+    return turnOf(desired, { ...observed, second }, NOW).members.map(({ node }) => node);
+  };
+  assert.deepEqual(membersWith(has.allowedIps), ["n2", "n3"]);
+  assert.deepEqual(membersWith("10.244.7.0/24"), ["n3"]);
+});
