@@ -7,7 +7,7 @@ import { secondDesired, secondObserved } from "../rotation/interfaces.ts";
 import type { KeyMove, Turn } from "../rotation/turn.ts";
 import { diffLink, foreignKind, makeLink, withoutOther } from "./diff_link.ts";
 import { diffPeers } from "./diff_peers.ts";
-import { STAGE, type Step } from "./plan.ts";
+import { type Part, STAGE, type Step } from "./plan.ts";
 
 /** What a rotation asks for. */
 export interface RotationPlan {
@@ -33,14 +33,22 @@ export function diffRotation(
     ...diffLink(second, has),
     ...diffPeers(second, withoutOther(second, has), steadySeconds),
     ...makeLink(second, has),
-  ].map(ofSecond);
+  ].map((step) => ofSecond(step, neededBy(step, second, observed)));
   return { steps: [...steps, ...move], waiting };
 }
 
+/** With it go the routes that lead there still: those of a family that cannot be led elsewhere keep it. */
+function neededBy({ stage, needs }: Step, { interfaceName }: DesiredState, { routes }: ObservedState): Part[] {
+  if (needs.length === 0) return [];
+  if (stage !== STAGE.linkDeletion) return ["second"];
+  const leadsThere = (text: string) => text.includes(` dev ${interfaceName} `);
+  const families = ([4, 6] as const).filter((family) => routes[family].values().some(leadsThere));
+  return ["second", ...families.map((family) => `routes-v${family}` as const)];
+}
+
 /** What fails of it costs the first interface nothing, and one family nothing of the other; nobody has changed anything. */
-function ofSecond(step: Step): Step {
+function ofSecond(step: Step, needs: readonly Part[]): Step {
   const { confirms: _, ...rest } = step;
-  const needs = step.needs.length === 0 ? [] : ["second" as const];
   const part = step.part.startsWith("addresses-") ? step.part : "second";
   return { ...rest, part, needs, cause: "session" };
 }

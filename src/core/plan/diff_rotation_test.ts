@@ -1,0 +1,46 @@
+import assert from "node:assert/strict";
+import { desireOf, keyOf, ordinaryNode } from "../../../test/cluster.ts";
+import { hostOf } from "../../../test/host_state.ts";
+import type { DesiredState } from "../desired/desired_state.ts";
+import type { ObservedPeer, ObservedSecond, ObservedState } from "../observed/observed_state.ts";
+import { diff } from "./diff.ts";
+
+const NOW = 1000;
+const NEXT = keyOf(102);
+const OWN = { isPublished: true, publicKey: keyOf(1), second: "ours" } as const;
+const ANNOUNCED = desireOf([ordinaryNode(1), { ...ordinaryNode(2), nextKey: NEXT }, ordinaryNode(3)], {
+  KEY_ROTATION: "manual",
+}, OWN);
+const AT_REST = desireOf([1, 2, 3].map(ordinaryNode), { KEY_ROTATION: "manual" }, OWN);
+
+/** A host on which the second interface is as it is wanted while n2 rotates, and n2 has a session there. */
+function rotating(desired: DesiredState): ObservedState & { readonly second: ObservedSecond } {
+  const host = hostOf(desired);
+  const has: ObservedPeer = {
+    ...host.wireguard!.peers.get(keyOf(2))!,
+    publicKey: NEXT,
+    endpoint: "10.9.1.2:24602",
+    handshakeSeconds: 9,
+    aliveSeconds: NOW,
+    keepaliveSeconds: 25,
+  };
+  const second: ObservedSecond = {
+    link: { ...host.link!, isNext: true },
+    wireguard: { ...host.wireguard!, port: 24602, peers: new Map([[NEXT, has]]) },
+    userspacePids: [],
+    heard: new Map(),
+  };
+  return { ...host, second };
+}
+
+Deno.test("The second interface goes once no route leads there, each family for itself", () => {
+  const host = rotating(AT_REST);
+  const needsOf = (v4: readonly string[]) => {
+    const routes = { ...host.routes, 4: new Set([...host.routes[4], ...v4]) };
+    const { steps } = diff(AT_REST, { ...host, routes }, NOW);
+    return steps.find(({ changes }) => changes.some(({ op, kind }) => op === "-" && kind === "interface"))!
+      .needs;
+  };
+  assert.deepEqual(needsOf([]), ["second"]);
+  assert.deepEqual(needsOf(["10.244.2.0/24 dev wigglenet-next proto 146"]), ["second", "routes-v4"]);
+});
