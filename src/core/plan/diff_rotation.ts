@@ -33,7 +33,12 @@ export function diffRotation(
     ...diffLink(second, has),
     ...diffPeers(second, withoutOther(second, has), steadySeconds),
     ...makeLink(second, has),
-  ].map((step) => ofSecond(step, neededBy(step, second, observed)));
+  ].map((step) =>
+    ofSecond(step, {
+      needs: neededBy(step, second, observed),
+      isRepair: isRepair(step, { wanted: second.link?.publicKey, has: has.wireguard?.publicKey }),
+    })
+  );
   return { steps: [...steps, ...move], waiting };
 }
 
@@ -46,16 +51,33 @@ function neededBy({ stage, needs }: Step, { interfaceName }: DesiredState, { rou
   return ["second", ...families.map((family) => `routes-v${family}` as const)];
 }
 
-/** What fails of it costs the first interface nothing, and one family nothing of the other; nobody has changed anything. */
-function ofSecond(step: Step, needs: readonly Part[]): Step {
-  const { confirms: _, ...rest } = step;
-  const part = step.part.startsWith("addresses-") ? step.part : "second";
-  return { ...rest, part, needs, cause: "session" };
+/** What was there, unless Nodes or facts are new. Keepalives, keys and what goes change with what is heard and said. */
+function isRepair(
+  { part, stage }: Step,
+  { wanted, has }: { readonly wanted: string | undefined; readonly has: string | undefined },
+): boolean {
+  const isKey = part === "link" && stage === STAGE.configure && has !== undefined && has !== wanted;
+  return stage < STAGE.deletions && !isKey;
 }
 
-/** Steps that sessions on the second interface are the reason for, as long as there is one. */
+interface Circumstances {
+  readonly needs: readonly Part[];
+  readonly isRepair: boolean;
+}
+
+/** What fails of it costs the first interface nothing, and one family nothing of the other. */
+function ofSecond(step: Step, { needs, isRepair }: Circumstances): Step {
+  const { confirms: _, ...rest } = step;
+  const part = step.part.startsWith("addresses-") ? step.part : "second";
+  return { ...rest, part, needs, ...(!isRepair && { cause: "session" as const }) };
+}
+
+/** Steps that sessions on the second interface are the reason for: those that lead to its peers, and to nobody else. */
 export function becauseOf({ members }: Turn, steps: readonly Step[]): readonly Step[] {
-  return members.length === 0 ? steps : steps.map((step) => ({ ...step, cause: "session" }));
+  if (steps.length === 0 || members.length === 0) return steps;
+  const theirs = new Set<string>(members.flatMap(({ routes }) => routes.map(({ destination }) => destination)));
+  const isTheirs = ({ changes }: Step) => changes.every(({ text }) => theirs.has(text.split(" ")[0]!));
+  return steps.map((step) => isTheirs(step) ? { ...step, cause: "session" } : step);
 }
 
 const TEXTS: Readonly<Record<KeyMove, string>> = {

@@ -44,3 +44,37 @@ Deno.test("The second interface goes once no route leads there, each family for 
   assert.deepEqual(needsOf([]), ["second"]);
   assert.deepEqual(needsOf(["10.244.2.0/24 dev wigglenet-next proto 146"]), ["second", "routes-v4"]);
 });
+
+/** Kinds of changes that count as repairs, unless the Nodes are new. */
+function repairs(host: ObservedState): string[] {
+  const { steps } = diff(ANNOUNCED, host, NOW);
+  return steps.filter(({ cause }) => cause === undefined).flatMap(({ changes }) =>
+    changes.map(({ op, kind, target, text }) => `${op} ${kind} ${target || text}`)
+  );
+}
+
+Deno.test("While a key rotates, what somebody has changed is a repair, and what a session is the reason for is none", () => {
+  const host = rotating(ANNOUNCED);
+  const { steps } = diff(ANNOUNCED, host, NOW);
+  assert.ok(steps.some(({ part }) => part === "routes-v4")); // n2 is led to the second interface
+  assert.deepEqual(repairs(host), []);
+  const without = (text: string) => {
+    const routes = { ...host.routes, 4: host.routes[4].difference(new Set([text])) };
+    return repairs({ ...host, routes });
+  };
+  const unreachable = "unreachable 10.244.1.0/24 proto 146 metric 32760";
+  assert.ok(host.routes[4].has(unreachable), [...host.routes[4]].join());
+  assert.deepEqual(without(unreachable), [`+ route ${unreachable}`]);
+});
+
+Deno.test("On the second interface what is missing, or down, was somebody else, and what a key or a keepalive is was not", () => {
+  const host = rotating(ANNOUNCED);
+  const { link, wireguard } = host.second;
+  const changed = (second: Partial<ObservedSecond>) => repairs({ ...host, second: { ...host.second, ...second } });
+  assert.deepEqual(changed({ link: { ...link!, isUp: false } }), ["~ interface wigglenet-next"]);
+  assert.deepEqual(changed({ link: { ...link!, addresses: new Set([...link!.addresses].slice(1)) } }), [
+    "+ address wigglenet-next",
+  ]);
+  assert.deepEqual(changed({ wireguard: { ...wireguard!, peers: new Map() } }), ["+ peer n2"]);
+  assert.deepEqual(changed({ wireguard: { ...wireguard!, publicKey: keyOf(77) } }), []);
+});
