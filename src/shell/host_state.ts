@@ -1,7 +1,7 @@
 // The last read of the host plus what the kernel confirmed since: a cache with one owner, never an input of what is wanted.
 
 import type { DesiredState } from "../core/desired/desired_state.ts";
-import { surprisesNetwork, surprisesTable } from "../core/observed/monitor_lines.ts";
+import { surprisesNetwork, surprisesTable, takesRoutes } from "../core/observed/monitor_lines.ts";
 import type { ObservedState } from "../core/observed/observed_state.ts";
 import { confirm } from "../core/plan/confirm.ts";
 import type { Part, Step } from "../core/plan/plan.ts";
@@ -23,17 +23,19 @@ import { relieve } from "./relieve.ts";
 import { socketOf } from "./wireguard_go.ts";
 
 /** What can be out of date. */
-export type Stale = "table" | "network" | "wireguard" | "fastpath" | "cni";
+export type Stale = "table" | "network" | "wireguard" | "second" | "fastpath" | "cni";
 
-const EVERYTHING: readonly Stale[] = ["table", "network", "wireguard", "fastpath", "cni"];
+const EVERYTHING: readonly Stale[] = ["table", "network", "wireguard", "second", "fastpath", "cni"];
 /** What needs no program to be known there; routes of ours that are left over are seen by the second read. */
-const ON_A_BARE_HOST: readonly Stale[] = ["table", "network", "wireguard", "fastpath"];
+const ON_A_BARE_HOST: readonly Stale[] = ["table", "network", "wireguard", "second", "fastpath"];
 const READ_AFTER: Readonly<Record<Part, readonly Stale[]>> = {
   table: ["table"],
   policy: ["table"],
   link: ["network", "wireguard"],
   wireguard: ["wireguard"],
-  second: ["network", "wireguard"],
+  second: ["second"],
+  "second-v4": ["second"],
+  "second-v6": ["second"],
   key: [],
   "addresses-v4": ["network"],
   "addresses-v6": ["network"],
@@ -45,14 +47,17 @@ const READ_AFTER: Readonly<Record<Part, readonly Stale[]>> = {
   sysctl: [],
   cni: ["cni"],
 };
+const OF_SECOND = ["second", "second-v4", "second-v6", "key"] as const;
 /** What cannot be told while something is unread. */
 const BLIND: Readonly<Record<Stale, readonly Part[]>> = {
   table: ["table", "policy"],
   network: [
-    ...["link", "wireguard", "second", "key"] as const,
+    ...["link", "wireguard", ...OF_SECOND] as const,
     ...["addresses-v4", "addresses-v6", "routes-v4", "routes-v6", "host-v4", "host-v6"] as const,
   ],
-  wireguard: ["link", "wireguard", "second", "key"],
+  wireguard: ["link", "wireguard", ...OF_SECOND],
+  // What is known of it is as old as that at most, and the first interface goes on by it.
+  second: OF_SECOND,
   fastpath: ["fastpath"],
   cni: ["cni"],
 };
@@ -69,6 +74,9 @@ const NOTHING: ObservedState = {
   cni: { text: undefined, linkTarget: undefined },
 };
 
+/** What a monitor's line is about: the table, the first interface and all routes, the second interface. */
+export type Monitored = "table" | "network" | "second";
+
 /** What came of reading. */
 export interface Reading {
   readonly observed: ObservedState;
@@ -81,7 +89,7 @@ export interface Reading {
 /** The observed state, and which parts of it must be read again before it is used. */
 export class HostState {
   readonly #stale = new Set<Stale>(EVERYTHING);
-  readonly #lines = { table: [] as string[], network: [] as string[] };
+  readonly #lines = { table: [] as string[], network: [] as string[], second: [] as string[] };
   #observed: ObservedState | undefined;
 
   /** @param isBare neither a table nor an interface of ours is there: until anything is doubted nobody looks for them */
@@ -99,14 +107,14 @@ export class HostState {
   }
 
   /** Keeps a monitor's line until our own changes are confirmed; only then it tells whether it is news. */
-  heard(monitor: "table" | "network", line: string): void {
+  heard(monitor: Monitored, line: string): void {
     if (this.#lines[monitor].length < MAX_PENDING_LINES) this.#lines[monitor].push(line);
     else this.doubt(monitor);
   }
 
   /** True when something must be read. Lines that say what is known already cost nothing more. */
   isDoubtful(): boolean {
-    const { table, network } = this.#lines;
+    const { table, network, second } = this.#lines;
     const observed = this.#observed;
     if (table.splice(0).some((line) => observed === undefined || surprisesTable(line, observed))) {
       this.doubt("table");
@@ -114,6 +122,9 @@ export class HostState {
     if (network.splice(0).some((line) => observed === undefined || surprisesNetwork(line, observed))) {
       this.doubt("network", "wireguard");
     }
+    const changes = second.splice(0);
+    if (changes.length > 0) this.doubt("second");
+    if (changes.some((line) => observed === undefined || takesRoutes(line, observed))) this.doubt("network");
     return this.#stale.size > 0;
   }
 
@@ -160,7 +171,7 @@ export class HostState {
     const cni = await ifDue("cni", async () => ({ cni: await observeCni(desired.cniPath) }));
     const references = { ...(reference && { reference }), ...fastpathReference };
     this.#observed = { ...last, ...table, ...fastpath, ...network, ...tunnel, ...cni, ...references };
-    await attempt("wireguard", () => this.#lookAtSecond(desired, due));
+    if (!held.has("second")) await attempt("second", () => this.#lookAtSecond(desired, due));
     const isUnread = (part: Stale) =>
       tried.get(part) !== undefined || held.has(part) && this.#stale.has(part);
     // Of an interface that could not be read nobody knows whether it is gone.
@@ -184,7 +195,7 @@ export class HostState {
   async #lookAtSecond(desired: DesiredState, due: readonly Stale[]): Promise<void> {
     const { second } = this.#observed!;
     if (!mayHaveSecond(desired) && second === undefined) return;
-    const isLinkKnown = !due.includes("network");
+    const isLinkKnown = !due.includes("second");
     if (second !== undefined && isLinkKnown && !due.includes("wireguard")) return;
     const read = await observeSecond(desired.rotation.name, second, isLinkKnown);
     this.#observed = { ...this.#observed!, second: read };

@@ -13,7 +13,7 @@ import { type Outline, outlineOf, type Part, type Plan } from "../core/plan/plan
 import { apply, type Outcome } from "./apply.ts";
 import { Backoff, type Trouble } from "./backoff.ts";
 import type { FactKeeper } from "./fact_keeper.ts";
-import { HostState, type Stale } from "./host_state.ts";
+import { HostState, type Monitored, type Stale } from "./host_state.ts";
 import { keepPolicy, type PolicyKeepingOptions } from "./policy/keep_policy.ts";
 import { NodeIntake, type NodeIntakeOptions } from "./node_intake.ts";
 import { type PolicyKeeper, withPolicy } from "./policy/policy_keeper.ts";
@@ -104,7 +104,7 @@ export class Reconciler {
   }
 
   /** A line of a monitor that concerns us. */
-  heard(monitor: "table" | "network", line: string): void {
+  heard(monitor: Monitored, line: string): void {
     const isNews = monitor === "table" ? this.policy?.heard(line) : undefined;
     if (isNews === false) return;
     if (isNews === true) return this.doubt("table");

@@ -6,6 +6,7 @@ import {
   concernsNetwork,
   concernsRules,
   concernsTable,
+  isOfKernel,
   type PathDoubt,
   pathDoubtOf,
   tellsOfIpvs,
@@ -89,14 +90,16 @@ export class HostWatch {
       const isLink = /^(Deleted )?\d+: /.test(line);
       if (isOurs(settings.interfaceName)) reconciler.heard("network", line);
       else if (isOurs(second)) {
-        reconciler.heard("network", line);
-        if (isLink) reconciler.doubtFacts(); // whose it is
+        if (isLink) {
+          reconciler.heard("second", line);
+          reconciler.doubtFacts(); // whose it is
+        } else if (!isOfKernel(line)) reconciler.heard("network", line);
       } else if (concernsRules(line)) reconciler.doubt("network");
       else if (tellsOfIpvs(line)) reconciler.doubtFacts(); // policies go by it: at once
       else if (isLink) {
         this.#once("facts", FACTS_MS, () => {
           reconciler.doubtFacts();
-          reconciler.doubt("network"); // an interface of another name may be ours, renamed
+          reconciler.doubt("network", "second"); // an interface of another name may be ours, renamed
         });
       }
     });
@@ -198,7 +201,7 @@ export class HostWatch {
       this.#doubtTables();
     }
     if (this.#deafUntilMs.has("ip")) {
-      reconciler.doubt("network");
+      reconciler.doubt("network", "second");
       reconciler.doubtFacts();
       reconciler.doubtPaths(["all"]);
     }

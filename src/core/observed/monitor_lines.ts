@@ -139,3 +139,14 @@ export function surprisesNetwork(line: string, { routes }: ObservedState): boole
   const route = { type, dst: dst!, gateway, dev, metric: metric === undefined ? undefined : Number(metric) };
   return routes[family].has(toldRouteText(route, family)) === line.startsWith("Deleted ");
 }
+
+/** Routes that the kernel makes with an address of an interface, and takes with it. */
+export function isOfKernel(line: string): boolean {
+  return line.includes(" proto kernel ");
+}
+
+/** True when routes of ours lead into the interface that the line is about: without a word they go with it, or when it is down. */
+export function takesRoutes(line: string, { routes }: ObservedState): boolean {
+  const dev = ` dev ${LINK.exec(line)?.[1]} `;
+  return ([4, 6] as const).some((family) => routes[family].values().some((text) => text.includes(dev)));
+}

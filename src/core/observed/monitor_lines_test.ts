@@ -6,9 +6,11 @@ import {
   concernsNetwork,
   concernsRules,
   concernsTable,
+  isOfKernel,
   pathDoubtOf,
   surprisesNetwork,
   surprisesTable,
+  takesRoutes,
   tellsOfIpvs,
   tellsOfLoss,
 } from "./monitor_lines.ts";
@@ -236,4 +238,23 @@ Deno.test("A rule of our number, or one that leads to our table, is news; other 
       "146: eth0: <UP>",
     ]
   ) assert.ok(!concernsRules(line), line);
+});
+
+Deno.test("An interface that goes, or is changed, is news for routes only where some of ours lead there", () => {
+  const up =
+    "<POINTOPOINT,NOARP,UP,LOWER_UP> mtu 1400 qdisc noqueue state UNKNOWN group 146 \\    link/none ";
+  for (
+    const line of [`7: wigglenet: ${up}`, `Deleted 7: wigglenet: ${up}`, "7: wigglenet    inet 10.9.0.1/32"]
+  ) {
+    assert.equal(takesRoutes(line, OBSERVED), true, line);
+    assert.equal(takesRoutes(line.replace("wigglenet", "wigglenet-next"), OBSERVED), false, line);
+  }
+});
+
+Deno.test("What the kernel adds and takes with an address is no route of anybody's", () => {
+  assert.ok(
+    isOfKernel("local 10.244.1.1 dev wigglenet-next table local proto kernel scope host src 10.244.1.1 "),
+  );
+  assert.ok(isOfKernel("Deleted fd00:10:244:1::1 dev wigglenet-next proto kernel metric 256 pref medium"));
+  assert.ok(!isOfKernel("10.244.2.0/24 dev wigglenet-next scope link "));
 });

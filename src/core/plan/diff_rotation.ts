@@ -43,7 +43,11 @@ export function diffRotation(
 }
 
 /** With it go the routes that lead there still: those of a family that cannot be led elsewhere keep it. */
-function neededBy({ stage, needs }: Step, { interfaceName }: DesiredState, { routes }: ObservedState): Part[] {
+function neededBy(
+  { stage, needs }: Step,
+  { interfaceName }: DesiredState,
+  { routes }: ObservedState,
+): Part[] {
   if (needs.length === 0) return [];
   if (stage !== STAGE.linkDeletion) return ["second"];
   const leadsThere = (text: string) => text.includes(` dev ${interfaceName} `);
@@ -68,14 +72,20 @@ interface Circumstances {
 /** What fails of it costs the first interface nothing, and one family nothing of the other. */
 function ofSecond(step: Step, { needs, isRepair }: Circumstances): Step {
   const { confirms: _, ...rest } = step;
-  const part = step.part.startsWith("addresses-") ? step.part : "second";
+  const part = step.part === "addresses-v4"
+    ? "second-v4"
+    : step.part === "addresses-v6"
+    ? "second-v6"
+    : "second";
   return { ...rest, part, needs, ...(!isRepair && { cause: "session" as const }) };
 }
 
 /** Steps that sessions on the second interface are the reason for: those that lead to its peers, and to nobody else. */
 export function becauseOf({ members }: Turn, steps: readonly Step[]): readonly Step[] {
   if (steps.length === 0 || members.length === 0) return steps;
-  const theirs = new Set<string>(members.flatMap(({ routes }) => routes.map(({ destination }) => destination)));
+  const theirs = new Set<string>(
+    members.flatMap(({ routes }) => routes.map(({ destination }) => destination)),
+  );
   const isTheirs = ({ changes }: Step) => changes.every(({ text }) => theirs.has(text.split(" ")[0]!));
   return steps.map((step) => isTheirs(step) ? { ...step, cause: "session" } : step);
 }

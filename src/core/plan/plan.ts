@@ -49,8 +49,9 @@ export type Part =
   | "policy"
   | "link"
   | "wireguard"
-  /** Of the second interface. */
+  /** Of the second interface; its addresses are apart. */
   | "second"
+  | `second-v${Family}`
   | "key"
   | `addresses-v${Family}`
   | `routes-v${Family}`
