@@ -231,12 +231,13 @@ export async function observeSecond(
     const userspacePids = await findServers(name);
     return userspacePids.length === 0
       ? undefined
-      : { link, wireguard: undefined, userspacePids, heard: NOBODY };
+      : { link, wireguard: undefined, userspacePids, heard: NOBODY, sinceSeconds: steadySeconds() };
   }
   const served = await observeWireguard(name, last?.wireguard, SECOND_PEERS);
   if (known !== undefined && served.wireguard === undefined) return await observeSecond(name, last);
-  const heard = hear(last?.heard, served.wireguard?.peers.values() ?? [], steadySeconds());
-  return { link, ...served, heard };
+  const nowSeconds = steadySeconds();
+  const heard = hear(last?.heard, served.wireguard?.peers.values() ?? [], nowSeconds);
+  return { link, ...served, heard, sinceSeconds: last?.link ? last.sinceSeconds : nowSeconds };
 }
 
 const NOBODY: ReadonlyMap<string, Heard> = new Map();

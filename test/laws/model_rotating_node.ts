@@ -46,6 +46,7 @@ export class ModelNode {
   /** The same of Nodes without a machine. */
   strangers: readonly NodeWords[] = [];
   heard: ReadonlyMap<string, Heard> | undefined;
+  secondSinceSeconds: number | undefined;
   plan: Plan | undefined;
   /** KEY_ROTATION. */
   setting: "manual" | "off" = "manual";

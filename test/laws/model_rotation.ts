@@ -62,6 +62,7 @@ export class ModelCluster {
   /** The agent dies, and another one starts that has seen nothing. */
   restart(node: ModelNode): void {
     node.heard = undefined;
+    node.secondSinceSeconds = undefined;
   }
 
   /** The machine loses all but its files. */
@@ -129,12 +130,14 @@ export class ModelCluster {
     const peers = second.wireguard?.peers.values() ?? [];
     const heard = hear(node.heard, peers, this.seconds);
     node.heard = second.link === undefined ? undefined : heard;
+    node.secondSinceSeconds = second.link && (node.secondSinceSeconds ?? this.seconds);
+    const sinceSeconds = node.secondSinceSeconds ?? this.seconds;
     const isRead = desired.rotation.isOn || desired.rotation.isStanding;
     return {
       ...hostOf(desired),
       ...observedDevice(node.devices.get(MAIN), this.seconds),
       routes: { 4: routes(4), 6: routes(6) },
-      second: isRead && second.link !== undefined ? { ...second, heard } : undefined,
+      second: isRead && second.link !== undefined ? { ...second, heard, sinceSeconds } : undefined,
     };
   }
 

@@ -112,6 +112,8 @@ export interface ObservedCni {
 export interface ObservedSecond extends Pick<ObservedState, "link" | "wireguard" | "userspacePids"> {
   /** By public key. */
   readonly heard: ReadonlyMap<string, Heard>;
+  /** When this agent saw the interface first, by {@link Now.steadySeconds}. */
+  readonly sinceSeconds: number;
 }
 
 /** Each part is undefined when the host does not have it. */

@@ -29,6 +29,7 @@ function rotating(desired: DesiredState): ObservedState & { readonly second: Obs
     wireguard: { ...host.wireguard!, port: 24602, peers: new Map([[NEXT, has]]) },
     userspacePids: [],
     heard: new Map(),
+    sinceSeconds: 0,
   };
   return { ...host, second };
 }
@@ -70,7 +71,8 @@ Deno.test("While a key rotates, what somebody has changed is a repair, and what 
 Deno.test("On the second interface what is missing, or down, was somebody else, and what a key or a keepalive is was not", () => {
   const host = rotating(ANNOUNCED);
   const { link, wireguard } = host.second;
-  const changed = (second: Partial<ObservedSecond>) => repairs({ ...host, second: { ...host.second, ...second } });
+  const changed = (second: Partial<ObservedSecond>) =>
+    repairs({ ...host, second: { ...host.second, ...second } });
   assert.deepEqual(changed({ link: { ...link!, isUp: false } }), ["~ interface wigglenet-next"]);
   assert.deepEqual(changed({ link: { ...link!, addresses: new Set([...link!.addresses].slice(1)) } }), [
     "+ address wigglenet-next",

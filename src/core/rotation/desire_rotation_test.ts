@@ -42,7 +42,7 @@ Deno.test("Beside an interface of that name that is not ours nothing rotates, an
   const desired = desireOf(nodes, { KEY_ROTATION: "manual" }, { ...OWN, nextKey: NEXT_1, second: "foreign" });
   assert.deepEqual([desired.rotation.isOn, desired.rotation.isStanding], [false, false]);
   const link = { kind: "wireguard", mtuBytes: 1420, isUp: true, addresses: new Set<string>() };
-  const second = { link, wireguard: undefined, userspacePids: [], heard: new Map() };
+  const second = { link, wireguard: undefined, userspacePids: [], heard: new Map(), sinceSeconds: 0 };
   const { steps, waiting } = diff(desired, { ...hostOf(desired), second }, 0);
   assert.deepEqual(steps, []);
   assert.match(waiting.map(({ why }) => why).join(), /wigglenet-next that is not ours/);

@@ -14,7 +14,7 @@ const ASKING_SECONDS = 25;
 export function secondDesired(
   desired: DesiredState,
   { second }: ObservedState,
-  { members, told }: Turn,
+  { members, told, lingers }: Turn,
 ): DesiredState {
   const { rotation: { name, link, isOn } } = desired;
   const peers = members.map((peer): Peer => ({
@@ -22,7 +22,7 @@ export function secondDesired(
     keepaliveSeconds: told.has(peer.publicKey) ? SENDING_SECONDS : ASKING_SECONDS,
   }));
   const { spared: _, ...rest } = desired;
-  const isWanted = link !== undefined && (isOn || members.length > 0);
+  const isWanted = link !== undefined && (isOn || members.length > 0 || lingers);
   // By the key that it has somebody may still send here.
   const isInUse = [...second?.heard.values() ?? []].some((heard) => !isSilent(heard));
   const wanted = isWanted ? { ...link, publicKey: isInUse ? undefined : link.publicKey } : undefined;

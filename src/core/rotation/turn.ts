@@ -3,12 +3,12 @@
 
 import type { DesiredRotation, DesiredState, RotationPeer, Waiting } from "../desired/desired_state.ts";
 import type { Family } from "../net/address.ts";
-import { ANNOTATION } from "../nodes/node.ts";
 import type { ObservedPeer, ObservedState } from "../observed/observed_state.ts";
 import { isFresh } from "../plan/choose_endpoint.ts";
 import { type Heard, isSending, isSilent } from "./heard.ts";
 import { withLeaving } from "./leaving.ts";
 import { nextEndpoint } from "./names.ts";
+import { waitingOf } from "./turn_waiting.ts";
 
 /** What the key files are moved on to. */
 export type KeyMove = "begin" | "takeOver" | "end";
@@ -24,8 +24,10 @@ export interface OwnTurn {
 
 /** What is to be done about rotations now. */
 export interface Turn {
-  /** Who is a peer on the second interface; nobody, and none is wanted: it goes. */
+  /** Who is a peer on the second interface; nobody, and none is wanted: it goes, unless it lingers. */
   readonly members: readonly RotationPeer[];
+  /** It stays although nobody is a peer there, unless this host's key is to rotate next: it has one key. */
+  readonly lingers: boolean;
   /** Peers, by the key of the second interface, that this host sends to by it. */
   readonly carried: ReadonlySet<string>;
   /** Those of them to whom nothing goes by the first one any more: they are to hear it. */
@@ -38,7 +40,16 @@ export interface Turn {
 }
 
 const NOBODY: ReadonlySet<string> = new Set();
-const AT_REST = { carried: NOBODY, told: NOBODY, isSwapping: false, own: undefined, move: undefined };
+const AT_REST = {
+  carried: NOBODY,
+  told: NOBODY,
+  lingers: false,
+  isSwapping: false,
+  own: undefined,
+  move: undefined,
+};
+/** A Node that announces now and then would have all others make the second interface each time: so long each one stands. */
+const SHORTEST_LIFE_SECONDS = 30;
 
 /** What is known when it is decided. */
 interface Scene {
@@ -62,8 +73,8 @@ export function turnOf(desired: DesiredState, observed: ObservedState, nowSecond
   const members = withLeaving(desired, observed);
   if (link === undefined || !rotation.isOn && members.length === 0) {
     const move = mayBegin(desired, observed) ? "begin" : undefined;
-    const waiting = impossible(desired);
-    return { ...AT_REST, members, move, waiting };
+    const lingers = link !== undefined && !rotation.isDue && isYoung(observed, nowSeconds);
+    return { ...AT_REST, members, lingers, move, waiting: waitingOf(desired, { members }) };
   }
   const { nextKey, disbelief } = rotation;
   const mainKey = observed.link === undefined ? undefined : observed.wireguard?.publicKey;
@@ -83,7 +94,7 @@ export function turnOf(desired: DesiredState, observed: ObservedState, nowSecond
   const told = keysOf(sentTo.filter((peer) => areTaken(waysTo(peer, living), observed)));
   const isSwapping = isAnnounced && isOver && isTold(desired);
   if (nextKey === undefined) {
-    return { ...AT_REST, members, carried, told, waiting: impossible(desired) };
+    return { ...AT_REST, members, carried, told, waiting: waitingOf(desired, { members }) };
   }
   const test = mainKey === nextKey ? hasReturned : hasCome;
   const awaited = rotation.peers.filter((peer) => !members.includes(peer) || !test(peer, carried, scene));
@@ -94,7 +105,10 @@ export function turnOf(desired: DesiredState, observed: ObservedState, nowSecond
   };
   const isComplete = awaited.length === 0 && desired.spared === undefined;
   const move = isComplete ? moveOf(desired, { isAnnounced, isOver }) : undefined;
-  return { members, carried, told, isSwapping, own, move, waiting: waitingOf(desired, own) };
+  return {
+    ...{ members, carried, told, lingers: false, isSwapping, own, move },
+    waiting: waitingOf(desired, { members, own }),
+  };
 }
 
 function moveOf(
@@ -117,11 +131,8 @@ function mayBegin(desired: DesiredState, { wireguard, second }: ObservedState): 
     spared === undefined && isTold(desired) && wireguard?.publicKey === link?.publicKey;
 }
 
-/** What keeps this host from taking part is told to who asks; and always what somebody has put in its way. */
-function impossible({ node, link, rotation: { isDue, obstacle } }: DesiredState): Waiting[] {
-  if (link === undefined || obstacle === undefined || !isDue && obstacle.isRemarkable !== true) return [];
-  const { why, next } = obstacle;
-  return [{ what: `key rotation of ${node}`, why, next }];
+function isYoung({ second }: ObservedState, nowSeconds: number): boolean {
+  return second?.link?.isNext === true && nowSeconds - second.sinceSeconds < SHORTEST_LIFE_SECONDS;
 }
 
 /**
@@ -203,31 +214,4 @@ function hasCome(peer: RotationPeer, carried: ReadonlySet<string>, scene: Scene)
 function hasReturned(peer: RotationPeer, carried: ReadonlySet<string>, scene: Scene): boolean {
   if (carried.has(peer.publicKey) || !isSilent(heardOf(peer, scene))) return false;
   return hasMainHandshake(peer, scene) || !hasSession(peer, scene);
-}
-
-const SHOWN = 5;
-
-function waitingOf({ node, rotation }: DesiredState, { stage, nextKey, awaited }: OwnTurn): Waiting[] {
-  const what = `key rotation of ${node}`;
-  const { disbelief, isPublished, obstacle, link } = rotation;
-  if (obstacle !== undefined) return [{ what, why: obstacle.why, next: obstacle.next }];
-  if (disbelief !== undefined && stage === "announced") {
-    const next = "it goes on once that is mended; until then all use the first interface";
-    return [{ what, why: `the others do not believe its next key: ${disbelief}`, next }];
-  }
-  if (awaited.length === 0) return [];
-  const more = awaited.length > SHOWN ? ` and ${awaited.length - SHOWN} more` : "";
-  const names = awaited.slice(0, SHOWN).join(", ") + more;
-  const port = link!.port;
-  return [{
-    what,
-    why: stage === "announced"
-      ? `${names} cannot be reached with the next key yet`
-      : `${names} have not gone back to the first interface yet`,
-    next: isPublished
-      ? `their agents must run, and UDP port ${port} be open; a Node that is off is no longer waited for without ` +
-        `its annotation: kubectl annotate node NAME ${ANNOTATION.nextKey}-`
-      : `their agents must run and know ${ANNOTATION.nextKey} ${nextKey}, and UDP port ${port} be open; take the ` +
-        "manifest of a node that is gone away",
-  }];
 }

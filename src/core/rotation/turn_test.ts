@@ -35,6 +35,7 @@ function scene(stranger?: { key?: string; nextKey?: string }, heard = SENDS) {
     wireguard: { ...host.wireguard!, port: 24602, peers: new Map([[NEXT, has]]) },
     userspacePids: [],
     heard: new Map([[NEXT, heard]]),
+    sinceSeconds: 0,
   };
   return { desired, has, observed: { ...host, second } satisfies ObservedState };
 }
@@ -127,10 +128,48 @@ Deno.test("Who has an entry keeps it through an outage, whoever says that key as
   const has = { ...observed.second!.wireguard!.peers.get(NEXT)!, publicKey: keyOf(2) };
   const silent = { ...SENDS, lastSeconds: NOW - 60 };
   const membersWith = (allowedIps: string) => {
-    const wireguard = { ...observed.second!.wireguard!, peers: new Map([[keyOf(2), { ...has, allowedIps }]]) };
+    const wireguard = {
+      ...observed.second!.wireguard!,
+      peers: new Map([[keyOf(2), { ...has, allowedIps }]]),
+    };
     const second = { ...observed.second!, wireguard, heard: new Map([[keyOf(2), silent]]) };
     return turnOf(desired, { ...observed, second }, NOW).members.map(({ node }) => node);
   };
   assert.deepEqual(membersWith(has.allowedIps), ["n2", "n3"]);
   assert.deepEqual(membersWith("10.244.7.0/24"), ["n3"]);
+});
+
+/** What a host tells that has the second interface for so many seconds, while n2 rotates, or nobody does any more. */
+function told(words: { readonly isRotating: boolean; readonly isDue: boolean; readonly seconds?: number }) {
+  const nodes = [ordinaryNode(1), { ...ordinaryNode(2), ...(words.isRotating && { nextKey: NEXT }) }];
+  const facts = { ...OWN, ...(words.isDue && { isRotationDue: true }) };
+  const desired = desireOf(nodes, { KEY_ROTATION: "manual" }, facts);
+  const { observed } = scene();
+  const wireguard = { ...observed.second!.wireguard!, peers: new Map() };
+  const second = { ...observed.second!, wireguard, sinceSeconds: NOW - (words.seconds ?? 99) };
+  const turn = turnOf(desired, { ...observed, second }, NOW);
+  const [waiting] = turn.waiting;
+  return { turn, text: waiting && `${waiting.what}: ${waiting.why}; ${waiting.next}`, desired, second };
+}
+
+Deno.test("Why the second interface stands, and why a rotation does not begin, is told: who rotates, and the remedy", () => {
+  const remedy = "kubectl annotate node NAME wigglenet/next-key-";
+  const standing = told({ isRotating: true, isDue: false }).text!;
+  assert.match(standing, /^interface wigglenet-next: a key rotates, of n2; it goes behind that; /);
+  const { text, turn } = told({ isRotating: true, isDue: true });
+  assert.match(text!, /^key rotation of n1: a key rotates, of n2; this one begins behind that; /);
+  assert.equal(turn.move, undefined);
+  for (const words of [standing, text!]) assert.ok(words.endsWith(remedy), words);
+  assert.equal(told({ isRotating: false, isDue: false, seconds: 3 }).text, undefined);
+});
+
+Deno.test("The second interface stands half a minute at least, without peers in the end: who flips his announcement has it made no more often", () => {
+  const linkAfter = (seconds: number, isDue = false) => {
+    const { turn, desired, second } = told({ isRotating: false, isDue, seconds });
+    const { link, peers } = secondDesired(desired, { ...hostOf(desired), second }, turn);
+    return [link?.name, peers.length];
+  };
+  assert.deepEqual(linkAfter(29), ["wigglenet-next", 0]);
+  assert.deepEqual(linkAfter(30), [undefined, 0]);
+  assert.deepEqual(linkAfter(3, true), [undefined, 0]); // this host's own key is to rotate
 });
