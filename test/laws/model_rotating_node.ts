@@ -52,6 +52,8 @@ export class ModelNode {
   setting: "manual" | "off" = "manual";
   /** IPv6 is switched off on the host. */
   lacksIpv6 = false;
+  /** Nothing comes to it from other nodes, nor from it to them. */
+  isOut = false;
 
   /** @param isOriginal its agent knows nothing of rotations */
   constructor(readonly number: number, readonly isOriginal = false) {
@@ -163,7 +165,6 @@ export function wayTo({ routes }: ModelNode, number: number): string | undefined
 /** What the agent sees of an interface. */
 export function observedDevice(
   device: Device | undefined,
-  nowSeconds: number,
 ): Pick<ObservedSecond, "link" | "wireguard" | "userspacePids"> {
   if (device === undefined) return { link: undefined, wireguard: undefined, userspacePids: [] };
   const { publicKey, port, mtuBytes, isUp, isNext, addresses, peers } = device;
@@ -180,14 +181,14 @@ export function observedDevice(
       port,
       hasMark: false,
       peers: new Map(
-        [...peers].map(([key, peer]) => [key, observedPeer(key, { ...peer, port }, nowSeconds)]),
+        [...peers].map(([key, peer]) => [key, observedPeer(key, { ...peer, port })]),
       ),
     },
     userspacePids: [],
   };
 }
 
-function observedPeer(publicKey: string, peer: Peer & { port: number }, nowSeconds: number): ObservedPeer {
+function observedPeer(publicKey: string, peer: Peer & { port: number }): ObservedPeer {
   const { allowedIps, keepalive, stamp, receivedBytes, port } = peer;
   const number = /\.(\d+)\.0\/24/.exec(allowedIps)?.[1] ?? "0";
   return {
@@ -195,7 +196,7 @@ function observedPeer(publicKey: string, peer: Peer & { port: number }, nowSecon
     endpoint: `10.9.1.${number}:${port}`,
     allowedIps,
     handshakeSeconds: stamp,
-    aliveSeconds: stamp === 0 ? -Infinity : nowSeconds,
+    aliveSeconds: stamp === 0 ? -Infinity : stamp,
     receivedBytes,
     sentBytes: 0,
     keepaliveSeconds: keepalive,

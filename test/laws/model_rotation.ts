@@ -21,6 +21,8 @@ const DATA_BYTES = 128;
 const KEEPALIVE_BYTES = 32;
 /** Of January: others are older or younger. */
 export const FIRST_DAY = 10;
+/** Of WireGuard: then a session is renewed. */
+const REKEY_SECONDS = 120;
 
 /** All nodes, the API, and the time. */
 export class ModelCluster {
@@ -126,7 +128,7 @@ export class ModelCluster {
   #observe(node: ModelNode, desired: DesiredState): ObservedState {
     const routes = (family: 4 | 6) =>
       new Set([...node.routes].filter((text) => text.includes(":") === (family === 6)));
-    const second = observedDevice(node.devices.get(SECOND), this.seconds);
+    const second = observedDevice(node.devices.get(SECOND));
     const peers = second.wireguard?.peers.values() ?? [];
     const heard = hear(node.heard, peers, this.seconds);
     node.heard = second.link === undefined ? undefined : heard;
@@ -135,7 +137,7 @@ export class ModelCluster {
     const isRead = desired.rotation.isOn || desired.rotation.isStanding;
     return {
       ...hostOf(desired),
-      ...observedDevice(node.devices.get(MAIN), this.seconds),
+      ...observedDevice(node.devices.get(MAIN)),
       routes: { 4: routes(4), 6: routes(6) },
       second: isRead && second.link !== undefined ? { ...second, heard, sinceSeconds } : undefined,
     };
@@ -147,6 +149,7 @@ export class ModelCluster {
       for (const y of this.nodes) {
         for (const name of x === y ? [] : DEVICES) {
           const [dx, dy] = [x.devices.get(name), y.devices.get(name)];
+          if (x.isOut || y.isOut) continue;
           if (dx?.isUp && dy?.isUp && dx.port === dy.port) yield [x, dx, y, dy];
         }
       }
@@ -158,7 +161,8 @@ export class ModelCluster {
     for (const [, dx, , dy] of this.#pairs()) {
       const [there, back] = [dx.peers.get(dy.publicKey), dy.peers.get(dx.publicKey)];
       if (there === undefined || back === undefined) continue;
-      if (there.session === undefined || there.session !== back.session) {
+      const isOld = this.seconds - Math.max(there.stamp, back.stamp) >= REKEY_SECONDS;
+      if (there.session === undefined || there.session !== back.session || isOld) {
         there.session = back.session = {};
         there.stamp = back.stamp = this.seconds;
       }
@@ -166,7 +170,7 @@ export class ModelCluster {
     const arrived = new Set<string>();
     for (const x of this.nodes) {
       for (const y of this.nodes) {
-        if (x === y) continue;
+        if (x === y || x.isOut || y.isOut) continue;
         const name = wayTo(x, y.number);
         const port = name === undefined ? undefined : deliver({ x, y, name });
         if (port !== undefined) arrived.add(`${x.name} ${y.name} ${port}`);

@@ -69,6 +69,13 @@ const claim = fc.oneof(
   { weight: 3, arbitrary: fc.record({ kind: fc.constant("hears" as const), node }) },
 );
 
+/** The network of a node is out, for less or for more than a silence is taken for a leave; all agents run. */
+const outage = fc.record({
+  kind: fc.constant("outage" as const),
+  node,
+  seconds: fc.constantFrom(3, 8),
+});
+
 /** One thing that costs packets. */
 const mishap = fc.record({
   kind: fc.constantFrom(
@@ -81,7 +88,9 @@ const mishap = fc.record({
   node,
 });
 
-type Happening = typeof happening | typeof mishap | typeof claim extends fc.Arbitrary<infer T> ? T : never;
+type Happening = typeof happening | typeof mishap | typeof claim | typeof outage extends fc.Arbitrary<infer T>
+  ? T
+  : never;
 
 function keyTold(
   cluster: ModelCluster,
@@ -122,6 +131,8 @@ function happen(cluster: ModelCluster, it: Happening): void {
       return;
     case "hears":
       return cluster.learnStrangers(at(it.node));
+    case "outage":
+      return outageOf(cluster, at(it.node), it.seconds);
     case "reboot":
       return cluster.reboot(at(it.node));
     case "flush":
@@ -138,6 +149,12 @@ function happen(cluster: ModelCluster, it: Happening): void {
       at(it.node).setting = at(it.node).setting === "off" ? "manual" : "off";
       return cluster.restart(at(it.node));
   }
+}
+
+function outageOf(cluster: ModelCluster, node: ModelNode, seconds: number): void {
+  node.isOut = true;
+  rounds(cluster, seconds);
+  node.isOut = false;
 }
 
 function unplug({ devices, routes }: ModelNode): void {
@@ -226,7 +243,11 @@ Deno.test("Whatever happens in whatever order, nothing is lost and all rotations
 });
 
 Deno.test("Whatever Nodes say that have no machine, and whoever hears of it when, nothing is lost, and all rotations end without them", () => {
-  const anything = fc.oneof({ weight: 2, arbitrary: happening }, { weight: 1, arbitrary: claim });
+  const anything = fc.oneof(
+    { weight: 20, arbitrary: happening },
+    { weight: 10, arbitrary: claim },
+    { weight: 1, arbitrary: outage },
+  );
   fc.assert(
     fc.property(fc.array(anything, { minLength: 20, maxLength: 160 }), node, (happenings, withoutIpv6) => {
       const cluster = settled(0, withoutIpv6);
