@@ -86,8 +86,9 @@ Deno.test("all nodes rotate their keys at once: nothing is lost, and the old key
     const again = await n1.runAgent({ verb: "rotate-key" });
     assert.deepEqual([again.code, /rotation is under way/.test(again.stderr)], [1, true]);
     await rotating("all keys to take over", async () => {
-      return (await keysNow()).every((key, i) => key !== before[i]) && await areAtRest();
+      return (await keysNow()).every((key, i) => key !== before[i]);
     });
+    await rotating("the rotations to end", areAtRest);
   });
   for (const key of before) assert.equal(await isKnown(key), false);
   for (const node of mesh.nodes) {
@@ -108,6 +109,11 @@ Deno.test("one node rotates while the agent of another is dead, before and behin
         waiting.some(({ what, why }) => what === "key rotation of n1" && /^n3 /.test(why));
     });
     assert.equal((await keysNow())[0], before);
+    await n2.says(
+      "for whom its second interface stands",
+      ({ waiting }) =>
+        waiting.some(({ what, why }) => what === "interface wigglenet-next" && /, of n1$/.test(why)),
+    );
     n3.startAgent({ settings });
     await rotating("the key to take over", async () => (await keysNow())[0] !== before);
     await n3.agent!.kill("SIGKILL");
