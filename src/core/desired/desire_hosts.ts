@@ -1,6 +1,7 @@
 // HOST_ENCRYPTION=require: whose addresses nothing is sent to in the clear, and the way that it takes instead (docs/decisions/0054).
 
 import type { Address, Family } from "../net/address.ts";
+import { listed } from "../net/listed.ts";
 import { hostPrefix } from "../net/prefix.ts";
 import { ANNOTATION, type Node, REQUIRED } from "../nodes/node.ts";
 import type { SettledNode } from "../nodes/settled_node.ts";
@@ -122,11 +123,8 @@ export function desireHosts(settings: Settings, hosts: Hosts, facts: HostFacts):
   };
 }
 
-const SHOWN = 5;
-
 function namesOf(nodes: readonly Node[]): string {
-  const left = nodes.length - SHOWN;
-  return nodes.slice(0, SHOWN).map(({ name }) => name).join(", ") + (left > 0 ? ` and ${left} more` : "");
+  return listed(nodes.map(({ name }) => name));
 }
 
 /** What is told of it. */

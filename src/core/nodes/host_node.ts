@@ -1,5 +1,6 @@
 // Which Node is this host, where nobody says it: the one whose kubelet reports this machine's own ids.
 
+import { listed } from "../net/listed.ts";
 import { ownText } from "../net/own_text.ts";
 import { Refusal, refused } from "../net/refusal.ts";
 import type { NodeName, ParsedNode } from "./node.ts";
@@ -78,7 +79,6 @@ function agree(ours: string | undefined, theirs: string | undefined): boolean | 
 }
 
 const GIVE = "set NODE_NAME (--node-name)";
-const SHOWN = 5;
 
 /**
  * The Node of this host among all.
@@ -116,11 +116,6 @@ export function idsText({ machineId, systemUuid }: HostIds): string {
     ...(machineId === undefined ? [] : [`machine-id ${machineId.slice(0, 8)}...`]),
     ...(systemUuid === undefined ? [] : [`system UUID ${systemUuid.slice(0, 8)}...`]),
   ].join(" and ");
-}
-
-function listed(texts: readonly string[]): string {
-  const left = texts.length - SHOWN;
-  return texts.slice(0, SHOWN).join(", ") + (left > 0 ? ` and ${left} more` : "");
 }
 
 function fieldsOf(json: unknown): Fields {

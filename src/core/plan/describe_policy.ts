@@ -1,10 +1,10 @@
 // What a change of policy is shown as: pods come and go by the hundred a second, and each is a line of the log at most.
 
+import { listed } from "../net/listed.ts";
 import { keyOf } from "../policy/policy_objects.ts";
 import type { PolicyDelta, PolicyGarbage } from "../render/render_policy.ts";
 import type { Change } from "./plan.ts";
 
-const SHOWN = 5;
 const CONTENT = /^[ie][46]-[a-z2-7]{16}$/;
 
 /** Changes of a transaction: a line for each chain, one for all members. */
@@ -16,8 +16,8 @@ export function describeDelta({ sets, chains, flushed }: PolicyDelta, reason: st
     new Set(sets.flatMap((set) => set.deleted.map(keyOf))),
   ];
   const parts = [
-    ...(added.size === 0 ? [] : [`+ ${some([...added])}`]),
-    ...(deleted.size === 0 ? [] : [`- ${some([...deleted])}`]),
+    ...(added.size === 0 ? [] : [`+ ${listed([...added])}`]),
+    ...(deleted.size === 0 ? [] : [`- ${listed([...deleted])}`]),
   ];
   const members: Change = {
     op: "~",
@@ -41,10 +41,11 @@ export function describeDelta({ sets, chains, flushed }: PolicyDelta, reason: st
 /** Changes of a transaction that deletes what nobody needs. */
 export function describeGarbage({ chains, sets }: PolicyGarbage): Change[] {
   const names = [...chains, ...sets.map(([, name]) => name)];
-  return [{ op: "-", kind: "policy", target: "unused", text: some(names), reason: "nobody is bound to it" }];
-}
-
-function some(members: readonly string[]): string {
-  const left = members.length - SHOWN;
-  return members.slice(0, SHOWN).join(", ") + (left > 0 ? ` and ${left} more` : "");
+  return [{
+    op: "-",
+    kind: "policy",
+    target: "unused",
+    text: listed(names),
+    reason: "nobody is bound to it",
+  }];
 }

@@ -2,6 +2,7 @@
 
 import type { TracedDrop } from "../observed/traced_drop.ts";
 import type { Address } from "../net/address.ts";
+import { listed } from "../net/listed.ts";
 import type { Explanation, Reason } from "./explain_flow.ts";
 
 /** Who knows the objects: the model. */
@@ -16,9 +17,6 @@ export interface DropLine {
   readonly message: string;
   readonly fields: Readonly<Record<string, string | number | undefined>>;
 }
-
-/** Policies of a pod are few; of one that has a hundred some say enough. */
-const SHOWN = 5;
 
 /** The event of a drop. */
 export function dropLineOf({ flow, protocol, isAudit, content }: TracedDrop, witness: DropWitness): DropLine {
@@ -56,8 +54,7 @@ function whyOf(reason: Reason | undefined, content: string | undefined): string 
   return "no rule allows it";
 }
 
-/** Names, some of them: what is more is a number. */
-export function someOf(names: readonly string[], shown = SHOWN): string {
-  const left = names.length - shown;
-  return names.slice(0, shown).join(",") + (left > 0 ? ` and ${left} more` : "");
+/** Names, some of them, without spaces: policies of a pod are few, of one that has a hundred some say enough. */
+export function someOf(names: readonly string[], shown?: number): string {
+  return listed(names, { shown, separator: "," });
 }

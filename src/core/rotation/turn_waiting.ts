@@ -1,10 +1,9 @@
 // What a host tells of rotations: who is waited for, what keeps one from beginning, why the second interface stands.
 
 import type { DesiredState, Waiting } from "../desired/desired_state.ts";
+import { listed } from "../net/listed.ts";
 import { ANNOTATION } from "../nodes/node.ts";
 import type { OwnTurn, Turn } from "./turn.ts";
-
-const SHOWN = 5;
 
 /** In words. */
 export function waitingOf(
@@ -33,7 +32,7 @@ function othersWaiting(
   if (others.length === 0) return [];
   const behind = isDue ? "this one begins behind that" : "it goes behind that";
   const next = `${behind}; ${withdrawal(isPublished, "that is off, or does not come to an end,")}`;
-  return [{ what, why: `a key rotates, of ${namesIn(others)}`, next }];
+  return [{ what, why: `a key rotates, of ${listed(others)}`, next }];
 }
 
 /** How somebody is taken out of a rotation. */
@@ -41,11 +40,6 @@ function withdrawal(isPublished: boolean, which: string): string {
   return isPublished
     ? `a Node ${which} is no longer waited for without its annotation: kubectl annotate node NAME ${ANNOTATION.nextKey}-`
     : `take ${ANNOTATION.nextKey} out of the manifest of a Node ${which}`;
-}
-
-function namesIn(names: readonly string[]): string {
-  const more = names.length > SHOWN ? ` and ${names.length - SHOWN} more` : "";
-  return names.slice(0, SHOWN).join(", ") + more;
 }
 
 function ownWaiting({ node, rotation }: DesiredState, { stage, nextKey, awaited }: OwnTurn): Waiting[] {
@@ -57,7 +51,7 @@ function ownWaiting({ node, rotation }: DesiredState, { stage, nextKey, awaited 
     return [{ what, why: `the others do not believe its next key: ${disbelief}`, next }];
   }
   if (awaited.length === 0) return [];
-  const names = namesIn(awaited);
+  const names = listed(awaited);
   const port = link!.port;
   return [{
     what,
