@@ -2,7 +2,7 @@
 
 import { NO_POLICY } from "../src/core/observed/parse_policy.ts";
 import type { DesiredState } from "../src/core/desired/desired_state.ts";
-import type { ObservedPeer, ObservedState } from "../src/core/observed/observed_state.ts";
+import type { ObservedPeer, ObservedSecond, ObservedState } from "../src/core/observed/observed_state.ts";
 import { LINK_KIND } from "../src/core/plan/diff_link.ts";
 import { cniTarget } from "../src/core/plan/diff.ts";
 import { renderCni } from "../src/core/render/render_network.ts";
@@ -76,3 +76,29 @@ const QUIET: Omit<ObservedPeer, "publicKey" | "endpoint" | "allowedIps"> = {
   silence: undefined,
   choice: undefined,
 };
+
+/** The second interface as it is wanted while a peer rotates from one key to the next, with a session of now by that. */
+export function secondOf(
+  host: ObservedState,
+  { key, nextKey, nowSeconds }: {
+    readonly key: string;
+    readonly nextKey: string;
+    readonly nowSeconds: number;
+  },
+): { readonly second: ObservedSecond; readonly has: ObservedPeer } {
+  const has: ObservedPeer = {
+    ...host.wireguard!.peers.get(key)!,
+    publicKey: nextKey,
+    endpoint: "10.9.1.2:24602",
+    handshakeSeconds: 9,
+    aliveSeconds: nowSeconds,
+  };
+  const second: ObservedSecond = {
+    link: { ...host.link!, isNext: true },
+    wireguard: { ...host.wireguard!, port: 24602, peers: new Map([[nextKey, has]]) },
+    userspacePids: [],
+    heard: new Map(),
+    sinceSeconds: 0,
+  };
+  return { second, has };
+}

@@ -69,15 +69,21 @@ interface Circumstances {
   readonly isRepair: boolean;
 }
 
+/** Each family is a part of its own. */
+const ADDRESSES: Partial<Readonly<Record<Part, Part>>> = {
+  "addresses-v4": "second-v4",
+  "addresses-v6": "second-v6",
+};
+
 /** What fails of it costs the first interface nothing, and one family nothing of the other. */
 function ofSecond(step: Step, { needs, isRepair }: Circumstances): Step {
   const { confirms: _, ...rest } = step;
-  const part = step.part === "addresses-v4"
-    ? "second-v4"
-    : step.part === "addresses-v6"
-    ? "second-v6"
-    : "second";
-  return { ...rest, part, needs, ...(!isRepair && { cause: "session" as const }) };
+  return {
+    ...rest,
+    part: ADDRESSES[step.part] ?? "second",
+    needs,
+    ...(!isRepair && { cause: "session" as const }),
+  };
 }
 
 /** Steps that sessions on the second interface are the reason for: those that lead to its peers, and to nobody else. */

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { desireOf, keyOf, ordinaryNode } from "../../../test/cluster.ts";
-import { hostOf } from "../../../test/host_state.ts";
+import { hostOf, secondOf } from "../../../test/host_state.ts";
 import type { DesiredState } from "../desired/desired_state.ts";
-import type { ObservedPeer, ObservedSecond, ObservedState } from "../observed/observed_state.ts";
+import type { ObservedSecond, ObservedState } from "../observed/observed_state.ts";
 import { diff } from "./diff.ts";
 
 const NOW = 1000;
@@ -16,22 +16,9 @@ const AT_REST = desireOf([1, 2, 3].map(ordinaryNode), { KEY_ROTATION: "manual" }
 /** A host on which the second interface is as it is wanted while n2 rotates, and n2 has a session there. */
 function rotating(desired: DesiredState): ObservedState & { readonly second: ObservedSecond } {
   const host = hostOf(desired);
-  const has: ObservedPeer = {
-    ...host.wireguard!.peers.get(keyOf(2))!,
-    publicKey: NEXT,
-    endpoint: "10.9.1.2:24602",
-    handshakeSeconds: 9,
-    aliveSeconds: NOW,
-    keepaliveSeconds: 25,
-  };
-  const second: ObservedSecond = {
-    link: { ...host.link!, isNext: true },
-    wireguard: { ...host.wireguard!, port: 24602, peers: new Map([[NEXT, has]]) },
-    userspacePids: [],
-    heard: new Map(),
-    sinceSeconds: 0,
-  };
-  return { ...host, second };
+  const { second, has } = secondOf(host, { key: keyOf(2), nextKey: NEXT, nowSeconds: NOW });
+  const peers = new Map([[NEXT, { ...has, keepaliveSeconds: 25 }]]);
+  return { ...host, second: { ...second, wireguard: { ...second.wireguard!, peers } } };
 }
 
 Deno.test("The second interface goes once no route leads there, each family for itself", () => {

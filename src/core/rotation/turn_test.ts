@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { desireOf, keyOf, ordinaryNode } from "../../../test/cluster.ts";
-import { hostOf } from "../../../test/host_state.ts";
-import type { ObservedPeer, ObservedState } from "../observed/observed_state.ts";
+import { hostOf, secondOf } from "../../../test/host_state.ts";
+import type { ObservedState } from "../observed/observed_state.ts";
 import type { Heard } from "./heard.ts";
 import { secondDesired } from "./interfaces.ts";
 import { turnOf } from "./turn.ts";
@@ -23,20 +23,8 @@ function scene(stranger?: { key?: string; nextKey?: string }, heard = SENDS) {
   const others = stranger === undefined ? [] : [{ ...ordinaryNode(9), ...stranger }];
   const desired = desireOf([...nodes, ...others], { KEY_ROTATION: "manual" }, OWN);
   const host = hostOf(desired);
-  const has: ObservedPeer = {
-    ...host.wireguard!.peers.get(keyOf(2))!,
-    publicKey: NEXT,
-    endpoint: "10.9.1.2:24602",
-    handshakeSeconds: 9,
-    aliveSeconds: NOW,
-  };
-  const second: ObservedState["second"] = {
-    link: { ...host.link!, isNext: true },
-    wireguard: { ...host.wireguard!, port: 24602, peers: new Map([[NEXT, has]]) },
-    userspacePids: [],
-    heard: new Map([[NEXT, heard]]),
-    sinceSeconds: 0,
-  };
+  const { second: quiet, has } = secondOf(host, { key: keyOf(2), nextKey: NEXT, nowSeconds: NOW });
+  const second = { ...quiet, heard: new Map([[NEXT, heard]]) };
   return { desired, has, observed: { ...host, second } satisfies ObservedState };
 }
 
