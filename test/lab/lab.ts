@@ -4,9 +4,9 @@
 //   n2 ──┼── .254 / ::fe is everybody's default route and goes nowhere: what leaks arrives there
 //   n3 ──┘   outsider: .200 / ::c8, routes pod prefixes to their nodes, takes no part in the mesh
 
-import { AGENT, type Agent, layOut, requireBuilt } from "./agent.ts";
+import { AGENT, type Agent, layOut, type Layout, requireBuilt } from "./agent.ts";
 import { Capture } from "./capture.ts";
-import { hold, Host } from "./host.ts";
+import { hold, Host, type Namespace } from "./host.ts";
 import { addressesOf, type Families, type Family, familyOf, type Manifest, manifestOf } from "./manifest.ts";
 import { Node } from "./node.ts";
 import { assertInside } from "./outer.ts";
@@ -84,6 +84,10 @@ export class Lab {
     return this.#families.map((family) => OUTSIDER[family]);
   }
 
+  get #agent(): Agent {
+    return this.options.agent ?? AGENT;
+  }
+
   get #families(): readonly Family[] {
     return this.options.families?.underlay ?? [4, 6];
   }
@@ -111,7 +115,7 @@ export class Lab {
     await node.close();
     // The kernel gives back what was in a network some time after its last process.
     await this.underlay.attempt(["ip", "link", "del", node.name]);
-    const anew = node.rebooted(await hold(node.name, { hasOwnMounts: true }));
+    const anew = node.rebooted(await this.#holdNode(node.name));
     await this.#wire(anew);
     this.nodes.splice(this.nodes.indexOf(node), 1, anew);
     return anew;
@@ -182,22 +186,31 @@ export class Lab {
 
   async #buildNode(manifest: Manifest): Promise<Node> {
     const name = manifest.metadata.name;
-    const namespace = await hold(name, { hasOwnMounts: true });
-    const folder = `${this.folder}/${name}`;
+    const layout = this.#layoutOf(name);
+    const { folder } = layout;
     await Deno.mkdir(`${folder}/cni`, { recursive: true });
-    const agent = this.options.agent ?? AGENT;
+    const namespace = await this.#holdNode(name);
     const key = (await run(["wg", "genkey"])).trim();
     await Deno.writeTextFile(`${folder}/private.key`, key, { mode: 0o600 });
     const publicKey = (await run(["wg", "pubkey"], { stdin: key })).trim();
     const annotations = { ...manifest.metadata.annotations, "wigglenet/public-key": publicKey };
     const published = { ...manifest, metadata: { ...manifest.metadata, annotations } };
-    const nodesFolder = this.nodesFolder;
-    const layout = { folder, labFolder: this.folder, nodesFolder };
-    if (agent.isShipped) await layOut(layout, { enter: namespace.enter, agent });
-    const node = new Node(namespace, { ...layout, manifest: published, agent });
+    const node = new Node(namespace, { ...layout, manifest: published, agent: this.#agent });
     await this.#wire(node);
     await this.publish(published);
     return node;
+  }
+
+  /** The namespaces of a node whose folder is there, laid out as its agent needs it. */
+  async #holdNode(name: string): Promise<Namespace> {
+    const namespace = await hold(name, { hasOwnMounts: true });
+    const agent = this.#agent;
+    if (agent.isShipped) await layOut(this.#layoutOf(name), { enter: namespace.enter, agent });
+    return namespace;
+  }
+
+  #layoutOf(name: string): Layout {
+    return { folder: `${this.folder}/${name}`, labFolder: this.folder, nodesFolder: this.nodesFolder };
   }
 
   async #wire(node: Node): Promise<void> {
