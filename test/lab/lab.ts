@@ -4,7 +4,7 @@
 //   n2 ──┼── .254 / ::fe is everybody's default route and goes nowhere: what leaks arrives there
 //   n3 ──┘   outsider: .200 / ::c8, routes pod prefixes to their nodes, takes no part in the mesh
 
-import { AGENT, type Agent, layOut, type Layout, requireBuilt } from "./agent.ts";
+import { AGENT, type Agent, type Layout, layOut, requireBuilt } from "./agent.ts";
 import { Capture } from "./capture.ts";
 import { hold, Host, type Namespace } from "./host.ts";
 import { addressesOf, type Families, type Family, familyOf, type Manifest, manifestOf } from "./manifest.ts";

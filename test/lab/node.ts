@@ -64,6 +64,11 @@ export class Node extends Host {
     return `${this.folder}/cni/10-wigglenet.conflist`;
   }
 
+  /** A path of the laboratory as this node's agent knows it. */
+  pathOf(path: string): string {
+    return this.options.agent.isShipped ? usualPaths(this.options, path) : path;
+  }
+
   /** The argument list that starts the agent on this node. */
   agentArgv({ verb = "run", settings = {}, args = [], argv }: AgentOptions = {}): string[] {
     const all: Settings = TAKE_NO_SETTINGS.has(verb) ? settings : {
@@ -79,7 +84,7 @@ export class Node extends Host {
     return [
       ...argv ?? agent.argv,
       verb,
-      ...agent.isShipped ? given.map((arg) => usualPaths(this.options, arg)) : given,
+      ...given.map((arg) => this.pathOf(arg)),
     ];
   }
 
@@ -136,7 +141,7 @@ export class Node extends Host {
   conflist(deadlineMs = 20_000): Promise<string> {
     return until(`${this.name}'s agent to write ${this.conflistPath}`, async () => {
       // Read on the node: the path may lead into its own /run.
-      const { code, stdout } = await this.attempt(["cat", this.conflistPath]);
+      const { code, stdout } = await this.attempt(["cat", this.pathOf(this.conflistPath)]);
       if (code === 0) return stdout;
       if (this.agent?.isRunning === false) throw new Hopeless("its agent has ended");
     }, { deadlineMs, seen: () => this.diagnose() });

@@ -115,7 +115,9 @@ Deno.test("a key file of junk is named and left alone; the interface keeps its k
   await losesOnly(t, {}, async () => {
     await Deno.writeTextFile(keyPath, "junk");
     await n1.says("the key file is broken", ({ rejected }) => {
-      return rejected.some(({ claim, reason }) => claim === keyPath && /holds no WireGuard key/.test(reason));
+      return rejected.some(({ claim, reason }) =>
+        claim === n1.pathOf(keyPath) && /holds no WireGuard key/.test(reason)
+      );
     });
     assert.equal(await Deno.readTextFile(keyPath), "junk");
     await stays(before);
@@ -168,7 +170,7 @@ Deno.test("/run is full: what must be written fails and is named, no half of it 
 Deno.test("the CNI folder is full: a lost link is named, and is back when there is space", async (t) => {
   const before = await readState(n1);
   await losesOnly(t, {}, async () => {
-    const folder = `${n1.folder}/cni`;
+    const folder = n1.pathOf(`${n1.folder}/cni`);
     await n1.run(["mount", "-t", "tmpfs", "-o", "nr_inodes=1", "tmpfs", folder]); // the folder itself, and full
     await n1.says("there is no space", isFailing(/[Nn]o space left/));
     await n1.run(["mount", "-o", "remount,nr_inodes=9", folder]);
@@ -183,19 +185,20 @@ Deno.test("the CNI folder is full: a lost link is named, and is back when there 
 Deno.test("the key's folder is full and the key lost: it is named, a start too loses nothing, and space heals it", async (t) => {
   const [key, before] = [await Deno.readTextFile(keyPath), await readState(n1)];
   const isNamed = ({ rejected }: Status) =>
-    rejected.some(({ claim, reason }) => claim === keyPath && /[Nn]o space left/.test(reason));
+    rejected.some(({ claim, reason }) => claim === n1.pathOf(keyPath) && /[Nn]o space left/.test(reason));
   await losesOnly(t, {}, async () => {
     await n1.run(["mount", "-t", "tmpfs", "-o", "nr_inodes=3", "tmpfs", "/mnt"]);
     await n1.run(["mkdir", "/mnt/cni"]);
     await n1.run(["touch", "/mnt/full"]); // filled before the agent sees it, which makes folders and links itself
-    await n1.run(["mount", "--bind", "/mnt", n1.folder]);
+    const folder = n1.pathOf(n1.folder);
+    await n1.run(["mount", "--bind", "/mnt", folder]);
     await n1.says("the key cannot be written", isNamed);
     await restart();
     await n1.says("the key cannot be written", isNamed);
     await n1.run(["mount", "-o", "remount,nr_inodes=10", "/mnt"]);
     await n1.says("nothing is refused", ({ rejected }) => rejected.length === 0);
-    assert.equal((await n1.run(["cat", keyPath])).trim(), key.trim());
-    await n1.run(["umount", n1.folder]);
+    assert.equal((await n1.run(["cat", n1.pathOf(keyPath)])).trim(), key.trim());
+    await n1.run(["umount", folder]);
     await n1.run(["umount", "/mnt"]);
     await n1.says("all is well", isWell);
   });

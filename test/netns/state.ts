@@ -36,8 +36,8 @@ export async function identityOf(node: Node): Promise<string> {
   const commands = [
     ["nft", "-a", "list", "table", "inet", "wigglenet"],
     ["ip", "link", "show", "dev", "wigglenet"],
-    ["stat", "-L", "-c", "%i %Y %Z", node.conflistPath],
-    ["stat", "-c", "%i %Y %Z", node.conflistPath],
+    ["stat", "-L", "-c", "%i %Y %Z", node.pathOf(node.conflistPath)],
+    ["stat", "-c", "%i %Y %Z", node.pathOf(node.conflistPath)],
   ];
   const texts = await Promise.all(commands.map(async (argv) => withoutMoving(await node.run(argv))));
   return texts.join("---\n") + await readState(node);
@@ -106,8 +106,8 @@ async function readWireguard(node: Node): Promise<unknown> {
 
 async function readCni(node: Node): Promise<unknown> {
   const [text, target] = await Promise.all([
-    node.attempt(["cat", node.conflistPath]),
-    node.attempt(["readlink", node.conflistPath]),
+    node.attempt(["cat", node.pathOf(node.conflistPath)]),
+    node.attempt(["readlink", node.pathOf(node.conflistPath)]),
   ]);
   // The target is named after the path, and each laboratory has a folder of its own.
   const link = target.stdout.trim().replace(node.folder.replaceAll("/", "-"), "-FOLDER");

@@ -1,5 +1,5 @@
 // Policies where Services are kube-proxy's by IPVS, by real packets: what it has led to a pod is sent on by the node itself, with the
-// source that it came with. A raw socket sends just so; IPVS itself is in test/netns/ipvs_test.ts, on kernels that have it.
+// source that it came with. A raw socket sends just so; kube-proxy itself is in test/api/kube_proxy_ipvs_test.ts, on kernels that have it.
 
 import ipvs from "../../nft-templates/ipvs.nft" with { type: "text" };
 import { PolicedNode } from "./policed_node.ts";

@@ -4,13 +4,14 @@
 import assert from "node:assert/strict";
 import { basename } from "node:path";
 import { parseJunit } from "../runner/junit.ts";
+import { KUBE_PROXY, prepareKubernetes } from "../lab/kubernetes/binaries.ts";
 import { runInMachine } from "./machine.ts";
 import { prepareBooting } from "../booted/packages.ts";
 
 const DEADLINE_SECONDS = 2_100;
 const TESTS = new URL("../", import.meta.url).pathname;
 /** Those that meet the kernel's WireGuard, flowtables and IPVS. All of them take an hour, for each program starts in seconds. */
-const MEET_THE_KERNEL = "netns/wireguard_mode_test.ts,netns/flowtable_test.ts,netns/ipvs_test.ts";
+const MEET_THE_KERNEL = "netns/wireguard_mode_test.ts,netns/flowtable_test.ts,api/kube_proxy_ipvs_test.ts";
 /** Files between commas, each of all its tests, or of some: `netns/drift_table_test.ts,booted/package_test.ts=/^installed/`. */
 const chosen = Deno.env.get("WIGGLENET_VM_FILES") ?? MEET_THE_KERNEL;
 
@@ -25,11 +26,13 @@ const progress = Deno.openSync("/proc/self/fd/2", { append: true });
 const folder = await Deno.makeTempDir({ prefix: "wigglenet-vm-" });
 Deno.test.afterAll(() => Deno.remove(folder, { recursive: true }));
 
-if (files.some((file) => file.startsWith("booted/"))) assert.equal(await prepareBooting(), undefined);
+const has = (part: string) => files.some((file) => file.startsWith(`${part}/`));
+if (has("booted")) assert.equal(await prepareBooting(), undefined);
+if (has("api")) assert.equal(await prepareKubernetes([KUBE_PROXY]), undefined);
 const code = await runInMachine({
   program: new URL("inside.ts", import.meta.url).pathname,
   args: files,
-  packages: ["ipvsadm"],
+  packages: ["ipset"],
   folder,
   deadlineSeconds: DEADLINE_SECONDS,
   onLine: (line) => progress.writeSync(new TextEncoder().encode(`${line}\n`)),

@@ -62,6 +62,9 @@ export function kubernetesProgram(name: string, path = `cmd/${name}`): GoProgram
   };
 }
 
+/** Wanted where a kernel has IPVS. */
+export const KUBE_PROXY: GoProgram = kubernetesProgram("kube-proxy");
+
 const PROGRAMS: Readonly<Record<keyof Binaries, GoProgram>> = {
   etcd: ETCD_PROGRAM,
   apiserver: kubernetesProgram("kube-apiserver"),
@@ -75,9 +78,9 @@ export const BINARIES: Binaries = {
   kubectl: pathOf(PROGRAMS.kubectl),
 };
 
-/** Builds what is missing, saying so; returns why it could not, undefined when everything is there. */
-export async function prepareKubernetes(): Promise<string | undefined> {
-  return await buildPrograms(Object.values(PROGRAMS));
+/** Builds what is missing, and more, saying so; returns why it could not, undefined when everything is there. */
+export async function prepareKubernetes(more: readonly GoProgram[] = []): Promise<string | undefined> {
+  return await buildPrograms([...Object.values(PROGRAMS), ...more]);
 }
 
 if (import.meta.main) {
