@@ -25,6 +25,12 @@ const VIPS: Readonly<Record<Family, string>> = { 4: "10.96.0.10", 6: "fd00:96::a
 /** One Service: port 80 leads to the other node, 81 to a second pod of this one; both of them listen on 8080. */
 const PORTS = [{ name: "there", port: 80 }, { name: "beside", port: 81 }];
 
+/** Egress to one pod alone. */
+const onlyTo = (there: Pod) => ({
+  policyTypes: ["Egress"],
+  egress: [{ to: [{ podSelector: { matchLabels: { app: there.name } } }], ports: [{ port: 8080 }] }],
+});
+
 async function makeService({ admin }: ControlPlane, ends: Readonly<Record<string, Pod>>): Promise<void> {
   await admin.create(SERVICES, {
     apiVersion: "v1",
@@ -73,6 +79,31 @@ async function startKubeProxy(node: Node, plane: ControlPlane): Promise<Process>
   ]);
 }
 
+/** Asks who answers at a port of the Service, in both families alike. */
+async function answerAt(port: number, from: Pod | Node): Promise<string> {
+  const connections = await Promise.all(
+    FAMILIES.map((family) => connect(from, { address: VIPS[family], port, timeoutMs: 2_000 })),
+  );
+  const answers = connections.map((one: Connection) => one.isOpen ? one.greeting : one.reason);
+  return new Set(answers).size === 1 ? answers[0]! : `IPv4 and IPv6 differ: ${answers}`;
+}
+
+/** Waits until somebody is answered so; says what was seen last. */
+async function answers(
+  port: number,
+  wanted: string,
+  { from, node, proxy }: { from: Pod | Node; node: Node; proxy: Process },
+): Promise<void> {
+  await until(`${wanted} at port ${port}`, async () => await answerAt(port, from) === wanted, {
+    deadlineMs: 10_000,
+    seen: async () => {
+      const looks = [["cat", "/proc/net/ip_vs"], ["conntrack", "-L"], ["nft", "list", "ruleset"]];
+      const shown = await Promise.all(looks.map(async (argv) => (await node.attempt(argv)).stdout));
+      return [await answerAt(port, from), ...shown, proxy.tail(), node.agent?.tail()].join("\n");
+    },
+  });
+}
+
 Deno.test("what kube-proxy leads to pods by IPVS obeys the policies (kernel with IPVS)", {
   ignore: !HAS_IPVS,
 }, async (t) => {
@@ -86,68 +117,36 @@ Deno.test("what kube-proxy leads to pods by IPVS obeys the policies (kernel with
   await using plane = await ControlPlane.create(lab);
   for (const { manifest } of mesh.nodes) await plane.admin.create("/api/v1/nodes", kubeletNode(manifest));
   await makeService(plane, { there, beside });
-  const proxy = await startKubeProxy(n1, plane);
-
-  /** Who answers at a port of the Service, in both families alike. */
-  async function answerAt(port: number, from: Pod | Node = here): Promise<string> {
-    const connections = await Promise.all(
-      FAMILIES.map((family) => connect(from, { address: VIPS[family], port, timeoutMs: 2_000 })),
-    );
-    const answers = connections.map((one: Connection) => one.isOpen ? one.greeting : one.reason);
-    return new Set(answers).size === 1 ? answers[0]! : `IPv4 and IPv6 differ: ${answers}`;
-  }
-  async function answers(port: number, wanted: string, from?: Pod | Node): Promise<void> {
-    await until(`${wanted} at port ${port}`, async () => await answerAt(port, from) === wanted, {
-      deadlineMs: 10_000,
-      seen: async () => {
-        const looks = [["cat", "/proc/net/ip_vs"], ["conntrack", "-L"], [
-          "nft",
-          "list",
-          "table",
-          "inet",
-          "wigglenet",
-        ]];
-        const shown = await Promise.all(looks.map(async (argv) => (await n1.attempt(argv)).stdout));
-        return [await answerAt(port, from), ...shown, proxy.tail(), n1.agent?.tail()].join("\n");
-      },
-    });
-  }
+  const shared = { node: n1, proxy: await startKubeProxy(n1, plane) };
+  const asked = (port: number, wanted: string, from: Pod | Node = here) =>
+    answers(port, wanted, { from, ...shared });
 
   await t.step("its interface brings the chain, and without a policy both ports answer", async () => {
-    await answers(80, there.name);
-    await answers(81, beside.name);
+    await asked(80, there.name);
+    await asked(81, beside.name);
     const table = await n1.run(["nft", "list", "table", "inet", "wigglenet"]);
     assert.ok(table.includes("hook output"), table);
   });
   await t.step("a pod that may not speak reaches neither of them", async () => {
     await putFile(lab, policyObject("closed", here.name, { policyTypes: ["Egress"] }));
-    await answers(80, "timeout");
-    await answers(81, "timeout");
+    await asked(80, "timeout");
+    await asked(81, "timeout");
   });
   await t.step("an egress rule is about the pod and the port that a Service leads to", async () => {
-    await putFile(
-      lab,
-      policyObject("out", here.name, {
-        policyTypes: ["Egress"],
-        egress: [{
-          to: [{ podSelector: { matchLabels: { app: there.name } } }],
-          ports: [{ port: 8080 }],
-        }],
-      }),
-    );
-    await answers(80, there.name);
-    assert.equal(await answerAt(81), "timeout");
+    await putFile(lab, policyObject("out", here.name, onlyTo(there)));
+    await asked(80, there.name);
+    assert.equal(await answerAt(81, here), "timeout");
   });
   await t.step("ingress of a pod of this node is asked, and its node reaches it all the same", async () => {
     for (const name of ["closed", "out"]) await removeFile(lab, "NetworkPolicy", name);
-    await answers(81, beside.name);
+    await asked(81, beside.name);
     await putFile(lab, policyObject("silent", beside.name, { policyTypes: ["Ingress"] }));
-    await answers(81, "timeout");
-    await answers(81, beside.name, n1);
-    assert.equal(await answerAt(80), there.name);
+    await asked(81, "timeout");
+    await asked(81, beside.name, n1);
+    assert.equal(await answerAt(80, here), there.name);
   });
   await t.step("without the policy it answers again", async () => {
     await removeFile(lab, "NetworkPolicy", "silent");
-    await answers(81, beside.name);
+    await asked(81, beside.name);
   });
 });
