@@ -113,6 +113,7 @@ export const environments: fc.Arbitrary<RawSettings> = fc.record({
   FILTER_IPV6: flag,
   MASQUERADE_IPV4: flag,
   MASQUERADE_IPV6: flag,
+  NO_MASQUERADE_CIDRS: fc.constantFrom(undefined, undefined, "192.0.2.0/24,2001:db8::/32", "10.9.1.0/24"),
   STRICT: flag,
   NATIVE_ROUTING_IPV4: rare,
   NATIVE_ROUTING_IPV6: rare,

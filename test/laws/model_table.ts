@@ -127,5 +127,5 @@ function prefixOrNothing(text: string): Prefix | undefined {
 function elementOf(text: string): unknown {
   const [addr, len] = text.split("/");
   if (prefixOrNothing(text) === undefined) return JSON.parse(text);
-  return len === "32" || len === "128" ? addr : { prefix: { addr, len: Number(len) } };
+  return Number(len) === (addr!.includes(":") ? 128 : 32) ? addr : { prefix: { addr, len: Number(len) } };
 }

@@ -39,6 +39,27 @@ Deno.test("MASQUERADE_IPV4=0 and MASQUERADE_IPV6=0 leave their family alone", as
   }
 });
 
+Deno.test("what pods send to NO_MASQUERADE_CIDRS keeps their addresses, and nothing else does", async () => {
+  const settings = { "no-masquerade-cidrs": "192.0.2.0/28,2001:db8::/64,192.0.2.0/24,10.244.0.0/16" };
+  await using node = await CabledNode.create({ settings });
+  await judge(
+    node,
+    `
+    pod-a  -> world        udp 53             accept
+    pod-a  -> world        tcp 443            accept
+    pod-a  -> world        udp 53 from 24601  accept
+    pod-b  -> world        protocol 253       accept
+    pod-a  -> world        tcp 80 rst         accept
+    pod-a  -> elsewhere    udp 53             masquerade
+    pod-a  -> elsewhere    tcp 80 rst         drop
+    pod-a  -> peer-node    tcp 80             masquerade
+    pod-a  -> peer-pod     tcp 80             accept
+    pod-a  -> keyless-pod  tcp 80             unreachable
+    host   -> world        udp 53             accept
+  `,
+  );
+});
+
 Deno.test("no pod's datagram is ever sent from WireGuard's own port", async () => {
   await using node = await CabledNode.create();
   await judge(

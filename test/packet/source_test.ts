@@ -104,6 +104,29 @@ Deno.test("without masquerading pods of other nodes come to this node and its No
   );
 });
 
+Deno.test("where NO_MASQUERADE_CIDRS has the node's address pods of other nodes come to it by the LAN, and no further", async () => {
+  for (
+    const [cidrs, answer] of [["10.9.1.0/30,fd09::/126", "accept"], ["192.0.2.0/24,2001:db8::/64", "drop"]]
+  ) {
+    await using node = await CabledNode.create({ settings: { "no-masquerade-cidrs": cidrs! } });
+    await loadServices(node);
+    await judge(
+      node,
+      `
+      peer-pod@lan    -> host      tcp 30053 unanswered  ${answer === "drop" ? "drop" : "accept at pod-a"}
+      peer-pod@lan    -> host      udp 9 unanswered      ${
+        answer === "drop" ? "drop" : "masquerade at wigglenet"
+      }
+      peer-pod@lan    -> gateway   udp 9      drop
+      peer-pod@lan    -> pod-a     udp 53     drop
+      peer-pod@lan    -> peer-pod  udp 53     drop
+      pod-b@pod-a     -> peer-pod  udp 53     drop
+      peer-pod@pod-a  -> pod-b     udp 53     drop
+    `,
+    );
+  }
+});
+
 for (
   const [name, settings] of Object.entries({
     "STRICT=false": { strict: "false" },

@@ -34,9 +34,17 @@ export function desireTable(
       "pod-cidrs-v6": podTexts(6),
       "local-pod-cidrs-v4": ofFamily(local, 4).map(textOf),
       "local-pod-cidrs-v6": ofFamily(local, 6).map(textOf),
+      "no-masquerade-v4": unmasqueraded(settings, 4).map(textOf),
+      "no-masquerade-v6": unmasqueraded(settings, 6).map(textOf),
       ...hostSets(settings, { own, others }),
     },
   };
+}
+
+/** Where pods' packets keep their source although the family is masqueraded. */
+function unmasqueraded(settings: Settings, family: Family): readonly Prefix[] {
+  const { isMasqueraded } = familySettings(settings, family);
+  return isMasqueraded ? settings.noMasqueradeCidrs.filter((prefix) => prefix.family === family) : [];
 }
 
 /** The same while a key rotates, which is no reason to make a table anew. */
@@ -69,6 +77,7 @@ function templatesOf(settings: Settings, facts: HostFacts): string[] {
   for (const family of FAMILIES) {
     const { isTunnelled, isFiltered, isMasqueraded } = familySettings(settings, family);
     if (isGuarded(family)) templates.push(`guard-v${family}`);
+    if (unmasqueraded(settings, family).length > 0) templates.push(`no-masquerade-v${family}`);
     if (areSourcesAsked(family)) {
       templates.push(...isMasqueraded ? [] : [`unmasqueraded-v${family}`], `source-v${family}`);
     }

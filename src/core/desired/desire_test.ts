@@ -53,6 +53,8 @@ Deno.test("Three dual-stack nodes: link, peers, routes, sets and CNI of the firs
     "pod-cidrs-v6": ["fd00:10:244:1::/64", "fd00:10:244:2::/64", "fd00:10:244:3::/64"],
     "local-pod-cidrs-v4": ["10.244.1.0/24"],
     "local-pod-cidrs-v6": ["fd00:10:244:1::/64"],
+    "no-masquerade-v4": [],
+    "no-masquerade-v6": [],
   });
   assert.deepEqual(desired.cni, {
     mtuBytes: 1420,

@@ -127,6 +127,8 @@ export const SET_NAMES = [
   "pod-cidrs-v6",
   "local-pod-cidrs-v4",
   "local-pod-cidrs-v6",
+  "no-masquerade-v4",
+  "no-masquerade-v6",
   "host-peers-v4",
   "host-peers-v6",
   "host-own-v4",

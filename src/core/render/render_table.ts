@@ -21,6 +21,8 @@ import masqueradeUnguardedV4 from "../../../nft-templates/masquerade-unguarded-v
 import masqueradeUnguardedV6 from "../../../nft-templates/masquerade-unguarded-v6.nft" with { type: "text" };
 import masqueradeV4 from "../../../nft-templates/masquerade-v4.nft" with { type: "text" };
 import masqueradeV6 from "../../../nft-templates/masquerade-v6.nft" with { type: "text" };
+import noMasqueradeV4 from "../../../nft-templates/no-masquerade-v4.nft" with { type: "text" };
+import noMasqueradeV6 from "../../../nft-templates/no-masquerade-v6.nft" with { type: "text" };
 import source from "../../../nft-templates/source.nft" with { type: "text" };
 import sourceV4 from "../../../nft-templates/source-v4.nft" with { type: "text" };
 import sourceV6 from "../../../nft-templates/source-v6.nft" with { type: "text" };
@@ -57,6 +59,8 @@ const TEMPLATES: Readonly<Record<string, string>> = {
   "masquerade-unguarded-v6": masqueradeUnguardedV6,
   "masquerade-v4": masqueradeV4,
   "masquerade-v6": masqueradeV6,
+  "no-masquerade-v4": noMasqueradeV4,
+  "no-masquerade-v6": noMasqueradeV6,
   "host-api-v4": hostApiV4,
   "host-api-v6": hostApiV6,
   "host": host,
@@ -144,7 +148,7 @@ function discard(chains: readonly string[], sets: readonly string[]): string {
 
 /** The text with other names in the place of our sets'. */
 function interim(text: string): string {
-  return text.replace(/\b(?:(?:local-)?pod-cidrs|host-(?:peers|own))-v[46]\b/g, "$&-interim");
+  return text.replace(/\b(?:(?:local-)?pod-cidrs|no-masquerade|host-(?:peers|own))-v[46]\b/g, "$&-interim");
 }
 
 /** Names of the sets of {@link renderDetour}. */

@@ -4,9 +4,7 @@ import type { Family } from "../net/address.ts";
 import { parseNodeName } from "../nodes/parse_node.ts";
 import type { NodeName } from "../nodes/node.ts";
 import { type BindAddress, parseBindAddress } from "../net/bind_address.ts";
-import { parsePrefix, type Prefix, withoutNested } from "../net/prefix.ts";
-import { Refusal, refused } from "../net/refusal.ts";
-import { unusablePodCidr } from "../net/scope.ts";
+import type { Refusal } from "../net/refusal.ts";
 import {
   boolean,
   choice,
@@ -21,6 +19,7 @@ import {
 import { HOST_SETTINGS } from "./host_settings.ts";
 import { KEY_SETTINGS } from "./key_settings.ts";
 import { POLICY_SETTINGS } from "./policy_settings.ts";
+import { TRAFFIC_SETTINGS } from "./traffic_settings.ts";
 
 /** The most characters of an expression. */
 export const MAX_EXPRESSION = 16_384;
@@ -102,22 +101,7 @@ export const SETTINGS = {
   }),
   cniConfigPath: path("CNI_CONFIG_PATH", "/etc/cni/net.d/10-wigglenet.conflist", "The CNI configuration."),
   arePluginsInstalled: boolean("INSTALL_CNI_PLUGINS", true, "`install-cni` adds missing CNI plugins."),
-  masqueradeIpv4: boolean("MASQUERADE_IPV4", true, "Masquerade what pods send out of the pod network, IPv4."),
-  masqueradeIpv6: boolean("MASQUERADE_IPV6", true, "The same for IPv6."),
-  filterIpv4: boolean("FILTER_IPV4", false, "No new connections to pods from outside the pod network, IPv4."),
-  filterIpv6: boolean("FILTER_IPV6", false, "The same for IPv6."),
-  isStrict: boolean(
-    "STRICT",
-    true,
-    "Packets to other nodes' pods leave by the tunnel or not at all; a pod's address is believed of that pod and of the tunnel alone.",
-  ),
-  clusterPodCidrs: {
-    env: "CLUSTER_POD_CIDRS",
-    fallback: "",
-    accepts: "a comma-separated list of CIDRs",
-    meaning: "What the whole cluster's pods use; guarded even where no Node claims it yet.",
-    parse: parsePrefixes,
-  } satisfies Setting<readonly Prefix[]>,
+  ...TRAFFIC_SETTINGS,
   ...HOST_SETTINGS,
   nodeIpInterfaces: {
     env: "NODE_IP_INTERFACES",
@@ -238,18 +222,6 @@ export interface Settings extends GivenSettings {
 /** True where somebody has said which Node is this host. */
 export function isNamed(settings: GivenSettings): settings is Settings {
   return settings.nodeName !== "";
-}
-
-function parsePrefixes(text: string): readonly Prefix[] | Refusal {
-  const prefixes: Prefix[] = [];
-  for (const item of list(text)) {
-    const prefix = parsePrefix(item);
-    if (refused(prefix)) return prefix;
-    const reason = unusablePodCidr(prefix);
-    if (reason !== undefined) return new Refusal(reason);
-    prefixes.push(prefix);
-  }
-  return withoutNested(prefixes);
 }
 
 /** The flag of a variable: kebab case, without the WIGGLENET_ prefix. */
