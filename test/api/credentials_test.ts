@@ -88,6 +88,28 @@ for (const [what, subject] of Object.entries(FOREIGN_CAS)) {
   });
 }
 
+// No Service and no kube-proxy is in this cluster: what the variables name is all that leads to the API.
+Deno.test("KUBERNETES_SERVICE_HOST may be a name of the API server's certificate; one that is not in it is refused", async () => {
+  const { KUBERNETES_SERVICE_HOST: address } = plane.environment;
+  const hosts = `${cluster.lab.folder}/hosts`;
+  await Deno.writeTextFile(hosts, `${address} kubernetes.default.svc api.example\n`);
+  await n1.run(["mount", "--bind", hosts, "/etc/hosts"]);
+  await account.mount(n1, await account.podToken("n1"));
+  for (
+    const [name, line] of [["api.example", /not made for this address/], ["kubernetes.default.svc"]] as const
+  ) {
+    await n1.agent!.kill("SIGTERM");
+    const env = { ...plane.environment, KUBERNETES_SERVICE_HOST: name };
+    n1.startAgent({ settings: { nodes: undefined }, env });
+    if (line !== undefined) await n1.agent!.line("stderr", line, 20_000);
+  }
+  await cluster.knows(n1, [n2], RETRY_MS);
+  await heardOf();
+  await n1.agent!.kill("SIGTERM");
+  await n1.run(["umount", "/etc/hosts"]);
+  await cluster.start(n1);
+});
+
 Deno.test("no token at all: the file and the setting that mounts it are named", async () => {
   const clear = async () => {
     await n1.run(["rm", "-r", "/run/secrets"]);
