@@ -68,7 +68,7 @@ export function hostSets(
 export function hostTemplates(settings: Settings, { apiAddress, apiPort }: HostFacts): string[] {
   if (!encryptsHosts(settings)) return [];
   const isKnown = apiAddress !== undefined && apiPort !== undefined;
-  const tunnelled = ([4, 6] as const).filter((family) => familySettings(settings, family).isTunnelled);
+  const tunnelled = ([4, 6] as const).filter((family) => familySettings(settings, family).isRouted);
   return [
     ...(isKnown ? [`host-api-v${apiAddress.family}`] : []),
     "host",

@@ -53,7 +53,7 @@ export function desireRoutes(
     unreachable: settings.isStrict ? () => true : isOwn,
   };
   const cluster = settings.isStrict ? clusterPodCidrs : [];
-  const families = FAMILIES.filter((family) => familySettings(settings, family).isTunnelled);
+  const families = FAMILIES.filter((family) => familySettings(settings, family).isRouted);
   return (["tunnel", "unreachable"] as const).flatMap((type) =>
     families.flatMap((family) => {
       const owned = podCidrs.filter(({ prefix, node }) => prefix.family === family && isWanted[type](node));

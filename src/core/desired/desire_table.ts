@@ -61,28 +61,28 @@ function definesOf({ interfaceName, port }: Settings): DesiredTable["defines"] {
 
 function templatesOf(settings: Settings, facts: HostFacts): string[] {
   const templates = ["sets"];
-  if (facts.wireguard === "userspace" && familySettings(settings, 6).isTunnelled) {
+  if (facts.wireguard === "userspace" && familySettings(settings, 6).isRouted) {
     templates.push("checksum-v6");
   }
   if (usesTunnel(settings)) templates.push("clamp");
   templates.push("forward");
   if (settings.isPolicyEnabled && hasIpvs(facts)) templates.push("ipvs");
-  const isGuarded = (family: Family) => settings.isStrict && familySettings(settings, family).isTunnelled;
+  const isGuarded = (family: Family) => settings.isStrict && familySettings(settings, family).isRouted;
   const areSourcesAsked = (family: Family) => {
-    const { isTunnelled, isFiltered } = familySettings(settings, family);
-    return isTunnelled && (settings.isStrict || isFiltered);
+    const { isRouted, isFiltered } = familySettings(settings, family);
+    return isRouted && (settings.isStrict || isFiltered);
   };
   if (FAMILIES.some(isGuarded)) templates.push("guard");
   if (FAMILIES.some(areSourcesAsked)) templates.push("source");
   for (const family of FAMILIES) {
-    const { isTunnelled, isFiltered, isMasqueraded } = familySettings(settings, family);
+    const { isRouted, isFiltered, isMasqueraded } = familySettings(settings, family);
     if (isGuarded(family)) templates.push(`guard-v${family}`);
     if (unmasqueraded(settings, family).length > 0) templates.push(`no-masquerade-v${family}`);
     if (areSourcesAsked(family)) {
       templates.push(...isMasqueraded ? [] : [`unmasqueraded-v${family}`], `source-v${family}`);
     }
     if (isFiltered) {
-      templates.push(`filter-${isTunnelled ? "tunnel" : "native"}-v${family}`);
+      templates.push(`filter-${isRouted ? "tunnel" : "native"}-v${family}`);
     }
     if (isMasqueraded && !isGuarded(family)) templates.push(`masquerade-unguarded-v${family}`);
     if (isMasqueraded) templates.push(`masquerade-v${family}`);

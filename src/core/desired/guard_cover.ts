@@ -25,8 +25,12 @@ export function unguarded(
 
 function whatOf(settings: Settings, family: Family, isWhole: boolean): string | undefined {
   if (settings.isFirewallOnly) return "all pods of other nodes, whoever routes them (FIREWALL_ONLY)";
-  const { isTunnelled } = familySettings(settings, family);
-  if (!isTunnelled) return `all pods of other nodes: it is routed natively (NATIVE_ROUTING_IPV${family})`;
+  const { isRouted } = familySettings(settings, family);
+  if (!isRouted) {
+    const isOriginals = family === 4 ? settings.isNativeIpv4 : settings.isNativeIpv6;
+    const said = isOriginals ? `NATIVE_ROUTING_IPV${family}` : `TRANSPORT_IPV${family}=native`;
+    return `all pods of other nodes: it is routed natively (${said})`;
+  }
   if (!settings.isStrict) {
     return "pods of other nodes while their way through the tunnel is missing (STRICT=false)";
   }

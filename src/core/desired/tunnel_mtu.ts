@@ -84,7 +84,7 @@ export function tunnelMtu(settings: Settings, members: Members, facts: HostFacts
   const { room, waiting } = narrowest(settings, { ...members, others: peers }, facts);
   const wanted = settings.mtu === "auto" ? room : { bytes: settings.mtu, why: "WIGGLENET_MTU" };
   const isIpv6 = [members.own, ...peers].some(({ podCidrs, addresses }) =>
-    familySettings(settings, 6).isTunnelled && podCidrs.some(({ family }) => family === 6) ||
+    familySettings(settings, 6).isRouted && podCidrs.some(({ family }) => family === 6) ||
     encryptsHosts(settings) && addresses.some(({ family }) => family === 6)
   );
   const least = isIpv6 ? IPV6_LEAST_BYTES : IPV4_LEAST_BYTES;

@@ -36,7 +36,7 @@ export function desireRotation(settings: Settings, parts: RotationParts): Desire
   const { own, link, facts } = parts;
   const { nextKey, second, isRotationDue = false, isPublished = false } = facts;
   const name = nextInterface(settings.interfaceName);
-  const families = ([4, 6] as const).filter((family) => familySettings(settings, family).isTunnelled);
+  const families = ([4, 6] as const).filter((family) => familySettings(settings, family).isRouted);
   const obstacle = rotationObstacle(settings, facts) ?? ownObstacle(own);
   // What has begun is brought to its end, if it can be.
   const takesPart = obstacle === undefined || nextKey !== undefined && !obstacle.isHard;

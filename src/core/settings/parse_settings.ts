@@ -26,7 +26,7 @@ export function parseSettings(
     else settings[name] = value;
   }
   const all = settings as unknown as GivenSettings;
-  problems.push(...contradictions(all));
+  problems.push(...contradictions(all), ...transports(all, (env) => flags[env] ?? environment[env] ?? ""));
   return problems.length > 0 ? problems : all;
 }
 
@@ -75,11 +75,32 @@ function oneAddress({ isMetricsEnabled, metricsAddress, healthAddress }: GivenSe
 
 /** Without a tunnel nothing can go through it. */
 function hosts(settings: GivenSettings): readonly string[] {
+  // Each may be missing here: then it has a problem of its own.
+  if (!settings.transportIpv4 || !settings.transportIpv6) return [];
   if (!encryptsHosts(settings) || usesTunnel(settings)) return [];
   return [
     "HOST_ENCRYPTION (--host-encryption) is require, and there is no tunnel: leave FIREWALL_ONLY out, and one of " +
-    "NATIVE_ROUTING_IPV4 and NATIVE_ROUTING_IPV6",
+    "NATIVE_ROUTING_IPV4 and NATIVE_ROUTING_IPV6 (or `native` of TRANSPORT_IPV4 and TRANSPORT_IPV6)",
   ];
+}
+
+/**
+ * What is said twice must be the same. Whether the default was said or is one only the variables tell.
+ * @param said the text of a variable, empty where there is none
+ */
+function transports(settings: GivenSettings, said: (env: string) => string): readonly string[] {
+  const { isFirewallOnly, isNativeIpv4, isNativeIpv6 } = settings;
+  return ([[4, isNativeIpv4], [6, isNativeIpv6]] as const).flatMap(([family, isNative]) => {
+    const env = `TRANSPORT_IPV${family}`;
+    const text = said(env);
+    const rival = isFirewallOnly ? "FIREWALL_ONLY" : isNative ? `NATIVE_ROUTING_IPV${family}` : undefined;
+    if (rival === undefined || text === "" || text === "native") return [];
+    return [
+      `${env} (${flagOf(env)}) is ${
+        quote(text)
+      }, and with ${rival} this agent routes nothing: leave one of them out`,
+    ];
+  });
 }
 
 function podCidrSources(settings: GivenSettings): readonly string[] {

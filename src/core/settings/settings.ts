@@ -20,6 +20,9 @@ import { HOST_SETTINGS } from "./host_settings.ts";
 import { KEY_SETTINGS } from "./key_settings.ts";
 import { POLICY_SETTINGS } from "./policy_settings.ts";
 import { TRAFFIC_SETTINGS } from "./traffic_settings.ts";
+import { TRANSPORT_SETTINGS } from "./transport_settings.ts";
+import type { TransportName } from "../transport/transport.ts";
+import { TRANSPORTS } from "../transport/transports.ts";
 
 /** The most characters of an expression. */
 export const MAX_EXPRESSION = 16_384;
@@ -135,12 +138,7 @@ export const SETTINGS = {
     meaning: "So many packets of a flow, both ways together, go the long way.",
     parse: (text: string) => integer(text, 1, 999999),
   } satisfies Setting<number>,
-  isNativeIpv4: boolean("NATIVE_ROUTING_IPV4", false, "IPv4 is not routed through the tunnel."),
-  isNativeIpv6: boolean(
-    "NATIVE_ROUTING_IPV6",
-    false,
-    "IPv6 is not routed through the tunnel; both: no WireGuard.",
-  ),
+  ...TRANSPORT_SETTINGS,
   podCidrSourceIpv4: podCidrSource("POD_CIDR_SOURCE_IPV4"),
   podCidrSourceIpv6: podCidrSource("POD_CIDR_SOURCE_IPV6"),
   podCidrSourcePath: {
@@ -233,18 +231,23 @@ export function flagOf(env: string): string {
 export interface FamilySettings {
   readonly isMasqueraded: boolean;
   readonly isFiltered: boolean;
-  /** False: routed natively, or FIREWALL_ONLY. */
-  readonly isTunnelled: boolean;
+  /** `native` also with FIREWALL_ONLY and NATIVE_ROUTING. */
+  readonly transport: TransportName;
+  /** This agent routes and guards. False: somebody else does. */
+  readonly isRouted: boolean;
   readonly podCidrSource: PodCidrSource;
 }
 
 /** The per-family settings of one family. */
 export function familySettings(settings: GivenSettings, family: Family): FamilySettings {
   const isIpv4 = family === 4;
+  const isNative = settings.isFirewallOnly || (isIpv4 ? settings.isNativeIpv4 : settings.isNativeIpv6);
+  const transport = isNative ? "native" : isIpv4 ? settings.transportIpv4 : settings.transportIpv6;
   return {
     isMasqueraded: isIpv4 ? settings.masqueradeIpv4 : settings.masqueradeIpv6,
     isFiltered: isIpv4 ? settings.filterIpv4 : settings.filterIpv6,
-    isTunnelled: !settings.isFirewallOnly && !(isIpv4 ? settings.isNativeIpv4 : settings.isNativeIpv6),
+    transport,
+    isRouted: TRANSPORTS[transport].medium !== undefined,
     podCidrSource: isIpv4 ? settings.podCidrSourceIpv4 : settings.podCidrSourceIpv6,
   };
 }
@@ -257,9 +260,9 @@ export function expressionFamilies(settings: GivenSettings): readonly Family[] {
   );
 }
 
-/** True when at least one family goes through the tunnel: WireGuard is used, and peers need keys. */
+/** True when this agent routes at least one family: WireGuard is used, and peers need keys. */
 export function usesTunnel(settings: GivenSettings): boolean {
-  return familySettings(settings, 4).isTunnelled || familySettings(settings, 6).isTunnelled;
+  return familySettings(settings, 4).isRouted || familySettings(settings, 6).isRouted;
 }
 
 /** True when metrics are served by TLS. */

@@ -47,8 +47,8 @@ Deno.test("The defaults are the original's, and STRICT is on", () => {
     isFlowtableEnabled: false,
     flowtableDevices: "auto",
     flowtablePackets: 128,
-    isNativeIpv4: false,
-    isNativeIpv6: false,
+    ...{ transportIpv4: "wireguard", transportIpv6: "wireguard" },
+    ...{ isNativeIpv4: false, isNativeIpv6: false },
     podCidrSourceIpv4: "spec",
     podCidrSourceIpv6: "spec",
     podCidrSourcePath: "",
@@ -262,7 +262,37 @@ Deno.test("A tunnel is used unless both families are native or the agent is a fi
   assert.equal(usesTunnel(settingsOf({ FIREWALL_ONLY: "1" })), false);
   const native = settingsOf({ NATIVE_ROUTING_IPV6: "1", FILTER_IPV6: "1", MASQUERADE_IPV4: "0" });
   assert.deepEqual([4, 6].map((family) => familySettings(native, family as 4 | 6)), [
-    { isMasqueraded: false, isFiltered: false, isTunnelled: true, podCidrSource: "spec" },
-    { isMasqueraded: true, isFiltered: true, isTunnelled: false, podCidrSource: "spec" },
+    {
+      isMasqueraded: false,
+      isFiltered: false,
+      transport: "wireguard",
+      isRouted: true,
+      podCidrSource: "spec",
+    },
+    { isMasqueraded: true, isFiltered: true, transport: "native", isRouted: false, podCidrSource: "spec" },
+  ]);
+});
+
+Deno.test("native is said by TRANSPORT or by the original's variable, and never together with another", () => {
+  for (const family of [4, 6] as const) {
+    const [ours, originals] = [`TRANSPORT_IPV${family}`, `NATIVE_ROUTING_IPV${family}`];
+    for (const said of [{ [ours]: "native" }, { [originals]: "1" }, { [ours]: "native", [originals]: "1" }]) {
+      assert.equal(familySettings(settingsOf(said), family).isRouted, false);
+      assert.equal(familySettings(settingsOf(said), family === 4 ? 6 : 4).isRouted, true);
+    }
+    for (const rival of [originals, "FIREWALL_ONLY"]) {
+      assert.deepEqual(problems({ [ours]: "wireguard", [rival]: "1" }), [
+        `${ours} (${
+          flagOf(ours)
+        }) is "wireguard", and with ${rival} this agent routes nothing: leave one of them out`,
+      ]);
+      assert.equal(familySettings(settingsOf({ [ours]: "native", [rival]: "1" }), family).isRouted, false);
+    }
+  }
+});
+
+Deno.test("a transport that there is not is refused, whatever else is asked for", () => {
+  assert.deepEqual(problems({ TRANSPORT_IPV6: "pigeons", HOST_ENCRYPTION: "require" }), [
+    'TRANSPORT_IPV6 (--transport-ipv6) is "pigeons"; accepted: wireguard, native',
   ]);
 });

@@ -1,0 +1,11 @@
+// The table of transports.
+
+import { NATIVE } from "./native/native.ts";
+import type { Transport, TransportName } from "./transport.ts";
+import { WIREGUARD } from "./wireguard/wireguard.ts";
+
+/** All of them, by the names that settings and Nodes have for them. */
+export const TRANSPORTS: Readonly<Record<TransportName, Transport>> = {
+  wireguard: WIREGUARD,
+  native: NATIVE,
+};
