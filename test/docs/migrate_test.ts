@@ -36,8 +36,11 @@ const ORIGINAL = [
   "WIGGLENET_PRIVKEY_PATH",
   "WIGGLENET_WG_PORT",
 ];
-/** Of other programs; the document says what takes their place. */
-const FOREIGN = ["CNI_BRIDGE", "CONTROL_PLANE_ENDPOINT", "HOST_IP", "NET_ADMIN", "POD_SUBNET"];
+/** Of other programs, for which the document says what takes their place, and what every pod of a cluster has. */
+const FOREIGN = [
+  ...["CNI_BRIDGE", "CONTROL_PLANE_ENDPOINT", "HOST_IP", "NET_ADMIN", "POD_SUBNET"],
+  "KUBERNETES_SERVICE_HOST",
+];
 const VARIABLE = /`([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)(?:=\w+)?`/g;
 
 /** The part under a heading, up to the next one of any level. */
