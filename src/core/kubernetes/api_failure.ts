@@ -64,7 +64,7 @@ const TROUBLES: readonly Trouble[] = [
     text: "its certificate is not signed by the CA of the credentials; give the cluster's own CA",
   },
   {
-    sign: /NotValidForName/,
+    sign: /NotValidForName|not valid for name/,
     text:
       "its certificate is not made for this address; use a name or address that is in it, or add this one to it",
   },

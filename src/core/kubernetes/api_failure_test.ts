@@ -46,7 +46,7 @@ const failures: readonly [message: string, told: RegExp][] = [
   ["No keys found in key data", /certificate and key of the credentials are none/],
   [`${HEAD}invalid peer certificate: UnknownIssuer`, /not signed by the CA of the credentials/],
   [
-    `${HEAD}invalid peer certificate: certificate not valid for name "x"; NotValidForName`,
+    `${HEAD}invalid peer certificate: certificate not valid for name "x"; certificate is only valid for DnsName("y")`,
     /not made for this/,
   ],
   [`${HEAD}invalid peer certificate: Expired`, /has expired, or this host's clock is ahead/],
