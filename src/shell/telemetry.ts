@@ -14,6 +14,7 @@ import type { Log } from "./log.ts";
 import type { Answer, Asked } from "./metrics/http_listener.ts";
 import type { KeptServer } from "./metrics/kept_server.ts";
 import type { MetricsRegistry } from "./metrics/registry.ts";
+import { NetworkCondition } from "./network_condition.ts";
 import type { PolicyProgress } from "./policy/policy_progress.ts";
 import type { Onlooker, Progress } from "./progress.ts";
 import { relieve } from "./relieve.ts";
@@ -27,7 +28,7 @@ export interface TelemetryOptions {
   readonly version: string;
   readonly log: Log;
   readonly source: NodeSource<ParsedNode>;
-  /** Where Events are written; undefined: the source is none that takes any. */
+  /** Where Events and the own Node's condition are written; undefined: the source is none that takes any. */
   readonly api: ApiClient | undefined;
   readonly progress: () => Progress;
   readonly policies?: PolicyProgress | undefined;
@@ -50,6 +51,7 @@ export class Telemetry implements Onlooker {
   #servers: readonly KeptServer[] = [];
   #registry: MetricsRegistry | undefined;
   readonly #events: EventWriter | undefined;
+  readonly #condition: NetworkCondition | undefined;
   #isReady = false;
   #passedAtMs = performance.now();
   readonly #remarks = new News(NEWS_MS);
@@ -58,8 +60,10 @@ export class Telemetry implements Onlooker {
   constructor(options: TelemetryOptions) {
     this.#options = options;
     const { api, settings, source, log, progress } = options;
-    // Nothing is refused before the own Node is known.
-    this.#events = api === undefined || !isNamed(settings) ? undefined : new EventWriter({
+    // Nothing is refused before the own Node is known, and nothing stands.
+    if (api === undefined || !isNamed(settings)) return;
+    this.#condition = new NetworkCondition({ settings, api, log, progress });
+    this.#events = new EventWriter({
       client: api,
       namespace: api.credentials.namespace ?? USUAL_NAMESPACE,
       own: settings.nodeName,
@@ -70,9 +74,9 @@ export class Telemetry implements Onlooker {
     });
   }
 
-  /** What keeps it from serving. */
+  /** What keeps it from serving, or from saying that the network stands. */
   get waiting(): readonly Waiting[] {
-    return this.#servers.flatMap(({ waiting }) => waiting);
+    return [...this.#condition?.waiting() ?? [], ...this.#servers.flatMap(({ waiting }) => waiting)];
   }
 
   /** Begins to serve. The library and the server are loaded only where they are used. */
@@ -114,6 +118,7 @@ export class Telemetry implements Onlooker {
   passed(): void {
     this.#passedAtMs = performance.now();
     this.#events?.passed();
+    this.#condition?.passed();
     this.#isReady ||= this.#options.progress().isInSync;
     this.#tellSystemd();
   }

@@ -21,6 +21,13 @@ const TOKENS: Readonly<Record<string, () => Promise<string>>> = {
 };
 
 const annotate = (annotations: Record<string, string | null>) => patch({ metadata: { annotations } });
+const conditions = (...conditions: Readonly<Record<string, string>>[]) =>
+  patch({ status: { conditions } }, "application/strategic-merge-patch+json");
+const UNAVAILABLE = { type: "NetworkUnavailable", status: "True", reason: "NoRouteCreated", message: "" };
+for (const name of ["n1", "n2"]) {
+  await cluster.admin.demand(`${NODES}/${name}/status`, conditions(UNAVAILABLE));
+}
+
 const OURS = { "wigglenet/public-key": "x", "wigglenet/pod-cidrs": "[]", "wigglenet/of-tomorrow": "x" };
 
 /** Path below the Nodes and what is asked, by what an operator would call it. */
@@ -45,6 +52,21 @@ const ATTACKS: Attacks = {
     patch({ metadata: { annotations: OURS, labels: { a: "b" } } }),
   ],
   "its own Node's status": ["/n1/status", patch({ status: { addresses: [] } })],
+  "its own Node's status beside the condition that is its own": [
+    "/n1/status",
+    patch(
+      { status: { conditions: [{ ...UNAVAILABLE, status: "False" }], volumesInUse: ["x"] } },
+      "application/strategic-merge-patch+json",
+    ),
+  ],
+  "another condition of its own Node": ["/n1/status", conditions({ type: "Ready", status: "False" })],
+  "a new condition of its own Node": ["/n1/status", conditions({ type: "Odd", status: "False" })],
+  "its own Node's condition to say more": [
+    "/n1/status",
+    conditions({ ...UNAVAILABLE, status: "True", message: "x" }),
+  ],
+  "its own Node's conditions, to be rid of them": ["/n1/status", patch({ status: { conditions: null } })],
+  "another node's condition": ["/n2/status", conditions({ ...UNAVAILABLE, status: "False" })],
   "its own Node by JSON patch": [
     "/n1",
     patch([{ op: "add", path: "/metadata/labels/a", value: "b" }], "application/json-patch+json"),
@@ -85,6 +107,16 @@ for (const [whose, makeToken] of Object.entries(TOKENS)) {
     assert.equal((await client.demand(NODES)).items.length, 2);
   });
 }
+
+Deno.test("a token of the pod on n1 takes n1's NetworkUnavailable back, where it is", async () => {
+  using client = await cluster.plane.clientWith(await cluster.account.podToken("n1"));
+  const { status } = await client.demand(
+    `${NODES}/n1/status`,
+    conditions({ ...UNAVAILABLE, status: "False" }),
+  );
+  const { conditions: all } = status as { conditions: readonly Readonly<Record<string, string>>[] };
+  assert.equal(all.find(({ type }) => type === "NetworkUnavailable")!.status, "False");
+});
 
 Deno.test("a token that names no node changes nothing", async () => {
   const path = `/api/v1/namespaces/${NAMESPACE}/serviceaccounts/${ACCOUNT}/token`;

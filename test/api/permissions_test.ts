@@ -114,6 +114,12 @@ async function live(): Promise<void> {
   });
   await cluster.register(n1);
   await cluster.register(n2);
+  // As a cloud does.
+  await cluster.admin.demand(`${NODES}/n1/status`, {
+    method: "PATCH",
+    type: "application/strategic-merge-patch+json",
+    body: { status: { conditions: [{ type: "NetworkUnavailable", status: "True" }] } },
+  });
   for (const node of [n1, n2, n3]) await cluster.start(node);
   await cluster.register(n3);
   for (const node of cluster.nodes) {

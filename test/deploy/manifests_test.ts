@@ -195,6 +195,7 @@ Deno.test("The agent's account may do this and nothing else", () => {
     [
       "everywhere",
       { apiGroups: [""], resources: ["nodes"], verbs: ["list", "watch", "patch"] },
+      { apiGroups: [""], resources: ["nodes/status"], verbs: ["patch"] },
       { apiGroups: ["networking.k8s.io"], resources: ["networkpolicies"], verbs: ["list", "watch"] },
       { apiGroups: [""], resources: ["namespaces", "pods"], verbs: ["list", "watch"] },
       { apiGroups: [""], resources: ["events"], verbs: ["create"] },

@@ -49,7 +49,7 @@ export interface Call {
   readonly method: "GET" | "POST" | "PUT" | "PATCH";
   /** Path and query. */
   readonly path: string;
-  /** Sent as JSON; with PATCH as a merge patch. */
+  /** Sent as JSON; with PATCH as a strategic merge patch. */
   readonly body?: unknown;
 }
 
@@ -62,9 +62,13 @@ export interface Reply {
 
 interface Sent extends Pick<Call, "method" | "path">, Pick<Ask, "accept"> {
   readonly text: string | undefined;
+  /** Of the text. */
+  readonly type: string;
 }
 
 const JSON_TYPE = "application/json";
+const MERGE_PATCH = "application/merge-patch+json";
+const STRATEGIC_MERGE_PATCH = "application/strategic-merge-patch+json";
 /** What an answer says of the credentials that were asked with. */
 const DOUBTS: Readonly<Record<number, Doubt>> = { 401: "refused", 403: "forbidden" };
 const SHORT_LIMITS = { maxBytes: 4 << 20, onPart: () => {} };
@@ -90,7 +94,10 @@ export class ApiClient {
     const { path, controller, patch, accept = JSON_TYPE } = ask;
     const method = patch === undefined ? "GET" : "PATCH";
     try {
-      const response = await this.#sendTwice({ method, path, text: patch, accept }, controller);
+      const response = await this.#sendTwice(
+        { method, path, text: patch, type: MERGE_PATCH, accept },
+        controller,
+      );
       if (response.ok) return response;
       const message = await reasonOf(response);
       const { status } = response;
@@ -105,9 +112,10 @@ export class ApiClient {
   async request({ method, path, body }: Call): Promise<Reply> {
     const controller = new AbortController();
     const text = body === undefined ? undefined : JSON.stringify(body);
+    const type = method === "PATCH" ? STRATEGIC_MERGE_PATCH : JSON_TYPE;
     const timer = setTimeout(() => controller.abort(new Silence("no answer in time")), 2 * this.answerMs);
     try {
-      const response = await this.#sendTwice({ method, path, text }, controller);
+      const response = await this.#sendTwice({ method, path, text, type }, controller);
       return { status: response.status, body: JSON_ENCODING.object(await readBody(response, SHORT_LIMITS)) };
     } catch (error) {
       this.renew();
@@ -151,11 +159,10 @@ export class ApiClient {
   }
 
   async #send(
-    { method, path, text, accept = JSON_TYPE }: Sent,
+    { method, path, text, type, accept = JSON_TYPE }: Sent,
     access: Access,
     signal: AbortSignal,
   ): Promise<Response> {
-    const type = method === "PATCH" ? "application/merge-patch+json" : JSON_TYPE;
     return await fetch(this.server + path, {
       method,
       client: this.#client(access),
