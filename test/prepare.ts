@@ -19,6 +19,7 @@ const PACKAGE_OF: Readonly<Record<string, string>> = {
   setpriv: "util-linux",
   strace: "strace",
   sysctl: "procps",
+  tayga: "tayga",
   tcpdump: "tcpdump",
   unshare: "util-linux",
   wg: "wireguard-tools",
