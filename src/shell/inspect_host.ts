@@ -15,6 +15,7 @@ import {
   usesMetricsTls,
   usesTunnel,
 } from "../core/settings/settings.ts";
+import { nextInterface, nextPort } from "../core/rotation/names.ts";
 import type { Program } from "../core/shipped/programs.ts";
 import { locate, run } from "./command.ts";
 import { inspectPitfalls } from "./inspect_pitfalls.ts";
@@ -165,13 +166,26 @@ async function inspectTunnel(
     port,
     interfaceName,
     isListening: link?.isUp === true && await listensOn(settings),
+    ...(settings.keyRotation !== "off" && { second: await inspectSecond(settings) }),
     udpPorts: await readPorts("udp"),
     ...(await isExposed(settings.privateKeyPath) ? { exposedKeyPath: settings.privateKeyPath } : {}),
   };
 }
 
+async function inspectSecond({ interfaceName, port }: GivenSettings) {
+  const second = { interfaceName: nextInterface(interfaceName), port: nextPort(port) };
+  const link = locate("ip") === undefined ? undefined : await observeLink(second.interfaceName);
+  return {
+    name: second.interfaceName,
+    port: second.port,
+    isListening: link?.isUp === true && await listensOn(second),
+  };
+}
+
 /** False when the interface has another port; true also where nobody may be told. */
-async function listensOn({ interfaceName, port }: GivenSettings): Promise<boolean> {
+async function listensOn(
+  { interfaceName, port }: Pick<GivenSettings, "interfaceName" | "port">,
+): Promise<boolean> {
   const command = { program: "wg", args: ["show", interfaceName, "listen-port"] } as const;
   const text = await run(command).catch(() => "");
   return text === "" || Number(text) === port;

@@ -6,7 +6,7 @@ import { ROUTE_PROTOCOL } from "../core/desired/desired_state.ts";
 import type { Family } from "../core/net/address.ts";
 import type { PeerStatus } from "../core/plan/status.ts";
 import type { GivenSettings } from "../core/settings/settings.ts";
-import { nextInterface } from "../core/rotation/names.ts";
+import { nextInterface, nextPort } from "../core/rotation/names.ts";
 import { attempt, locate, run } from "./command.ts";
 import { probePeers } from "./probe_peers.ts";
 import { apiAheadSeconds } from "./sources/kubernetes/api_clock.ts";
@@ -25,7 +25,7 @@ export async function inspectPitfalls(
 ): Promise<Pitfalls> {
   const { silent, asked } = await probePeers(settings.interfaceName, peers);
   return {
-    ...await inspectTables(settings.port),
+    ...await inspectTables(portsOf(settings)),
     legacy:
       (await Promise.all(FAMILIES.map(async (family) => await read(PROC.legacy[family]) ? [family] : [])))
         .flat(),
@@ -39,6 +39,11 @@ export async function inspectPitfalls(
   };
 }
 
+/** Of WireGuard, the second interface's where keys may rotate. */
+function portsOf({ port, keyRotation }: GivenSettings): number[] {
+  return keyRotation === "off" ? [port] : [port, nextPort(port)];
+}
+
 /** `/proc` may be read by a program only, as shipped. Empty where it is not there. */
 async function read(path: string): Promise<string> {
   if (locate("cat") === undefined) return "";
@@ -46,11 +51,13 @@ async function read(path: string): Promise<string> {
 }
 
 /** Without members: sets of others may be long. */
-async function inspectTables(port: number): Promise<Pick<Pitfalls, "foreignRules" | "unreadable">> {
+async function inspectTables(
+  ports: readonly number[],
+): Promise<Pick<Pitfalls, "foreignRules" | "unreadable">> {
   const nothing = { foreignRules: { closed: [], blocking: [] }, unreadable: [] };
   if (locate("nft") === undefined) return nothing;
   const { stdout, failure } = await attempt({ program: "nft", args: ["-j", "-t", "list", "ruleset"] });
-  if (failure === undefined) return { ...nothing, foreignRules: parseForeignRules(stdout, port) };
+  if (failure === undefined) return { ...nothing, foreignRules: parseForeignRules(stdout, ports) };
   const tables = (await run({ program: "nft", args: ["list", "tables"] }).catch(() => "")).trim().split("\n");
   const unreadable = await Promise.all(tables.map(async (line) => {
     const [, family = "", table = ""] = line.split(" ");

@@ -137,6 +137,12 @@ const FAULTS: Readonly<Record<string, Fault>> = {
     take: withoutTable,
     line: /^error: inet foreign c drops UDP port 24601: .*; nft -a list chain inet foreign c/,
   },
+  "the UDP port that keys rotate by, which a rule here blocks": {
+    put: chain("input", "accept", "udp dport 24602 drop;"),
+    take: withoutTable,
+    line: /^error: inet foreign c drops UDP port 24602: /,
+    settings: { "key-rotation": "manual" },
+  },
   "a UDP port that is blocked on the way": {
     put: async () => {
       await mesh.lab.underlay.run(["nft", "-f", "-"], {

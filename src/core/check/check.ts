@@ -23,6 +23,8 @@ export interface HostReport extends Surroundings {
     readonly interfaceName: string;
     /** Our interface is up, and has the port. */
     readonly isListening: boolean;
+    /** The second interface, where keys may rotate; it has its port, if it is up. */
+    readonly second?: { readonly name: string; readonly port: number; readonly isListening: boolean };
     /** UDP ports that somebody listens on. */
     readonly udpPorts: readonly number[];
     /** The private key file, where its mode lets others than its owner read it. */
@@ -125,7 +127,8 @@ function programFindings({ programs, hasNetAdmin }: HostReport): Finding[] {
 
 function tunnelFindings({ tunnel }: HostReport): Finding[] {
   if (tunnel === undefined) return [];
-  const { hasKernel, hasTun, mode, port, interfaceName, isListening, udpPorts, exposedKeyPath } = tunnel;
+  const { hasKernel, hasTun, mode, port, interfaceName, isListening, second, udpPorts, exposedKeyPath } =
+    tunnel;
   const findings: Finding[] = [];
   if (!hasKernel && mode === "kernel") {
     findings.push(error("this kernel has no WireGuard", "modprobe wireguard, or WIREGUARD_MODE=auto"));
@@ -145,6 +148,12 @@ function tunnelFindings({ tunnel }: HostReport): Finding[] {
     findings.push(error(
       `UDP port ${port} is somebody else's: ${interfaceName} cannot listen`,
       `ss -ulnp shows who; end it, or choose another WIGGLENET_WG_PORT on all nodes`,
+    ));
+  }
+  if (second !== undefined && !second.isListening && udpPorts.includes(second.port)) {
+    findings.push(error(
+      `UDP port ${second.port} is somebody else's: ${second.name} could not listen, and no key rotates`,
+      `ss -ulnp shows who; end it, choose another WIGGLENET_WG_PORT on all nodes, or set KEY_ROTATION to off`,
     ));
   }
   if (exposedKeyPath !== undefined) {

@@ -29,8 +29,12 @@ const HEALTHY: HostReport = {
 };
 const tunnel = HEALTHY.tunnel!;
 
+const SECOND = { name: "wigglenet-next", port: 24602, isListening: true };
+
 Deno.test("A healthy host has no findings", () => {
   assert.deepEqual(findingsOf(HEALTHY), []);
+  const rotating = { ...HEALTHY, tunnel: { ...tunnel, udpPorts: [24601, 24602], second: SECOND } };
+  assert.deepEqual(findingsOf(rotating), []);
   const firewallOnly = { ...HEALTHY, tunnel: undefined, cni: undefined, forwarding: {}, families: [] };
   assert.deepEqual(findingsOf(firewallOnly), []);
 });
@@ -77,6 +81,12 @@ const sick: readonly (readonly [report: Partial<HostReport>, level: string, what
       /METRICS_TLS_\*/,
     ],
     [{ tunnel: { ...tunnel, isListening: false } }, "error", /UDP port 24601/, /ss -ulnp/],
+    [
+      { tunnel: { ...tunnel, udpPorts: [24601, 24602], second: { ...SECOND, isListening: false } } },
+      "error",
+      /^UDP port 24602 is somebody else's: wigglenet-next could not listen/,
+      /ss -ulnp/,
+    ],
     [
       { tunnel: { ...tunnel, exposedKeyPath: "/etc/wigglenet/private.key" } },
       "warning",

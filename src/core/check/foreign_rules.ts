@@ -25,8 +25,8 @@ interface ListingJson {
 export interface ForeignRules {
   /** Base chains of forward and input in which a rule drops or refuses all that comes to it. */
   readonly closed: readonly string[];
-  /** Those in which a rule drops WireGuard's port. */
-  readonly blocking: readonly string[];
+  /** Those in which a rule drops a port of WireGuard's. */
+  readonly blocking: readonly { readonly chain: string; readonly port: number }[];
 }
 
 const HOOKS: readonly string[] = ["forward", "input"];
@@ -34,7 +34,7 @@ const HOOKS: readonly string[] = ["forward", "input"];
 const IDLE: readonly string[] = ["counter", "comment", "log", "limit"];
 
 /** Reads a listing. `limit` in front of a drop is no condition that lets anything of use through. */
-export function parseForeignRules(json: string, port: number): ForeignRules {
+export function parseForeignRules(json: string, ports: readonly number[]): ForeignRules {
   const { nftables } = JSON.parse(json) as ListingJson;
   const bases = new Set(
     nftables.flatMap(({ chain }) =>
@@ -47,7 +47,14 @@ export function parseForeignRules(json: string, port: number): ForeignRules {
   ];
   return {
     closed: chains((rule) => isFinal(rule) && isBare(rule)).filter((chain) => bases.has(chain)),
-    blocking: chains((rule) => isFinal(rule) && (rule.expr ?? []).some((part) => isPort(part, port))),
+    blocking: ports.flatMap((port) =>
+      chains((rule) => isFinal(rule) && (rule.expr ?? []).some((part) => isPort(part, port))).map((
+        chain,
+      ) => ({
+        chain,
+        port,
+      }))
+    ),
   };
 }
 

@@ -54,7 +54,7 @@ const SHOWN = 5;
 /** All findings, in the order of the code. */
 export function pitfallFindings(pitfalls: Pitfalls, mesh: Mesh): Finding[] {
   return [
-    ...ruleFindings(pitfalls, mesh),
+    ...ruleFindings(pitfalls),
     ...conntrackFindings(pitfalls),
     ...overlapFindings(pitfalls, mesh),
     ...silenceFindings(pitfalls, mesh),
@@ -64,10 +64,9 @@ export function pitfallFindings(pitfalls: Pitfalls, mesh: Mesh): Finding[] {
 
 function ruleFindings(
   { foreignRules, unreadable, legacy, filteredBridges }: Pitfalls,
-  { port }: Mesh,
 ): Finding[] {
   return [
-    ...foreignRules.blocking.map((chain): Finding => ({
+    ...foreignRules.blocking.map(({ chain, port }): Finding => ({
       level: "error",
       what: `${chain} drops UDP port ${port}: WireGuard's packets do not come in`,
       remedy: `nft -a list chain ${chain} shows the rule; take it out, or let the port pass before it`,

@@ -51,9 +51,9 @@ const cases: readonly (readonly [seen: Partial<Pitfalls>, level: string, what: R
     /nft list chain ip filter INPUT/,
   ],
   [
-    { foreignRules: { closed: [], blocking: ["inet f in"] } },
+    { foreignRules: { closed: [], blocking: [{ chain: "inet f in", port: 24602 }] } },
     "error",
-    /^inet f in drops UDP port 24601/,
+    /^inet f in drops UDP port 24602/,
     /nft -a list chain inet f in/,
   ],
   [
@@ -144,12 +144,19 @@ const LISTINGS:
     ],
     ["one of another hook", [hooked("out", "output"), rule("out", DROP)], 0, 0],
     ["one that drops WireGuard's port", [hooked("in", "input"), rule("in", udpPort(24601), DROP)], 0, 1],
+    [
+      "one that drops the second interface's",
+      [hooked("in", "input"), rule("in", udpPort(24602), DROP)],
+      0,
+      1,
+    ],
     ["one that counts it", [hooked("in", "input"), rule("in", udpPort(24601), { counter: {} })], 0, 0],
   ];
 
 for (const [what, nftables, closed, blocking] of LISTINGS) {
   Deno.test(`of foreign rules ${what} is ${closed + blocking === 0 ? "no trouble" : "told"}`, () => {
-    const found = parseForeignRules(JSON.stringify({ nftables: [{ metainfo: {} }, ...nftables] }), 24601);
+    const listing = JSON.stringify({ nftables: [{ metainfo: {} }, ...nftables] });
+    const found = parseForeignRules(listing, [24601, 24602]);
     assert.deepEqual([found.closed.length, found.blocking.length], [closed, blocking]);
   });
 }
