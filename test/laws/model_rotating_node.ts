@@ -17,6 +17,8 @@ export interface Peer {
   /** As WireGuard shows it: it stays when the interface's key changes. */
   stamp: number;
   receivedBytes: number;
+  /** Seconds for which it goes on to ask for a handshake that nobody answers. */
+  askingSeconds: number;
   /** Shared with the other side while both can use it. */
   session: object | undefined;
 }
@@ -33,7 +35,16 @@ export interface Device {
   readonly peers: Map<string, Peer>;
 }
 
-const NEW: Peer = { allowedIps: "", keepalive: 0, stamp: 0, receivedBytes: 0, session: undefined };
+const NEW: Peer = {
+  allowedIps: "",
+  keepalive: 0,
+  stamp: 0,
+  receivedBytes: 0,
+  askingSeconds: 0,
+  session: undefined,
+};
+/** Of WireGuard: a handshake is tried so long. */
+const ASKING_SECONDS = 90;
 
 /** One node, and its agent. */
 export class ModelNode {
@@ -54,6 +65,8 @@ export class ModelNode {
   lacksIpv6 = false;
   /** Nothing comes to it from other nodes, nor from it to them. */
   isOut = false;
+  /** Nor from the API, nor from it to that. */
+  isCutOff = false;
 
   /** @param isOriginal its agent knows nothing of rotations */
   constructor(readonly number: number, readonly isOriginal = false) {
@@ -64,10 +77,18 @@ export class ModelNode {
   /** Carries out one action. Throws Error for one that is not modelled. */
   act(action: Action, makeKey: () => PublicKey): void {
     if (action.kind === "moveKey") return moveFiles(this, action.move, makeKey);
+    if (action.kind === "greet") return greet(this, action);
     if (action.kind !== "run" || action.program === "nft") return;
     if (action.program === "wg") return wg(this, action.args);
     const lines = action.input === undefined ? [action.args.join(" ")] : action.input.trim().split("\n");
     for (const line of lines) ip(this, line);
+  }
+}
+
+function greet({ devices }: ModelNode, { interfaceName, peers }: Extract<Action, { kind: "greet" }>): void {
+  for (const { publicKey } of peers) {
+    const peer = devices.get(interfaceName)?.peers.get(publicKey);
+    if (peer !== undefined) peer.askingSeconds = ASKING_SECONDS;
   }
 }
 
@@ -92,8 +113,14 @@ function wg({ devices, files }: ModelNode, [verb, name, ...args]: readonly strin
     else if (word === "listen-port") device.port = Number(value);
     else if (word === "private-key") setKey(device, value.endsWith(".next") ? files.next! : files.key);
     else if (word === "allowed-ips") allow(device, peer(), value);
-    else if (word === "persistent-keepalive") peer().keepalive = value === "off" ? 0 : Number(value);
+    else if (word === "persistent-keepalive") keepAlive(peer(), value === "off" ? 0 : Number(value));
   }
+}
+
+/** One that is turned on sends at once. */
+function keepAlive(peer: Peer, seconds: number): void {
+  if (peer.keepalive === 0 && seconds > 0) peer.askingSeconds = ASKING_SECONDS;
+  peer.keepalive = seconds;
 }
 
 function setKey(device: Device, key: string): void {

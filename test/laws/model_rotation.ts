@@ -12,13 +12,21 @@ import { wantedAnnotations } from "../../src/core/publish/annotations.ts";
 import { hear } from "../../src/core/rotation/heard.ts";
 import { keyOf, nodeJson, type NodeWords, ordinaryNode, settingsOf } from "../cluster.ts";
 import { hostOf } from "../host_state.ts";
-import { type Annotations, type Device, ModelNode, observedDevice, wayTo } from "./model_rotating_node.ts";
+import {
+  type Annotations,
+  type Device,
+  ModelNode,
+  observedDevice,
+  type Peer,
+  wayTo,
+} from "./model_rotating_node.ts";
 
 const MAIN = "wigglenet";
 const SECOND = "wigglenet-next";
 const DEVICES = [MAIN, SECOND];
 const DATA_BYTES = 128;
 const KEEPALIVE_BYTES = 32;
+const HANDSHAKE_BYTES = 92;
 /** Of January: others are older or younger. */
 export const FIRST_DAY = 10;
 /** Of WireGuard: then a session is renewed. */
@@ -35,6 +43,8 @@ export class ModelCluster {
   /** Packets that did not arrive, in words. */
   readonly lost: string[] = [];
   isCounting = false;
+  /** Nobody has anything to send: what is sent all the same, to see whether it would arrive, nobody hears. */
+  isIdle = false;
   #keys = 100;
 
   constructor(count: number, originals = 0) {
@@ -52,13 +62,15 @@ export class ModelCluster {
    */
   learnStrangers(node: ModelNode): void {
     for (const other of this.nodes) this.learn(node, other);
-    node.strangers = [...this.strangers.values()];
+    if (!node.isCutOff) node.strangers = [...this.strangers.values()];
   }
 
   /** The node hears what the Node of another one, or its own, says now. */
   learn(node: ModelNode, of: ModelNode): void {
     const said = this.api.get(of.name);
-    if (said !== undefined) node.view.set(of.name, node.isOriginal ? withoutNext(said) : said);
+    if (said !== undefined && !node.isCutOff) {
+      node.view.set(of.name, node.isOriginal ? withoutNext(said) : said);
+    }
   }
 
   /** The agent dies, and another one starts that has seen nothing. */
@@ -93,9 +105,16 @@ export class ModelCluster {
     for (const [x, dx, y, dy] of this.#pairs()) {
       const [there, back] = [dx.peers.get(dy.publicKey), dy.peers.get(dx.publicKey)];
       if (there === undefined || back === undefined || there.session === undefined) continue;
-      // What was received last pushes the next keepalive off.
-      const isHeard = arrived.has(`${y.name} ${x.name} ${dx.port}`);
-      if (there.keepalive === 1 && !isHeard) back.receivedBytes += KEEPALIVE_BYTES;
+      const isDue = there.keepalive > 0 && this.seconds % there.keepalive === 0;
+      // What was received last pushes the next keepalive off: of two alike one comes first always where the way is long.
+      const isFirst = back.keepalive === 0 || there.keepalive < back.keepalive ||
+        there.keepalive === back.keepalive && x.number < y.number;
+      if (isDue && isFirst && !arrived.has(`${y.name} ${x.name} ${dx.port}`)) {
+        back.receivedBytes += KEEPALIVE_BYTES;
+      }
+    }
+    for (const { devices } of this.nodes) {
+      for (const { peers } of devices.values()) for (const peer of peers.values()) peer.askingSeconds--;
     }
   }
 
@@ -121,7 +140,7 @@ export class ModelCluster {
     const own = parsed[node.number - 1]!.node!;
     const wanted = [...wantedAnnotations(settings, own, facts)].filter(([, text]) => text !== undefined);
     const said = Object.fromEntries(wanted) as Annotations;
-    this.api.set(node.name, node.isOriginal ? withoutNext(said) : said);
+    if (!node.isCutOff) this.api.set(node.name, node.isOriginal ? withoutNext(said) : said);
     return desire(settings, parsed, facts)!;
   }
 
@@ -158,13 +177,18 @@ export class ModelCluster {
 
   /** Everybody to everybody; what had to wait for a handshake has it now. Returns who was heard by whom. */
   #send(): Set<string> {
-    for (const [, dx, , dy] of this.#pairs()) {
+    for (const [x, dx, y, dy] of this.#pairs()) {
       const [there, back] = [dx.peers.get(dy.publicKey), dy.peers.get(dx.publicKey)];
       if (there === undefined || back === undefined) continue;
       const isOld = this.seconds - Math.max(there.stamp, back.stamp) >= REKEY_SECONDS;
-      if (there.session === undefined || there.session !== back.session || isOld) {
-        there.session = back.session = {};
-        there.stamp = back.stamp = this.seconds;
+      if (!isOld && there.session !== undefined && there.session === back.session) continue;
+      const isUsed = !this.isIdle && x.devices.get(wayTo(x, y.number) ?? "") === dx;
+      if (!isUsed && there.keepalive === 0 && there.askingSeconds <= 0) continue;
+      there.session = back.session = {};
+      there.stamp = back.stamp = this.seconds;
+      for (const peer of [there, back]) {
+        peer.receivedBytes += HANDSHAKE_BYTES;
+        peer.askingSeconds = 0;
       }
     }
     const arrived = new Set<string>();
@@ -172,9 +196,13 @@ export class ModelCluster {
       for (const y of this.nodes) {
         if (x === y || x.isOut || y.isOut) continue;
         const name = wayTo(x, y.number);
-        const port = name === undefined ? undefined : deliver({ x, y, name });
-        if (port !== undefined) arrived.add(`${x.name} ${y.name} ${port}`);
-        else if (this.isCounting) this.lost.push(`${this.seconds}: ${x.name} -> ${y.name} by ${name}`);
+        const way = name === undefined ? undefined : deliver({ x, y, name });
+        if (way === undefined) {
+          if (this.isCounting) this.lost.push(`${this.seconds}: ${x.name} -> ${y.name} by ${name}`);
+        } else if (!this.isIdle) {
+          way.source.receivedBytes += DATA_BYTES;
+          arrived.add(`${x.name} ${y.name} ${way.port}`);
+        }
       }
     }
     return arrived;
@@ -191,15 +219,12 @@ interface Packet {
   readonly name: string;
 }
 
-/** The port by which it has come; undefined: it was dropped. */
-function deliver({ x, y, name }: Packet): number | undefined {
+/** Where it has come, and by which peer; undefined: it was dropped. Where there is no session it waits for a handshake. */
+function deliver({ x, y, name }: Packet): { readonly port: number; readonly source: Peer } | undefined {
   const [dx, dy] = [x.devices.get(name), y.devices.get(name)];
   const [to, from] = [y, x].map(({ number }) => `10.244.${number}.0/24`);
   const found = [...dx?.peers ?? []].find(([, { allowedIps }]) => allowedIps.split(",").includes(to!));
   if (!dx?.isUp || !dy?.isUp || found?.[0] !== dy.publicKey) return undefined;
   const source = dy.peers.get(dx.publicKey);
-  if (source === undefined || source.session !== found[1].session) return undefined;
-  if (!source.allowedIps.split(",").includes(from!)) return undefined;
-  source.receivedBytes += DATA_BYTES;
-  return dy.port;
+  return source?.allowedIps.split(",").includes(from!) ? { port: dy.port, source } : undefined;
 }

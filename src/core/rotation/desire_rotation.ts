@@ -13,7 +13,7 @@ import type { HostFacts } from "../desired/host_facts.ts";
 import type { Family } from "../net/address.ts";
 import type { PublicKey } from "../net/keys.ts";
 import { withoutNested } from "../net/prefix.ts";
-import { ANNOTATION, type Rejected } from "../nodes/node.ts";
+import { ANNOTATION, announces, type Rejected } from "../nodes/node.ts";
 import type { SettledNode } from "../nodes/settled_node.ts";
 import { encryptsHosts } from "../settings/host_settings.ts";
 import { familySettings, type Settings } from "../settings/settings.ts";
@@ -144,13 +144,16 @@ function membersOf({ own, others, peers, facts }: RotationParts): Member[] {
   const members = others.filter(isMember);
   if (members.length === 0) return [];
   const byNode = new Map(peers.map((peer) => [peer.node, peer]));
-  const announced = new Map([own, ...others].map(({ node }) => [node.nextKey, node]));
+  const saying = Map.groupBy(
+    [own, ...others].filter(({ node }) => announces(node)),
+    ({ node }) => node.nextKey,
+  );
   return members.flatMap((settled): Member[] => {
     const peer = byNode.get(settled.node.name);
     const key = settled.nextKey ?? settled.publicKey!;
     // WireGuard takes no peer with the interface's own key, without a word: it would be missing for ever.
     const isTwin = key === (nextKey ?? publicKey);
-    const isContested = (announced.get(key) ?? settled.node) !== settled.node;
+    const isContested = saying.get(key)?.some(({ node }) => node !== settled.node) === true;
     return peer === undefined || isTwin ? [] : [{ settled, peer, isContested }];
   });
 }

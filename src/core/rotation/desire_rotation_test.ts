@@ -197,3 +197,13 @@ Deno.test("What is translated gets neither of WireGuard's ports, whichever they 
     "65534-65535 50000-60998",
   ]);
 });
+
+Deno.test("A key that two Nodes say as their next one is contested, whichever of them stands last", () => {
+  const NEXT_3 = keyOf(103);
+  for (const number of [2, 9]) {
+    const announcing = { ...ordinaryNode(3), nextKey: NEXT_3 };
+    const thief = { ...ordinaryNode(number), key: NEXT_3, nextKey: NEXT_3 };
+    const { peers } = rotationOf([ordinaryNode(1), announcing, thief]);
+    assert.deepEqual(peers.map(({ node, isContested }) => [node, isContested]), [[`n${number}`, true]]);
+  }
+});

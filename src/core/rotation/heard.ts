@@ -7,6 +7,8 @@ import type { ObservedPeer } from "../observed/observed_state.ts";
 export interface Heard extends Pick<ObservedPeer, "handshakeSeconds" | "receivedBytes"> {
   /** When something was last seen to have come, or the peer was first seen; of the clock that nobody sets. */
   readonly lastSeconds: number;
+  /** When this host was last seen to tell the peer that it sends there (see SENDING_SECONDS); -Infinity: never. */
+  readonly toldSeconds: number;
   /** When it was read last. */
   readonly readSeconds: number;
   /** How many times in a row, in one session. */
@@ -16,10 +18,17 @@ export interface Heard extends Pick<ObservedPeer, "handshakeSeconds" | "received
 /** Less than the ten seconds between keepalives of one that only receives; reads of 5,000 peers are five apart. */
 const RUN_SECONDS = 8;
 const RUN_TIMES = 3;
-/** Who sends there has a keepalive each second (see SENDING_SECONDS in turn.ts): so many of them were lost, or it has left. */
+/** Who sends there has a keepalive each second or two: so many of them were lost, or it has left. */
 const SILENT_SECONDS = 6;
-/** Behind that nobody goes by what he heard before this side fell silent in its turn (RUN_SECONDS). */
-const FORGOTTEN_SECONDS = 20;
+/** Of whom nothing has come in that time nobody has a session: the key is another's, whoever says it. */
+const UNMET_SECONDS = 20;
+/** For as long as equal repairs are counted (docs/decisions/0045). */
+const TOLD_SECONDS = 60;
+/**
+ * Seconds between keepalives to who is sent to by the second interface: it must hear that. Whatever is received puts the next keepalive
+ * off: of two that send, and have nothing to say, the one that has to hear the other is the slower.
+ */
+export const SENDING_SECONDS = { heard: 1, hearing: 2 } as const;
 
 /** Takes in a read. */
 export function hear(
@@ -28,14 +37,19 @@ export function hear(
   nowSeconds: number,
 ): Map<string, Heard> {
   const next = new Map<string, Heard>();
-  for (const { publicKey, handshakeSeconds, receivedBytes } of peers) {
+  for (const { publicKey, handshakeSeconds, receivedBytes, keepaliveSeconds } of peers) {
     const before = last?.get(publicKey);
-    const now = { handshakeSeconds, receivedBytes, lastSeconds: nowSeconds, readSeconds: nowSeconds };
+    const isTold = keepaliveSeconds > 0 && keepaliveSeconds <= SENDING_SECONDS.hearing;
+    const toldSeconds = isTold ? nowSeconds : before?.toldSeconds ?? -Infinity;
+    const now = {
+      ...{ handshakeSeconds, receivedBytes, toldSeconds },
+      ...{ lastSeconds: nowSeconds, readSeconds: nowSeconds },
+    };
     const isOneSession = before !== undefined && before.handshakeSeconds === handshakeSeconds &&
       before.receivedBytes <= receivedBytes;
     if (!isOneSession) next.set(publicKey, { ...now, times: 0 });
     else if (before.receivedBytes === receivedBytes) {
-      next.set(publicKey, { ...before, readSeconds: nowSeconds });
+      next.set(publicKey, { ...before, toldSeconds, readSeconds: nowSeconds });
     } else {
       const isRun = nowSeconds - before.lastSeconds <= RUN_SECONDS;
       next.set(publicKey, { ...now, times: isRun ? before.times + 1 : 1 });
@@ -50,16 +64,21 @@ export function isSending(heard: Heard | undefined): boolean {
     heard.readSeconds - heard.lastSeconds <= RUN_SECONDS;
 }
 
-/** True when nothing has come for so long that the peer does not send by this interface. */
-export function isSilent(heard: Heard | undefined): boolean {
-  return silentSeconds(heard) > SILENT_SECONDS;
+/** True when the peer does not send by this interface: nothing has come, although nothing of this host has put its keepalives off. */
+export function hasLeft(heard: Heard | undefined): boolean {
+  return quietSeconds(heard) > SILENT_SECONDS;
 }
 
-/** True when nothing has come for so long that the peer will not begin to send either, by what it has heard from here. */
-export function isForgotten(heard: Heard | undefined): boolean {
-  return silentSeconds(heard) > FORGOTTEN_SECONDS;
+/** True when this host has told the peer so not long ago. */
+export function wasTold(heard: Heard | undefined): boolean {
+  return heard !== undefined && heard.readSeconds - heard.toldSeconds <= TOLD_SECONDS;
 }
 
-function silentSeconds(heard: Heard | undefined): number {
-  return heard === undefined ? Infinity : heard.readSeconds - heard.lastSeconds;
+/** True when nothing has ever come, for so long that nobody there has a session by which he might begin to send. */
+export function isUnmet(heard: Heard | undefined): boolean {
+  return heard === undefined || heard.receivedBytes === 0 && quietSeconds(heard) > UNMET_SECONDS;
+}
+
+function quietSeconds(heard: Heard | undefined): number {
+  return heard === undefined ? Infinity : heard.readSeconds - Math.max(heard.lastSeconds, heard.toldSeconds);
 }

@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
 import type { ObservedPeer } from "../observed/observed_state.ts";
-import { hear, type Heard, isSending, isSilent } from "./heard.ts";
+import { hasLeft, hear, type Heard, isSending } from "./heard.ts";
 
-/** One peer over time: [second, handshake stamp, bytes received] of each read. */
-function heardAfter(reads: readonly (readonly [number, number, number])[]): Heard | undefined {
+/** One peer over time: [second, handshake stamp, bytes received, seconds between keepalives to it] of each read. */
+function heardAfter(
+  reads: readonly (readonly [number, number, number, number?])[],
+): Heard | undefined {
   let last: ReadonlyMap<string, Heard> | undefined;
-  for (const [second, handshakeSeconds, receivedBytes] of reads) {
-    const peer = { publicKey: "key", handshakeSeconds, receivedBytes } as ObservedPeer;
+  for (const [second, handshakeSeconds, receivedBytes, keepaliveSeconds = 25] of reads) {
+    const peer = { publicKey: "key", handshakeSeconds, receivedBytes, keepaliveSeconds } as ObservedPeer;
     last = hear(last, [peer], second);
   }
   return last?.get("key");
@@ -47,16 +49,21 @@ Deno.test("Reads that are five seconds apart will do", () => {
   assert.equal(isSending(heardAfter(reads)), true);
 });
 
-Deno.test("Silent is who was not heard for six seconds; a first look has heard him", () => {
-  assert.deepEqual([6, 7].map((now) => isSilent(heardAfter([[0, 9, 5], [now, 9, 5]]))), [false, true]);
-  assert.deepEqual([9, 10].map((now) => isSilent(heardAfter([[0, 9, 5], [3, 9, 37], [now, 9, 37]]))), [
+Deno.test("Who was not heard for six seconds has left; a first look has heard him", () => {
+  assert.deepEqual([6, 7].map((now) => hasLeft(heardAfter([[0, 9, 5], [now, 9, 5]]))), [false, true]);
+  assert.deepEqual([9, 10].map((now) => hasLeft(heardAfter([[0, 9, 5], [3, 9, 37], [now, 9, 37]]))), [
     false,
     true,
   ]);
-  assert.equal(isSilent(undefined), true);
+  assert.equal(hasLeft(undefined), true);
 });
 
-Deno.test("Between two reads nobody falls silent, and nobody who sent stops", () => {
+Deno.test("Between two reads nobody has left, and nobody who sent stops", () => {
   const reads = [0, 1, 2, 3].map((second) => [second, 9, 180 + 32 * second] as const);
-  assert.deepEqual([isSending(heardAfter(reads)), isSilent(heardAfter(reads))], [true, false]);
+  assert.deepEqual([isSending(heardAfter(reads)), hasLeft(heardAfter(reads))], [true, false]);
+});
+
+Deno.test("Who is told each second that he is sent to has nothing to say, and has left no earlier than six seconds behind that", () => {
+  const told = [0, 1, 2, 20].map((second) => [second, 9, 5, 1] as const);
+  assert.deepEqual([26, 27].map((now) => hasLeft(heardAfter([...told, [now, 9, 5]]))), [false, true]);
 });

@@ -2,12 +2,10 @@
 
 import type { DesiredState, Peer } from "../desired/desired_state.ts";
 import type { ObservedState } from "../observed/observed_state.ts";
-import { isSilent } from "./heard.ts";
+import { hasLeft } from "./heard.ts";
 import type { Turn } from "./turn.ts";
 
-/** Seconds between keepalives to a peer that is sent to by the second interface: it must hear that. */
-const SENDING_SECONDS = 1;
-/** To any other peer there: who cannot be reached yet is asked again and again. */
+/** Seconds between keepalives to a peer by an interface that it is not sent to by yet: who cannot be reached is asked again and again. */
 const ASKING_SECONDS = 25;
 
 /** What is wanted of the second interface. */
@@ -19,12 +17,12 @@ export function secondDesired(
   const { rotation: { name, link, isOn } } = desired;
   const peers = members.map((peer): Peer => ({
     ...peer,
-    keepaliveSeconds: told.has(peer.publicKey) ? SENDING_SECONDS : ASKING_SECONDS,
+    keepaliveSeconds: told.get(peer.publicKey) ?? ASKING_SECONDS,
   }));
   const { spared: _, ...rest } = desired;
   const isWanted = link !== undefined && (isOn || members.length > 0 || lingers);
   // By the key that it has somebody may still send here.
-  const isInUse = [...second?.heard.values() ?? []].some((heard) => !isSilent(heard));
+  const isInUse = [...second?.heard.values() ?? []].some((heard) => !hasLeft(heard));
   const wanted = isWanted ? { ...link, publicKey: isInUse ? undefined : link.publicKey } : undefined;
   return { ...rest, interfaceName: name, link: wanted, peers, routes: [] };
 }
@@ -38,7 +36,7 @@ export function secondObserved(observed: ObservedState): ObservedState {
 /** What is wanted of the first interface and of all routes: who is carried has another way, and makes way for a new key. */
 export function firstDesired(desired: DesiredState, observed: ObservedState, turn: Turn): DesiredState {
   const { members, carried, isSwapping } = turn;
-  const first = withoutContested(desired, turn);
+  const first = asking(withoutContested(desired, turn), turn);
   if (carried.size === 0) return first;
   const peers = members.filter(({ publicKey }) => carried.has(publicKey));
   const detours = peers.flatMap(({ routes }) => routes);
@@ -61,6 +59,16 @@ export function firstDesired(desired: DesiredState, observed: ObservedState, tur
     peers: first.peers.filter(({ publicKey }) => !leaving.has(publicKey)),
     link: isClear ? link : { ...link, publicKey: undefined },
   };
+}
+
+/** What a new entry asks for ends when nobody answers for 90 s, and nothing is sent there that would ask again. */
+function asking(desired: DesiredState, { returning }: Turn): DesiredState {
+  if (returning.size === 0) return desired;
+  const keepaliveSeconds = desired.link?.keepaliveSeconds ?? ASKING_SECONDS;
+  const peers = desired.peers.map((peer) =>
+    returning.has(peer.publicKey) ? { ...peer, keepaliveSeconds } : peer
+  );
+  return { ...desired, peers };
 }
 
 /** Nobody has on the first interface the key by which another one still sends on the second. */

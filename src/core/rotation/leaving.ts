@@ -4,7 +4,7 @@
 import type { DesiredState, RotationPeer } from "../desired/desired_state.ts";
 import type { ObservedPeer, ObservedState } from "../observed/observed_state.ts";
 import { detourOf, rotationPeer } from "./desire_rotation.ts";
-import { isForgotten, isSilent } from "./heard.ts";
+import { hasLeft, isUnmet } from "./heard.ts";
 
 /** The peers that are wanted on the second interface, but for those whose place somebody still has. */
 export function withLeaving(desired: DesiredState, observed: ObservedState): readonly RotationPeer[] {
@@ -30,7 +30,7 @@ function leavingPeers(
   if (second?.wireguard === undefined) return [];
   const wanted = new Map<string, RotationPeer>(peers.map((peer) => [peer.publicKey, peer]));
   const surplus = [...second.wireguard.peers.values()].filter(({ publicKey, allowedIps }) =>
-    wanted.get(publicKey)?.allowedIps !== allowedIps && !isForgotten(second.heard.get(publicKey))
+    wanted.get(publicKey)?.allowedIps !== allowedIps && !isUnmet(second.heard.get(publicKey))
   );
   if (surplus.length === 0) return [];
   const owners = new Map(desired.peers.map((peer) => [peer.allowedIps, peer]));
@@ -43,7 +43,7 @@ function leavingPeers(
     const nextKey = [settled.node.nextKey, peer.publicKey].find((key) => key === publicKey);
     if (nextKey === undefined || nextKey === "none") return [];
     // As his only key by now: then he has left, and has seen all others leave.
-    if (settled.node.nextKey !== publicKey && isSilent(second.heard.get(publicKey))) return [];
+    if (settled.node.nextKey !== publicKey && hasLeft(second.heard.get(publicKey))) return [];
     return [{ ...rotationPeer(peer, { nextKey, routes: detourOf(rotation, settled) }), isLeaving: true }];
   });
 }

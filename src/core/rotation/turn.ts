@@ -5,7 +5,7 @@ import type { DesiredRotation, DesiredState, RotationPeer, Waiting } from "../de
 import type { Family } from "../net/address.ts";
 import type { ObservedPeer, ObservedState } from "../observed/observed_state.ts";
 import { isFresh } from "../plan/choose_endpoint.ts";
-import { type Heard, isSending, isSilent } from "./heard.ts";
+import { hasLeft, type Heard, isSending, SENDING_SECONDS } from "./heard.ts";
 import { withLeaving } from "./leaving.ts";
 import { nextEndpoint } from "./names.ts";
 import { waitingOf } from "./turn_waiting.ts";
@@ -30,8 +30,10 @@ export interface Turn {
   readonly lingers: boolean;
   /** Peers, by the key of the second interface, that this host sends to by it. */
   readonly carried: ReadonlySet<string>;
-  /** Those of them to whom nothing goes by the first one any more: they are to hear it. */
-  readonly told: ReadonlySet<string>;
+  /** Those of them to whom nothing goes by the first one any more: they are to hear it, so many seconds apart. */
+  readonly told: ReadonlyMap<string, number>;
+  /** Peers, by the key of the first interface, that go back to it once it has a session with them. */
+  readonly returning: ReadonlySet<string>;
   /** The first interface is about to have the next key: who is carried must leave it before. */
   readonly isSwapping: boolean;
   readonly own: OwnTurn | undefined;
@@ -42,7 +44,8 @@ export interface Turn {
 const NOBODY: ReadonlySet<string> = new Set();
 const AT_REST = {
   carried: NOBODY,
-  told: NOBODY,
+  told: new Map<string, number>(),
+  returning: NOBODY,
   lingers: false,
   isSwapping: false,
   own: undefined,
@@ -88,13 +91,20 @@ export function turnOf(desired: DesiredState, observed: ObservedState, nowSecond
     ...{ rotation, observed, living, nowSeconds, isLetThrough },
     ...{ mainKey, isAnnounced, isDisbelieved },
   };
-  const keysOf = (peers: readonly RotationPeer[]) => new Set<string>(peers.map(({ publicKey }) => publicKey));
   const sentTo = members.filter((peer) => isCarried(peer, scene));
-  const carried = keysOf(sentTo);
-  const told = keysOf(sentTo.filter((peer) => areTaken(waysTo(peer, living), observed)));
+  const carried = new Set<string>(sentTo.map(({ publicKey }) => publicKey));
+  const told = new Map<string, number>(
+    sentTo.filter((peer) => areTaken(waysTo(peer, living), observed)).map((peer) => {
+      const isHearing = isAnnounced && (!peer.isAnnounced || leads(peer, scene));
+      return [peer.publicKey, isHearing ? SENDING_SECONDS.hearing : SENDING_SECONDS.heard];
+    }),
+  );
+  const returning = new Set<string>(
+    sentTo.filter((peer) => isGoingBack(peer, scene)).map(({ mainKey }) => mainKey),
+  );
   const isSwapping = isAnnounced && isOver && isTold(desired);
   if (nextKey === undefined) {
-    return { ...AT_REST, members, carried, told, waiting: waitingOf(desired, { members }) };
+    return { ...AT_REST, members, carried, told, returning, waiting: waitingOf(desired, { members }) };
   }
   const test = mainKey === nextKey ? hasReturned : hasCome;
   const awaited = rotation.peers.filter((peer) => !members.includes(peer) || !test(peer, carried, scene));
@@ -106,7 +116,7 @@ export function turnOf(desired: DesiredState, observed: ObservedState, nowSecond
   const isComplete = awaited.length === 0 && desired.spared === undefined;
   const move = isComplete ? moveOf(desired, { isAnnounced, isOver }) : undefined;
   return {
-    ...{ members, carried, told, lingers: false, isSwapping, own, move },
+    ...{ members, carried, told, returning, lingers: false, isSwapping, own, move },
     waiting: waitingOf(desired, { members, own }),
   };
 }
@@ -161,14 +171,17 @@ function hasMainHandshake({ mainKey }: RotationPeer, { observed: { wireguard } }
 
 function isCarried(peer: RotationPeer, scene: Scene): boolean {
   if (!hasSession(peer, scene)) return false;
-  const { isAnnounced, isDisbelieved } = scene;
-  const isGoingBack = !isAnnounced && !peer.isAnnounced;
-  if (isGoingBack && hasMainHandshake(peer, scene)) return false;
-  if (isOnItsWay(peer, scene)) {
-    return !isDisbelieved && !peer.isLeaving || !isSilent(heardOf(peer, scene));
-  }
+  const { isDisbelieved } = scene;
+  if (isGoingBack(peer, scene) && hasMainHandshake(peer, scene)) return false;
+  // Whatever is said or heard meanwhile: who rotates counts on it.
+  if (isOnItsWay(peer, scene)) return true;
   if (isDisbelieved || peer.isLeaving || !scene.isLetThrough) return false;
-  return isGoingBack || leads(peer, scene) || isSending(heardOf(peer, scene));
+  return leads(peer, scene) || isSending(heardOf(peer, scene));
+}
+
+/** Neither side has a key to give up any more. */
+function isGoingBack(peer: RotationPeer, { isAnnounced }: Scene): boolean {
+  return !isAnnounced && !peer.isAnnounced;
 }
 
 /** Who has nothing to give up goes first, of two that rotate the one of the lower key; the other follows when it hears that. */
@@ -206,12 +219,13 @@ function hasCome(peer: RotationPeer, carried: ReadonlySet<string>, scene: Scene)
   if (!carried.has(peer.publicKey)) return false;
   const isSentTo = isOnItsWay(peer, scene);
   const isIdle = waysTo(peer, scene.living).length === 0;
-  // Who follows was heard before: with the way that it has taken then it is known for good.
-  return isSentTo && !leads(peer, scene) || (isSentTo || isIdle) && isSending(heardOf(peer, scene));
+  // Who follows another that rotates has heard it before, and puts off what that says by what it says itself.
+  const isFollowing = peer.isAnnounced && !leads(peer, scene);
+  return isSentTo && isFollowing || (isSentTo || isIdle) && isSending(heardOf(peer, scene));
 }
 
 /** Nothing goes by the second interface any more, in either direction; who is not there any more is not waited for. */
 function hasReturned(peer: RotationPeer, carried: ReadonlySet<string>, scene: Scene): boolean {
-  if (carried.has(peer.publicKey) || !isSilent(heardOf(peer, scene))) return false;
+  if (carried.has(peer.publicKey) || !hasLeft(heardOf(peer, scene))) return false;
   return hasMainHandshake(peer, scene) || !hasSession(peer, scene);
 }
