@@ -42,7 +42,7 @@ export function diff(desired: DesiredState, observed: ObservedState, steadySecon
       ? [
         ...diffLink(first, observed),
         ...diffPeers(first, standing, steadySeconds),
-        ...becauseOf(turn, diffRoutes(first, standing)),
+        ...becauseOf(turn, diffRoutes(first, standing), observed.second),
         ...diffHostRouting(desired, standing),
         ...makeLink(first, observed),
         ...rotation.steps,

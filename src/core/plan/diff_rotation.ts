@@ -1,7 +1,8 @@
 // The second interface and the key files, while a key rotates (docs/decisions/0050).
 
-import type { DesiredState, Waiting } from "../desired/desired_state.ts";
+import type { DesiredState, RotationPeer, Waiting } from "../desired/desired_state.ts";
 import type { ObservedState } from "../observed/observed_state.ts";
+import { wasTold } from "../rotation/heard.ts";
 import { nextKeyPath } from "../rotation/names.ts";
 import { secondDesired, secondObserved } from "../rotation/interfaces.ts";
 import type { KeyMove, Turn } from "../rotation/turn.ts";
@@ -86,11 +87,20 @@ function ofSecond(step: Step, { needs, isRepair }: Circumstances): Step {
   };
 }
 
-/** Steps that sessions on the second interface are the reason for: those that lead to its peers, and to nobody else. */
-export function becauseOf({ members }: Turn, steps: readonly Step[]): readonly Step[] {
+/**
+ * Steps that sessions on the second interface are the reason for: those that lead its peers, and nobody else, from one interface to the
+ * other. Somebody else has taken away the routes to those who were led there a moment ago.
+ */
+export function becauseOf(
+  { members, carried }: Turn,
+  steps: readonly Step[],
+  second: ObservedState["second"],
+): readonly Step[] {
   if (steps.length === 0 || members.length === 0) return steps;
+  const isLed = ({ publicKey }: RotationPeer) =>
+    !carried.has(publicKey) || !wasTold(second?.heard.get(publicKey));
   const theirs = new Set<string>(
-    members.flatMap(({ routes }) => routes.map(({ destination }) => destination)),
+    members.filter(isLed).flatMap(({ routes }) => routes.map(({ destination }) => destination)),
   );
   const isTheirs = ({ changes }: Step) => changes.every(({ text }) => theirs.has(text.split(" ")[0]!));
   return steps.map((step) => isTheirs(step) ? { ...step, cause: "session" } : step);

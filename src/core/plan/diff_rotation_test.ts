@@ -3,6 +3,7 @@ import { desireOf, keyOf, ordinaryNode } from "../../../test/cluster.ts";
 import { hostOf, secondOf } from "../../../test/host_state.ts";
 import type { DesiredState } from "../desired/desired_state.ts";
 import type { ObservedSecond, ObservedState } from "../observed/observed_state.ts";
+import type { Heard } from "../rotation/heard.ts";
 import { diff } from "./diff.ts";
 
 const NOW = 1000;
@@ -53,6 +54,20 @@ Deno.test("While a key rotates, what somebody has changed is a repair, and what 
   const unreachable = "unreachable 10.244.1.0/24 proto 146 metric 32760";
   assert.ok(host.routes[4].has(unreachable), [...host.routes[4]].join());
   assert.deepEqual(without(unreachable), [`+ route ${unreachable}`]);
+});
+
+Deno.test("Who takes away only the routes to those on the second interface is told: it has led there a moment ago", () => {
+  const host = rotating(ANNOUNCED);
+  const repairsOnce = (toldSeconds: number) => {
+    const last = { lastSeconds: NOW, readSeconds: NOW };
+    const heard: Heard = { handshakeSeconds: 9, receivedBytes: 5, ...last, toldSeconds, times: 0 };
+    return repairs({ ...host, second: { ...host.second, heard: new Map([[NEXT, heard]]) } });
+  };
+  assert.deepEqual(repairsOnce(-Infinity), []);
+  assert.deepEqual(repairsOnce(NOW - 1), [
+    "+ route 10.244.2.0/24 dev wigglenet-next proto 146",
+    "+ route fd00:10:244:2::/64 dev wigglenet-next proto 146",
+  ]);
 });
 
 Deno.test("On the second interface what is missing, or down, was somebody else, and what a key or a keepalive is was not", () => {
