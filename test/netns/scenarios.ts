@@ -58,6 +58,13 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     },
     nodes: clusterOf(1),
   },
+  "destinations that are not masqueraded": {
+    settings: {
+      "filter-ipv4": "true",
+      "no-masquerade-cidrs": "10.0.0.0/8,192.168.0.0/24,192.168.1.0/24,192.0.2.7/32,2001:db8::/32,2000::/4",
+    },
+    nodes: clusterOf(2),
+  },
   "host encryption, and IPv6 routed natively": {
     settings: { "host-encryption": "require", "native-routing-ipv6": "true" },
     nodes: keyless(clusterOf(3), 2),
