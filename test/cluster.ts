@@ -2,8 +2,10 @@
 
 import { desire } from "../src/core/desired/desire.ts";
 import type { DesiredState } from "../src/core/desired/desired_state.ts";
-import { type HostFacts, NO_FACTS } from "../src/core/desired/host_facts.ts";
+import { type HostFacts, type HostInterface, NO_FACTS } from "../src/core/desired/host_facts.ts";
+import { type Address, parseAddress } from "../src/core/net/address.ts";
 import type { PublicKey } from "../src/core/net/keys.ts";
+import { prefixOf } from "../src/core/net/prefix.ts";
 import { ANNOTATION } from "../src/core/nodes/node.ts";
 import { parseNode } from "../src/core/nodes/parse_node.ts";
 import { parseSettings, type RawSettings } from "../src/core/settings/parse_settings.ts";
@@ -25,6 +27,8 @@ export interface NodeWords {
   readonly keepalive?: unknown;
   /** `wigglenet/next-key`. */
   readonly nextKey?: unknown;
+  /** `wigglenet/transport`. */
+  readonly transport?: unknown;
 }
 
 /** A valid public key, another one for each number. */
@@ -35,7 +39,7 @@ export function keyOf(number: number): PublicKey {
 /** The core/v1 Node object. */
 export function nodeJson(words: NodeWords): unknown {
   const { name = "n1", day, key, nextKey, podCIDRs, internal, external, said = {} } = words;
-  const { endpoint, keepalive } = words;
+  const { endpoint, keepalive, transport } = words;
   const addresses = (type: string, list: readonly unknown[] = []) =>
     list.map((address) => ({ type, address }));
   return {
@@ -52,6 +56,7 @@ export function nodeJson(words: NodeWords): unknown {
         ...(said.podCidrs === undefined ? {} : { [ANNOTATION.podCidrs]: JSON.stringify(said.podCidrs) }),
         ...(said.nodeIps === undefined ? {} : { [ANNOTATION.nodeIps]: JSON.stringify(said.nodeIps) }),
         ...(endpoint === undefined ? {} : { [ANNOTATION.endpoint]: endpoint }),
+        ...(transport === undefined ? {} : { [ANNOTATION.transport]: transport }),
         ...(keepalive === undefined ? {} : { [ANNOTATION.keepalive]: keepalive }),
       },
     },
@@ -73,6 +78,18 @@ export function ordinaryNode(i: number): NodeWords {
     podCIDRs: [`10.244.${i}.0/24`, `fd00:10:244:${i}::/64`],
     internal: [`10.9.1.${i}`, `fd09::${i}`],
   };
+}
+
+/** An interface that is up, with addresses as `ip` takes them: `10.9.1.1/24`. */
+export function interfaceOf(
+  name: string,
+  addressTexts: readonly string[],
+  rest: Partial<HostInterface> = {},
+): HostInterface {
+  const parts = addressTexts.map((text) => text.split("/") as [string, string]);
+  const addresses = parts.map(([address]) => parseAddress(address) as Address);
+  const prefixes = parts.map(([, length], i) => prefixOf(addresses[i]!, Number(length)));
+  return { name, mtuBytes: 1500, addresses, prefixes, hasDefaultRoute: false, ...rest };
 }
 
 /** Settings of n1. Throws when they are bad. */

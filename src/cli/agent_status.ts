@@ -26,13 +26,13 @@ export async function statusOf(
 ): Promise<Status> {
   await policies?.counted();
   const progress = now();
-  const link = progress.desired?.link;
+  const { link, podMtu, clear } = progress.desired ?? {};
   const { items, complete, problems } = source.state();
   return {
     node: settings.nodeName,
     version: VERSION,
     podCidrs: progress.desired?.cni?.podCidrs ?? [],
-    mtu: link && { bytes: link.mtuBytes, why: link.mtuReason },
+    mtu: podMtu ?? (link && { bytes: link.mtuBytes, why: link.mtuReason }),
     source: {
       paths: source.places,
       isComplete: complete,
@@ -43,6 +43,7 @@ export async function statusOf(
     policies: policies?.status(),
     ...(progress.ownTurn && { rotation: progress.ownTurn }),
     peers: peerStatuses(progress.desired, progress.observed),
+    ...(clear && { clear }),
     applied: {
       isInSync: progress.isInSync,
       steps: progress.appliedSteps,

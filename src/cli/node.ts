@@ -8,6 +8,7 @@ import type { ParsedNode } from "../core/nodes/node.ts";
 import { ownMetadata } from "../core/nodes/node_parser.ts";
 import { parseNode } from "../core/nodes/parse_node.ts";
 import { nodeManifest } from "../core/render/render_manifest.ts";
+import { ownTransports } from "../core/transport/own_transports.ts";
 import { encryptsHosts } from "../core/settings/host_settings.ts";
 import { type Settings, usesTunnel } from "../core/settings/settings.ts";
 import { ensureKey } from "../shell/key_file.ts";
@@ -42,7 +43,8 @@ export async function nodeVerb(args: readonly string[]): Promise<number> {
   const createdMs = known?.createdMs ?? secondsNow() * 1000;
   const { publicKey, nextKey } = facts;
   const isHostEncrypted = encryptsHosts(settings) || undefined;
-  const said = { createdMs, publicKey, nextKey, isHostEncrypted, podCidrs, addresses };
+  const transports = ownTransports(settings);
+  const said = { createdMs, publicKey, nextKey, isHostEncrypted, transports, podCidrs, addresses };
   const manifest = nodeManifest({ ...own, ...said });
   console.log(given.has("json") ? JSON.stringify(manifest, null, 2) : dump(manifest).trimEnd());
   if (podCidrs.length === 0) {

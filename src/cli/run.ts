@@ -83,14 +83,14 @@ async function runNamed(settings: Settings, { host, log, signal, systemd }: Star
   const names = new NameResolver(() => reconciler.doubtFacts());
   const keeper = new FactKeeper(settings, fixed, () => names.answers);
   const publish: ReconcilerOptions["publish"] = (nodes, facts) => publisher?.consider(nodes, facts);
-  const onChange = () => reconciler.policy?.changed();
-  const policies = policyParts(settings, { openPolicies, log, onChange });
+  const policies = policyParts(settings, { openPolicies, log, onChange: () => reconciler.policy?.changed() });
   const progress = () => policies.addTo(reconciler.progress());
   const told = { settings, source, progress, policies: policies.told };
   const telemetry = new Telemetry({ ...told, version: VERSION, log, api, systemd });
   const policy = policies.input;
   // What watches begins behind the first pass: it would keep a booting node from its mesh.
-  const onlooker = afterEachPass(telemetry, () => watch.start());
+  const publishing = () => publisher?.passed(reconciler.progress());
+  const onlooker = afterEachPass(telemetry, () => watch.start(), publishing);
   const policiesKnown = () => policies.settled(signal);
   const parts = { settings, source, keeper, names, log, publish, onlooker, policy, policiesKnown };
   const reconciler: Reconciler = new Reconciler(parts);
@@ -120,10 +120,10 @@ async function runNamed(settings: Settings, { host, log, signal, systemd }: Star
 }
 
 /** The onlooker, and what else is to be done after a pass. */
-function afterEachPass(onlooker: Onlooker, act: () => void): Onlooker {
+function afterEachPass(onlooker: Onlooker, ...acts: readonly (() => void)[]): Onlooker {
   return {
     passed: () => {
-      act();
+      for (const act of acts) act();
       onlooker.passed();
     },
     applied: (outcomes, durationMs) => onlooker.applied(outcomes, durationMs),

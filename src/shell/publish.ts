@@ -6,9 +6,10 @@ import type { Waiting } from "../core/desired/desired_state.ts";
 import { NODES } from "../core/kubernetes/resource.ts";
 import { retryMs } from "../core/kubernetes/retry.ts";
 import type { ParsedNode, Stated } from "../core/nodes/node.ts";
-import { annotationPatch, wantedAnnotations } from "../core/publish/annotations.ts";
+import { annotationPatch, beforeStanding, wantedAnnotations } from "../core/publish/annotations.ts";
 import type { Settings } from "../core/settings/settings.ts";
 import type { Log } from "./log.ts";
+import type { Progress } from "./progress.ts";
 import { type ApiClient, ApiError } from "./sources/kubernetes/api_client.ts";
 
 /** After a write nothing is written for so long; each further write doubles it, until nothing was written for a minute. */
@@ -39,6 +40,9 @@ export class Publisher {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #request: AbortController | undefined;
   #isClosed = false;
+  /** What this host wants of itself stood once. */
+  #isStanding = false;
+  #considered: Parameters<Publisher["consider"]> | undefined;
 
   constructor(private readonly options: PublisherOptions) {}
 
@@ -47,13 +51,22 @@ export class Publisher {
     const { settings } = this.options;
     const own = nodes.find(({ node }) => node?.name === settings.nodeName);
     if (own?.node === undefined || own.stated === undefined) return;
+    this.#considered = [nodes, facts];
     this.#stated = own.stated;
-    this.#patch = annotationPatch(wantedAnnotations(settings, own.node, facts), own.stated);
+    const wanted = wantedAnnotations(settings, own.node, facts);
+    this.#patch = annotationPatch(this.#isStanding ? wanted : beforeStanding(wanted, own.stated), own.stated);
     if (this.#patch === undefined) {
       this.#failures = 0;
       this.#trouble = undefined;
     }
     this.#plan();
+  }
+
+  /** Behind the first pass that has applied something, or had nothing to apply, others may rely on what is said. */
+  passed({ appliedSteps, isInSync }: Pick<Progress, "appliedSteps" | "isInSync">): void {
+    if (this.#isStanding || appliedSteps === 0 && !isInSync) return;
+    this.#isStanding = true;
+    if (this.#considered !== undefined) this.consider(...this.#considered);
   }
 
   /** What `status` shows while it cannot be written. */

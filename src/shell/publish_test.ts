@@ -4,6 +4,7 @@ import { until } from "../../test/lab/until.ts";
 import { clientOf } from "../../test/sources/api_source.ts";
 import { FakeApi, refusal } from "../../test/sources/fake_api.ts";
 import { NO_FACTS } from "../core/desired/host_facts.ts";
+import type { RawSettings } from "../core/settings/parse_settings.ts";
 import { nodeParser, nodePicker } from "../core/nodes/node_parser.ts";
 
 import { Log } from "./log.ts";
@@ -19,16 +20,17 @@ const KEY = "wigglenet/public-key";
 class Scene implements AsyncDisposable {
   readonly api = new FakeApi();
   readonly client = clientOf(this.api.url);
-  readonly publisher = new Publisher({
-    settings: settingsOf({ KEY_ROTATION: "manual" }),
-    api: this.client,
-    log: new Log("text", "error"),
-  });
+  readonly publisher: Publisher;
   readonly source = new KubernetesSource(this.client, {
     parse: nodeParser(settingsOf()),
     pick: nodePicker(settingsOf()),
     onChange: () => this.consider(),
   });
+
+  constructor(environment: RawSettings = { KEY_ROTATION: "manual" }) {
+    const log = new Log("text", "error");
+    this.publisher = new Publisher({ settings: settingsOf(environment), api: this.client, log });
+  }
 
   async start(): Promise<void> {
     await this.source.start();
@@ -140,4 +142,24 @@ Deno.test("what is refused is said with its remedy, tried again, and forgotten w
   assert.match(waiting!.why, /patch of node n1: the API answered 403.*verbs \[patch\]/);
   await scene.published();
   await until("no complaint", () => scene.publisher.waiting().length === 0);
+});
+
+Deno.test("that packets in the clear are taken is said once they are; that they are not, at once", async () => {
+  await using scene = new Scene({ TRANSPORT_IPV4: "direct" });
+  scene.api.put(NEW);
+  await scene.start();
+  await scene.published();
+  const said = () => scene.annotations?.["wigglenet/transport"];
+  assert.equal(said(), undefined);
+  scene.publisher.passed({ appliedSteps: 0, isInSync: false });
+  assert.equal(said(), undefined);
+  scene.publisher.passed({ appliedSteps: 9, isInSync: false });
+  await until("it to be said", () => said() === "ipv4=direct,ipv6=wireguard", { pauseMs: 2 });
+  await using back = new Scene({});
+  const annotations = { "wigglenet/transport": "ipv4=direct,ipv6=direct" };
+  back.api.put({ ...NEW, metadata: { name: "n1", annotations } });
+  await back.start();
+  await until("it to be gone", () => {
+    return back.annotations?.[KEY] !== undefined && back.annotations["wigglenet/transport"] === undefined;
+  }, { pauseMs: 2 });
 });

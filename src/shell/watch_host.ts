@@ -9,8 +9,10 @@ import {
   isOfKernel,
   type PathDoubt,
   pathDoubtOf,
+  takesRoutes,
   tellsOfIpvs,
   tellsOfLoss,
+  tellsOfPlace,
 } from "../core/observed/monitor_lines.ts";
 import { isTrace } from "../core/observed/traced_drop.ts";
 import type { ObservedState } from "../core/observed/observed_state.ts";
@@ -96,7 +98,12 @@ export class HostWatch {
         } else if (!isOfKernel(line)) reconciler.heard("network", line);
       } else if (concernsRules(line)) reconciler.doubt("network");
       else if (tellsOfIpvs(line)) reconciler.doubtFacts(); // policies go by it: at once
+      else if (tellsOfPlace(line, reconciler.progress().desired?.clear)) reconciler.doubt("network");
       else if (isLink) {
+        if (takesRoutes(line, { routes })) {
+          reconciler.doubt("network");
+          reconciler.doubtFacts(); // who was near by it may be so no more
+        }
         this.#once("facts", FACTS_MS, () => {
           reconciler.doubtFacts();
           reconciler.doubt("network", "second"); // an interface of another name may be ours, renamed
@@ -110,7 +117,7 @@ export class HostWatch {
       this.#every(
         "peers",
         () => POLL_MS * Math.min(MOST_POLLS, Math.max(1, reconciler.peerCount / PEERS_PER_POLL)),
-        () => reconciler.doubt("wireguard"),
+        () => reconciler.progress().desired?.link && reconciler.doubt("wireguard"),
       );
     }
   }

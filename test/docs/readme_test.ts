@@ -66,6 +66,7 @@ Deno.test("README tells every field of status --json", () => {
     policies: { isKnown: true, objects: 0, addresses: 0, ingress: 0, egress: 0 },
     rotation: { stage: "announced", nextKey: "", awaited: [] },
     peers: [{ ...peer, ...lists, keepaliveSeconds: 0 }],
+    clear: [{ node: "", family: 4, route: "", podCidrs: [] }],
     applied: { isInSync: true, steps: 0, lastMs: 0, failing: {} },
     rejected: [],
     waiting: [],

@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { desire } from "../../src/core/desired/desire.ts";
-import { NO_FACTS } from "../../src/core/desired/host_facts.ts";
+import { type HostInterface, NO_FACTS } from "../../src/core/desired/host_facts.ts";
 import { refused } from "../../src/core/net/refusal.ts";
 import { readPiece, splitDocuments } from "../../src/core/nodes/documents.ts";
 import type { ParsedNode } from "../../src/core/nodes/node.ts";
@@ -12,11 +12,11 @@ import { describe } from "../../src/core/plan/describe.ts";
 import { diff } from "../../src/core/plan/diff.ts";
 import { renderAll } from "../../src/core/render/render_all.ts";
 import type { RawSettings } from "../../src/core/settings/parse_settings.ts";
-import { settingsOf } from "../cluster.ts";
+import { interfaceOf, settingsOf } from "../cluster.ts";
 import { EMPTY_HOST } from "../host_state.ts";
 
 const FOLDER = new URL(".", import.meta.url);
-const INPUTS = ["settings.json", "nodes.yaml"];
+const INPUTS = ["settings.json", "nodes.yaml", "interfaces.json"];
 const isUpdate = Deno.env.get("UPDATE_GOLDEN") !== undefined;
 
 for (const scenario of foldersIn(FOLDER)) {
@@ -35,7 +35,8 @@ for (const scenario of foldersIn(FOLDER)) {
 /** The scenario's outputs; what is empty has no file. */
 function filesOf(folder: URL): Map<string, string> {
   const settings = JSON.parse(Deno.readTextFileSync(new URL("settings.json", folder))) as RawSettings;
-  const desired = desire(settingsOf(settings), nodesIn(new URL("nodes.yaml", folder)), NO_FACTS);
+  const facts = { ...NO_FACTS, interfaces: interfacesIn(new URL("interfaces.json", folder)) };
+  const desired = desire(settingsOf(settings), nodesIn(new URL("nodes.yaml", folder)), facts);
   assert.ok(desired !== undefined, "the scenario has no Node n1");
   const { nft, wireguard, routes, cni, rejected } = renderAll(desired);
   const files: Record<string, string> = {
@@ -47,6 +48,16 @@ function filesOf(folder: URL): Map<string, string> {
     "rejected.txt": rejected.map(({ node, claim, reason }) => `${node}: ${claim}: ${reason}\n`).join(""),
   };
   return new Map(Object.entries(files).filter(([, text]) => text !== ""));
+}
+
+/** What the host is, where that matters: addresses by the names of their interfaces. */
+function interfacesIn(file: URL): HostInterface[] {
+  const isThere = [...Deno.readDirSync(new URL(".", file))].some(({ name }) =>
+    file.pathname.endsWith(`/${name}`)
+  );
+  if (!isThere) return [];
+  const addresses = JSON.parse(Deno.readTextFileSync(file)) as Record<string, string[]>;
+  return Object.entries(addresses).map(([name, texts]) => interfaceOf(name, texts));
 }
 
 function nodesIn(file: URL): ParsedNode[] {

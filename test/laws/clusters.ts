@@ -4,12 +4,12 @@
 import fc from "fast-check";
 import { desire } from "../../src/core/desired/desire.ts";
 import type { DesiredState } from "../../src/core/desired/desired_state.ts";
-import { type HostInterface, NO_FACTS } from "../../src/core/desired/host_facts.ts";
+import { NO_FACTS } from "../../src/core/desired/host_facts.ts";
 import { type Address, parseAddress } from "../../src/core/net/address.ts";
 import type { ParsedNode } from "../../src/core/nodes/node.ts";
 import { parseNode } from "../../src/core/nodes/parse_node.ts";
 import type { RawSettings } from "../../src/core/settings/parse_settings.ts";
-import { keyOf, nodeJson, type NodeWords, settingsOf } from "../cluster.ts";
+import { interfaceOf, keyOf, nodeJson, type NodeWords, settingsOf } from "../cluster.ts";
 
 /** The key that n1's key file holds. */
 export const OWN_KEY = keyOf(1);
@@ -36,6 +36,8 @@ const ENDPOINTS = [
 const gateway = ["203.0.113.7", "2001:db8::7"].map((text) => parseAddress(text) as Address);
 const RESOLVED = new Map([["gw.example.org", { addresses: gateway, trouble: undefined }]]);
 
+const STATED_TRANSPORTS = ["ipv4=direct,ipv6=direct", "ipv4=direct-or-wireguard,ipv6=wireguard"];
+
 /** Now and then junk among what is meant. */
 function mostly(good: readonly unknown[], maxLength: number): fc.Arbitrary<unknown[]> {
   const item = fc.oneof(
@@ -59,6 +61,7 @@ export const words: fc.Arbitrary<NodeWords> = fc.record({
   ),
   podCIDRs: maybe(mostly(PREFIXES, 3)),
   internal: maybe(mostly(ADDRESSES, 3)),
+  transport: fc.option(fc.constantFrom<unknown>(...STATED_TRANSPORTS, ...JUNK), { nil: undefined, freq: 2 }),
   external: fc.option(mostly(ADDRESSES, 2), { nil: undefined, freq: 2 }),
   endpoint: fc.option(fc.constantFrom<unknown>(...ENDPOINTS, ...JUNK), { nil: undefined, freq: 2 }),
   said: fc.record({ podCidrs: fc.option(mostly(PREFIXES, 3)), nodeIps: fc.option(mostly(ADDRESSES, 2)) }).map(
@@ -83,6 +86,7 @@ export const junkObjects: fc.Arbitrary<unknown> = fc.oneof(
 const own: fc.Arbitrary<unknown> = fc.record({
   podCIDRs: mostly(PREFIXES, 3),
   hasKey: fc.boolean(),
+  transport: fc.constantFrom(undefined, ...STATED_TRANSPORTS),
   keepalive: fc.constantFrom(undefined, undefined, "0", "15", "junk"),
 }).map((it) =>
   nodeJson({
@@ -92,6 +96,7 @@ const own: fc.Arbitrary<unknown> = fc.record({
     podCIDRs: it.podCIDRs,
     internal: ["10.9.1.1", "fd09::1"],
     keepalive: it.keepalive,
+    transport: it.transport,
   })
 );
 
@@ -105,6 +110,7 @@ export const objects: fc.Arbitrary<unknown[]> = fc.tuple(
 ).map(([first, rest]) => [first, ...rest]);
 
 const flag = fc.constantFrom(undefined, undefined, "true", "false");
+const transport = fc.constantFrom(undefined, undefined, undefined, "direct", "direct-or-wireguard");
 const rare = fc.constantFrom(...Array.from({ length: 6 }, () => undefined), "true", "false");
 
 /** Settings that leave interface, paths and WireGuard's implementation alone. */
@@ -115,6 +121,8 @@ export const environments: fc.Arbitrary<RawSettings> = fc.record({
   MASQUERADE_IPV6: flag,
   NO_MASQUERADE_CIDRS: fc.constantFrom(undefined, undefined, "192.0.2.0/24,2001:db8::/32", "10.9.1.0/24"),
   STRICT: flag,
+  TRANSPORT_IPV4: transport,
+  TRANSPORT_IPV6: transport,
   NATIVE_ROUTING_IPV4: rare,
   NATIVE_ROUTING_IPV6: rare,
   FIREWALL_ONLY: rare,
@@ -125,7 +133,20 @@ export const environments: fc.Arbitrary<RawSettings> = fc.record({
   POD_CIDR_SOURCE_IPV4: fc.constantFrom(undefined, undefined, "none"),
   ENABLE_FLOWTABLE: flag,
   FLOWTABLE_DEVICES: fc.constantFrom(undefined, "eth0", "eth1,eth0", "eth1,nosuch0"),
-}).map(withTunnelForHosts);
+}).map(withOneTransport).map(withTunnelForHosts);
+
+/** What is said twice is refused, and so is what leaves in the clear beside encrypted hosts. */
+function withOneTransport(environment: RawSettings): RawSettings {
+  const { FIREWALL_ONLY, NATIVE_ROUTING_IPV4, NATIVE_ROUTING_IPV6, HOST_ENCRYPTION } = environment;
+  const isBarred = FIREWALL_ONLY === "true" || HOST_ENCRYPTION !== undefined;
+  const transportOf = (env: string, native: string | undefined) =>
+    isBarred || native === "true" ? undefined : environment[env];
+  return {
+    ...environment,
+    TRANSPORT_IPV4: transportOf("TRANSPORT_IPV4", NATIVE_ROUTING_IPV4),
+    TRANSPORT_IPV6: transportOf("TRANSPORT_IPV6", NATIVE_ROUTING_IPV6),
+  };
+}
 
 /** Without a tunnel it is refused. */
 function withTunnelForHosts(environment: RawSettings): RawSettings {
@@ -135,14 +156,8 @@ function withTunnelForHosts(environment: RawSettings): RawSettings {
   return hasNone ? { ...environment, HOST_ENCRYPTION: undefined } : environment;
 }
 
-/** Of no node address: the MTU is the default. */
-const INTERFACES = ["eth0", "eth1"].map((name): HostInterface => ({
-  name,
-  mtuBytes: 1500,
-  addresses: [],
-  prefixes: [],
-  hasDefaultRoute: false,
-}));
+/** One is on the network of n1's addresses, the other on none. */
+const INTERFACES = [interfaceOf("eth0", ["10.9.1.1/24", "fd09::1/64"]), interfaceOf("eth1", [])];
 
 /** Reads objects as a source does. */
 export function parseAll(objects: readonly unknown[]): ParsedNode[] {

@@ -8,10 +8,11 @@ interface Route {
   readonly gateway: string | undefined;
   readonly dev: string | undefined;
   readonly metric: number;
+  readonly flags: readonly string[];
 }
 
 const LINE =
-  /^route (replace|del) (?:(unreachable|blackhole) )?(\S+)(?: via (\S+))?(?: dev (\S+))? proto 146(?: metric (\d+))?$/;
+  /^route (replace|del) (?:(unreachable|blackhole) )?(\S+)(?: via (\S+))?(?: dev (\S+))?( onlink)? proto 146(?: metric (\d+))?$/;
 
 /** The routes that `ip route show proto 146` lists. */
 export class ModelRoutes {
@@ -21,12 +22,20 @@ export class ModelRoutes {
 
   /** One line of a batch; `device` is the interface of ours that is up. */
   run(line: string, device: string | undefined): void {
-    const [, verb, type, dst, gateway, dev, metric] = LINE.exec(line) ?? [];
+    const [, verb, type, dst, gateway, dev, onlink, metric] = LINE.exec(line) ?? [];
     if (dst === undefined || dst.includes(":") !== (this.family === 6)) {
       throw new Refused(`unknown: ip ${line}`);
     }
     const implied = type === undefined && this.family === 6 ? 1024 : 0;
-    const route: Route = { type, dst, gateway, dev, metric: metric === undefined ? implied : Number(metric) };
+    const flags = onlink === undefined ? [] : ["onlink"];
+    const route: Route = {
+      type,
+      dst,
+      gateway,
+      dev,
+      metric: metric === undefined ? implied : Number(metric),
+      flags,
+    };
     const place = `${dst} ${route.metric}`;
     if (verb === "replace") {
       if (dev !== undefined && dev !== "eth0" && dev !== device) throw new Refused(`${dev} is not up`);
@@ -48,13 +57,13 @@ export class ModelRoutes {
   /** What `ip -j route show` prints: hosts without their length, and of IPv6 every metric. */
   json(): string {
     const isIpv6 = this.family === 6;
-    return JSON.stringify([...this.#routes.values()].map(({ type, dst, gateway, dev, metric }) => ({
+    return JSON.stringify([...this.#routes.values()].map(({ type, dst, gateway, dev, metric, flags }) => ({
       type,
       dst: dst.replace(isIpv6 ? /\/128$/ : /\/32$/, ""),
       gateway,
       dev: type !== undefined && isIpv6 ? "lo" : dev,
       metric: metric === 0 && !isIpv6 ? undefined : metric,
-      flags: [],
+      flags,
     })));
   }
 }

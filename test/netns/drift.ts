@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import type { Host } from "../lab/host.ts";
 import type { LabOptions } from "../lab/lab.ts";
-import type { Node } from "../lab/node.ts";
+import type { Node, Settings } from "../lab/node.ts";
 import { until } from "../lab/until.ts";
 import { Mesh } from "./mesh.ts";
 import { differences, readState } from "./state.ts";
@@ -27,8 +27,8 @@ export class Victim {
   private constructor(readonly mesh: Mesh, readonly node: Node) {}
 
   /** By default two nodes; all filtered. */
-  static async create(options: LabOptions = { nodes: 2 }): Promise<Victim> {
-    const mesh = await Mesh.create(options, { "filter-ipv4": "true", "filter-ipv6": "true" });
+  static async create(options: LabOptions = { nodes: 2 }, settings: Settings = {}): Promise<Victim> {
+    const mesh = await Mesh.create(options, { "filter-ipv4": "true", "filter-ipv6": "true", ...settings });
     return new Victim(mesh, mesh.nodes[0]!);
   }
 

@@ -31,6 +31,15 @@ function keyless(manifests: Manifest[], i: number): Manifest[] {
   return manifests;
 }
 
+function saying(manifests: Manifest[], transport: string, names: readonly string[]): Manifest[] {
+  for (const { metadata } of manifests) {
+    if (names.includes(metadata.name)) {
+      metadata.annotations = { ...metadata.annotations, "wigglenet/transport": transport };
+    }
+  }
+  return manifests;
+}
+
 const FILTERED = { "filter-ipv4": "true", "filter-ipv6": "true" };
 
 /** By name. */
@@ -68,6 +77,14 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   "host encryption, and IPv6 routed natively": {
     settings: { "host-encryption": "require", "native-routing-ipv6": "true" },
     nodes: keyless(clusterOf(3), 2),
+  },
+  "direct": {
+    settings: { ...FILTERED, "transport-ipv4": "direct", "transport-ipv6": "direct" },
+    nodes: saying(clusterOf(2), "ipv4=direct,ipv6=direct", ["n1", "n2", "n3"]),
+  },
+  "direct where a node takes it, the tunnel to who does not say so": {
+    settings: { "transport-ipv4": "direct", "transport-ipv6": "direct-or-wireguard" },
+    nodes: saying(clusterOf(3), "ipv4=direct,ipv6=direct-or-wireguard", ["n1", "n3"]),
   },
   "no pod CIDR": { settings: {}, nodes: clusterOf(2, { pods: [] }) },
 };

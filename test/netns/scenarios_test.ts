@@ -28,7 +28,8 @@ async function enter(lab: Lab, node: Node, { settings, nodes }: Scenario): Promi
   }
   for (const manifest of nodes) {
     const isOwn = manifest.metadata.name === node.name;
-    const annotations = isOwn ? { "wigglenet/public-key": publicKey } : manifest.metadata.annotations ?? {};
+    const said = manifest.metadata.annotations ?? {};
+    const annotations = isOwn ? { ...said, "wigglenet/public-key": publicKey } : said;
     await lab.publish({ ...manifest, metadata: { ...manifest.metadata, annotations } });
   }
   node.startAgent({ settings });

@@ -20,7 +20,10 @@ import type { HostFacts } from "./host_facts.ts";
 import { desireRotation } from "../rotation/desire_rotation.ts";
 import { obstacleWaits } from "./obstacles.ts";
 import { ownNode, unannounced, unpublished } from "./own_node.ts";
-import { type TunnelMtu, tunnelMtu, underlayMtu } from "./tunnel_mtu.ts";
+import { besideTunnel } from "../transport/clear_peers.ts";
+import { needsKeys, untoldTransports } from "../transport/own_transports.ts";
+import { desireWays } from "../transport/ways.ts";
+import { type TunnelMtu, tunnelMtu } from "./tunnel_mtu.ts";
 
 /**
  * Computes what this node wants.
@@ -32,39 +35,43 @@ export function desire(
   facts: HostFacts,
 ): DesiredState | undefined {
   const { nodes, refused } = believed(settings, parsed, facts);
-  const hasTunnel = usesTunnel(settings);
-  const settlement = settleClaims(nodes, hasTunnel);
+  const keysNeeded = needsKeys(settings);
+  const settlement = settleClaims(nodes, keysNeeded);
   const own = settlement.nodes.find(({ node }) => node.name === settings.nodeName);
   if (own === undefined) return undefined;
   const others = settlement.nodes.filter((settled) => settled !== own);
   const isTwin = ({ publicKey }: SettledNode) => publicKey !== undefined && publicKey === facts.publicKey;
   const known = others.filter((settled) => !isTwin(settled));
-  if (hasTunnel) refused.push(...keyless(others), ...others.filter(isTwin).map(twin));
+  if (usesTunnel(settings)) refused.push(...others.filter(isTwin).map(twin));
+  if (keysNeeded) refused.push(...keyless(others));
+  const ways = desireWays(settings, { own, others, facts });
   const cluster = clusterPodCidrs(settings, own);
   const guarded: Guarded = { ...settlement, clusterPodCidrs: cluster.prefixes };
-  const prospects = desirePeers(settings, hasTunnel ? known : [], {
+  const prospects = desirePeers(settings, ways.isTunnelWanted ? known : [], {
     facts,
     names: namesToResolve(parsed),
     podCidrs: () => withOwners(settlement, cluster.prefixes),
   });
-  const mtu = hasTunnel ? tunnelMtu(settings, { own, others: known }, facts) : undefined;
+  const mtu = ways.isTunnelWanted ? tunnelMtu(settings, { own, others: known }, facts) : undefined;
   const link = mtu && linkOf(settings, { own, facts }, mtu);
   const parts = { own, others: known, peers: prospects.peers, link, facts, refused: settlement.rejected };
   const hosts = desireHosts(settings, { own, others }, facts);
-  const wish = desireFastpath(settings, facts);
-  const waiting = [mtu, wish, prospects].flatMap((part) => part?.waiting ?? []);
+  const wish = desireFastpath(settings, facts, ways.isTunnelWanted);
+  const beside = besideTunnel(settings, { ways, own, facts, link });
+  const waiting = [mtu, wish, ways, prospects].flatMap((part) => part?.waiting ?? []);
   return {
     node: own.node.name,
     interfaceName: settings.interfaceName,
     link,
     rotation: desireRotation(settings, parts),
     peers: prospects.peers,
-    routes: desireRoutes(settings, own, guarded),
+    ...beside,
+    routes: desireRoutes(settings, { own, ways }, guarded),
     ...hosts.routing,
-    table: desireTable(settings, { own, others, facts }, guarded),
+    table: desireTable(settings, { own, others, facts, ways }, guarded),
     fastpath: wish.fastpath,
     cniPath: settings.cniConfigPath,
-    cni: cniOf(settings, own, link?.mtuBytes ?? nativeMtu(settings, own, facts)),
+    cni: cniOf(settings, own, beside.podMtu?.bytes ?? link?.mtuBytes),
     rejected: [...refused, ...cluster.rejected, ...settlement.rejected, ...prospects.rejected].sort(byNode),
     waiting: [...waitingOf(settings, { own, facts }), ...hosts.waiting, ...waiting],
     sysctls: sysctlsOf(settings, { own, facts }),
@@ -92,10 +99,6 @@ function believed(
     }
   }
   return { nodes, refused };
-}
-
-function nativeMtu(settings: Settings, own: SettledNode, facts: HostFacts): number | undefined {
-  return settings.mtu === "auto" ? underlayMtu(own.addresses, facts) : settings.mtu;
 }
 
 /** All pod CIDRs, with the Nodes that have them. */
@@ -210,6 +213,10 @@ function waitingOf(settings: Settings, { own, facts }: Circumstances): Waiting[]
       next: `put ${ANNOTATION.publicKey}: ${facts.publicKey} into the manifest of ${name}`,
     });
   }
-  waiting.push(...unpublished(own.node), ...unannounced(own.node, facts));
+  waiting.push(
+    ...unpublished(own.node),
+    ...unannounced(own.node, facts),
+    ...untoldTransports(settings, own.node),
+  );
   return waiting;
 }

@@ -2,7 +2,7 @@
 
 import { isInterfaceName } from "../settings/grammar.ts";
 import { encryptsHosts } from "../settings/host_settings.ts";
-import { type Settings, usesTunnel } from "../settings/settings.ts";
+import type { Settings } from "../settings/settings.ts";
 import type { DesiredFastpath, Waiting } from "./desired_state.ts";
 import { hasIpvs, type HostFacts, LOOPBACK } from "./host_facts.ts";
 
@@ -12,15 +12,18 @@ export interface FastpathWish {
   readonly waiting: readonly Waiting[];
 }
 
-/** Computes the flowtable of this host. `render` knows no interface: it takes the names as they are given. */
-export function desireFastpath(settings: Settings, facts: HostFacts): FastpathWish {
+/**
+ * Computes the flowtable of this host. `render` knows no interface: it takes the names as they are given.
+ * @param hasTunnel the tunnel's interface is wanted
+ */
+export function desireFastpath(settings: Settings, facts: HostFacts, hasTunnel: boolean): FastpathWish {
   if (!settings.isFlowtableEnabled) return { fastpath: undefined, waiting: [] };
   if (encryptsHosts(settings)) return { fastpath: undefined, waiting: [UNMARKED] };
   if (hasIpvs(facts)) return { fastpath: undefined, waiting: [UNTRANSLATED] };
   const { interfaces } = facts;
   const { flowtableDevices: chosen, interfaceName } = settings;
   const present = new Set(interfaces.map(({ name }) => name).filter((name) => name !== LOOPBACK));
-  if (usesTunnel(settings)) present.add(interfaceName);
+  if (hasTunnel) present.add(interfaceName);
   const names = chosen === "auto" ? [...present].filter(isInterfaceName) : chosen;
   const devices = interfaces.length === 0 ? names : names.filter((name) => present.has(name));
   const waiting = names.filter((name) => !devices.includes(name)).map((name): Waiting => ({

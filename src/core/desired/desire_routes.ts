@@ -8,6 +8,8 @@ import type { Settlement } from "../nodes/settle_claims.ts";
 import { familySettings, type Settings } from "../settings/settings.ts";
 import { type Route, ROUTE_PROTOCOL, UNREACHABLE_METRIC } from "./desired_state.ts";
 import { KeptMap } from "./kept_map.ts";
+import { clearRoutes } from "../transport/clear_peers.ts";
+import type { Ways } from "../transport/ways.ts";
 
 const FAMILIES: readonly Family[] = [4, 6];
 
@@ -41,27 +43,34 @@ export function clusterPodCidrs(
  */
 export function desireRoutes(
   settings: Settings,
-  own: SettledNode,
+  { own, ways }: { readonly own: SettledNode; readonly ways: Ways },
   { nodes, podCidrs, clusterPodCidrs }: Guarded,
 ): Route[] {
   const noPeers = new Set<string>(
     nodes.filter(({ publicKey }) => publicKey === undefined).map(({ node }) => node.name),
   );
   const isOwn = (node: string) => node === own.node.name;
-  const isWanted: Record<Route["type"], (node: string) => boolean> = {
-    tunnel: (node) => !isOwn(node) && !noPeers.has(node),
-    unreachable: settings.isStrict ? () => true : isOwn,
-  };
   const cluster = settings.isStrict ? clusterPodCidrs : [];
   const families = FAMILIES.filter((family) => familySettings(settings, family).isRouted);
-  return (["tunnel", "unreachable"] as const).flatMap((type) =>
-    families.flatMap((family) => {
-      const owned = podCidrs.filter(({ prefix, node }) => prefix.family === family && isWanted[type](node));
-      const prefixes = owned.map(({ prefix }) => prefix);
-      if (type === "unreachable") prefixes.push(...cluster.filter((prefix) => prefix.family === family));
-      return routesTo(prefixes, { type, family }, settings);
-    })
-  );
+  const prefixesOf = (family: Family, isWanted: (node: string) => boolean) =>
+    podCidrs.filter(({ prefix, node }) => prefix.family === family && isWanted(node)).map(({ prefix }) =>
+      prefix
+    );
+  const toPods = families.flatMap((family) => {
+    const { clear, unreached } = ways[family];
+    const beside = new Set<string>([...unreached, ...clear.map(({ settled }) => settled.node.name)]);
+    const isTunnelled = (node: string) => !isOwn(node) && !noPeers.has(node) && !beside.has(node);
+    return [
+      ...routesTo(prefixesOf(family, isTunnelled), { type: "tunnel", family }, settings),
+      ...clearRoutes(ways[family], family),
+    ];
+  });
+  const behind = families.flatMap((family) => {
+    const prefixes = prefixesOf(family, settings.isStrict ? () => true : isOwn);
+    prefixes.push(...cluster.filter((prefix) => prefix.family === family));
+    return routesTo(prefixes, { type: "unreachable", family }, settings);
+  });
+  return [...toPods, ...behind];
 }
 
 const keptRoutes = () => ({ 4: new KeptMap<Prefix, Route>(), 6: new KeptMap<Prefix, Route>() });
@@ -69,7 +78,7 @@ const KEPT = { tunnel: keptRoutes(), unreachable: keptRoutes() };
 
 function routesTo(
   prefixes: readonly Prefix[],
-  { type, family }: Pick<Route, "type" | "family">,
+  { type, family }: { readonly type: "tunnel" | "unreachable"; readonly family: Family },
   { interfaceName }: Settings,
 ): readonly Route[] {
   const rest = type === "tunnel"

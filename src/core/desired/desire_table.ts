@@ -9,6 +9,8 @@ import { hasIpvs, type HostFacts } from "./host_facts.ts";
 import { NEXT_GROUP, nextInterface, nextPort } from "../rotation/names.ts";
 import { hostDefines, type Hosts, hostSets, hostTemplates } from "./desire_hosts.ts";
 import { KeptMap } from "./kept_map.ts";
+import { clearMembers } from "../transport/clear_peers.ts";
+import type { Ways } from "../transport/ways.ts";
 
 const FAMILIES: readonly Family[] = [4, 6];
 
@@ -18,7 +20,7 @@ const textOf = ({ text }: Prefix) => text;
 /** FIREWALL_ONLY and native families have no guard: their pods' packets belong to whoever routes them. */
 export function desireTable(
   settings: Settings,
-  { own, others, facts }: Hosts & { readonly facts: HostFacts },
+  { own, others, facts, ways }: Hosts & { readonly facts: HostFacts; readonly ways: Ways },
   { podCidrs, clusterPodCidrs }: Guarded,
 ): DesiredTable {
   const pods = withoutNested([...podCidrs.map(({ prefix }) => prefix), ...clusterPodCidrs]);
@@ -27,8 +29,8 @@ export function desireTable(
     prefixes.filter((p) => p.family === family);
   const podTexts = (family: Family) => POD_TEXTS[family].map(ofFamily(pods, family), "", textOf);
   return {
-    templates: templatesOf(settings, facts),
-    defines: { ...definesOf(settings), ...hostDefines(settings, facts) },
+    templates: templatesOf(settings, facts, ways),
+    defines: { ...definesOf(settings), ...clearDefines(ways), ...hostDefines(settings, facts) },
     sets: {
       "pod-cidrs-v4": podTexts(4),
       "pod-cidrs-v6": podTexts(6),
@@ -36,6 +38,8 @@ export function desireTable(
       "local-pod-cidrs-v6": ofFamily(local, 6).map(textOf),
       "no-masquerade-v4": unmasqueraded(settings, 4).map(textOf),
       "no-masquerade-v6": unmasqueraded(settings, 6).map(textOf),
+      "clear-v4": clearMembers(ways[4], 4),
+      "clear-v6": clearMembers(ways[6], 6),
       ...hostSets(settings, { own, others }),
     },
   };
@@ -59,7 +63,21 @@ function definesOf({ interfaceName, port }: Settings): DesiredTable["defines"] {
   };
 }
 
-function templatesOf(settings: Settings, facts: HostFacts): string[] {
+/** Families in which somebody may send in the clear, now or later: the rules do not go by who there is. */
+function clearFamilies(ways: Ways): Family[] {
+  return FAMILIES.filter((family) => ways[family].devices.length > 0);
+}
+
+function clearDefines(ways: Ways): DesiredTable["defines"] {
+  return Object.fromEntries(
+    clearFamilies(ways).map((family) => {
+      const names = ways[family].devices.map((name) => `"${name}"`);
+      return [`clear_v${family}`, `{ ${names.join(", ")} }`];
+    }),
+  );
+}
+
+function templatesOf(settings: Settings, facts: HostFacts, ways: Ways): string[] {
   const templates = ["sets"];
   if (facts.wireguard === "userspace" && familySettings(settings, 6).isRouted) {
     templates.push("checksum-v6");
@@ -67,6 +85,7 @@ function templatesOf(settings: Settings, facts: HostFacts): string[] {
   if (usesTunnel(settings)) templates.push("clamp");
   templates.push("forward");
   if (settings.isPolicyEnabled && hasIpvs(facts)) templates.push("ipvs");
+  templates.push(...clearFamilies(ways).map((family) => `clear-v${family}`));
   const isGuarded = (family: Family) => settings.isStrict && familySettings(settings, family).isRouted;
   const areSourcesAsked = (family: Family) => {
     const { isRouted, isFiltered } = familySettings(settings, family);
@@ -84,7 +103,9 @@ function templatesOf(settings: Settings, facts: HostFacts): string[] {
     if (isFiltered) {
       templates.push(`filter-${isRouted ? "tunnel" : "native"}-v${family}`);
     }
-    if (isMasqueraded && !isGuarded(family)) templates.push(`masquerade-unguarded-v${family}`);
+    // What is for pods of other nodes leaves by other interfaces than the tunnel, too.
+    const isBeside = !isGuarded(family) || ways[family].devices.length > 0;
+    if (isMasqueraded && isBeside) templates.push(`masquerade-unguarded-v${family}`);
     if (isMasqueraded) templates.push(`masquerade-v${family}`);
   }
   return [...templates, ...hostTemplates(settings, facts)];

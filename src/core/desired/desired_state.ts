@@ -109,10 +109,19 @@ export interface Route {
   readonly family: Family;
   /** Canonical prefix. */
   readonly destination: string;
-  /** `unreachable` stands behind the pods' own routes: what has none leaves by no other. */
-  readonly type: "tunnel" | "unreachable";
+  /** `clear` leaves beside the tunnel; `unreachable` stands behind the pods' own routes: what has none leaves by no other. */
+  readonly type: "tunnel" | "clear" | "unreachable";
   /** As `ip route` takes it and this project compares it. */
   readonly text: string;
+}
+
+/** Another Node whose pods are sent to in the clear in one family, as it is told. */
+export interface ClearPeerText {
+  readonly node: string;
+  readonly family: Family;
+  /** How, as `ip route` says it: `via 10.9.1.2 dev eth0 onlink`. */
+  readonly route: string;
+  readonly podCidrs: readonly string[];
 }
 
 /**
@@ -129,6 +138,8 @@ export const SET_NAMES = [
   "local-pod-cidrs-v6",
   "no-masquerade-v4",
   "no-masquerade-v6",
+  "clear-v4",
+  "clear-v6",
   "host-peers-v4",
   "host-peers-v6",
   "host-own-v4",
@@ -194,7 +205,11 @@ export interface DesiredState {
   readonly rotation: DesiredRotation;
   /** In the order of the Nodes' names. */
   readonly peers: readonly Peer[];
-  /** Tunnel routes, then unreachable ones; each IPv4 before IPv6, by destination. */
+  /** Whose pods are sent to in the clear; left out: nobody's. */
+  readonly clear?: readonly ClearPeerText[];
+  /** What new pods get, and why, where that is not the tunnel's MTU. */
+  readonly podMtu?: { readonly bytes: number; readonly why: string };
+  /** Those that lead to pods, then unreachable ones; each IPv4 before IPv6, of one family tunnel routes first, by destination. */
   readonly routes: readonly Route[];
   /** Undefined: none may stand. */
   readonly hostRouting?: HostRouting;

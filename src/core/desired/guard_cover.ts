@@ -2,6 +2,7 @@
 
 import type { Family } from "../net/address.ts";
 import type { Prefix } from "../net/prefix.ts";
+import { TRANSPORTS } from "../transport/transports.ts";
 import { familySettings, type Settings } from "../settings/settings.ts";
 
 /**
@@ -25,11 +26,15 @@ export function unguarded(
 
 function whatOf(settings: Settings, family: Family, isWhole: boolean): string | undefined {
   if (settings.isFirewallOnly) return "all pods of other nodes, whoever routes them (FIREWALL_ONLY)";
-  const { isRouted } = familySettings(settings, family);
+  const { isRouted, transport } = familySettings(settings, family);
   if (!isRouted) {
     const isOriginals = family === 4 ? settings.isNativeIpv4 : settings.isNativeIpv6;
     const said = isOriginals ? `NATIVE_ROUTING_IPV${family}` : `TRANSPORT_IPV${family}=native`;
     return `all pods of other nodes: it is routed natively (${said})`;
+  }
+  if (TRANSPORTS[transport].reach !== undefined) {
+    return `pods of nodes that are reached in the clear (TRANSPORT_IPV${family}=${transport}): who is on that network can read ` +
+      "what they send, and forge it";
   }
   if (!settings.isStrict) {
     return "pods of other nodes while their way through the tunnel is missing (STRICT=false)";

@@ -5,6 +5,7 @@ import type { DesiredState } from "../desired/desired_state.ts";
 import type { Rejected } from "../nodes/node.ts";
 import { PAUSE_SECONDS } from "../observed/follow_peer.ts";
 import type { ObservedState } from "../observed/observed_state.ts";
+import type { Family } from "../net/address.ts";
 import type { GivenSettings } from "../settings/settings.ts";
 import type { OwnTurn } from "../rotation/turn.ts";
 import { type PolicyMoment, policySamples } from "./policy_samples.ts";
@@ -63,7 +64,8 @@ function sample(name: MetricName, value: number, labels: Sample["labels"] = {}):
 }
 
 function meshSamples({ version, settings, desired, observed, ownTurn }: Moment): Sample[] {
-  const { link, table, peers } = desired ?? {};
+  const { link, table, peers, clear = [] } = desired ?? {};
+  const clearIn = (family: Family) => clear.filter((peer) => peer.family === family).length;
   const mtuBytes = observed?.link?.mtuBytes;
   const pods = table === undefined
     ? 0
@@ -72,6 +74,11 @@ function meshSamples({ version, settings, desired, observed, ownTurn }: Moment):
     sample("wigglenet_build_info", 1, { version, firewall_backend: settings.firewallBackend }),
     sample("wigglenet_pod_cidrs_total", pods),
     sample("wigglenet_peers_total", peers?.length ?? 0),
+    ...(clear.length === 0
+      ? []
+      : ([4, 6] as const).map((family) =>
+        sample("wigglenet_clear_nodes", clearIn(family), { family: `ipv${family}` })
+      )),
     sample("wigglenet_peers_silent", silentPeers(observed)),
     ...(ownTurn === undefined ? [] : [sample("wigglenet_key_rotation", 1, { stage: ownTurn.stage })]),
     ...(mtuBytes === undefined ? [] : [sample("wigglenet_tunnel_mtu_bytes", mtuBytes)]),

@@ -68,6 +68,11 @@ export const METRICS = {
   ),
   wigglenet_pod_cidrs_total: original("gauge", "Pod CIDRs of the whole cluster that the table knows."),
   wigglenet_peers_total: original("gauge", "WireGuard peers that are wanted."),
+  wigglenet_clear_nodes: ours(
+    "gauge",
+    "Nodes whose pods are sent to in the clear; absent where all go by the tunnel.",
+    ["family"],
+  ),
   wigglenet_network_policy_rules_total: original(
     "gauge",
     "Distinct contents of NetworkPolicies that pods of this node are bound to.",

@@ -5,6 +5,7 @@ import type { Destination } from "../net/destination.ts";
 import type { PublicKey } from "../net/keys.ts";
 import type { Prefix } from "../net/prefix.ts";
 import type { ObjectId } from "../policy/objects.ts";
+import type { Transports } from "../transport/stated.ts";
 
 /** A DNS-1123 subdomain of at most 253 characters: safe in logs, file names and argv. */
 export type NodeName = string & { readonly __brand: "NodeName" };
@@ -44,6 +45,8 @@ export interface Node {
   readonly keepaliveSeconds: number | undefined;
   /** `wigglenet/host-encryption`: its agent sends nothing in the clear to other nodes' addresses. */
   readonly isHostEncrypted?: true;
+  /** `wigglenet/transport`: what it takes the packets of pods in. Undefined: it says nothing of it, as the original. */
+  readonly transports?: Transports;
   /** Of this host's own Node only, and only where an expression may ask for it: thousands of others would be heavy. */
   readonly metadata?: NodeMetadata;
 }
@@ -107,6 +110,7 @@ export const ANNOTATION = {
   keepalive: "wigglenet/persistent-keepalive",
   nextKey: "wigglenet/next-key",
   hostEncryption: "wigglenet/host-encryption",
+  transport: "wigglenet/transport",
 } as const;
 
 /** The value of `wigglenet/next-key` while no key rotates. */

@@ -7,6 +7,7 @@ import { parsePublicKey, type PublicKey } from "../net/keys.ts";
 import { ownText } from "../net/own_text.ts";
 import { parsePrefix, type Prefix } from "../net/prefix.ts";
 import { quote, Refusal, refused } from "../net/refusal.ts";
+import { parseTransports } from "../transport/stated.ts";
 import { unusableAddress, unusablePodCidr } from "../net/scope.ts";
 import {
   type AddressClaim,
@@ -51,6 +52,7 @@ export function parseNode(json: unknown, origin: string, described?: NodeName): 
     publicKey: reader.publicKey(),
     ...reader.nextKey(),
     ...(reader.annotations[ANNOTATION.hostEncryption] === REQUIRED ? ENCRYPTED : undefined),
+    ...reader.transports(),
     ...reader.podCidrs(),
     addresses: reader.addresses(),
     endpoint: reader.endpoint(),
@@ -132,6 +134,16 @@ class NodeReader {
     if (!refused(key)) return { nextKey: key };
     this.reject(ANNOTATION.nextKey, key.reason);
     return KNOWS_ROTATION;
+  }
+
+  /** What cannot be read says nothing: then the tunnel stands for it. */
+  transports(): Pick<Node, "transports"> | undefined {
+    const text = this.annotations[ANNOTATION.transport];
+    if (text === undefined) return undefined;
+    const transports = parseTransports(text);
+    if (!refused(transports)) return { transports };
+    this.reject(ANNOTATION.transport, transports.reason);
+    return undefined;
   }
 
   /**

@@ -57,7 +57,8 @@ function byNameThenAge(a: Node, b: Node): number {
 
 /** Tells namesakes of equal age apart by what they say, never by the file they came from. */
 function fingerprint(node: Node): string {
-  const { publicKey, nextKey, podCidrs, addresses, endpoint, keepaliveSeconds, isHostEncrypted } = node;
+  const { publicKey, nextKey, podCidrs, addresses, endpoint, keepaliveSeconds, isHostEncrypted, transports } =
+    node;
   return JSON.stringify([
     publicKey,
     nextKey,
@@ -66,6 +67,7 @@ function fingerprint(node: Node): string {
     endpoint?.text,
     keepaliveSeconds,
     isHostEncrypted,
+    transports,
   ]);
 }
 

@@ -4,7 +4,7 @@
 import { hostPrefix, parsePrefix, type Prefix } from "../net/prefix.ts";
 import { parseAddress } from "../net/address.ts";
 import { refused } from "../net/refusal.ts";
-import { ROUTE_PROTOCOL, UNREACHABLE_METRIC } from "../desired/desired_state.ts";
+import { type ClearPeerText, ROUTE_PROTOCOL, UNREACHABLE_METRIC } from "../desired/desired_state.ts";
 import { IPVS_INTERFACE } from "../desired/host_facts.ts";
 import { FASTPATH, TABLE } from "../render/render_table.ts";
 import type { ObservedState } from "./observed_state.ts";
@@ -127,16 +127,18 @@ function isPlaceOf(word: string, dev: string, routes: ObservedState["routes"]): 
 // What else may stand in such a line (a source, several next hops) is not in routes of ours: then the line is news.
 const ROUTE = new RegExp(
   "^(?:Deleted )?(?:(unreachable|blackhole|prohibit|throw) )?(\\S+)(?: via (\\S+))?(?: dev (\\S+))?" +
-    ` proto ${ROUTE_PROTOCOL}(?: scope \\S+)?(?: metric (\\d+))?(?: pref medium)?$`,
+    ` proto ${ROUTE_PROTOCOL}(?: scope \\S+)?(?: metric (\\d+))?( onlink)?(?: pref medium)?$`,
 );
 
 /** True when a line about our interface or routes says what the observed state does not hold. */
 export function surprisesNetwork(line: string, { routes }: ObservedState): boolean {
   const match = ROUTE.exec(line.trim());
   if (match === null) return true;
-  const [, type, dst, gateway, dev, metric] = match;
+  const [, type, dst, gateway, dev, metric, onlink] = match;
+  const flags = onlink === undefined ? [] : ["onlink"];
   const family = dst!.includes(":") ? 6 : 4;
-  const route = { type, dst: dst!, gateway, dev, metric: metric === undefined ? undefined : Number(metric) };
+  const metricOrNone = metric === undefined ? undefined : Number(metric);
+  const route = { type, dst: dst!, gateway, dev, metric: metricOrNone, flags };
   return routes[family].has(toldRouteText(route, family)) === line.startsWith("Deleted ");
 }
 
@@ -145,8 +147,16 @@ export function isOfKernel(line: string): boolean {
   return line.includes(" proto kernel ");
 }
 
+/** True when a line tells of a route to pods to which ours leads in the clear: it may have taken the place of ours, of which nothing is told then. */
+export function tellsOfPlace(line: string, clear: readonly ClearPeerText[] = []): boolean {
+  const place = clear.length === 0 ? undefined : PLACE.exec(line)?.[2];
+  if (place === undefined) return false;
+  const text = prefixText(place) ?? place;
+  return clear.some(({ podCidrs }) => podCidrs.includes(text));
+}
+
 /** True when routes of ours lead into the interface that the line is about: without a word they go with it, or when it is down. */
-export function takesRoutes(line: string, { routes }: ObservedState): boolean {
+export function takesRoutes(line: string, { routes }: Pick<ObservedState, "routes">): boolean {
   const dev = ` dev ${LINK.exec(line)?.[1]} `;
   return ([4, 6] as const).some((family) => routes[family].values().some((text) => text.includes(dev)));
 }

@@ -122,6 +122,8 @@ export interface ToldRoute {
   readonly gateway?: string | undefined;
   readonly prefsrc?: string | undefined;
   readonly metric?: number | undefined;
+  /** `onlink` is one that was given with it; others say how its interface is. */
+  readonly flags?: readonly string[] | undefined;
   /** Undefined: ours. */
   readonly protocol?: string | undefined;
 }
@@ -133,7 +135,7 @@ export function parseRoutes(json: string, family: Family, protocol?: string): Se
 
 /** The text that a desired route has, with all that `ip route del` needs to find it. */
 export function toldRouteText(route: ToldRoute, family: Family): string {
-  const { type, dst, tos, dev, gateway, prefsrc, metric, protocol = ROUTE_PROTOCOL } = route;
+  const { type, dst, tos, dev, gateway, prefsrc, metric, flags, protocol = ROUTE_PROTOCOL } = route;
   const isUnicast = type === undefined || type === "unicast";
   const implied = isUnicast ? (family === 4 ? 0 : 1024) : 0;
   const words: (string | number)[] = isUnicast ? [] : [type];
@@ -141,6 +143,7 @@ export function toldRouteText(route: ToldRoute, family: Family): string {
   if (tos !== undefined) words.push("tos", tos);
   if (gateway !== undefined) words.push("via", gateway);
   if (isUnicast && dev !== undefined) words.push("dev", dev);
+  if (flags?.includes("onlink")) words.push("onlink");
   words.push("proto", protocol);
   if (prefsrc !== undefined) words.push("src", prefsrc);
   if (metric !== undefined && metric !== implied) words.push("metric", metric);

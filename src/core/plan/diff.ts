@@ -145,6 +145,9 @@ function withGuarded(
     "pod-cidrs-v6": union("pod-cidrs-v6"),
     "host-peers-v4": union("host-peers-v4"),
     "host-peers-v6": union("host-peers-v6"),
+    // A table that has none has no such set.
+    ...(table.templates.includes("clear-v4") && { "clear-v4": union("clear-v4") }),
+    ...(table.templates.includes("clear-v6") && { "clear-v6": union("clear-v6") }),
   };
   return { ...table, sets: { ...table.sets, ...guarded } };
 }

@@ -9,23 +9,20 @@ import type { ObservedState } from "../observed/observed_state.ts";
 import { differences } from "./differences.ts";
 import { type Change, FEW, STAGE, type Step } from "./plan.ts";
 
-const LISTS = ["tunnel", "unreachable"] as const;
+const LISTS = ["tunnel", "clear", "unreachable"] as const;
 
 /** Steps for the routes of both families. */
 export function diffRoutes(desired: DesiredState, observed: ObservedState): Step[] {
   const lists = listsOf(desired.routes);
   return ([4, 6] as const).flatMap((family) => {
     const { missing, surplus: unsorted } = differences(lists[family], observed.routes[family], textOf);
-    const [tunnel, behind] = LISTS.map((type) =>
+    const [tunnel, clear, behind] = LISTS.map((type) =>
       missing.filter((route) => route.type === type).map(textOf)
-    ) as [
-      string[],
-      string[],
-    ];
+    ) as [string[], string[], string[]];
     // Unreachable routes go first: behind a wider tunnel route they would cut off what it still carries.
     const surplus = [...unsorted].sort().reverse();
     const isCovered = coveredBy(surplus);
-    const taken = surplus.length === 0 ? NONE : new Set([...behind, ...tunnel].map(placeOf));
+    const taken = surplus.length === 0 ? NONE : new Set([...behind, ...clear, ...tunnel].map(placeOf));
     // Beside the peers.
     const isFirst = observed.link === undefined && tunnel.length <= FEW;
     const gone = surplus.filter((text) => !taken.has(placeOf(text)) && !desired.spared?.routes.has(text));
@@ -34,6 +31,8 @@ export function diffRoutes(desired: DesiredState, observed: ObservedState): Step
         { family, verb: "replace", stage: STAGE.table, surplus },
         behind.filter((text) => !isCovered(text)),
       ),
+      // Behind the table, which must take what comes as these go; they need no interface of ours.
+      ...routeStep({ family, verb: "replace", stage: STAGE.link, surplus }, clear),
       ...routeStep(
         { family, verb: "replace", stage: isFirst ? STAGE.configure : STAGE.tunnel, surplus },
         [...tunnel, ...behind.filter(isCovered)],
@@ -47,7 +46,7 @@ export function diffRoutes(desired: DesiredState, observed: ObservedState): Step
 const NONE: ReadonlySet<string> = new Set();
 const textOf = ({ text }: Route) => text;
 
-/** The lists by family: tunnel routes, unreachable ones. The routes come in that order, IPv4 before IPv6 in each. */
+/** The lists by family: routes to pods, unreachable ones. The routes come in that order, IPv4 before IPv6 in each. */
 function listsOf(routes: readonly Route[]): Record<Family, readonly (readonly Route[])[]> {
   const behind = firstBehind(routes, ({ type }) => type === "unreachable");
   const halves = [routes.slice(0, behind), routes.slice(behind)];

@@ -7,8 +7,8 @@ import { diff } from "./diff.ts";
 
 const DESIRED = desireOf([1, 2].map(ordinaryNode));
 const HOST = hostOf(DESIRED);
-/** Those that the structure declares: without their settings there are none of hosts, and none without masquerade. */
-const DECLARED = [...HOST.table!.sets.keys()].filter((name) => !/^(host|no-masquerade)-/.test(name));
+/** Those that the structure declares: without their settings there are none of hosts, none without masquerade, and none in the clear. */
+const DECLARED = [...HOST.table!.sets.keys()].filter((name) => !/^(host|no-masquerade|clear)-/.test(name));
 const SETS = DECLARED.map((name) => ({ set: { name, type: name.slice(-2) } }));
 const CHAINS = [{ chain: { name: "forward", hook: "forward" } }, { rule: { chain: "forward" } }];
 const REFERENCE = JSON.stringify([...SETS, ...CHAINS]);

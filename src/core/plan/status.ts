@@ -1,6 +1,6 @@
 // What `wigglenet status` answers, built from plain values. Documented in README; fields are only ever added.
 
-import type { DesiredState, Waiting } from "../desired/desired_state.ts";
+import type { ClearPeerText, DesiredState, Waiting } from "../desired/desired_state.ts";
 import type { Rejected } from "../nodes/node.ts";
 import { someOf } from "../policy/drop_line.ts";
 import type { DropTotal } from "../policy/drop_totals.ts";
@@ -45,7 +45,7 @@ export interface Status {
   readonly version: string;
   /** Those that pods of this node get their addresses from. */
   readonly podCidrs: readonly string[];
-  /** Of the tunnel, and what decides it; undefined: none is wanted. */
+  /** Of new pods, and what decides it; undefined: not known. */
   readonly mtu: { readonly bytes: number; readonly why: string } | undefined;
   readonly source: {
     readonly paths: readonly string[];
@@ -67,6 +67,8 @@ export interface Status {
   /** While this host's key rotates. */
   readonly rotation?: OwnTurn;
   readonly peers: readonly PeerStatus[];
+  /** Nodes whose pods are sent to in the clear; left out: none. */
+  readonly clear?: readonly ClearPeerText[];
   readonly applied: {
     readonly isInSync: boolean;
     readonly steps: number;
@@ -126,6 +128,9 @@ export function describeStatus(status: Status, nowSeconds: number): string[] {
       `  ${peer.node} ${peer.endpoint ?? "(no endpoint)"} ${handshakeText(peer, nowSeconds)}${
         keepaliveText(peer)
       }`
+    ),
+    ...(status.clear ?? []).map(({ node, route, podCidrs }) =>
+      `  ${node} in the clear ${route} to ${podCidrs.join(", ")}`
     ),
     ...Object.entries(applied.failing).map(([part, { error }]) => `failing: ${part}: ${error}`),
     ...status.rejected.map(({ node, claim, reason }) => `rejected: ${node}: ${claim}: ${reason}`),

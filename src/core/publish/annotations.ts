@@ -5,11 +5,23 @@ import { ownNode } from "../desired/own_node.ts";
 import { comparePrefixes, summarise } from "../net/prefix.ts";
 import { ANNOTATION, NO_NEXT_KEY, type Node, REQUIRED, type Stated } from "../nodes/node.ts";
 import { rotationObstacle } from "../rotation/desire_rotation.ts";
+import { ownTransports } from "../transport/own_transports.ts";
+import { transportsText } from "../transport/stated.ts";
 import { encryptsHosts } from "../settings/host_settings.ts";
 import { type Settings, usesTunnel } from "../settings/settings.ts";
 
 /** By annotation; undefined: it shall not be there. What is not among them is left alone. */
 export type Wanted = ReadonlyMap<string, string | undefined>;
+
+/**
+ * The same without what would have others send in the clear to a host that does not take it yet. That it takes it no more is said at
+ * once.
+ */
+export function beforeStanding(wanted: Wanted, stated: Stated): Wanted {
+  const text = wanted.get(ANNOTATION.transport);
+  if (text === undefined || text === stated.get(ANNOTATION.transport)) return wanted;
+  return new Map([...wanted].filter(([key]) => key !== ANNOTATION.transport));
+}
 
 /** What the Node of this host shall say. */
 export function wantedAnnotations(settings: Settings, node: Node, facts: HostFacts): Wanted {
@@ -20,6 +32,8 @@ export function wantedAnnotations(settings: Settings, node: Node, facts: HostFac
   const obstacle = usesTunnel(settings) ? rotationObstacle(settings, facts) : undefined;
   const says = facts.nextKey ?? (obstacle === undefined ? NO_NEXT_KEY : undefined);
   wanted.set(ANNOTATION.nextKey, usesTunnel(settings) && !obstacle?.isHard ? says : undefined);
+  const transports = ownTransports(settings);
+  wanted.set(ANNOTATION.transport, transports && transportsText(transports));
   wanted.set(ANNOTATION.hostEncryption, encryptsHosts(settings) ? REQUIRED : undefined);
   const chosen = facts.interfaces.filter(({ name }) => settings.nodeIpInterfaces.includes(name));
   const addresses = chosen.flatMap(({ addresses }) => addresses).map(({ family, text }) =>

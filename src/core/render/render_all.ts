@@ -17,7 +17,7 @@ export interface Rendered {
   readonly addresses: readonly { readonly address: string; readonly dev: string }[];
   readonly routes: readonly {
     readonly destination: string;
-    readonly type: "tunnel" | "unreachable";
+    readonly type: "tunnel" | "clear" | "unreachable";
     readonly dev?: string;
     readonly text: string;
   }[];

@@ -1,10 +1,10 @@
 // The mesh as one node sees it, as a picture. Pure; whatever a Node said is escaped.
 
 import type { Rejected } from "../nodes/node.ts";
-import type { PeerStatus } from "../plan/status.ts";
 import {
   ageOf,
   COLOURS,
+  type Drawn,
   type Health,
   healthOf,
   inNaturalOrder,
@@ -161,7 +161,7 @@ interface Circumstances {
   readonly rejected: readonly Rejected[];
 }
 
-function drawPeer(peer: PeerStatus, { x, y }: Point, { nowSeconds, rejected }: Circumstances): string[] {
+function drawPeer(peer: Drawn, { x, y }: Point, { nowSeconds, rejected }: Circumstances): string[] {
   const colour = COLOURS[healthOf(peer, nowSeconds)];
   const stroke = rejected.length > 0 ? ' style="stroke:#b3261e"' : "";
   return [

@@ -96,6 +96,7 @@ Deno.test("mermaid text has the same, with every character escaped that it would
   classDef old stroke:#c77f0a
   classDef never stroke:#8a96a3
   classDef unknown stroke:#8a96a3
+  classDef clear stroke:#3f7fd0
   classDef rejected stroke:#b3261e,color:#b3261e
 `,
   );

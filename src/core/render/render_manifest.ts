@@ -3,6 +3,7 @@
 import type { Destination } from "../net/destination.ts";
 import type { PublicKey } from "../net/keys.ts";
 import type { Prefix } from "../net/prefix.ts";
+import { type Transports, transportsText } from "../transport/stated.ts";
 import { type AddressClaim, ANNOTATION, NO_NEXT_KEY, REQUIRED } from "../nodes/node.ts";
 
 /** What a Node says to the others. */
@@ -14,6 +15,8 @@ export interface Publication {
   /** While its key rotates. */
   readonly nextKey?: PublicKey | "none" | undefined;
   readonly isHostEncrypted?: true | undefined;
+  /** As `wigglenet/transport` has it. */
+  readonly transports?: Transports | undefined;
   readonly podCidrs: readonly Prefix[];
   readonly addresses: readonly Pick<AddressClaim, "value" | "isExternal">[];
   readonly endpoint: Destination | undefined;
@@ -45,12 +48,13 @@ export function nodeManifest(publication: Publication): unknown {
 }
 
 function annotationsOf(
-  { publicKey, nextKey, isHostEncrypted, endpoint, keepaliveSeconds }: Publication,
+  { publicKey, nextKey, isHostEncrypted, transports, endpoint, keepaliveSeconds }: Publication,
 ): Record<string, string> {
   return {
     ...(publicKey === undefined ? {} : { [ANNOTATION.publicKey]: publicKey }),
     ...(nextKey === undefined || nextKey === NO_NEXT_KEY ? {} : { [ANNOTATION.nextKey]: nextKey }),
     ...(isHostEncrypted ? { [ANNOTATION.hostEncryption]: REQUIRED } : {}),
+    ...(transports === undefined ? {} : { [ANNOTATION.transport]: transportsText(transports) }),
     ...(endpoint === undefined ? {} : { [ANNOTATION.endpoint]: endpoint.text }),
     ...(keepaliveSeconds === undefined ? {} : { [ANNOTATION.keepalive]: String(keepaliveSeconds) }),
   };

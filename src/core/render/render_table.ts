@@ -2,6 +2,8 @@
 
 import checksumV6 from "../../../nft-templates/checksum-v6.nft" with { type: "text" };
 import clamp from "../../../nft-templates/clamp.nft" with { type: "text" };
+import clearV4 from "../../../nft-templates/clear-v4.nft" with { type: "text" };
+import clearV6 from "../../../nft-templates/clear-v6.nft" with { type: "text" };
 import fastpath from "../../../nft-templates/fastpath.nft" with { type: "text" };
 import filterNativeV4 from "../../../nft-templates/filter-native-v4.nft" with { type: "text" };
 import filterNativeV6 from "../../../nft-templates/filter-native-v6.nft" with { type: "text" };
@@ -43,6 +45,8 @@ const TEMPLATES: Readonly<Record<string, string>> = {
   "checksum-v6": checksumV6,
   "forward": forward,
   "ipvs": ipvs,
+  "clear-v4": clearV4,
+  "clear-v6": clearV6,
   "guard": guard,
   "guard-v4": guardV4,
   "guard-v6": guardV6,
@@ -148,7 +152,10 @@ function discard(chains: readonly string[], sets: readonly string[]): string {
 
 /** The text with other names in the place of our sets'. */
 function interim(text: string): string {
-  return text.replace(/\b(?:(?:local-)?pod-cidrs|no-masquerade|host-(?:peers|own))-v[46]\b/g, "$&-interim");
+  return text.replace(
+    /\b(?:(?:local-)?pod-cidrs|no-masquerade|clear|host-(?:peers|own))-v[46]\b/g,
+    "$&-interim",
+  );
 }
 
 /** Names of the sets of {@link renderDetour}. */

@@ -1,22 +1,51 @@
 // The mesh as one node sees it: what pictures and texts of it are made of.
 
 import { SESSION_SECONDS } from "../observed/follow_peer.ts";
+import type { ClearPeerText } from "../desired/desired_state.ts";
 import type { PeerStatus } from "../plan/status.ts";
 import type { Rejected } from "../nodes/node.ts";
+
+/** A node that is drawn. */
+export interface Drawn extends PeerStatus {
+  /** Its pods are sent to in the clear, in one family at least. */
+  readonly isClear?: true;
+}
+
+/** Peers, and who is sent to in the clear, whether it is a peer or not. */
+export function drawnOf(peers: readonly PeerStatus[], clear: readonly ClearPeerText[] = []): Drawn[] {
+  const known = new Map(peers.map((peer) => [peer.node, peer]));
+  const beside = Map.groupBy(clear, ({ node }) => node);
+  const drawn = [...beside].map(([node, ways]): Drawn => {
+    const podCidrs = ways.flatMap((way) => way.podCidrs);
+    const allowedIps = [...new Set([...podCidrs, ...known.get(node)?.allowedIps ?? []])];
+    const endpoint = ways.map(({ route }) => route).join(", ");
+    return { ...(known.get(node) ?? NO_PEER), node, endpoint, allowedIps, isClear: true };
+  });
+  return [...peers.filter(({ node }) => !beside.has(node)), ...drawn];
+}
+
+const NO_PEER = {
+  publicKey: "",
+  candidates: [],
+  handshakeSeconds: 0,
+  receivedBytes: 0,
+  sentBytes: 0,
+  keepaliveSeconds: 0,
+} as const;
 
 /** What is drawn. */
 export interface Sketch {
   /** The node that looks. */
   readonly node: string;
   readonly podCidrs: readonly string[];
-  readonly peers: readonly PeerStatus[];
+  readonly peers: readonly Drawn[];
   readonly rejected: readonly Rejected[];
   /** Seconds since 1970; undefined: nobody was asked for handshakes. */
   readonly nowSeconds: number | undefined;
 }
 
-/** What a handshake's age says. */
-export type Health = "fresh" | "old" | "never" | "unknown";
+/** What a handshake's age says; `clear`: there is none to be had. */
+export type Health = "fresh" | "old" | "never" | "unknown" | "clear";
 
 /** Colours by health. */
 export const COLOURS: Readonly<Record<Health, string>> = {
@@ -24,6 +53,7 @@ export const COLOURS: Readonly<Record<Health, string>> = {
   old: "#c77f0a",
   never: "#8a96a3",
   unknown: "#8a96a3",
+  clear: "#3f7fd0",
 };
 /** Words by health. */
 export const MEANINGS: Readonly<Record<Health, string>> = {
@@ -31,18 +61,20 @@ export const MEANINGS: Readonly<Record<Health, string>> = {
   old: "older handshake",
   never: "no handshake yet",
   unknown: "planned, no agent was asked",
+  clear: "in the clear",
 };
 
 /** How a peer is. */
-export function healthOf({ handshakeSeconds }: PeerStatus, nowSeconds: number | undefined): Health {
+export function healthOf({ handshakeSeconds, isClear }: Drawn, nowSeconds: number | undefined): Health {
+  if (isClear) return "clear";
   if (nowSeconds === undefined) return "unknown";
   if (handshakeSeconds === 0) return "never";
   return nowSeconds - handshakeSeconds <= SESSION_SECONDS ? "fresh" : "old";
 }
 
 /** Age of the last handshake in words; empty when nobody was asked. */
-export function ageOf({ handshakeSeconds }: PeerStatus, nowSeconds: number | undefined): string {
-  if (nowSeconds === undefined) return "";
+export function ageOf({ handshakeSeconds, isClear }: Drawn, nowSeconds: number | undefined): string {
+  if (nowSeconds === undefined || isClear) return "";
   if (handshakeSeconds === 0) return "never";
   const seconds = Math.max(0, Math.round(nowSeconds - handshakeSeconds));
   if (seconds < 120) return `${seconds} s`;
@@ -69,6 +101,6 @@ export function rejectedOf(
 const NATURAL = new Intl.Collator("en", { numeric: true });
 
 /** Peers as people count: n2 before n10. */
-export function inNaturalOrder(peers: readonly PeerStatus[]): PeerStatus[] {
+export function inNaturalOrder(peers: readonly Drawn[]): Drawn[] {
   return [...peers].sort((a, b) => NATURAL.compare(a.node, b.node));
 }

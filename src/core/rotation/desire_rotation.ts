@@ -16,7 +16,8 @@ import { withoutNested } from "../net/prefix.ts";
 import { ANNOTATION, announces, type Rejected } from "../nodes/node.ts";
 import type { SettledNode } from "../nodes/settled_node.ts";
 import { encryptsHosts } from "../settings/host_settings.ts";
-import { familySettings, type Settings } from "../settings/settings.ts";
+import { familySettings, type GivenSettings, type Settings } from "../settings/settings.ts";
+import { ownTransports } from "../transport/own_transports.ts";
 import { NEXT_GROUP, nextEndpoint, nextInterface, nextKeyPath, nextPort } from "./names.ts";
 
 /** What a rotation is made of. */
@@ -81,12 +82,10 @@ interface Obstacle extends RotationObstacle {
 
 /** Undefined: it takes part. */
 export function rotationObstacle(
-  { keyRotation, hostEncryption, wireguardGo, interfaceName }: Pick<
-    Settings,
-    "keyRotation" | "hostEncryption" | "wireguardGo" | "interfaceName"
-  >,
+  settings: GivenSettings,
   { wireguard, second }: Pick<HostFacts, "wireguard" | "second">,
 ): Obstacle | undefined {
+  const { keyRotation, hostEncryption, wireguardGo, interfaceName } = settings;
   if (second === "foreign") {
     const name = nextInterface(interfaceName);
     return {
@@ -101,6 +100,14 @@ export function rotationObstacle(
       why: "wireguard-go is awaited (WIREGUARD_GO), and nobody would serve a second interface",
       next:
         "replace the key by hand, which costs some seconds of packets: docs/decisions/0019-key-recovery.md",
+      isHard: true,
+    };
+  }
+  if (ownTransports(settings) !== undefined) {
+    return {
+      why:
+        "packets of pods leave in the clear here (TRANSPORT_IPV4, TRANSPORT_IPV6), by routes that know no second interface",
+      next: "set them to wireguard on all nodes for as long as keys rotate",
       isHard: true,
     };
   }

@@ -44,9 +44,9 @@ export function firstDesired(desired: DesiredState, observed: ObservedState, tur
   const others = desired.routes.filter(({ type, destination }) =>
     type !== "tunnel" || !taken.has(destination)
   );
-  const routes = (["tunnel", "unreachable"] as const).flatMap((type) =>
+  const routes = [["tunnel", "clear"], ["unreachable"]].flatMap((types) =>
     ([4, 6] as const).flatMap((family) =>
-      [...detours, ...others].filter((route) => route.type === type && route.family === family)
+      [...detours, ...others].filter((route) => types.includes(route.type) && route.family === family)
     )
   );
   if (!isSwapping) return { ...first, routes };

@@ -3,6 +3,8 @@
 
 import { quote, refused } from "../net/refusal.ts";
 import type { Setting } from "./grammar.ts";
+import { ownTransports } from "../transport/own_transports.ts";
+import { transportsText } from "../transport/stated.ts";
 import { encryptsHosts } from "./host_settings.ts";
 import { flagOf, type GivenSettings, type PodCidrSource, SETTINGS, usesTunnel } from "./settings.ts";
 
@@ -40,7 +42,12 @@ function problemText(
 }
 
 function contradictions(settings: GivenSettings): readonly string[] {
-  return [...podCidrSources(settings), ...metricsTls(settings), ...oneAddress(settings), ...hosts(settings)];
+  return [
+    ...podCidrSources(settings),
+    ...metricsTls(settings),
+    ...oneAddress(settings),
+    ...hosts(settings),
+  ];
 }
 
 /** TLS that is half asked for is refused: without it everybody could read what is served. */
@@ -77,7 +84,15 @@ function oneAddress({ isMetricsEnabled, metricsAddress, healthAddress }: GivenSe
 function hosts(settings: GivenSettings): readonly string[] {
   // Each may be missing here: then it has a problem of its own.
   if (!settings.transportIpv4 || !settings.transportIpv6) return [];
-  if (!encryptsHosts(settings) || usesTunnel(settings)) return [];
+  if (!encryptsHosts(settings)) return [];
+  const transports = ownTransports(settings);
+  if (transports !== undefined) {
+    return [
+      `HOST_ENCRYPTION (--host-encryption) is require, and pods' packets are to leave in the clear ` +
+      `(${transportsText(transports)}): set it to off, or TRANSPORT_IPV4 and TRANSPORT_IPV6 to wireguard`,
+    ];
+  }
+  if (usesTunnel(settings)) return [];
   return [
     "HOST_ENCRYPTION (--host-encryption) is require, and there is no tunnel: leave FIREWALL_ONLY out, and one of " +
     "NATIVE_ROUTING_IPV4 and NATIVE_ROUTING_IPV6 (or `native` of TRANSPORT_IPV4 and TRANSPORT_IPV6)",

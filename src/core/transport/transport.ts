@@ -1,13 +1,50 @@
 // What a transport is: how pods of this host reach those of another Node in one family. Adding one is a folder here and a line in
-// transports.ts; whoever makes routes, rules and an MTU of it knows no transport by its name (docs/decisions/0055).
+// transports.ts; who makes routes, rules and an MTU of it knows none by its name (docs/decisions/0055).
+
+import type { Address, Family } from "../net/address.ts";
+import type { HostFacts } from "../desired/host_facts.ts";
+import type { SettledNode } from "../nodes/settled_node.ts";
 
 /** Names of transports, as TRANSPORT_IPV4 and `wigglenet/transport` say them. */
-export const TRANSPORT_NAMES = ["wireguard", "native"] as const;
+export const TRANSPORT_NAMES = ["wireguard", "native", "direct", "direct-or-wireguard"] as const;
 /** Name of a transport. */
 export type TransportName = (typeof TRANSPORT_NAMES)[number];
 
+/** A way to the pods of one other Node that leaves in the clear. */
+export interface ClearWay {
+  /** What stands in a route between its destination and its protocol: `via 10.9.1.2 dev eth0 onlink`. */
+  readonly route: string;
+  /** The interface that it leaves by, and that what the other Node sends comes in by. */
+  readonly dev: string;
+  /** What fits into one packet of a pod, in bytes. */
+  readonly mtuBytes: number;
+  /** The other Node's own addresses by which it may be seen there. */
+  readonly addresses: readonly Address[];
+}
+
+/** What ways depend on, beside the Nodes that they lead to. */
+export interface Here {
+  readonly own: SettledNode;
+  readonly facts: HostFacts;
+  readonly family: Family;
+}
+
+/** Ways in the clear, as one host has them. */
+export interface Reach {
+  /** Undefined: there is none. */
+  readonly wayTo: (other: SettledNode) => ClearWay | undefined;
+  /** Interfaces by which ways may lead, sorted, whoever the others are. */
+  readonly devices: readonly string[];
+  /** What others must have for one, in words: `an address in a network of this node (10.9.1.0/24 by eth0)`. */
+  readonly condition: string;
+}
+
 /** A transport. */
 export interface Transport {
-  /** What packets travel in, of nodes that understand each other: those of one medium do. Undefined: somebody else routes. */
-  readonly medium: "tunnel" | undefined;
+  /** What packets travel in: nodes with transports of one medium take each other's. Undefined: somebody else routes. */
+  readonly medium: "tunnel" | "direct" | undefined;
+  /** Left out: nothing ever leaves in the clear. */
+  readonly reach?: (here: Here) => Reach;
+  /** The tunnel stands for good, for whom there is no way in the clear. Left out: these are not reached. */
+  readonly isTunnelElse?: true;
 }

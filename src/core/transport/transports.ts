@@ -1,11 +1,14 @@
 // The table of transports.
 
+import { DIRECT, DIRECT_OR_WIREGUARD } from "./direct/direct.ts";
 import { NATIVE } from "./native/native.ts";
 import type { Transport, TransportName } from "./transport.ts";
 import { WIREGUARD } from "./wireguard/wireguard.ts";
 
 /** All of them, by the names that settings and Nodes have for them. */
 export const TRANSPORTS: Readonly<Record<TransportName, Transport>> = {
-  wireguard: WIREGUARD,
-  native: NATIVE,
+  "wireguard": WIREGUARD,
+  "native": NATIVE,
+  "direct": DIRECT,
+  "direct-or-wireguard": DIRECT_OR_WIREGUARD,
 };

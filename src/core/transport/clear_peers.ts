@@ -1,0 +1,88 @@
+// What is made of ways in the clear: routes, members of sets, rules' interfaces, an MTU, words.
+
+import type { ClearPeerText, DesiredLink, DesiredState, Route } from "../desired/desired_state.ts";
+import { ROUTE_PROTOCOL } from "../desired/desired_state.ts";
+import type { HostFacts } from "../desired/host_facts.ts";
+import { underlayMtu } from "../desired/tunnel_mtu.ts";
+import type { Family } from "../net/address.ts";
+import { hostPrefix, type Prefix, withoutNested } from "../net/prefix.ts";
+import type { SettledNode } from "../nodes/settled_node.ts";
+import type { Settings } from "../settings/settings.ts";
+import type { ClearPeer, FamilyWays, Ways } from "./ways.ts";
+
+const FAMILIES: readonly Family[] = [4, 6];
+
+function podCidrsOf({ settled }: ClearPeer, family: Family): Prefix[] {
+  return settled.podCidrs.filter((prefix) => prefix.family === family);
+}
+
+/** One for each prefix: those of two Nodes have no route in common. */
+export function clearRoutes({ clear }: FamilyWays, family: Family): Route[] {
+  const ways = new Map<Prefix, ClearPeer>(
+    clear.flatMap((peer) => podCidrsOf(peer, family).map((prefix) => [prefix, peer])),
+  );
+  return withoutNested([...ways.keys()]).map((prefix): Route => ({
+    family,
+    destination: prefix.text,
+    type: "clear",
+    text: `${prefix.text} ${ways.get(prefix)!.way.route} proto ${ROUTE_PROTOCOL}`,
+  }));
+}
+
+/** Addresses that are taken from, and sent to, beside the tunnel: of pods, and of their nodes themselves. */
+export function clearMembers({ near }: FamilyWays, family: Family): string[] {
+  const prefixes = near.flatMap((
+    peer,
+  ) => [...podCidrsOf(peer, family), ...peer.way.addresses.map(hostPrefix)]);
+  return withoutNested(prefixes).map(({ text }) => text);
+}
+
+/** What is told of it, and what new pods get. */
+export function besideTunnel(settings: Settings, parts: PodMtuParts): Pick<DesiredState, "clear" | "podMtu"> {
+  const clear = clearPeersOf(parts.ways);
+  const podMtu = podMtuOf(settings, parts);
+  return { ...(clear.length > 0 && { clear }), ...(podMtu && { podMtu }) };
+}
+
+/** In the order of the Nodes' names, IPv4 first. */
+function clearPeersOf(ways: Ways): ClearPeerText[] {
+  const texts = FAMILIES.flatMap((family) =>
+    ways[family].clear.map((peer): ClearPeerText => ({
+      node: peer.settled.node.name,
+      family,
+      route: peer.way.route,
+      podCidrs: podCidrsOf(peer, family).map(({ text }) => text),
+    }))
+  );
+  return texts.sort((a, b) => a.node < b.node ? -1 : a.node > b.node ? 1 : a.family - b.family);
+}
+
+/** What the MTU of pods depends on. */
+interface PodMtuParts {
+  readonly ways: Ways;
+  readonly own: SettledNode;
+  readonly facts: HostFacts;
+  readonly link: DesiredLink | undefined;
+}
+
+/** The MTU of new pods, in bytes; undefined: the tunnel's. */
+function podMtuOf(
+  settings: Settings,
+  { ways, own, facts, link }: PodMtuParts,
+): { readonly bytes: number; readonly why: string } | undefined {
+  if (settings.mtu !== "auto") {
+    return link === undefined ? { bytes: settings.mtu, why: "WIGGLENET_MTU" } : undefined;
+  }
+  const clear = FAMILIES.flatMap((family) => ways[family].clear);
+  let least: ClearPeer | undefined;
+  for (const peer of clear) if (least === undefined || peer.way.mtuBytes < least.way.mtuBytes) least = peer;
+  if (link !== undefined && ways.isTunnelUsed && (least?.way.mtuBytes ?? Infinity) >= link.mtuBytes) {
+    return undefined;
+  }
+  if (least !== undefined) {
+    const { settled: { node }, way: { route, mtuBytes } } = least;
+    return { bytes: mtuBytes, why: `${node.name} ${route}` };
+  }
+  const bytes = underlayMtu(own.addresses, facts);
+  return bytes === undefined ? undefined : { bytes, why: "the node's own interface" };
+}

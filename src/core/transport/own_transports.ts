@@ -1,0 +1,42 @@
+// What this host's own Node is to say of its transports.
+
+import type { Waiting } from "../desired/desired_state.ts";
+import { ANNOTATION, type Node } from "../nodes/node.ts";
+import { familySettings, type GivenSettings } from "../settings/settings.ts";
+import { type Transports, transportsText } from "./stated.ts";
+import { TRANSPORTS } from "./transports.ts";
+
+/** Undefined: nothing, for all is as with the original. */
+export function ownTransports(settings: GivenSettings): Transports | undefined {
+  const v4 = familySettings(settings, 4).transport;
+  const v6 = familySettings(settings, 6).transport;
+  const isOrdinary = [v4, v6].every((name) => TRANSPORTS[name].reach === undefined);
+  return isOrdinary ? undefined : { 4: v4, 6: v6 };
+}
+
+/** True when a Node without a key is none that packets of all families can be sent to. */
+export function needsKeys(settings: GivenSettings): boolean {
+  return ([4, 6] as const).some((family) => {
+    const { medium, isTunnelElse } = TRANSPORTS[familySettings(settings, family).transport];
+    return medium === "tunnel" || isTunnelElse === true;
+  });
+}
+
+/** A manifest must say it, or no other node sends so. */
+export function untoldTransports(
+  settings: GivenSettings,
+  { name, transports }: Pick<Node, "name" | "transports">,
+): Waiting[] {
+  const own = ownTransports(settings);
+  const [wanted, said] = [own, transports].map((it) => it && transportsText(it));
+  if (wanted === said) return [];
+  return [{
+    what: `${ANNOTATION.transport} of ${name}`,
+    why: `its Node says ${said ?? "nothing"}, and the others go by that; this host has ${
+      wanted ?? "the tunnel"
+    }`,
+    next: wanted === undefined
+      ? `take ${ANNOTATION.transport} out of the manifest of ${name}`
+      : `put ${ANNOTATION.transport}: ${wanted} into the manifest of ${name}`,
+  }];
+}

@@ -1,0 +1,85 @@
+// A cluster changes its transport, node by node, while pods of all nodes send to each other: what is lost?
+//
+//   n1, n2, n3 on one network; n1-pod, n2-pod, n3-pod: 100 packets a second in each direction and family
+
+import assert from "node:assert/strict";
+import { isWithin } from "../lab/frames.ts";
+import type { Manifest } from "../lab/manifest.ts";
+import type { Node } from "../lab/node.ts";
+import type { FlowReport } from "../lab/traffic.ts";
+import { PATIENCE } from "../lab/until.ts";
+import { Mesh } from "./mesh.ts";
+
+const mesh = await Mesh.create({ nodes: 3 });
+const { lab } = mesh;
+const traffic = await mesh.traffic();
+Deno.test.afterAll(() => mesh.close());
+
+/** The Node with what an agent would write into it, or `wigglenet node` prints. */
+function saying({ manifest }: Node, transport: string): Manifest {
+  const { metadata } = manifest;
+  const said = transport === "wireguard"
+    ? {}
+    : { "wigglenet/transport": `ipv4=${transport},ipv6=${transport}` };
+  return { ...manifest, metadata: { ...metadata, annotations: { ...metadata.annotations, ...said } } };
+}
+
+/** Gives each node another transport, one after the other, as a rolling update does. */
+async function changeOver(transport: string): Promise<readonly FlowReport[]> {
+  await traffic.report();
+  for (const node of mesh.nodes) {
+    await node.agent!.kill("SIGTERM");
+    node.startAgent({ settings: { "transport-ipv4": transport, "transport-ipv6": transport } });
+    await node.inSync();
+    await lab.publish(saying(node, transport));
+    for (const { name } of mesh.nodes) {
+      await mesh.nodes.find((other) => other.name === name)!.inSync();
+    }
+  }
+  await traffic.flowing(20_000);
+  return await traffic.report();
+}
+
+function show({ from, to, family, sent, lost, longestGapMs }: FlowReport): string {
+  return `${from} -> ${to} IPv${family}: ${lost} of ${sent} lost, silent for ${longestGapMs.toFixed()} ms`;
+}
+
+async function summed(test: Deno.TestContext, flows: readonly FlowReport[]): Promise<void> {
+  const sum = (numbers: readonly number[]) => numbers.reduce((total, number) => total + number, 0);
+  const gap = Math.max(...flows.map(({ longestGapMs }) => longestGapMs));
+  const [lost, sent] = [sum(flows.map((flow) => flow.lost)), sum(flows.map((flow) => flow.sent))];
+  await test.step(`lost ${lost} of ${sent} packets, no flow was silent for more than ${gap.toFixed()} ms`, () => {});
+}
+
+/** Whether the cluster's pods are heard in the clear. */
+async function areReadable(): Promise<boolean> {
+  const capture = await lab.capture();
+  await mesh.reachable();
+  await lab.catchUp(capture);
+  return (await capture.stop()).some((packet) => isWithin(packet, lab.podCIDRs));
+}
+
+for (const transport of ["direct-or-wireguard", "direct", "direct-or-wireguard"]) {
+  Deno.test(`to ${transport}, node by node: no packet is lost`, async (test) => {
+    const flows = await changeOver(transport);
+    await summed(test, flows);
+    assert.deepEqual(flows.filter(({ lost }) => lost > 0).map(show), []);
+    assert.equal(await areReadable(), transport !== "wireguard");
+  });
+}
+
+// What others send until they have heard of a change is lost: to the last node that becomes direct, whose tunnel goes then; to one that
+// encrypts, which takes nothing in the clear at once, as far as it is new or nobody answers it (what is answered is established, and passes).
+const OUTAGES_MS: readonly (readonly [string, number])[] = [["wireguard", 1_000], ["direct", 1_000], [
+  "wireguard",
+  10_000,
+]];
+for (const [transport, outageMs] of OUTAGES_MS) {
+  Deno.test(`straight to ${transport}: flows that nobody answers are silent for ${outageMs} ms at most`, async (test) => {
+    const flows = await changeOver(transport);
+    await summed(test, flows);
+    const late = flows.filter(({ lost, longestGapMs }) => lost > 0 && longestGapMs > outageMs * PATIENCE);
+    assert.deepEqual(late.map(show), []);
+    assert.equal(await areReadable(), transport !== "wireguard");
+  });
+}
