@@ -20,6 +20,8 @@ const RUN_SECONDS = 8;
 const RUN_TIMES = 3;
 /** Who sends there has a keepalive each second or two: so many of them were lost, or it has left. */
 const SILENT_SECONDS = 6;
+/** Twice the ten seconds behind which one answers that only receives: packets may go one way. */
+const ANSWER_SECONDS = 20;
 /** Of whom nothing has come in that time nobody has a session: the key is another's, whoever says it. */
 const UNMET_SECONDS = 20;
 /** For as long as equal repairs are counted (docs/decisions/0045). */
@@ -62,6 +64,11 @@ export function hear(
 export function isSending(heard: Heard | undefined): boolean {
   return heard !== undefined && heard.times >= RUN_TIMES &&
     heard.readSeconds - heard.lastSeconds <= RUN_SECONDS;
+}
+
+/** True when the peer is not cut off: who has sent certainly still does. */
+export function isAnswering(heard: Heard | undefined): boolean {
+  return heard !== undefined && heard.times > 0 && heard.readSeconds - heard.lastSeconds <= ANSWER_SECONDS;
 }
 
 /** True when the peer does not send by this interface: nothing has come, although nothing of this host has put its keepalives off. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { ObservedPeer } from "../observed/observed_state.ts";
-import { hasLeft, hear, type Heard, isSending } from "./heard.ts";
+import { hasLeft, hear, type Heard, isAnswering, isSending } from "./heard.ts";
 
 /** One peer over time: [second, handshake stamp, bytes received, seconds between keepalives to it] of each read. */
 function heardAfter(
@@ -24,13 +24,15 @@ Deno.test("Who sends each second does so from the third second on, and until he 
   assert.deepEqual([11, 12].map((now) => isSending(heardAfter([...reads, [now, 9, 276]]))), [true, false]);
 });
 
-Deno.test("One that only receives never counts as sending: its keepalives are ten seconds apart", () => {
+Deno.test("One that only receives answers, and never counts as sending: its keepalives are ten seconds apart", () => {
   const reads = [0, 5, 10, 15, 20, 25, 30].map((second) =>
     [second, 9, 180 + 32 * Math.floor(second / 10)] as const
   );
   for (let count = 1; count <= reads.length; count++) {
     assert.equal(isSending(heardAfter(reads.slice(0, count))), false);
+    assert.equal(isAnswering(heardAfter(reads.slice(0, count))), count > 2);
   }
+  assert.deepEqual([50, 51].map((now) => isAnswering(heardAfter([...reads, [now, 9, 276]]))), [true, false]);
 });
 
 Deno.test("Nor do handshakes, and what a forgotten peer had sent before", () => {

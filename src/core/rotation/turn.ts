@@ -5,7 +5,7 @@ import type { DesiredRotation, DesiredState, RotationPeer, Waiting } from "../de
 import type { Family } from "../net/address.ts";
 import type { ObservedPeer, ObservedState } from "../observed/observed_state.ts";
 import { isFresh } from "../plan/choose_endpoint.ts";
-import { hasLeft, type Heard, isSending, SENDING_SECONDS } from "./heard.ts";
+import { hasLeft, type Heard, isAnswering, isSending, SENDING_SECONDS } from "./heard.ts";
 import { withLeaving } from "./leaving.ts";
 import { nextEndpoint } from "./names.ts";
 import { waitingOf } from "./turn_waiting.ts";
@@ -219,9 +219,9 @@ function hasCome(peer: RotationPeer, carried: ReadonlySet<string>, scene: Scene)
   if (!carried.has(peer.publicKey)) return false;
   const isSentTo = isOnItsWay(peer, scene);
   const isIdle = waysTo(peer, scene.living).length === 0;
-  // Who follows another that rotates has heard it before, and puts off what that says by what it says itself.
-  const isFollowing = peer.isAnnounced && !leads(peer, scene);
-  return isSentTo && isFollowing || (isSentTo || isIdle) && isSending(heardOf(peer, scene));
+  // Who follows has heard it before; another that rotates says nothing that it does not put off by what it says itself.
+  if (isSentTo && !leads(peer, scene)) return peer.isAnnounced || isAnswering(heardOf(peer, scene));
+  return (isSentTo || isIdle) && isSending(heardOf(peer, scene));
 }
 
 /** Nothing goes by the second interface any more, in either direction; who is not there any more is not waited for. */
