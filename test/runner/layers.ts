@@ -72,7 +72,6 @@ const RUNS: Readonly<Record<string, { runs: readonly TestRun[]; needs?: Need; lo
       flags: ["-A"],
       lanes: 3,
       longest: [
-        "rotation",
         "metrics",
         "endpoints",
         "mtu",
@@ -86,6 +85,8 @@ const RUNS: Readonly<Record<string, { runs: readonly TestRun[]; needs?: Need; lo
     }],
     needs: "root",
   },
+  // Minutes, for what it is about takes minutes.
+  slow: { runs: [{ folders: ["test/slow"], flags: ["-A"] }], needs: "root", long: true },
   api: { runs: [{ folders: ["test/api"], flags: ["-A"] }], needs: "a control plane", long: true },
   image: { runs: [{ folders: ["test/image"], flags: ["-A"] }], needs: "an image", long: true },
   booted: { runs: [{ folders: ["test/booted"], flags: ["-A"] }], needs: "nodes that boot", long: true },

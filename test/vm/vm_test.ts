@@ -16,7 +16,7 @@ const MEET_THE_KERNEL = "netns/wireguard_mode_test.ts,netns/flowtable_test.ts,ap
 const chosen = Deno.env.get("WIGGLENET_VM_FILES") ?? MEET_THE_KERNEL;
 
 const files = chosen === "all"
-  ? ["netns", "waiting", "booted"].flatMap((part) => {
+  ? ["netns", "waiting", "slow", "booted"].flatMap((part) => {
     const names = [...Deno.readDirSync(`${TESTS}${part}`)].map(({ name }) => `${part}/${name}`);
     return names.filter((name) => name.endsWith("_test.ts")).sort();
   })
