@@ -46,9 +46,15 @@ async function asked(resource: string): Promise<string[]> {
 
 Deno.test("who loses a claim is told by an Event of its Node, which its own agent writes, once", async () => {
   await cluster.register(n1);
+  await cluster.start(n1);
+  // While it has no key it loses to whoever has one.
+  await until(
+    "n1's key",
+    async () => (await cluster.annotations("n1"))["wigglenet/public-key"] !== undefined,
+  );
   // Creation times have seconds; of equal age n1 wins by its name.
   await cluster.register(n2, claiming(n1.podCIDRs));
-  for (const node of [n1, n2]) await cluster.start(node);
+  await cluster.start(n2);
   await until("the Events", async () => (await events()).length > 0, {
     seen: async () => `${await events()}\n${n2.agent!.tail()}`,
     deadlineMs: 30_000,

@@ -88,9 +88,9 @@ const ATTACKS: Attacks = {
   "a label": ["/n1", patch({ metadata: { labels: { a: "b" } } })],
   "another annotation": ["/n1", patch({ metadata: { annotations: { "wigglenet.example.com/x": "x" } } })],
   "the status subresource": ["/n1/status", patch({ status: { addresses: [] } })],
-  "its own annotations by the status subresource": [
+  "another annotation by the status subresource": [
     "/n1/status",
-    patch({ metadata: { annotations: { "wigglenet/public-key": "x" } } }),
+    patch({ metadata: { annotations: { "wigglenet.example.com/x": "x" } } }),
   ],
   "the kubelet by the proxy": [`/n1${POD_PROXY}`, { method: "GET" }],
   ...COMINGS_AND_GOINGS,
