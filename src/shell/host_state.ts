@@ -41,6 +41,8 @@ const READ_AFTER: Readonly<Record<Part, readonly Stale[]>> = {
   "addresses-v6": ["network"],
   "routes-v4": ["network"],
   "routes-v6": ["network"],
+  "clear-v4": ["network"],
+  "clear-v6": ["network"],
   "host-v4": ["network"],
   "host-v6": ["network"],
   fastpath: ["fastpath"],
@@ -53,7 +55,16 @@ const BLIND: Readonly<Record<Stale, readonly Part[]>> = {
   table: ["table", "policy"],
   network: [
     ...["link", "wireguard", ...OF_SECOND] as const,
-    ...["addresses-v4", "addresses-v6", "routes-v4", "routes-v6", "host-v4", "host-v6"] as const,
+    ...[
+      "addresses-v4",
+      "addresses-v6",
+      "routes-v4",
+      "routes-v6",
+      "clear-v4",
+      "clear-v6",
+      "host-v4",
+      "host-v6",
+    ] as const,
   ],
   wireguard: ["link", "wireguard", ...OF_SECOND],
   // What is known of it is as old as that at most, and the first interface goes on by it.

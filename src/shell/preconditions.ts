@@ -8,6 +8,7 @@ import type { ObservedState } from "../core/observed/observed_state.ts";
 import { TABLE } from "../core/render/render_table.ts";
 import type { Program } from "../core/shipped/programs.ts";
 import { type GivenSettings, usesTunnel } from "../core/settings/settings.ts";
+import { needsKeys } from "../core/transport/own_transports.ts";
 import { CommandError, locate, locateForbidden, run } from "./command.ts";
 import { readPublicKey } from "./key_file.ts";
 import { observeNetwork, observeWireguard } from "./observe.ts";
@@ -73,7 +74,8 @@ export async function requireInterface(
   settings: GivenSettings,
   { implementation, link }: Pick<DesiredLink, "implementation"> & Pick<ObservedState, "link">,
 ): Promise<void> {
-  if (!usesTunnel(settings)) return;
+  // With `direct` it is needed while nodes change over, if ever: what is missing then is told as what fails.
+  if (!needsKeys(settings)) return;
   const name = settings.interfaceName;
   const kind = LINK_KIND[implementation];
   const publicKey = await readPublicKey(settings.privateKeyPath);

@@ -64,14 +64,16 @@ Deno.test("A Node that is told twice is told once", () => {
 });
 
 const MEMBERS =
-  /^add set inet wigglenet (?:(?:local-)?pod-cidrs|no-masquerade|clear|host-(?:peers|own))-v([46]) \{ typeof (ip6?) saddr;(?: flags interval;)? elements = \{ (.*) \}; \}$/;
+  /^add set inet wigglenet (?:(?:local-)?pod-cidrs|no-masquerade|clear|near|host-(?:peers|own))-v([46]) \{ typeof (ip6?) saddr;(?: flags interval;)? elements = \{ (.*) \}; \}$/;
 
 Deno.test("A ruleset is the structure of its settings and members that are canonical prefixes, nothing else", () => {
   fc.assert(
     fc.property(objects, environments, (all, { CLUSTER_POD_CIDRS: _, ...environment }) => {
       const desired = wanted(all, environment);
-      const { addresses } = desired.settled.find(({ node }) => node.name === "n1")!;
-      const nobody = [nodeJson({ name: "n1", internal: addresses.map(({ text }) => text) })];
+      const { node: { addresses } } = desired.settled.find(({ node }) => node.name === "n1")!;
+      const of = (external: true | undefined) =>
+        addresses.flatMap(({ value, isExternal }) => isExternal === external ? [value.text] : []);
+      const nobody = [nodeJson({ name: "n1", internal: of(undefined), external: of(true) })];
       const lines = renderAll(desired).nft.split("\n");
       const structureOf = (lines: string[]) => lines.filter((line) => !line.startsWith("add set "));
       const bare = renderAll(wanted(nobody, environment)).nft.split("\n");

@@ -190,6 +190,21 @@ Deno.test("a Node whose address nobody answers at, or is this host's, costs the 
   });
 });
 
+Deno.test("a way that the kernel refuses, for what else the host has, holds up no other one, and is told", async () => {
+  await n2.ip(["route add local 10.9.1.88 dev lo", "route add fd09::58/128 dev lo metric 1"]);
+  for (const i of [87, 88]) await mesh.lab.publish(saying(manifestOf(i), "ipv4=direct,ipv6=direct"));
+  await n2.says("one is refused", ({ applied: { failing } }) => "clear-v4" in failing);
+  await until("the other's routes", async () => {
+    const routes = await routesOf(n2);
+    return routes.includes("10.244.87.0/24 via 10.9.1.87") &&
+      routes.includes("fd00:10:244:57::/64 via fd09::57");
+  });
+  await mesh.reachable();
+  for (const i of [87, 88]) await mesh.lab.withdraw(`n${i}`);
+  await n2.ip(["route del local 10.9.1.88 dev lo", "route del fd09::58/128 dev lo metric 1"]);
+  await n2.inSync();
+});
+
 /** The commands that docs/transports/direct.md has for what the agent does on n1. */
 async function toldCommands(): Promise<string[]> {
   const text = await Deno.readTextFile(new URL("../../docs/transports/direct.md", import.meta.url));

@@ -44,7 +44,7 @@ export function desire(
   const known = others.filter((settled) => !isTwin(settled));
   if (usesTunnel(settings)) refused.push(...others.filter(isTwin).map(twin));
   if (keysNeeded) refused.push(...keyless(others));
-  const ways = desireWays(settings, { own, others, facts });
+  const ways = desireWays(settings, { own, others, facts, settlement });
   const cluster = clusterPodCidrs(settings, own);
   const guarded: Guarded = { ...settlement, clusterPodCidrs: cluster.prefixes };
   const prospects = desirePeers(settings, ways.isTunnelWanted ? known : [], {

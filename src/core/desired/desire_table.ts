@@ -9,7 +9,7 @@ import { hasIpvs, type HostFacts } from "./host_facts.ts";
 import { NEXT_GROUP, nextInterface, nextPort } from "../rotation/names.ts";
 import { hostDefines, type Hosts, hostSets, hostTemplates } from "./desire_hosts.ts";
 import { KeptMap } from "./kept_map.ts";
-import { clearMembers } from "../transport/clear_peers.ts";
+import { clearMembers, nearMembers } from "../transport/clear_peers.ts";
 import type { Ways } from "../transport/ways.ts";
 
 const FAMILIES: readonly Family[] = [4, 6];
@@ -40,6 +40,8 @@ export function desireTable(
       "no-masquerade-v6": unmasqueraded(settings, 6).map(textOf),
       "clear-v4": clearMembers(ways[4], 4),
       "clear-v6": clearMembers(ways[6], 6),
+      "near-v4": nearMembers(ways[4], 4),
+      "near-v6": nearMembers(ways[6], 6),
       ...hostSets(settings, { own, others }),
     },
   };

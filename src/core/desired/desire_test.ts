@@ -45,8 +45,7 @@ Deno.test("Three dual-stack nodes: link, peers, routes, sets and CNI of the firs
     ...["unreachable fd00:10:244:1::/64", "unreachable fd00:10:244:2::/63"],
   ]);
   assert.deepEqual(desired.table.sets, {
-    "clear-v4": [],
-    "clear-v6": [],
+    ...{ "clear-v4": [], "clear-v6": [], "near-v4": [], "near-v6": [] },
     "host-own-v4": [],
     "host-own-v6": [],
     "host-peers-v4": [],

@@ -140,6 +140,8 @@ export const SET_NAMES = [
   "no-masquerade-v6",
   "clear-v4",
   "clear-v6",
+  "near-v4",
+  "near-v6",
   "host-peers-v4",
   "host-peers-v6",
   "host-own-v4",
@@ -207,6 +209,8 @@ export interface DesiredState {
   readonly peers: readonly Peer[];
   /** Whose pods are sent to in the clear; left out: nobody's. */
   readonly clear?: readonly ClearPeerText[];
+  /** In which there may be such routes; left out: none. */
+  readonly clearFamilies?: readonly Family[];
   /** What new pods get, and why, where that is not the tunnel's MTU. */
   readonly podMtu?: { readonly bytes: number; readonly why: string };
   /** Those that lead to pods, then unreachable ones; each IPv4 before IPv6, of one family tunnel routes first, by destination. */

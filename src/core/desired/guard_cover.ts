@@ -19,27 +19,28 @@ export function unguarded(
     podCidrs.some(({ prefix }) => prefix.family === family)
   );
   return families.flatMap((family) => {
-    const what = whatOf(settings, family, clusterPodCidrs.some((prefix) => prefix.family === family));
-    return what === undefined ? [] : [`IPv${family}: ${what}`];
+    const isWhole = clusterPodCidrs.some((prefix) => prefix.family === family);
+    return sentencesOf(settings, family, isWhole).map((what) => `IPv${family}: ${what}`);
   });
 }
 
-function whatOf(settings: Settings, family: Family, isWhole: boolean): string | undefined {
-  if (settings.isFirewallOnly) return "all pods of other nodes, whoever routes them (FIREWALL_ONLY)";
+function sentencesOf(settings: Settings, family: Family, isWhole: boolean): string[] {
+  if (settings.isFirewallOnly) return ["all pods of other nodes, whoever routes them (FIREWALL_ONLY)"];
   const { isRouted, transport } = familySettings(settings, family);
   if (!isRouted) {
     const isOriginals = family === 4 ? settings.isNativeIpv4 : settings.isNativeIpv6;
     const said = isOriginals ? `NATIVE_ROUTING_IPV${family}` : `TRANSPORT_IPV${family}=native`;
-    return `all pods of other nodes: it is routed natively (${said})`;
+    return [`all pods of other nodes: it is routed natively (${said})`];
   }
-  if (TRANSPORTS[transport].reach !== undefined) {
-    return `pods of nodes that are reached in the clear (TRANSPORT_IPV${family}=${transport}): who is on that network can read ` +
-      "what they send, and forge it";
-  }
-  if (!settings.isStrict) {
-    return "pods of other nodes while their way through the tunnel is missing (STRICT=false)";
-  }
-  if (!isWhole) {
-    return "pods of Nodes that are not known here yet; say all of the pod network by CLUSTER_POD_CIDRS";
-  }
+  const way = TRANSPORTS[transport].reach === undefined ? "their way through the tunnel" : "their way";
+  return [
+    ...(TRANSPORTS[transport].reach === undefined ? [] : [
+      `pods of nodes that are reached in the clear (TRANSPORT_IPV${family}=${transport}): who is on that network can ` +
+      "read what they send, and forge it",
+    ]),
+    ...(settings.isStrict ? [] : [`pods of other nodes while ${way} is missing (STRICT=false)`]),
+    ...(!settings.isStrict || isWhole
+      ? []
+      : ["pods of Nodes that are not known here yet; say all of the pod network by CLUSTER_POD_CIDRS"]),
+  ];
 }

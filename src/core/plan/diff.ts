@@ -47,7 +47,7 @@ export function diff(desired: DesiredState, observed: ObservedState, steadySecon
         ...makeLink(first, observed),
         ...rotation.steps,
       ]
-      : []),
+      : diffRoutes(first, standing, true)),
     ...diffFastpath(desired, observed),
     ...diffSysctls(desired),
     ...diffCni(desired, observed),
@@ -146,8 +146,10 @@ function withGuarded(
     "host-peers-v4": union("host-peers-v4"),
     "host-peers-v6": union("host-peers-v6"),
     // A table that has none has no such set.
-    ...(table.templates.includes("clear-v4") && { "clear-v4": union("clear-v4") }),
-    ...(table.templates.includes("clear-v6") && { "clear-v6": union("clear-v6") }),
+    ...(table.templates.includes("clear-v4") &&
+      { "clear-v4": union("clear-v4"), "near-v4": union("near-v4") }),
+    ...(table.templates.includes("clear-v6") &&
+      { "clear-v6": union("clear-v6"), "near-v6": union("near-v6") }),
   };
   return { ...table, sets: { ...table.sets, ...guarded } };
 }

@@ -3,7 +3,7 @@
 import type { DesiredState, Route } from "../desired/desired_state.ts";
 import { addressOf, type Family } from "../net/address.ts";
 import { firstBehind } from "../net/first_behind.ts";
-import { parsePrefix, prefixOf } from "../net/prefix.ts";
+import { overlaps, parsePrefix, prefixOf } from "../net/prefix.ts";
 import { refused } from "../net/refusal.ts";
 import type { ObservedState } from "../observed/observed_state.ts";
 import { differences } from "./differences.ts";
@@ -11,28 +11,51 @@ import { type Change, FEW, STAGE, type Step } from "./plan.ts";
 
 const LISTS = ["tunnel", "clear", "unreachable"] as const;
 
-/** Steps for the routes of both families. */
-export function diffRoutes(desired: DesiredState, observed: ObservedState): Step[] {
+/**
+ * Steps for the routes of both families.
+ * @param isBlocked there can be no tunnel: no route leads there, and yet none that leaves in the clear may stay
+ */
+export function diffRoutes(desired: DesiredState, observed: ObservedState, isBlocked = false): Step[] {
   const lists = listsOf(desired.routes);
   return ([4, 6] as const).flatMap((family) => {
     const { missing, surplus: unsorted } = differences(lists[family], observed.routes[family], textOf);
     const [tunnel, clear, behind] = LISTS.map((type) =>
       missing.filter((route) => route.type === type).map(textOf)
     ) as [string[], string[], string[]];
+    const isSpared = sparedIn(desired, family);
+    const replaced = new Set(clear.map(placeOf));
+    const isLeaving = (text: string) => isClear(text) && !replaced.has(placeOf(text)) && !isSpared(text);
     // Unreachable routes go first: behind a wider tunnel route they would cut off what it still carries.
-    const surplus = [...unsorted].sort().reverse();
-    const isCovered = coveredBy(surplus);
+    const sorted = [...unsorted].sort().reverse();
+    const [leaving, surplus] = [sorted.filter(isLeaving), sorted.filter((text) => !isLeaving(text))];
+    const isCovered = coveredBy(sorted);
     const taken = surplus.length === 0 ? NONE : new Set([...behind, ...clear, ...tunnel].map(placeOf));
     // Beside the peers.
     const isFirst = observed.link === undefined && tunnel.length <= FEW;
-    const gone = surplus.filter((text) => !taken.has(placeOf(text)) && !desired.spared?.routes.has(text));
+    const gone = surplus.filter((text) => !taken.has(placeOf(text)) && !isSpared(text));
+    // Who was expected to take it is so already: then the way changes before the rules count on it.
+    const near = observed.table?.sets.get(`near-v${family}`) ?? NONE;
+    const isExpected = (text: string) => near.has(text.slice(0, text.indexOf(" ")));
+    const clearSteps = [
+      ...routeStep(
+        { family, verb: "replace", stage: STAGE.expected, surplus, isClear: true },
+        clear.filter(isExpected),
+      ),
+      // Behind the table, which must take what comes as these go.
+      ...routeStep(
+        { family, verb: "replace", stage: STAGE.link, surplus, isClear: true },
+        clear.filter((text) => !isExpected(text)),
+      ),
+      // Before the tunnel's, and whether these can be had or not.
+      ...routeStep({ family, verb: "del", stage: STAGE.clearDeletion, surplus: [] }, leaving),
+    ];
+    if (isBlocked) return clearSteps;
     return [
       ...routeStep(
         { family, verb: "replace", stage: STAGE.table, surplus },
         behind.filter((text) => !isCovered(text)),
       ),
-      // Behind the table, which must take what comes as these go; they need no interface of ours.
-      ...routeStep({ family, verb: "replace", stage: STAGE.link, surplus }, clear),
+      ...clearSteps,
       ...routeStep(
         { family, verb: "replace", stage: isFirst ? STAGE.configure : STAGE.tunnel, surplus },
         [...tunnel, ...behind.filter(isCovered)],
@@ -40,6 +63,25 @@ export function diffRoutes(desired: DesiredState, observed: ObservedState): Step
       ...routeStep({ family, verb: "del", stage: STAGE.deletions, surplus: [] }, gone),
     ];
   });
+}
+
+/** Of the routes that an agent makes only those in the clear have a gateway. */
+function isClear(text: string): boolean {
+  return text.includes(" via ");
+}
+
+/** What stays although nobody wants it: of routes in the clear none to pods that are known, nor where nothing may leave so. */
+function sparedIn(
+  { spared, settled, clearFamilies = [] }: DesiredState,
+  family: Family,
+): (text: string) => boolean {
+  if (spared === undefined) return () => false;
+  const isKnown = (text: string) => {
+    const prefix = parsePrefix(/\S+\/\d+/.exec(text)?.[0]);
+    return !refused(prefix) && settled.some(({ podCidrs }) => podCidrs.some((pod) => overlaps(pod, prefix)));
+  };
+  return (text) =>
+    spared.routes.has(text) && (!isClear(text) || clearFamilies.includes(family) && !isKnown(text));
 }
 
 /** Where no route is to go, places need not be compared: a first load has 20,000 of them. */
@@ -92,9 +134,11 @@ interface RouteBatch {
   readonly stage: number;
   /** Routes that are not wanted, some of which the new ones replace. */
   readonly surplus: readonly string[];
+  /** One that the kernel refuses, for what it has of others', must hold up no other: a part of its own, each for itself. */
+  readonly isClear?: true;
 }
 
-function routeStep({ family, verb, stage, surplus }: RouteBatch, texts: readonly string[]): Step[] {
+function routeStep({ family, verb, stage, surplus, isClear }: RouteBatch, texts: readonly string[]): Step[] {
   if (texts.length === 0) return [];
   const taken = surplus.length === 0 ? NONE : new Set(texts.map(placeOf));
   const isAdded = verb === "replace";
@@ -106,10 +150,10 @@ function routeStep({ family, verb, stage, surplus }: RouteBatch, texts: readonly
     reason: isAdded ? "missing" : "not wanted",
   });
   // A route that vanished meanwhile must not keep the others from being deleted: -force goes on and still reports it.
-  const args = isAdded ? ["-batch"] : [`-${family}`, "-force", "-batch"];
+  const args = isAdded && !isClear ? ["-batch"] : [`-${family}`, "-force", "-batch"];
   const input = texts.map((text) => `route ${verb} ${text}\n`).join("");
   return [{
-    part: `routes-v${family}`,
+    part: isClear ? `clear-v${family}` : `routes-v${family}`,
     stage,
     needs: stage === STAGE.tunnel || stage === STAGE.configure ? ["link"] : [],
     changes: texts.map(change),

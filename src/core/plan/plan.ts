@@ -55,6 +55,8 @@ export type Part =
   | "key"
   | `addresses-v${Family}`
   | `routes-v${Family}`
+  /** Routes beside the tunnel. */
+  | `clear-v${Family}`
   /** By which node addresses go into the tunnel. */
   | `host-v${Family}`
   | "fastpath"
@@ -65,6 +67,8 @@ export type Part =
 export const STAGE = {
   /** Where there is no table yet. */
   policyFirst: -1,
+  /** Routes in the clear that the table takes already. */
+  expected: -0.5,
   /** With the unreachable routes: all that guards. */
   table: 0,
   policy: 0.5,
@@ -72,6 +76,8 @@ export const STAGE = {
   serve: 2,
   /** Up and addressed: a handshake begins when a peer is added to what is up. */
   up: 3,
+  /** Of routes in the clear. */
+  clearDeletion: 3.2,
   /** With its key, and in one command with it a few peers where there were none. */
   configure: 3.5,
   tunnel: 4,

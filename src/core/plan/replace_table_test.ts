@@ -8,7 +8,9 @@ import { diff } from "./diff.ts";
 const DESIRED = desireOf([1, 2].map(ordinaryNode));
 const HOST = hostOf(DESIRED);
 /** Those that the structure declares: without their settings there are none of hosts, none without masquerade, and none in the clear. */
-const DECLARED = [...HOST.table!.sets.keys()].filter((name) => !/^(host|no-masquerade|clear)-/.test(name));
+const DECLARED = [...HOST.table!.sets.keys()].filter((name) =>
+  !/^(host|no-masquerade|clear|near)-/.test(name)
+);
 const SETS = DECLARED.map((name) => ({ set: { name, type: name.slice(-2) } }));
 const CHAINS = [{ chain: { name: "forward", hook: "forward" } }, { rule: { chain: "forward" } }];
 const REFERENCE = JSON.stringify([...SETS, ...CHAINS]);

@@ -153,7 +153,7 @@ function discard(chains: readonly string[], sets: readonly string[]): string {
 /** The text with other names in the place of our sets'. */
 function interim(text: string): string {
   return text.replace(
-    /\b(?:(?:local-)?pod-cidrs|no-masquerade|clear|host-(?:peers|own))-v[46]\b/g,
+    /\b(?:(?:local-)?pod-cidrs|no-masquerade|clear|near|host-(?:peers|own))-v[46]\b/g,
     "$&-interim",
   );
 }

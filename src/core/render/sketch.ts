@@ -7,7 +7,7 @@ import type { Rejected } from "../nodes/node.ts";
 
 /** A node that is drawn. */
 export interface Drawn extends PeerStatus {
-  /** Its pods are sent to in the clear, in one family at least. */
+  /** Its pods are sent to in the clear, in all families. */
   readonly isClear?: true;
 }
 
@@ -17,9 +17,12 @@ export function drawnOf(peers: readonly PeerStatus[], clear: readonly ClearPeerT
   const beside = Map.groupBy(clear, ({ node }) => node);
   const drawn = [...beside].map(([node, ways]): Drawn => {
     const podCidrs = ways.flatMap((way) => way.podCidrs);
-    const allowedIps = [...new Set([...podCidrs, ...known.get(node)?.allowedIps ?? []])];
+    const peer = known.get(node);
+    // What goes by the tunnel is what may be ill.
+    if (peer !== undefined && !prefixesOf(peer).every((prefix) => podCidrs.includes(prefix))) return peer;
+    const allowedIps = [...new Set([...podCidrs, ...peer?.allowedIps ?? []])];
     const endpoint = ways.map(({ route }) => route).join(", ");
-    return { ...(known.get(node) ?? NO_PEER), node, endpoint, allowedIps, isClear: true };
+    return { ...(peer ?? NO_PEER), node, endpoint, allowedIps, isClear: true };
   });
   return [...peers.filter(({ node }) => !beside.has(node)), ...drawn];
 }

@@ -7,7 +7,8 @@ import { underlayMtu } from "../desired/tunnel_mtu.ts";
 import type { Family } from "../net/address.ts";
 import { hostPrefix, type Prefix, withoutNested } from "../net/prefix.ts";
 import type { SettledNode } from "../nodes/settled_node.ts";
-import type { Settings } from "../settings/settings.ts";
+import { familySettings, type Settings } from "../settings/settings.ts";
+import { TRANSPORTS } from "./transports.ts";
 import type { ClearPeer, FamilyWays, Ways } from "./ways.ts";
 
 const FAMILIES: readonly Family[] = [4, 6];
@@ -29,19 +30,34 @@ export function clearRoutes({ clear }: FamilyWays, family: Family): Route[] {
   }));
 }
 
+/** Pods of nodes that may begin to send beside the tunnel at any moment. */
+export function nearMembers({ near }: FamilyWays, family: Family): string[] {
+  return withoutNested(near.flatMap((peer) => podCidrsOf(peer, family))).map(({ text }) => text);
+}
+
 /** Addresses that are taken from, and sent to, beside the tunnel: of pods, and of their nodes themselves. */
-export function clearMembers({ near }: FamilyWays, family: Family): string[] {
-  const prefixes = near.flatMap((
+export function clearMembers({ clear }: FamilyWays, family: Family): string[] {
+  const prefixes = clear.flatMap((
     peer,
   ) => [...podCidrsOf(peer, family), ...peer.way.addresses.map(hostPrefix)]);
   return withoutNested(prefixes).map(({ text }) => text);
 }
 
 /** What is told of it, and what new pods get. */
-export function besideTunnel(settings: Settings, parts: PodMtuParts): Pick<DesiredState, "clear" | "podMtu"> {
+export function besideTunnel(
+  settings: Settings,
+  parts: PodMtuParts,
+): Pick<DesiredState, "clear" | "clearFamilies" | "podMtu"> {
+  const families = FAMILIES.filter((family) =>
+    TRANSPORTS[familySettings(settings, family).transport].reach !== undefined
+  );
   const clear = clearPeersOf(parts.ways);
   const podMtu = podMtuOf(settings, parts);
-  return { ...(clear.length > 0 && { clear }), ...(podMtu && { podMtu }) };
+  return {
+    ...(clear.length > 0 && { clear }),
+    ...(families.length > 0 && { clearFamilies: families }),
+    ...(podMtu && { podMtu }),
+  };
 }
 
 /** In the order of the Nodes' names, IPv4 first. */

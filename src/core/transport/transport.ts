@@ -2,7 +2,9 @@
 // transports.ts; who makes routes, rules and an MTU of it knows none by its name (docs/decisions/0055).
 
 import type { Address, Family } from "../net/address.ts";
+import type { Waiting } from "../desired/desired_state.ts";
 import type { HostFacts } from "../desired/host_facts.ts";
+import type { Prefix } from "../net/prefix.ts";
 import type { SettledNode } from "../nodes/settled_node.ts";
 
 /** Names of transports, as TRANSPORT_IPV4 and `wigglenet/transport` say them. */
@@ -18,7 +20,7 @@ export interface ClearWay {
   readonly dev: string;
   /** What fits into one packet of a pod, in bytes. */
   readonly mtuBytes: number;
-  /** The other Node's own addresses by which it may be seen there. */
+  /** The other Node's own addresses by which it may be seen there, as far as the API server guards them. */
   readonly addresses: readonly Address[];
 }
 
@@ -27,6 +29,8 @@ export interface Here {
   readonly own: SettledNode;
   readonly facts: HostFacts;
   readonly family: Family;
+  /** Of all Nodes: nobody's address is in one. */
+  readonly podCidrs: () => readonly Prefix[];
 }
 
 /** Ways in the clear, as one host has them. */
@@ -37,6 +41,8 @@ export interface Reach {
   readonly devices: readonly string[];
   /** What others must have for one, in words: `an address in a network of this node (10.9.1.0/24 by eth0)`. */
   readonly condition: string;
+  /** What is wrong with this host's own side. */
+  readonly waiting: readonly Waiting[];
 }
 
 /** A transport. */

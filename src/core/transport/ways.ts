@@ -6,6 +6,7 @@ import { listed } from "../net/listed.ts";
 import type { Waiting } from "../desired/desired_state.ts";
 import type { HostFacts } from "../desired/host_facts.ts";
 import { ANNOTATION } from "../nodes/node.ts";
+import type { Settlement } from "../nodes/settle_claims.ts";
 import type { SettledNode } from "../nodes/settled_node.ts";
 import { familySettings, type Settings } from "../settings/settings.ts";
 import type { ClearWay, Transport, TransportName } from "./transport.ts";
@@ -21,9 +22,9 @@ export interface ClearPeer {
 export interface FamilyWays {
   /** Sent to in the clear, in the order of the Nodes. */
   readonly clear: readonly ClearPeer[];
-  /** What these send in the clear is taken: the same, and who may begin to at any moment. */
+  /** These would be, but do not say that they take it: they may begin to send so before this host has heard of it. */
   readonly near: readonly ClearPeer[];
-  /** Interfaces by which they may be, sorted. */
+  /** Interfaces by which all of these may be, sorted. */
   readonly devices: readonly string[];
   /** Names of Nodes to which there is no way. */
   readonly unreached: ReadonlySet<string>;
@@ -48,6 +49,8 @@ export interface Members {
   readonly own: SettledNode;
   readonly others: readonly SettledNode[];
   readonly facts: HostFacts;
+  /** With all pod CIDRs. */
+  readonly settlement: Pick<Settlement, "podCidrs">;
 }
 
 interface Found extends FamilyWays {
@@ -76,35 +79,46 @@ export function desireWays(settings: Settings, members: Members): Ways {
 function waysOf(settings: Settings, members: Members, family: Family): Found {
   const { transport: name } = familySettings(settings, family);
   const transport = TRANSPORTS[name];
-  const waiting = differing(members, family, name);
+  const differ = differing(members, family, name);
   if (transport.reach === undefined) {
     const isTunnel = transport.medium === "tunnel";
-    return { ...NOBODY, isTunnelWanted: isTunnel, isTunnelUsed: isTunnel, waiting };
+    return { ...NOBODY, isTunnelWanted: isTunnel, isTunnelUsed: isTunnel, waiting: differ };
   }
-  const { own, others, facts } = members;
-  const { wayTo, devices, condition } = transport.reach({ own, facts, family });
-  const peers = others.filter(({ podCidrs }) => podCidrs.some((prefix) => prefix.family === family));
-  const near = peers.flatMap((settled): ClearPeer[] => {
+  const { own, others, facts, settlement } = members;
+  const podCidrs = () => settlement.podCidrs.map(({ prefix }) => prefix);
+  const { wayTo, devices, condition, waiting } = transport.reach({ own, facts, family, podCidrs });
+  const peers = others.filter((settled) => hasPods(settled, family));
+  const isTaken = (settled: SettledNode) => takes(settled, family, transport);
+  const all = peers.flatMap((settled): ClearPeer[] => {
     const way = wayTo(settled);
     return way === undefined ? [] : [{ settled, way }];
   });
-  const clear = near.filter(({ settled }) => takes(settled, family, transport));
+  const clear = all.filter(({ settled }) => isTaken(settled));
   const isClear = new Set(clear.map(({ settled }) => settled));
   const rest = peers.filter((settled) => !isClear.has(settled));
-  const isTunnelled = (settled: SettledNode) =>
-    transport.isTunnelElse === true || !takes(settled, family, transport);
-  const unreached = rest.filter((settled) => !isTunnelled(settled)).map(({ node }) => node.name);
+  const mayBeTunnelled = (settled: SettledNode) =>
+    (transport.isTunnelElse === true || !isTaken(settled)) && !isNative(settled, family);
+  const isTunnelled = (settled: SettledNode) => mayBeTunnelled(settled) && settled.publicKey !== undefined;
+  const far = rest.filter((settled) => isTaken(settled) && !mayBeTunnelled(settled));
   return {
     clear,
-    near,
+    near: all.filter(({ settled }) => !isClear.has(settled)),
     devices,
-    unreached: new Set(unreached),
+    unreached: new Set(rest.filter((settled) => !mayBeTunnelled(settled)).map(({ node }) => node.name)),
     // Who has not seen yet that this host takes it in the clear sends by the tunnel.
-    isTunnelWanted: transport.isTunnelElse === true || peers.some((settled) => isTunnelled(settled)) ||
-      peers.length > 0 && !takes(own, family, transport),
-    isTunnelUsed: rest.some((settled) => isTunnelled(settled) && settled.publicKey !== undefined),
-    waiting: [...waiting, ...unreachedWaits({ unreached, condition, family, name })],
+    isTunnelWanted: transport.isTunnelElse === true || rest.some(isTunnelled) ||
+      !isTaken(own) && peers.some(({ publicKey }) => publicKey !== undefined),
+    isTunnelUsed: rest.some(isTunnelled),
+    waiting: [...differ, ...waiting, ...farWaits(far.map(nameOf), { condition, family, name })],
   };
+}
+
+function nameOf({ node }: SettledNode): string {
+  return node.name;
+}
+
+function hasPods({ podCidrs }: SettledNode, family: Family): boolean {
+  return podCidrs.some((prefix) => prefix.family === family);
 }
 
 /** True for a Node that takes what is sent by a transport. */
@@ -112,39 +126,59 @@ function takes(settled: SettledNode, family: Family, { medium }: Transport): boo
   return TRANSPORTS[statedBy(settled, family)].medium === medium;
 }
 
-interface Unreached {
-  readonly unreached: readonly string[];
+/** True for a Node that says that somebody else routes: then there is no tunnel of its family either. */
+function isNative(settled: SettledNode, family: Family): boolean {
+  return TRANSPORTS[statedBy(settled, family)].medium === undefined;
+}
+
+interface Told {
   readonly condition: string;
   readonly family: Family;
   readonly name: TransportName;
 }
 
-function unreachedWaits({ unreached, condition, family, name }: Unreached): Waiting[] {
-  if (unreached.length === 0) return [];
+function farWaits(far: readonly string[], { condition, family, name }: Told): Waiting[] {
+  if (far.length === 0) return [];
   return [{
-    what: `IPv${family} to ${listed(unreached)}`,
+    what: `IPv${family} to ${listed(far)}`,
     why: `no route: with TRANSPORT_IPV${family}=${name} a node needs ${condition}`,
     next: `give them one, or set TRANSPORT_IPV${family}=${name}-or-wireguard on all nodes`,
     isTrouble: true,
   }];
 }
 
-/** Nodes that say another medium than this host has. */
+/** Nodes that say another medium than this host has: those that the tunnel reaches meanwhile, and those that nothing reaches. */
 function differing({ others }: Members, family: Family, name: TransportName): Waiting[] {
   const { medium, reach } = TRANSPORTS[name];
   if (medium === undefined) return [];
-  const isOther = (settled: SettledNode) =>
-    (settled.node.transports !== undefined || reach !== undefined) &&
-    settled.podCidrs.some((prefix) => prefix.family === family) &&
-    !takes(settled, family, TRANSPORTS[name]);
-  const some = others.filter(isOther);
+  const some = others.filter((settled) =>
+    (settled.node.transports !== undefined || reach !== undefined) && hasPods(settled, family) &&
+    !takes(settled, family, TRANSPORTS[name])
+  );
   if (some.length === 0) return [];
-  const said = [...new Set(some.map((settled) => statedBy(settled, family)))].sort().join(" and ");
-  return [{
-    what: `IPv${family} transport of ${listed(some.map(({ node }) => node.name))}`,
-    why: `${ANNOTATION.transport} of their Nodes says ${said}, this node has ${name}: ` +
-      "between them and this node the tunnel stands meanwhile",
-    next: `set TRANSPORT_IPV${family} alike on all nodes`,
-    isRemark: true, // anybody may say so of his own Node, and packets flow
-  }];
+  const what = (nodes: readonly SettledNode[]) => `IPv${family} transport of ${listed(nodes.map(nameOf))}`;
+  const saying = (nodes: readonly SettledNode[]) =>
+    `${ANNOTATION.transport} of their Nodes says ${
+      [...new Set(nodes.map((settled) => statedBy(settled, family)))].sort().join(" and ")
+    }, this node has ${name}`;
+  const next = `set TRANSPORT_IPV${family} alike on all nodes`;
+  const isLost = (settled: SettledNode) =>
+    reach !== undefined && (isNative(settled, family) || settled.publicKey === undefined);
+  const [lost, carried] = [some.filter(isLost), some.filter((settled) => !isLost(settled))];
+  return [
+    ...(carried.length === 0 ? [] : [{
+      what: what(carried),
+      why: `${saying(carried)}: between them and this node the tunnel stands meanwhile`,
+      next,
+      isRemark: true as const, // anybody may say so of his own Node, and packets flow
+    }]),
+    ...(lost.length === 0 ? [] : [{
+      what: what(lost),
+      why: `${
+        saying(lost)
+      }, and they have no tunnel (a key, and another transport than native): their pods are not reached`,
+      next,
+      isTrouble: true as const,
+    }]),
+  ];
 }
