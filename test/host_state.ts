@@ -97,7 +97,10 @@ export function secondOf(
     link: { ...host.link!, isNext: true },
     wireguard: { ...host.wireguard!, port: 24602, peers: new Map([[nextKey, has]]) },
     userspacePids: [],
-    heard: new Map(),
+    heard: new Map([[nextKey, {
+      ...{ handshakeSeconds: 9, receivedBytes: 500, toldSeconds: -Infinity },
+      ...{ lastSeconds: nowSeconds, readSeconds: nowSeconds, times: 1 },
+    }]]),
     sinceSeconds: 0,
   };
   return { second, has };

@@ -193,3 +193,26 @@ export const SILENT_BESIDE_A_CLAIM: readonly Happening[] = [
   { kind: "rounds" },
   { kind: "rounds" },
 ];
+
+/** The first handshake meets an entry that goes in the same moment, for nothing had ever come by it. */
+export const HANDSHAKE_TOO_LATE: readonly Happening[] = [
+  { kind: "request", node: 1 },
+  { kind: "killed", node: 1, most: 1 },
+  { kind: "request", node: 2 },
+  { kind: "outage", node: 1, seconds: 25, isCutOff: false },
+  { kind: "claims", who: 1, key: next(1), next: { of: "key", node: 0 } },
+  { kind: "hears", node: 2 },
+  { kind: "pass", node: 2 },
+  { kind: "claims", who: 0, key: OWN, next: OWN },
+  { kind: "tick" },
+  { kind: "rounds" },
+  { kind: "request", node: 0 },
+  { kind: "tick" },
+  { kind: "killed", node: 0, most: 0 },
+  { kind: "rounds" },
+  { kind: "tick" },
+  { kind: "leaves", who: 0 },
+  { kind: "hears", node: 0 },
+  { kind: "hears", node: 0 },
+  { kind: "tick" },
+];

@@ -8,7 +8,9 @@ import { ModelCluster } from "./model_rotation.ts";
 import {
   claim,
   CLAIMED_BY_A_PEER,
+  HANDSHAKE_TOO_LATE,
   happen,
+  type Happening,
   happening,
   mishap,
   node,
@@ -143,7 +145,9 @@ Deno.test("Whatever Nodes say that have no machine, and whoever hears of it when
     ),
     {
       numRuns: 60,
-      examples: [[[...CLAIMED_BY_A_PEER], 0, false], [[...SILENT_BESIDE_A_CLAIM], 0, false]],
+      examples: [CLAIMED_BY_A_PEER, SILENT_BESIDE_A_CLAIM, HANDSHAKE_TOO_LATE].map(
+        (it): [Happening[], number, boolean] => [[...it], 0, false],
+      ),
     },
   );
 });

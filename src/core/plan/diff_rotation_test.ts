@@ -3,7 +3,6 @@ import { desireOf, keyOf, ordinaryNode } from "../../../test/cluster.ts";
 import { hostOf, secondOf } from "../../../test/host_state.ts";
 import type { DesiredState } from "../desired/desired_state.ts";
 import type { ObservedSecond, ObservedState } from "../observed/observed_state.ts";
-import type { Heard } from "../rotation/heard.ts";
 import { diff } from "./diff.ts";
 
 const NOW = 1000;
@@ -59,9 +58,8 @@ Deno.test("While a key rotates, what somebody has changed is a repair, and what 
 Deno.test("Who takes away only the routes to those on the second interface is told: it has led there a moment ago", () => {
   const host = rotating(ANNOUNCED);
   const repairsOnce = (toldSeconds: number) => {
-    const last = { lastSeconds: NOW, readSeconds: NOW };
-    const heard: Heard = { handshakeSeconds: 9, receivedBytes: 5, ...last, toldSeconds, times: 0 };
-    return repairs({ ...host, second: { ...host.second, heard: new Map([[NEXT, heard]]) } });
+    const heard = new Map([[NEXT, { ...host.second.heard.get(NEXT)!, toldSeconds }]]);
+    return repairs({ ...host, second: { ...host.second, heard } });
   };
   assert.deepEqual(repairsOnce(-Infinity), []);
   assert.deepEqual(repairsOnce(NOW - 1), [

@@ -20,7 +20,7 @@ const RUN_SECONDS = 8;
 const RUN_TIMES = 3;
 /** Who sends there has a keepalive each second or two: so many of them were lost, or it has left. */
 const SILENT_SECONDS = 6;
-/** Twice the ten seconds behind which one answers that only receives: packets may go one way. */
+/** More than ANSWERING_SECONDS, and than the ten behind which one answers that only receives, seen by reads that are five apart. */
 const ANSWER_SECONDS = 20;
 /** Of whom nothing has come in that time nobody has a session: the key is another's, whoever says it. */
 const UNMET_SECONDS = 20;
@@ -31,6 +31,10 @@ const TOLD_SECONDS = 60;
  * off: of two that send, and have nothing to say, the one that has to hear the other is the slower.
  */
 export const SENDING_SECONDS = { heard: 1, hearing: 2 } as const;
+/** To who is not sent to yet: who cannot be reached is asked again and again. */
+export const ASKING_SECONDS = 25;
+/** To who is to lead: he waits for more than a handshake, and it is no run (RUN_SECONDS). */
+export const ANSWERING_SECONDS = 12;
 
 /** Takes in a read. */
 export function hear(
@@ -66,7 +70,7 @@ export function isSending(heard: Heard | undefined): boolean {
     heard.readSeconds - heard.lastSeconds <= RUN_SECONDS;
 }
 
-/** True when the peer is not cut off: who has sent certainly still does. */
+/** True when the peer is not cut off, and has this host as a peer for longer than a handshake takes. */
 export function isAnswering(heard: Heard | undefined): boolean {
   return heard !== undefined && heard.times > 0 && heard.readSeconds - heard.lastSeconds <= ANSWER_SECONDS;
 }

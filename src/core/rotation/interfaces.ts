@@ -2,22 +2,19 @@
 
 import type { DesiredState, Peer } from "../desired/desired_state.ts";
 import type { ObservedState } from "../observed/observed_state.ts";
-import { hasLeft } from "./heard.ts";
+import { ASKING_SECONDS, hasLeft } from "./heard.ts";
 import type { Turn } from "./turn.ts";
-
-/** Seconds between keepalives to a peer by an interface that it is not sent to by yet: who cannot be reached is asked again and again. */
-const ASKING_SECONDS = 25;
 
 /** What is wanted of the second interface. */
 export function secondDesired(
   desired: DesiredState,
   { second }: ObservedState,
-  { members, told, lingers }: Turn,
+  { members, keepalives, lingers }: Turn,
 ): DesiredState {
   const { rotation: { name, link, isOn } } = desired;
   const peers = members.map((peer): Peer => ({
     ...peer,
-    keepaliveSeconds: told.get(peer.publicKey) ?? ASKING_SECONDS,
+    keepaliveSeconds: keepalives.get(peer.publicKey) ?? ASKING_SECONDS,
   }));
   const { spared: _, ...rest } = desired;
   const isWanted = link !== undefined && (isOn || members.length > 0 || lingers);

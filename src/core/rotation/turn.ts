@@ -5,7 +5,15 @@ import type { DesiredRotation, DesiredState, RotationPeer, Waiting } from "../de
 import type { Family } from "../net/address.ts";
 import type { ObservedPeer, ObservedState } from "../observed/observed_state.ts";
 import { isFresh } from "../plan/choose_endpoint.ts";
-import { hasLeft, type Heard, isAnswering, isSending, SENDING_SECONDS } from "./heard.ts";
+import {
+  ANSWERING_SECONDS,
+  ASKING_SECONDS,
+  hasLeft,
+  type Heard,
+  isAnswering,
+  isSending,
+  SENDING_SECONDS,
+} from "./heard.ts";
 import { withLeaving } from "./leaving.ts";
 import { nextEndpoint } from "./names.ts";
 import { waitingOf } from "./turn_waiting.ts";
@@ -30,8 +38,8 @@ export interface Turn {
   readonly lingers: boolean;
   /** Peers, by the key of the second interface, that this host sends to by it. */
   readonly carried: ReadonlySet<string>;
-  /** Those of them to whom nothing goes by the first one any more: they are to hear it, so many seconds apart. */
-  readonly told: ReadonlyMap<string, number>;
+  /** Seconds between keepalives on the second interface, by its keys. */
+  readonly keepalives: ReadonlyMap<string, number>;
   /** Peers, by the key of the first interface, that go back to it once it has a session with them. */
   readonly returning: ReadonlySet<string>;
   /** The first interface is about to have the next key: who is carried must leave it before. */
@@ -44,7 +52,7 @@ export interface Turn {
 const NOBODY: ReadonlySet<string> = new Set();
 const AT_REST = {
   carried: NOBODY,
-  told: new Map<string, number>(),
+  keepalives: new Map<string, number>(),
   returning: NOBODY,
   lingers: false,
   isSwapping: false,
@@ -93,18 +101,15 @@ export function turnOf(desired: DesiredState, observed: ObservedState, nowSecond
   };
   const sentTo = members.filter((peer) => isCarried(peer, scene));
   const carried = new Set<string>(sentTo.map(({ publicKey }) => publicKey));
-  const told = new Map<string, number>(
-    sentTo.filter((peer) => areTaken(waysTo(peer, living), observed)).map((peer) => {
-      const isHearing = isAnnounced && (!peer.isAnnounced || leads(peer, scene));
-      return [peer.publicKey, isHearing ? SENDING_SECONDS.hearing : SENDING_SECONDS.heard];
-    }),
+  const keepalives = new Map<string, number>(
+    members.map((peer) => [peer.publicKey, keepaliveTo(peer, carried, scene)]),
   );
   const returning = new Set<string>(
     sentTo.filter((peer) => isGoingBack(peer, scene)).map(({ mainKey }) => mainKey),
   );
   const isSwapping = isAnnounced && isOver && isTold(desired);
   if (nextKey === undefined) {
-    return { ...AT_REST, members, carried, told, returning, waiting: waitingOf(desired, { members }) };
+    return { ...AT_REST, members, carried, keepalives, returning, waiting: waitingOf(desired, { members }) };
   }
   const test = mainKey === nextKey ? hasReturned : hasCome;
   const awaited = rotation.peers.filter((peer) => !members.includes(peer) || !test(peer, carried, scene));
@@ -116,7 +121,7 @@ export function turnOf(desired: DesiredState, observed: ObservedState, nowSecond
   const isComplete = awaited.length === 0 && desired.spared === undefined;
   const move = isComplete ? moveOf(desired, { isAnnounced, isOver }) : undefined;
   return {
-    ...{ members, carried, told, returning, lingers: false, isSwapping, own, move },
+    ...{ members, carried, keepalives, returning, lingers: false, isSwapping, own, move },
     waiting: waitingOf(desired, { members, own }),
   };
 }
@@ -176,7 +181,9 @@ function isCarried(peer: RotationPeer, scene: Scene): boolean {
   // Whatever is said or heard meanwhile: who rotates counts on it.
   if (isOnItsWay(peer, scene)) return true;
   if (isDisbelieved || peer.isLeaving || !scene.isLetThrough) return false;
-  return leads(peer, scene) || isSending(heardOf(peer, scene));
+  // Of who leads too: his first handshake may have met an entry that was about to go.
+  const heard = heardOf(peer, scene);
+  return leads(peer, scene) ? isAnswering(heard) : isSending(heard);
 }
 
 /** Neither side has a key to give up any more. */
@@ -187,6 +194,17 @@ function isGoingBack(peer: RotationPeer, { isAnnounced }: Scene): boolean {
 /** Who has nothing to give up goes first, of two that rotate the one of the lower key; the other follows when it hears that. */
 function leads(peer: RotationPeer, { isAnnounced, mainKey }: Scene): boolean {
   return !isAnnounced || peer.isAnnounced && mainKey !== undefined && mainKey < peer.mainKey;
+}
+
+/** Who is sent to hears it once no family goes by the first interface any more; who is to lead hears that this host is there. */
+function keepaliveTo(peer: RotationPeer, carried: ReadonlySet<string>, scene: Scene): number {
+  const { isAnnounced, living, observed } = scene;
+  const isLeading = leads(peer, scene);
+  if (!carried.has(peer.publicKey) || !areTaken(waysTo(peer, living), observed)) {
+    return isLeading ? ASKING_SECONDS : ANSWERING_SECONDS;
+  }
+  const isHearing = isAnnounced && (!peer.isAnnounced || isLeading);
+  return isHearing ? SENDING_SECONDS.hearing : SENDING_SECONDS.heard;
 }
 
 function heardOf({ publicKey }: RotationPeer, { observed: { second } }: Scene): Heard | undefined {
