@@ -105,7 +105,7 @@ export class ModelCluster {
     for (const [x, dx, y, dy] of this.#pairs()) {
       const [there, back] = [dx.peers.get(dy.publicKey), dy.peers.get(dx.publicKey)];
       if (there === undefined || back === undefined || there.session === undefined) continue;
-      const isDue = there.keepalive > 0 && this.seconds % there.keepalive === 0;
+      const isDue = there.keepalive > 0 && (this.seconds + phaseOf(x, y)) % there.keepalive === 0;
       // What was received last pushes the next keepalive off: of two alike one comes first always where the way is long.
       const isFirst = back.keepalive === 0 || there.keepalive < back.keepalive ||
         there.keepalive === back.keepalive && x.number < y.number;
@@ -207,6 +207,11 @@ export class ModelCluster {
     }
     return arrived;
   }
+}
+
+/** Of a pair's keepalives: nobody's come with another's. */
+function phaseOf(x: ModelNode, y: ModelNode): number {
+  return 7 * (x.number + y.number);
 }
 
 function withoutNext({ [ANNOTATION.nextKey]: _, ...rest }: Annotations): Annotations {

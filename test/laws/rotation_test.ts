@@ -22,11 +22,11 @@ import {
 
 /** A cluster in which all is as it is wanted. */
 function settled(
-  { originals = 0, withoutIpv6, isIdle = false }: Readonly<
-    { originals?: number; withoutIpv6?: number; isIdle?: boolean }
+  { count = NODES, originals = 0, withoutIpv6, isIdle = false }: Readonly<
+    { count?: number; originals?: number; withoutIpv6?: number; isIdle?: boolean }
   > = {},
 ): ModelCluster {
-  const cluster = new ModelCluster(NODES, originals);
+  const cluster = new ModelCluster(count, originals);
   if (withoutIpv6 !== undefined) cluster.nodes[withoutIpv6]!.lacksIpv6 = true;
   cluster.isIdle = isIdle;
   rounds(cluster, 5);
@@ -75,6 +75,18 @@ Deno.test("All rotate at once", () => {
   cluster.nodes.forEach((node) => cluster.request(node));
   assertEnds(cluster);
   for (const [i, { files }] of cluster.nodes.entries()) assert.notEqual(files.key, before[i]);
+});
+
+Deno.test("However many nodes there are, and whenever each one's keepalives come, a rotation ends", () => {
+  for (const isIdle of [false, true]) {
+    const cluster = settled({ count: 8, isIdle });
+    const last = cluster.nodes.at(-1)!;
+    const before = last.files.key;
+    cluster.request(last);
+    rounds(cluster, 90, () => last.files.key !== before && cluster.nodes.every(isAtRest));
+    assert.ok(last.files.key !== before && cluster.nodes.every(isAtRest), `idle: ${isIdle}`);
+    assert.deepEqual(cluster.lost, []);
+  }
 });
 
 Deno.test("While one node hears and does nothing nobody's key takes over, and nothing is lost", () => {

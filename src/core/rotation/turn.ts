@@ -170,14 +170,14 @@ function isOfFirst({ candidates }: RotationPeer, { endpoint }: ObservedPeer): bo
 }
 
 /** By its entry with the key of now; both are new when a key is, so that its handshake is of these keys. */
-function hasMainHandshake({ mainKey }: RotationPeer, { observed: { wireguard } }: Scene): boolean {
+function hasWayBack({ mainKey }: RotationPeer, { observed: { wireguard } }: Scene): boolean {
   return (wireguard?.peers.get(mainKey)?.handshakeSeconds ?? 0) !== 0;
 }
 
 function isCarried(peer: RotationPeer, scene: Scene): boolean {
   if (!hasSession(peer, scene)) return false;
   const { isDisbelieved } = scene;
-  if (isGoingBack(peer, scene) && hasMainHandshake(peer, scene)) return false;
+  if (hasGoneBack(peer, scene)) return false;
   // Whatever is said or heard meanwhile: who rotates counts on it.
   if (isOnItsWay(peer, scene)) return true;
   if (isDisbelieved || peer.isLeaving || !scene.isLetThrough) return false;
@@ -191,13 +191,22 @@ function isGoingBack(peer: RotationPeer, { isAnnounced }: Scene): boolean {
   return !isAnnounced && !peer.isAnnounced;
 }
 
+/** And it need not be sent to by the second interface any more. */
+function hasGoneBack(peer: RotationPeer, scene: Scene): boolean {
+  return isGoingBack(peer, scene) && hasWayBack(peer, scene);
+}
+
 /** Who has nothing to give up goes first, of two that rotate the one of the lower key; the other follows when it hears that. */
 function leads(peer: RotationPeer, { isAnnounced, mainKey }: Scene): boolean {
   return !isAnnounced || peer.isAnnounced && mainKey !== undefined && mainKey < peer.mainKey;
 }
 
-/** Who is sent to hears it once no family goes by the first interface any more; who is to lead hears that this host is there. */
+/**
+ * Who is sent to hears it once no family goes by the first interface any more; who is to lead hears that this host is there. Behind
+ * all that nobody keeps the session: of many one would always be heard.
+ */
 function keepaliveTo(peer: RotationPeer, carried: ReadonlySet<string>, scene: Scene): number {
+  if (hasGoneBack(peer, scene)) return 0;
   const { isAnnounced, living, observed } = scene;
   const isLeading = leads(peer, scene);
   if (!carried.has(peer.publicKey) || !areTaken(waysTo(peer, living), observed)) {
@@ -245,5 +254,5 @@ function hasCome(peer: RotationPeer, carried: ReadonlySet<string>, scene: Scene)
 /** Nothing goes by the second interface any more, in either direction; who is not there any more is not waited for. */
 function hasReturned(peer: RotationPeer, carried: ReadonlySet<string>, scene: Scene): boolean {
   if (carried.has(peer.publicKey) || !hasLeft(heardOf(peer, scene))) return false;
-  return hasMainHandshake(peer, scene) || !hasSession(peer, scene);
+  return hasWayBack(peer, scene) || !hasSession(peer, scene);
 }
