@@ -6,6 +6,7 @@ import type { DesiredState } from "../../src/core/desired/desired_state.ts";
 import { NO_FACTS } from "../../src/core/desired/host_facts.ts";
 import { ANNOTATION } from "../../src/core/nodes/node.ts";
 import { parseNode } from "../../src/core/nodes/parse_node.ts";
+import { SESSION_SECONDS } from "../../src/core/observed/follow_peer.ts";
 import type { ObservedState } from "../../src/core/observed/observed_state.ts";
 import { diff } from "../../src/core/plan/diff.ts";
 import { wantedAnnotations } from "../../src/core/publish/annotations.ts";
@@ -46,6 +47,8 @@ export class ModelCluster {
   /** Nobody has anything to send: what is sent all the same, to see whether it would arrive, nobody hears. */
   isIdle = false;
   #keys = 100;
+  /** By which interface packets went last, by sender and receiver. */
+  readonly #ways = new Map<string, string | undefined>();
 
   constructor(count: number, originals = 0) {
     this.nodes = Array.from({ length: count }, (_, i) => new ModelNode(i + 1, i >= count - originals));
@@ -175,8 +178,33 @@ export class ModelCluster {
     }
   }
 
+  /** Entries with a session: what is sent to another one waits for a handshake. */
+  #alive(): Set<Peer | undefined> {
+    const alive = new Set<Peer | undefined>();
+    for (const [, dx, , dy] of this.#pairs()) {
+      const [there, back] = [dx.peers.get(dy.publicKey), dy.peers.get(dx.publicKey)];
+      if (there?.session === undefined || there.session !== back?.session) continue;
+      if (this.seconds - there.stamp < SESSION_SECONDS) alive.add(there);
+    }
+    return alive;
+  }
+
+  /** True where it leaves an interface that has a session for one that has none. */
+  #isHasty(
+    { x, y }: Pick<Packet, "x" | "y">,
+    name: string | undefined,
+    alive: ReadonlySet<Peer | undefined>,
+  ): boolean {
+    const pair = `${x.name} ${y.name}`;
+    const last = this.#ways.get(pair);
+    this.#ways.set(pair, name);
+    const isAlive = (by = "") => alive.has(x.devices.get(by)?.peers.get(y.devices.get(by)?.publicKey ?? ""));
+    return last !== name && isAlive(last) && !isAlive(name);
+  }
+
   /** Everybody to everybody; what had to wait for a handshake has it now. Returns who was heard by whom. */
   #send(): Set<string> {
+    const alive = this.#alive();
     for (const [x, dx, y, dy] of this.#pairs()) {
       const [there, back] = [dx.peers.get(dy.publicKey), dy.peers.get(dx.publicKey)];
       if (there === undefined || back === undefined) continue;
@@ -197,7 +225,7 @@ export class ModelCluster {
         if (x === y || x.isOut || y.isOut) continue;
         const name = wayTo(x, y.number);
         const way = name === undefined ? undefined : deliver({ x, y, name });
-        if (way === undefined) {
+        if (this.#isHasty({ x, y }, name, alive) || way === undefined) {
           if (this.isCounting) this.lost.push(`${this.seconds}: ${x.name} -> ${y.name} by ${name}`);
         } else if (!this.isIdle) {
           way.source.receivedBytes += DATA_BYTES;

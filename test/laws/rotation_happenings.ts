@@ -216,3 +216,13 @@ export const HANDSHAKE_TOO_LATE: readonly Happening[] = [
   { kind: "hears", node: 0 },
   { kind: "tick" },
 ];
+
+/** While a rotation waits for a node whose network is out, nothing keeps the others' sessions on the first interface. */
+export const CLAIMED_WHILE_IT_WAITS: readonly Happening[] = [
+  { kind: "request", node: 0 },
+  { kind: "outage", node: 2, seconds: 200, isCutOff: false },
+  { kind: "claims", who: 1, key: next(0), next: OWN },
+  { kind: "hears", node: 0 },
+  { kind: "pass", node: 0 },
+  { kind: "rounds" },
+];

@@ -8,6 +8,7 @@ import { ModelCluster } from "./model_rotation.ts";
 import {
   claim,
   CLAIMED_BY_A_PEER,
+  CLAIMED_WHILE_IT_WAITS,
   HANDSHAKE_TOO_LATE,
   happen,
   type Happening,
@@ -157,7 +158,7 @@ Deno.test("Whatever Nodes say that have no machine, and whoever hears of it when
     ),
     {
       numRuns: 60,
-      examples: [CLAIMED_BY_A_PEER, SILENT_BESIDE_A_CLAIM, HANDSHAKE_TOO_LATE].map(
+      examples: [CLAIMED_BY_A_PEER, SILENT_BESIDE_A_CLAIM, HANDSHAKE_TOO_LATE, CLAIMED_WHILE_IT_WAITS].map(
         (it): [Happening[], number, boolean] => [[...it], 0, false],
       ),
     },

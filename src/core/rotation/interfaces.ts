@@ -61,7 +61,7 @@ export function firstDesired(desired: DesiredState, observed: ObservedState, tur
 /** What a new entry asks for ends when nobody answers for 90 s, and nothing is sent there that would ask again. */
 function asking(desired: DesiredState, { returning }: Turn): DesiredState {
   if (returning.size === 0) return desired;
-  const keepaliveSeconds = desired.link?.keepaliveSeconds ?? ASKING_SECONDS;
+  const keepaliveSeconds = desired.link?.keepaliveSeconds || ASKING_SECONDS;
   const peers = desired.peers.map((peer) =>
     returning.has(peer.publicKey) ? { ...peer, keepaliveSeconds } : peer
   );

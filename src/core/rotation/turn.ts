@@ -169,9 +169,15 @@ function isOfFirst({ candidates }: RotationPeer, { endpoint }: ObservedPeer): bo
   return endpoint !== undefined && candidates.includes(nextEndpoint(endpoint));
 }
 
-/** By its entry with the key of now; both are new when a key is, so that its handshake is of these keys. */
-function hasWayBack({ mainKey }: RotationPeer, { observed: { wireguard } }: Scene): boolean {
-  return (wireguard?.peers.get(mainKey)?.handshakeSeconds ?? 0) !== 0;
+/**
+ * By its entry with the key of now; both are new when a key is, so that its handshake is of these keys. Nothing keeps a session by which
+ * nothing is sent: who is sent to by the second interface waits for another one.
+ */
+function hasWayBack(peer: RotationPeer, scene: Scene): boolean {
+  const has = scene.observed.wireguard?.peers.get(peer.mainKey);
+  if (has === undefined || has.handshakeSeconds === 0) return false;
+  const { living, observed, nowSeconds } = scene;
+  return isFresh(has, nowSeconds) || !waysTo(peer, living).some((way) => areTaken([way], observed));
 }
 
 function isCarried(peer: RotationPeer, scene: Scene): boolean {

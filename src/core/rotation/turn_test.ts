@@ -160,3 +160,26 @@ Deno.test("The second interface stands half a minute at least, without peers in 
   assert.deepEqual(linkAfter(30), [undefined, 0]);
   assert.deepEqual(linkAfter(3, true), [undefined, 0]); // this host's own key is to rotate
 });
+
+Deno.test("Who goes back waits for a session of now on the first interface, and sends nothing by the second one behind that", () => {
+  const nodes = [{ ...ordinaryNode(1), nextKey: "none" }, { ...ordinaryNode(2), key: NEXT, nextKey: NEXT }];
+  const desired = desireOf(nodes, { KEY_ROTATION: "manual" }, OWN);
+  const host = hostOf(desired);
+  const { second: quiet } = secondOf(host, { key: NEXT, nextKey: NEXT, nowSeconds: NOW });
+  const second = { ...quiet, heard: new Map([[NEXT as string, SENDS]]) };
+  const asOf = (aliveSeconds: number, routes: Partial<Record<4 | 6, readonly string[]>>) => {
+    const has = { ...host.wireguard!.peers.get(NEXT)!, handshakeSeconds: 9, aliveSeconds };
+    const wireguard = { ...host.wireguard!, peers: new Map([[NEXT as string, has]]) };
+    const observed = routed({ ...host, wireguard, second }, routes);
+    const turn = turnOf(desired, observed, NOW);
+    return [
+      turn.carried.size,
+      turn.returning.size,
+      secondDesired(desired, observed, turn).peers[0]!.keepaliveSeconds,
+    ];
+  };
+  const onSecond = { 4: [V4], 6: [V6] };
+  assert.deepEqual(asOf(NOW - 180, onSecond), [1, 1, 1]);
+  assert.deepEqual(asOf(NOW - 179, onSecond), [0, 0, 0]);
+  assert.deepEqual(asOf(NOW - 180, {}), [0, 0, 0]);
+});
