@@ -1,7 +1,7 @@
 // When to try again what failed: from half a second to half a minute, doubled each time, with jitter so that the
 // nodes of a cluster do not try together. By a clock that nobody sets: else a host set back by a year waits for one.
 
-import type { Part } from "../core/plan/plan.ts";
+import { isOfSecond, type Part } from "../core/plan/plan.ts";
 import type { Stale } from "./host_state.ts";
 
 /** What may fail: a part that is changed, a part that is read, all the rest; a part that somebody else changes all the time. */
@@ -123,6 +123,11 @@ export class Backoff {
   /** True while anything has failed and was not done since. */
   get isFailing(): boolean {
     return this.#failures.size > 0;
+  }
+
+  /** The same, but for the second interface. */
+  get isFailingBesideSecond(): boolean {
+    return this.#failures.keys().some((what) => !isOfSecond(what));
   }
 
   /** For `status`, times by the host's clock. */

@@ -40,3 +40,13 @@ Deno.test("what is contested is forgotten when its time has come and nothing is 
   backoff.keepOnly(new Set());
   assert.ok(!backoff.isFailing);
 });
+
+Deno.test("what fails of the second interface, by which keys rotate, is told apart", () => {
+  const backoff = new Backoff();
+  for (const what of ["second", "second-v6", "reading second", "contested second"] as const) {
+    backoff.failed(what, "x");
+  }
+  assert.deepEqual([backoff.isFailing, backoff.isFailingBesideSecond], [true, false]);
+  backoff.failed("wireguard", "x");
+  assert.equal(backoff.isFailingBesideSecond, true);
+});

@@ -33,8 +33,8 @@ export class NetworkCondition {
   /** A pass has ended. */
   passed(): void {
     const { settings, progress } = this.options;
-    const { desired, isInSync } = progress();
-    if (this.#isBusy || !isInSync || desired === undefined || !isNetworkOurs(settings, desired)) return;
+    const { desired, isStanding } = progress();
+    if (this.#isBusy || !isStanding || desired === undefined || !isNetworkOurs(settings, desired)) return;
     const createdMs = desired.settled.find(({ node }) => node.name === desired.node)?.node.createdMs;
     // One that was deleted and made anew has the condition anew.
     const isNew = createdMs !== this.#createdMs && this.#failures === 0;

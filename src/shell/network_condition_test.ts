@@ -5,7 +5,7 @@ import { Log } from "./log.ts";
 import { NetworkCondition, type NetworkConditionOptions } from "./network_condition.ts";
 import { NO_PROGRESS, type Progress } from "./progress.ts";
 
-const IN_SYNC: Progress = { ...NO_PROGRESS, desired: desireOf([1, 2].map(ordinaryNode)), isInSync: true };
+const STANDING: Progress = { ...NO_PROGRESS, desired: desireOf([1, 2].map(ordinaryNode)), isStanding: true };
 const UNAVAILABLE = {
   items: [{
     metadata: { resourceVersion: "7" },
@@ -37,12 +37,12 @@ const PATCH = "PATCH /api/v1/nodes/n1/status?fieldManager=wigglenet";
 
 Deno.test("nothing is asked before all stands, and not at every pass behind that", async () => {
   const { asked, condition, set } = scene(200);
-  for (const progress of [NO_PROGRESS, { ...IN_SYNC, isInSync: false }]) {
+  for (const progress of [NO_PROGRESS, { ...STANDING, isStanding: false }]) {
     set(progress);
     condition.passed();
     assert.deepEqual(asked, []);
   }
-  set(IN_SYNC);
+  set(STANDING);
   condition.passed();
   await until("the patch", () => asked.length === 2);
   await condition.look();
@@ -54,12 +54,12 @@ Deno.test("nothing is asked before all stands, and not at every pass behind that
 
 Deno.test("a Node that was made anew is looked at anew", async () => {
   const { asked, condition, set } = scene(200);
-  set(IN_SYNC);
+  set(STANDING);
   condition.passed();
   await until("the patch", () => asked.length === 2);
   await new Promise((resolve) => setTimeout(resolve));
   const desired = desireOf([{ ...ordinaryNode(1), day: 31 }, ordinaryNode(2)]);
-  set({ ...IN_SYNC, desired });
+  set({ ...STANDING, desired });
   condition.passed();
   await until("it to be looked at again", () => asked.length === 4);
   assert.deepEqual(asked, [LIST, PATCH, LIST, PATCH]);
@@ -68,7 +68,7 @@ Deno.test("a Node that was made anew is looked at anew", async () => {
 Deno.test("a refusal is told with what is to be granted, a version that is old by now is not; neither is tried at every pass", async () => {
   for (const [status, told] of [[403, /answered 403/], [409, undefined]] as const) {
     const { asked, condition, set } = scene(status);
-    set(IN_SYNC);
+    set(STANDING);
     await condition.look();
     condition.passed();
     assert.deepEqual(asked, [LIST, PATCH]);

@@ -13,6 +13,8 @@ export interface Progress {
   /** Differences in the last plan; 0 before the first. */
   readonly changes: number;
   readonly isInSync: boolean;
+  /** The same, but for the second interface: without it no key rotates, and pods have their network. */
+  readonly isStanding: boolean;
   /** Where the rotation of this host's key stands. */
   readonly ownTurn?: OwnTurn | undefined;
   readonly appliedSteps: number;
@@ -29,6 +31,7 @@ export const NO_PROGRESS: Progress = {
   waiting: [],
   changes: 0,
   isInSync: false,
+  isStanding: false,
   appliedSteps: 0,
   lastApplyMs: undefined,
   drift: {},

@@ -63,8 +63,8 @@ export class Publisher {
   }
 
   /** Behind the first pass that has applied something, or had nothing to apply, others may rely on what is said. */
-  passed({ appliedSteps, isInSync }: Pick<Progress, "appliedSteps" | "isInSync">): void {
-    if (this.#isStanding || appliedSteps === 0 && !isInSync) return;
+  passed({ appliedSteps, isStanding }: Pick<Progress, "appliedSteps" | "isStanding">): void {
+    if (this.#isStanding || appliedSteps === 0 && !isStanding) return;
     this.#isStanding = true;
     if (this.#considered !== undefined) this.consider(...this.#considered);
   }

@@ -151,9 +151,9 @@ Deno.test("that packets in the clear are taken is said once they are; that they 
   await scene.published();
   const said = () => scene.annotations?.["wigglenet/transport"];
   assert.equal(said(), undefined);
-  scene.publisher.passed({ appliedSteps: 0, isInSync: false });
+  scene.publisher.passed({ appliedSteps: 0, isStanding: false });
   assert.equal(said(), undefined);
-  scene.publisher.passed({ appliedSteps: 9, isInSync: false });
+  scene.publisher.passed({ appliedSteps: 9, isStanding: false });
   await until("it to be said", () => said() === "ipv4=direct,ipv6=wireguard", { pauseMs: 2 });
   await using back = new Scene({});
   const annotations = { "wigglenet/transport": "ipv4=direct,ipv6=direct" };

@@ -9,7 +9,7 @@ import type { PathDoubt } from "../core/observed/monitor_lines.ts";
 import type { ObservedState } from "../core/observed/observed_state.ts";
 import { describeChange } from "../core/plan/describe.ts";
 import { diff } from "../core/plan/diff.ts";
-import { type Outline, outlineOf, type Part, type Plan } from "../core/plan/plan.ts";
+import { outlineOf, type Part, type Plan, UNPLANNED } from "../core/plan/plan.ts";
 import { apply, type Outcome } from "./apply.ts";
 import { Backoff, type Trouble } from "./backoff.ts";
 import type { FactKeeper } from "./fact_keeper.ts";
@@ -48,7 +48,7 @@ export class Reconciler {
   #isSettled = false;
   #hasSourceChanged = false;
   /** Of the last plan, which may hold megabytes of text. */
-  #planned: Outline | undefined;
+  #planned = UNPLANNED;
   readonly #onPolicyError = (error: unknown) => this.#failed("policy", error);
   #appliedSteps = 0;
   #lastApplyMs: number | undefined;
@@ -287,10 +287,10 @@ export class Reconciler {
     return {
       desired: this.#desired,
       observed: this.#host.observed,
-      waiting: [...this.#intake.waiting, ...this.#planned?.waiting ?? []],
-      changes: this.#planned?.changes ?? 0,
-      ownTurn: this.#planned?.ownTurn,
-      isInSync: this.#planned?.isInSync === true && !this.#backoff.isFailing,
+      ...this.#planned,
+      waiting: [...this.#intake.waiting, ...this.#planned.waiting],
+      isInSync: this.#planned.isInSync && !this.#backoff.isFailing,
+      isStanding: this.#planned.isStanding && !this.#backoff.isFailingBesideSecond,
       appliedSteps: this.#appliedSteps,
       lastApplyMs: this.#lastApplyMs,
       drift: this.#drift,

@@ -119,7 +119,7 @@ export class Telemetry implements Onlooker {
     this.#passedAtMs = performance.now();
     this.#events?.passed();
     this.#condition?.passed();
-    this.#isReady ||= this.#options.progress().isInSync;
+    this.#isReady ||= this.#options.progress().isStanding;
     this.#tellSystemd();
   }
 

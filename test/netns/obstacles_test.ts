@@ -2,6 +2,7 @@
 // none of it, and is ready all the same.
 
 import assert from "node:assert/strict";
+import { keyOf } from "../cluster.ts";
 import { Lab } from "../lab/lab.ts";
 import type { Node } from "../lab/node.ts";
 import { until } from "../lab/until.ts";
@@ -70,3 +71,27 @@ function isFolder(path: string): boolean {
     return false;
   }
 }
+
+const OTHER =
+  `Deno.listenDatagram({ transport: "udp", hostname: "0.0.0.0", port: 24602 }); setTimeout(() => {}, 1e6)`;
+
+Deno.test("who cannot have the second interface while another node's key rotates, for somebody has its port, is ready all the same, and says so", async () => {
+  await using lab = await Lab.create({ nodes: 1 });
+  const [node] = lab.nodes as [Node];
+  const other = node.start([Deno.execPath(), "eval", "--unstable-net", OTHER]);
+  await until("the port to be taken", async () => (await node.run(["ss", "-Hlun"])).includes(":24602"));
+  const annotations = { "wigglenet/public-key": keyOf(7), "wigglenet/next-key": keyOf(8) };
+  await lab.publish({
+    ...node.manifest,
+    metadata: { name: "rotating", annotations },
+    spec: { podCIDRs: ["10.244.77.0/24"] },
+    status: { addresses: [] },
+  });
+  node.startAgent({ settings: { "health-bind-addr": HEALTH, "key-rotation": "manual" } });
+  await until("the agent to be ready", async () => await readiness(node) === "ready\n200 ", {
+    seen: () => node.diagnose(),
+  });
+  await node.says("what fails", ({ applied }) => "second" in applied.failing && !applied.isInSync);
+  await other.kill();
+  await node.inSync();
+});

@@ -28,8 +28,11 @@ export function diffRotation(
   if (second.link === undefined && has.link === undefined) return { steps: move, waiting: undefined };
   // It has come a moment ago: the next facts tell of it.
   if (has.link !== undefined && !has.link.isNext) return { steps: move, waiting: undefined };
-  const waiting = foreignKind(second, has);
-  if (waiting !== undefined) return { steps: move, waiting };
+  const foreign = foreignKind(second, has);
+  if (foreign !== undefined) {
+    const { isBlocking: _, ...waiting } = foreign;
+    return { steps: move, waiting };
+  }
   const steps = [
     ...diffLink(second, has),
     ...diffPeers(second, withoutOther(second, has), steadySeconds),
@@ -40,7 +43,7 @@ export function diffRotation(
       isRepair: isRepair(step, { wanted: second.link?.publicKey, has: has.wireguard?.publicKey }),
     })
   );
-  return { steps: [...steps, ...move], waiting };
+  return { steps: [...steps, ...move], waiting: undefined };
 }
 
 /** With it go the routes that lead there still: those of a family that cannot be led elsewhere keep it. */

@@ -157,11 +157,21 @@ export function isInSync({ steps, waiting }: Plan): boolean {
   return steps.length === 0 && !waiting.some(({ isBlocking }) => isBlocking);
 }
 
+/** True for a part of the second interface, and for what is told of one. By it keys rotate: pods have their network without it. */
+export function isOfSecond(what: string): boolean {
+  return /(^| )second(-v\d)?$/.test(what);
+}
+
 /** What is kept of a plan, which may hold megabytes of text. */
 export interface Outline extends Pick<Plan, "waiting" | "ownTurn"> {
   readonly isInSync: boolean;
+  /** The same, but for the second interface. */
+  readonly isStanding: boolean;
   readonly changes: number;
 }
+
+/** Of none yet. */
+export const UNPLANNED: Outline = { isInSync: false, isStanding: false, changes: 0, waiting: [] };
 
 /** Sums up a plan. */
 export function outlineOf(plan: Plan): Outline {
@@ -169,6 +179,7 @@ export function outlineOf(plan: Plan): Outline {
     waiting: plan.waiting,
     ownTurn: plan.ownTurn,
     isInSync: isInSync(plan),
+    isStanding: isInSync({ ...plan, steps: plan.steps.filter(({ part }) => !isOfSecond(part)) }),
     changes: changesIn(plan),
   };
 }
