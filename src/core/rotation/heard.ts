@@ -1,6 +1,7 @@
 // Who sends by the second interface. WireGuard says how much came from a peer, and not why: what a host that does not send
 // there lets through is the handshake, which has a stamp, and a keepalive ten seconds after data that it has not answered.
 
+import { SESSION_SECONDS } from "../observed/follow_peer.ts";
 import type { ObservedPeer } from "../observed/observed_state.ts";
 
 /** What reads of a peer, one after the other, say together. */
@@ -11,7 +12,7 @@ export interface Heard extends Pick<ObservedPeer, "handshakeSeconds" | "received
   readonly toldSeconds: number;
   /** When it was read last. */
   readonly readSeconds: number;
-  /** How many times in a row, in one session. */
+  /** How many times in a row; a session that is renewed says nothing by itself, and takes nothing back. */
   readonly times: number;
 }
 
@@ -51,13 +52,18 @@ export function hear(
       ...{ handshakeSeconds, receivedBytes, toldSeconds },
       ...{ lastSeconds: nowSeconds, readSeconds: nowSeconds },
     };
-    const isOneSession = before !== undefined && before.handshakeSeconds === handshakeSeconds &&
-      before.receivedBytes <= receivedBytes;
-    if (!isOneSession) next.set(publicKey, { ...now, times: 0 });
-    else if (before.receivedBytes === receivedBytes) {
+    const isNew = before === undefined || before.receivedBytes > receivedBytes;
+    const silentSeconds = isNew ? Infinity : nowSeconds - before.lastSeconds;
+    const isRun = silentSeconds <= RUN_SECONDS;
+    if (isNew) next.set(publicKey, { ...now, times: 0 });
+    else if (before.handshakeSeconds !== handshakeSeconds) {
+      // Tries of a handshake have come in its place where the last session is over.
+      const isRenewed = handshakeSeconds - before.handshakeSeconds < SESSION_SECONDS;
+      const most = !isRenewed || silentSeconds > ANSWER_SECONDS ? 0 : isRun ? Infinity : 1;
+      next.set(publicKey, { ...now, times: Math.min(most, before.times) });
+    } else if (before.receivedBytes === receivedBytes) {
       next.set(publicKey, { ...before, toldSeconds, readSeconds: nowSeconds });
     } else {
-      const isRun = nowSeconds - before.lastSeconds <= RUN_SECONDS;
       next.set(publicKey, { ...now, times: isRun ? before.times + 1 : 1 });
     }
   }

@@ -46,6 +46,21 @@ Deno.test("Nor do handshakes, and what a forgotten peer had sent before", () => 
   );
 });
 
+Deno.test("Sessions are renewed every two minutes: who sends, or answers, does so still; who had left is not back by that", () => {
+  const sends = [0, 1, 2, 3].map((second) => [second, 9, 180 + 32 * second] as const);
+  const renewed = (second: number, stamp = 12) => heardAfter([...sends, [second, stamp, 368]]);
+  assert.deepEqual([4, 11, 12, 23, 24].map((second) => isSending(renewed(second))), [
+    true,
+    true,
+    false,
+    false,
+    false,
+  ]);
+  assert.deepEqual([4, 12, 23, 24].map((second) => isAnswering(renewed(second))), [true, true, true, false]);
+  // What came before may have been tries of this handshake.
+  assert.equal(isAnswering(renewed(4, 189)), false);
+});
+
 Deno.test("Reads that are five seconds apart will do", () => {
   const reads = [0, 5, 10, 15].map((second) => [second, 9, 180 + 32 * second] as const);
   assert.equal(isSending(heardAfter(reads)), true);
