@@ -161,6 +161,29 @@ Deno.test("The second interface stands half a minute at least, without peers in 
   assert.deepEqual(linkAfter(3, true), [undefined, 0]); // this host's own key is to rotate
 });
 
+Deno.test("Who waits for one whose ports are forwarded is told the one that is to be forwarded as well", () => {
+  const nodes = [{ ...ordinaryNode(1), nextKey: NEXT }, {
+    ...ordinaryNode(2),
+    nextKey: "none",
+    endpoint: "198.51.100.7:41000",
+  }];
+  const desired = desireOf(nodes, { KEY_ROTATION: "manual" }, { ...OWN, nextKey: NEXT });
+  const [waiting] = turnOf(desired, hostOf(desired), NOW).waiting;
+  assert.match(waiting!.next, /UDP port 24602, 41001 be open/);
+});
+
+Deno.test("Who still sends by the second interface without a key that rotates is told of as that: no annotation ends it", () => {
+  const { observed } = scene();
+  const desired = desireOf([1, 2].map(ordinaryNode), { KEY_ROTATION: "manual" }, OWN);
+  const has = { ...observed.second!.wireguard!.peers.get(NEXT)!, publicKey: keyOf(2) };
+  const wireguard = { ...observed.second!.wireguard!, peers: new Map([[keyOf(2) as string, has]]) };
+  const second = { ...observed.second!, wireguard, heard: new Map([[keyOf(2) as string, SENDS]]) };
+  const { waiting, members } = turnOf(desired, { ...observed, second }, NOW);
+  assert.deepEqual(members.map(({ node, isLeaving }) => [node, isLeaving]), [["n2", true]]);
+  assert.match(waiting[0]!.why, /^n2 may still send by wigglenet-next$/);
+  assert.match(waiting[0]!.next, /their Nodes be deleted/);
+});
+
 Deno.test("Who goes back waits for a session of now on the first interface, and sends nothing by the second one behind that", () => {
   const nodes = [{ ...ordinaryNode(1), nextKey: "none" }, { ...ordinaryNode(2), key: NEXT, nextKey: NEXT }];
   const desired = desireOf(nodes, { KEY_ROTATION: "manual" }, OWN);

@@ -28,9 +28,14 @@ function othersWaiting(
   members: Turn["members"],
 ): Waiting[] {
   const what = isDue ? `key rotation of ${node}` : `interface ${name}`;
+  const behind = isDue ? "this one begins behind that" : "it goes behind that";
   const others = [...new Set([...peers, ...members].map(({ node }) => node))];
   if (others.length === 0) return [];
-  const behind = isDue ? "this one begins behind that" : "it goes behind that";
+  // What they send would be lost, whatever their Nodes say.
+  if (peers.length === 0 && members.every(({ isAnnounced }) => !isAnnounced)) {
+    const next = `${behind}: their agents must run, or their Nodes be deleted`;
+    return [{ what, why: `${listed(others)} may still send by ${name}`, next }];
+  }
   const next = `${behind}; ${withdrawal(isPublished, "that is off, or does not come to an end,")}`;
   return [{ what, why: `a key rotates, of ${listed(others)}`, next }];
 }
@@ -52,15 +57,24 @@ function ownWaiting({ node, rotation }: DesiredState, { stage, nextKey, awaited 
   }
   if (awaited.length === 0) return [];
   const names = listed(awaited);
-  const port = link!.port;
+  const ports = listed([...new Set([link!.port, ...portsOf(rotation, awaited)])].map(String));
   return [{
     what,
     why: stage === "announced"
       ? `${names} cannot be reached with the next key yet`
       : `${names} have not gone back to the first interface yet`,
     next: isPublished
-      ? `their agents must run, and UDP port ${port} be open; ${withdrawal(true, "that is off")}`
-      : `their agents must run and know ${ANNOTATION.nextKey} ${nextKey}, and UDP port ${port} be open; take the ` +
+      ? `their agents must run, and UDP port ${ports} be open; ${withdrawal(true, "that is off")}`
+      : `their agents must run and know ${ANNOTATION.nextKey} ${nextKey}, and UDP port ${ports} be open; take the ` +
         "manifest of a node that is gone away",
   }];
+}
+
+/** Where their Nodes say that they are reached, which may be by another port: one that is forwarded to them. */
+function portsOf({ peers }: DesiredState["rotation"], names: readonly string[]): number[] {
+  const nodes = new Set(names);
+  const awaited = peers.filter(({ node }) => nodes.has(node));
+  return awaited.flatMap(({ candidates }) =>
+    candidates.map((text) => Number(text.slice(text.lastIndexOf(":") + 1)))
+  );
 }
