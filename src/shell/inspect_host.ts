@@ -1,7 +1,7 @@
 // Reads what `wigglenet check` judges. Writes nothing but the probe interface of read_facts.ts.
 
 import { isExposed } from "./key_file.ts";
-import type { HostReport } from "../core/check/check.ts";
+import type { HostReport, SecondReport } from "../core/check/check.ts";
 import { isForwardingWait } from "../core/desired/forwarding.ts";
 import { isObstacleWait } from "../core/desired/obstacles.ts";
 import type { MtuReport } from "../core/check/mtu_probe.ts";
@@ -172,7 +172,8 @@ async function inspectTunnel(
   };
 }
 
-async function inspectSecond({ interfaceName, port }: GivenSettings) {
+/** The interface by which keys rotate, whether it is there or not. */
+export async function inspectSecond({ interfaceName, port }: GivenSettings): Promise<SecondReport> {
   const second = { interfaceName: nextInterface(interfaceName), port: nextPort(port) };
   const link = locate("ip") === undefined ? undefined : await observeLink(second.interfaceName);
   return {
@@ -191,8 +192,8 @@ async function listensOn(
   return text === "" || Number(text) === port;
 }
 
-/** `ss -Hlun`: the fourth field is `ADDRESS:PORT`. */
-async function readPorts(protocol: "udp" | "tcp"): Promise<number[]> {
+/** Ports that somebody listens on; none where `ss` is missing. `ss -Hlun`: the fourth field is `ADDRESS:PORT`. */
+export async function readPorts(protocol: "udp" | "tcp"): Promise<number[]> {
   if (locate("ss") === undefined) return [];
   const listing = await run({ program: "ss", args: [protocol === "udp" ? "-Hlun" : "-Hltn"] }).catch(() =>
     ""

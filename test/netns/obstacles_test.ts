@@ -92,6 +92,8 @@ Deno.test("who cannot have the second interface while another node's key rotates
     seen: () => node.diagnose(),
   });
   await node.says("what fails", ({ applied }) => "second" in applied.failing && !applied.isInSync);
+  const { code, stderr } = await node.runAgent({ verb: "rotate-key" });
+  assert.deepEqual([code, /^wigglenet: UDP port 24602 is somebody else's: /.test(stderr)], [1, true]);
   await other.kill();
   await node.inSync();
 });

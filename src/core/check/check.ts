@@ -24,7 +24,7 @@ export interface HostReport extends Surroundings {
     /** Our interface is up, and has the port. */
     readonly isListening: boolean;
     /** The second interface, where keys may rotate; it has its port, if it is up. */
-    readonly second?: { readonly name: string; readonly port: number; readonly isListening: boolean };
+    readonly second?: SecondReport;
     /** UDP ports that somebody listens on. */
     readonly udpPorts: readonly number[];
     /** The private key file, where its mode lets others than its owner read it. */
@@ -65,6 +65,13 @@ export interface HostReport extends Surroundings {
   readonly expression: string | undefined;
   /** Undefined: nobody asked, or nothing could be tried. */
   readonly mtu: MtuReport | undefined;
+}
+
+/** What of that is looked at. */
+export interface SecondReport {
+  readonly name: string;
+  readonly port: number;
+  readonly isListening: boolean;
 }
 
 /** Something that is not well. */
@@ -150,18 +157,25 @@ function tunnelFindings({ tunnel }: HostReport): Finding[] {
       `ss -ulnp shows who; end it, or choose another WIGGLENET_WG_PORT on all nodes`,
     ));
   }
-  if (second !== undefined && !second.isListening && udpPorts.includes(second.port)) {
-    findings.push(error(
-      `UDP port ${second.port} is somebody else's: ${second.name} could not listen, and no key rotates`,
-      `ss -ulnp shows who; end it, choose another WIGGLENET_WG_PORT on all nodes, or set KEY_ROTATION to off`,
-    ));
-  }
+  if (second !== undefined) findings.push(...secondFindings(second, udpPorts));
   if (exposedKeyPath !== undefined) {
     findings.push(
       warning(`${exposedKeyPath} may be read by others than its owner`, `chmod 600 ${exposedKeyPath}`),
     );
   }
   return findings;
+}
+
+/** What keeps keys from rotating: somebody else has the second interface's port. */
+export function secondFindings(
+  { name, port, isListening }: SecondReport,
+  udpPorts: readonly number[],
+): Finding[] {
+  if (isListening || !udpPorts.includes(port)) return [];
+  return [error(
+    `UDP port ${port} is somebody else's: ${name} could not listen, and no key rotates`,
+    `ss -ulnp shows who; end it, choose another WIGGLENET_WG_PORT on all nodes, or set KEY_ROTATION to off`,
+  )];
 }
 
 function kernelFindings({ families, forwarding, rpFilter }: HostReport): Finding[] {
