@@ -108,6 +108,22 @@ Deno.test("While one node hears and does nothing nobody's key takes over, and no
   assert.notEqual(n1.files.key, before);
 });
 
+Deno.test("A rotation to which nobody has come is taken back by its file", () => {
+  const cluster = settled();
+  const [n1] = cluster.nodes as [ModelNode];
+  const before = n1.files.key;
+  cluster.request(n1);
+  for (let i = 0; i < 30; i++) {
+    cluster.learn(n1, n1);
+    cluster.pass(n1);
+    cluster.tick();
+  }
+  assert.equal(n1.plan!.ownTurn?.awaited.length, NODES - 1);
+  delete n1.files.next;
+  assertEnds(cluster);
+  assert.equal(n1.files.key, before);
+});
+
 Deno.test("A node with the original's agent is not waited for, and alone loses packets", () => {
   const cluster = settled({ originals: 1 });
   const [n1] = cluster.nodes as [ModelNode];

@@ -74,7 +74,8 @@ function ruleFindings(
     ...foreignRules.closed.map((chain): Finding => ({
       level: "warning",
       what: `${chain} drops what no rule before lets through: an accept of ours does not change that`,
-      remedy: `nft list chain ${chain}; let pods and WireGuard's port pass there`,
+      remedy:
+        `nft list chain ${chain}; let pods and WireGuard's ports pass there, by the second interface too where keys rotate`,
     })),
     ...unreadable.map(({ table, error }): Finding => ({
       level: "error",

@@ -38,7 +38,8 @@ export function obstaclesIn({ cni, dropChains }: Surroundings): Obstacle[] {
     ...dropChains.map((chain): Obstacle => ({
       name: "foreign firewall",
       what: `${chain} drops what no rule of its own accepts: an accept of ours does not change that`,
-      remedy: `nft list chain ${chain}; let pods and WireGuard's port pass there`,
+      remedy:
+        `nft list chain ${chain}; let pods and WireGuard's ports pass there, by the second interface too where keys rotate`,
       isCertain: false,
     })),
   ];
