@@ -222,10 +222,12 @@ export class ModelCluster {
     const arrived = new Set<string>();
     for (const x of this.nodes) {
       for (const y of this.nodes) {
-        if (x === y || x.isOut || y.isOut) continue;
+        if (x === y) continue;
         const name = wayTo(x, y.number);
+        const isHasty = this.#isHasty({ x, y }, name, alive);
+        if (x.isOut || y.isOut) continue;
         const way = name === undefined ? undefined : deliver({ x, y, name });
-        if (this.#isHasty({ x, y }, name, alive) || way === undefined) {
+        if (isHasty || way === undefined) {
           if (this.isCounting) this.lost.push(`${this.seconds}: ${x.name} -> ${y.name} by ${name}`);
         } else if (!this.isIdle) {
           way.source.receivedBytes += DATA_BYTES;
