@@ -226,3 +226,31 @@ export const CLAIMED_WHILE_IT_WAITS: readonly Happening[] = [
   { kind: "pass", node: 0 },
   { kind: "rounds" },
 ];
+
+/** Not mended: a rotation is claimed, given back and claimed again, beside networks that are out for minutes. */
+export const CLAIMED_TWICE_BESIDE_OUTAGES: readonly Happening[] = [
+  { kind: "claims", who: 0, key: OWN, next: OWN },
+  { kind: "rounds" },
+  { kind: "request", node: 1 },
+  { kind: "claims", who: 0, key: { of: "key", node: 0 }, next: { of: "key", node: 0 } },
+  { kind: "pass", node: 0 },
+  { kind: "outage", node: 0, seconds: 200, isCutOff: false },
+  { kind: "pass", node: 0 },
+  { kind: "learn", node: 0, of: 0 },
+  { kind: "hears", node: 0 },
+  { kind: "pass", node: 0 },
+  { kind: "killed", node: 0, most: 0 },
+  { kind: "learn", node: 0, of: 0 },
+  { kind: "hears", node: 0 },
+  { kind: "pass", node: 0 },
+  { kind: "rounds" },
+  { kind: "hears", node: 0 },
+  { kind: "outage", node: 1, seconds: 100, isCutOff: false },
+  { kind: "leaves", who: 0 },
+  { kind: "pass", node: 0 },
+  { kind: "hears", node: 0 },
+  { kind: "claims", who: 0, key: { of: "key", node: 0 }, next: { of: "key", node: 0 } },
+  { kind: "rounds" },
+  { kind: "pass", node: 0 },
+  { kind: "pass", node: 0 },
+];

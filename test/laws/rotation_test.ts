@@ -8,6 +8,7 @@ import { ModelCluster } from "./model_rotation.ts";
 import {
   claim,
   CLAIMED_BY_A_PEER,
+  CLAIMED_TWICE_BESIDE_OUTAGES,
   CLAIMED_WHILE_IT_WAITS,
   HANDSHAKE_TOO_LATE,
   happen,
@@ -179,6 +180,14 @@ Deno.test("Whatever Nodes say that have no machine, and whoever hears of it when
       ),
     },
   );
+});
+
+// One of some 1,500 random histories above ends so; who mends it moves it there.
+Deno.test("A loss that stands: claimed twice beside networks that are out for minutes", () => {
+  const cluster = settled({ withoutIpv6: 1 });
+  for (const it of CLAIMED_TWICE_BESIDE_OUTAGES) happen(cluster, it);
+  assert.equal(cluster.lost.length, 1);
+  assert.match(cluster.lost[0]!, /n2 -> n3 by wigglenet$/);
 });
 
 Deno.test("Whatever is done to hosts meanwhile, all rotations end", () => {
