@@ -1,5 +1,6 @@
 // Which Node is this host, where nobody says it: the one whose kubelet reports this machine's own ids.
 
+import { type Fields, fieldsOf } from "../kubernetes/fields.ts";
 import { listed } from "../net/listed.ts";
 import { ownText } from "../net/own_text.ts";
 import { Refusal, refused } from "../net/refusal.ts";
@@ -43,8 +44,6 @@ function idIn(text: unknown, pattern: RegExp): string | undefined {
   const id = typeof text === "string" ? text.trim().toLowerCase() : "";
   return pattern.test(id) ? id : undefined;
 }
-
-type Fields = Readonly<Record<string, unknown>>;
 
 /** Of a Node object what {@link candidateParser} reads, and nothing else. */
 export function pickIds(json: unknown): Fields {
@@ -116,8 +115,4 @@ export function idsText({ machineId, systemUuid }: HostIds): string {
     ...(machineId === undefined ? [] : [`machine-id ${machineId.slice(0, 8)}...`]),
     ...(systemUuid === undefined ? [] : [`system UUID ${systemUuid.slice(0, 8)}...`]),
   ].join(" and ");
-}
-
-function fieldsOf(json: unknown): Fields {
-  return typeof json === "object" && json !== null && !Array.isArray(json) ? json as Fields : {};
 }

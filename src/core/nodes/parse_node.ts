@@ -1,6 +1,7 @@
 // Untrusted Node JSON -> Node and what was refused of it. The unit of refusal is the claim; the Node as
 // a whole goes only without a name. Never throws, never copies unchecked text into a value.
 
+import { type Fields, fieldsOf } from "../kubernetes/fields.ts";
 import { type Address, parseAddress } from "../net/address.ts";
 import { type Destination, parseDestination } from "../net/destination.ts";
 import { parsePublicKey, type PublicKey } from "../net/keys.ts";
@@ -103,13 +104,6 @@ export function parseTimestamp(text: unknown): number {
 const ENCRYPTED: Pick<Node, "isHostEncrypted"> = { isHostEncrypted: true };
 /** One for thousands. */
 const KNOWS_ROTATION: Pick<Node, "nextKey"> = { nextKey: NO_NEXT_KEY };
-
-type Fields = Readonly<Record<string, unknown>>;
-
-/** The object's own fields; anything that is not an object has none. */
-function fieldsOf(json: unknown): Fields {
-  return typeof json === "object" && json !== null && !Array.isArray(json) ? json as Fields : {};
-}
 
 class NodeReader {
   readonly rejected: Rejected[] = [];

@@ -1,9 +1,8 @@
 // Of a Node object what parse_node.ts reads, and nothing else: a Node of 20 KB of images and conditions comes down to
 // some 500 bytes, and an event that changes none of it is known before anything is parsed.
 
+import { type Fields, fieldsOf } from "../kubernetes/fields.ts";
 import { ANNOTATION, type NodeName } from "./node.ts";
-
-type Fields = Readonly<Record<string, unknown>>;
 
 const KEYS = Object.values(ANNOTATION);
 
@@ -30,8 +29,4 @@ function ours(annotations: Fields): Fields {
   const picked: Record<string, unknown> = {};
   for (const key of KEYS) if (Object.hasOwn(annotations, key)) picked[key] = annotations[key];
   return picked;
-}
-
-function fieldsOf(json: unknown): Fields {
-  return typeof json === "object" && json !== null && !Array.isArray(json) ? json as Fields : {};
 }

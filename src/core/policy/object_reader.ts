@@ -1,23 +1,11 @@
 // What the parsers of Pods, Namespaces and NetworkPolicies share: who the object is, fields of anything, labels, and a
 // bounded list of what was refused.
 
+import { type Fields, fieldsOf, isObject } from "../kubernetes/fields.ts";
 import { ownText } from "../net/own_text.ts";
 import { quote, Refusal, refused } from "../net/refusal.ts";
 import type { ObjectId, Parsed, PolicyKind, RejectedPart } from "./objects.ts";
 import type { Labels } from "./selector.ts";
-
-/** An object's fields by name. */
-export type Fields = Readonly<Record<string, unknown>>;
-
-/** The object's own fields; anything that is not an object has none. */
-export function fieldsOf(json: unknown): Fields {
-  return isObject(json) ? json : {};
-}
-
-/** True for a JSON object: no list, not null. */
-export function isObject(json: unknown): json is Fields {
-  return typeof json === "object" && json !== null && !Array.isArray(json);
-}
 
 /** A list; missing or null is an empty one. */
 export function listOf(json: unknown, field: string): readonly unknown[] | Refusal {

@@ -1,10 +1,11 @@
 // Untrusted ipBlock JSON -> BlockPeer. Reads what API servers have let in over the years, as kube-proxy does
 // (netutils.ParseCIDRSloppy): host bits, leading zeros as decimal digits, IPv4-mapped IPv6.
 
+import { isObject } from "../kubernetes/fields.ts";
 import { type Address, parseAddress } from "../net/address.ts";
 import { comparePrefixes, contains, type Prefix, prefixOf } from "../net/prefix.ts";
 import { quote, Refusal, refused } from "../net/refusal.ts";
-import { isObject, listOf } from "./object_reader.ts";
+import { listOf } from "./object_reader.ts";
 import type { BlockPeer } from "./objects.ts";
 import { unknownField } from "./unknown_field.ts";
 

@@ -1,7 +1,8 @@
 // Untrusted Namespace JSON -> Namespace and what was refused of it. Never throws.
 
+import { fieldsOf } from "../kubernetes/fields.ts";
 import { quote, refused } from "../net/refusal.ts";
-import { fieldsOf, ObjectReader, parseLabels, readerOf } from "./object_reader.ts";
+import { ObjectReader, parseLabels, readerOf } from "./object_reader.ts";
 import type { Namespace, Parsed } from "./objects.ts";
 import type { Labels } from "./selector.ts";
 

@@ -1,9 +1,10 @@
 // Untrusted NetworkPolicy JSON -> NetworkPolicy and what was refused of it. Never throws, and never opens: a part that
 // cannot be read allows nothing, and the pods that the policy selects stay isolated.
 
+import { type Fields, fieldsOf, isObject } from "../kubernetes/fields.ts";
 import { ownText } from "../net/own_text.ts";
 import { quote, Refusal, refused } from "../net/refusal.ts";
-import { type Fields, fieldsOf, isObject, ObjectReader, readerOf } from "./object_reader.ts";
+import { ObjectReader, readerOf } from "./object_reader.ts";
 import type { NetworkPolicy, Parsed, PolicyRule } from "./objects.ts";
 import { parseRule } from "./parse_rule.ts";
 import type { Direction } from "./policy_table.ts";

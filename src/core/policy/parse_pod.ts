@@ -1,12 +1,13 @@
 // Untrusted Pod JSON -> Pod and what was refused of it. Never throws. What cannot be read makes nobody a peer and leaves
 // the pod's address closed.
 
+import { fieldsOf } from "../kubernetes/fields.ts";
 import { type Address, parseAddress } from "../net/address.ts";
 import { ownText } from "../net/own_text.ts";
 import { quote, refused } from "../net/refusal.ts";
 import { unusableAddress } from "../net/scope.ts";
 import { parseTimestamp } from "../nodes/parse_node.ts";
-import { fieldsOf, listOf, ObjectReader, parseLabels, readerOf } from "./object_reader.ts";
+import { listOf, ObjectReader, parseLabels, readerOf } from "./object_reader.ts";
 import type { NamedPort, Parsed, Pod } from "./objects.ts";
 import { parsePortName, parsePortNumber, parseProtocol } from "./parse_port.ts";
 import type { Labels } from "./selector.ts";

@@ -1,7 +1,8 @@
 // One rule of a NetworkPolicy. All or nothing: a rule whose peers or ports are read in part may allow what was not meant.
 
+import { type Fields, isObject } from "../kubernetes/fields.ts";
 import { quote, Refusal, refused } from "../net/refusal.ts";
-import { type Fields, isObject, listOf } from "./object_reader.ts";
+import { listOf } from "./object_reader.ts";
 import type { PolicyPeer, PolicyPort, PolicyRule } from "./objects.ts";
 import { parseBlock } from "./parse_block.ts";
 import { LAST_PORT, parsePortName, parsePortNumber, parseProtocol } from "./parse_port.ts";

@@ -1,7 +1,8 @@
 // Untrusted LabelSelector JSON -> Selector. All or nothing: a selector that leaves out a requirement selects more.
 
+import { isObject } from "../kubernetes/fields.ts";
 import { quote, Refusal, refused } from "../net/refusal.ts";
-import { isObject, listOf, parseLabelKey, parseLabels, parseLabelValue } from "./object_reader.ts";
+import { listOf, parseLabelKey, parseLabels, parseLabelValue } from "./object_reader.ts";
 import { type Operator, type Requirement, type Selector, selectorOf } from "./selector.ts";
 import { unknownField } from "./unknown_field.ts";
 

@@ -1,7 +1,7 @@
 // Of Pods, Namespaces and NetworkPolicies what their parsers read, and nothing else: a Pod of 10 KB of volumes and conditions
 // comes down to some 300 bytes, and an event that changes none of it is known before anything is parsed.
 
-type Fields = Readonly<Record<string, unknown>>;
+import { type Fields, fieldsOf } from "../kubernetes/fields.ts";
 
 /** `"true"`: what the policy would drop is counted and logged, and passes. */
 const AUDIT = "wigglenet/audit";
@@ -56,8 +56,4 @@ export function pickNetworkPolicy(json: unknown): Fields {
 function auditIn(annotations: unknown): unknown {
   const all = fieldsOf(annotations);
   return Object.hasOwn(all, AUDIT) ? { [AUDIT]: all[AUDIT] } : undefined;
-}
-
-function fieldsOf(json: unknown): Fields {
-  return typeof json === "object" && json !== null && !Array.isArray(json) ? json as Fields : {};
 }

@@ -2,13 +2,12 @@
 // says that the network stands. It is taken back where it is true, and never made (docs/decisions/0058).
 
 import type { DesiredState } from "../desired/desired_state.ts";
+import { type Fields, fieldsOf } from "../kubernetes/fields.ts";
 import { familySettings, type Settings } from "../settings/settings.ts";
 
 /** By whom and why it is false: others say FlannelIsUp, CalicoIsUp, CiliumIsUp. */
 const REASON = "WigglenetIsUp";
 const TYPE = "NetworkUnavailable";
-
-type Json = Readonly<Record<string, unknown>>;
 
 /** True where this agent makes the way to all of this node's pods: what somebody else routes is his to say. */
 export function isNetworkOurs(settings: Settings, { cni }: DesiredState): boolean {
@@ -22,7 +21,7 @@ export function isNetworkOurs(settings: Settings, { cni }: DesiredState): boolea
  * @param list a list of the one Node, as the API answers it
  * @param nowMs since 1970
  */
-export function availablePatch(list: unknown, nowMs: number): Json | undefined {
+export function availablePatch(list: unknown, nowMs: number): Fields | undefined {
   const { items } = fieldsOf(list);
   const [node] = arrayOf(items);
   const { metadata, status } = fieldsOf(node);
@@ -41,10 +40,6 @@ export function availablePatch(list: unknown, nowMs: number): Json | undefined {
     lastHeartbeatTime: now,
   };
   return { metadata: { resourceVersion }, status: { conditions: [condition] } };
-}
-
-function fieldsOf(json: unknown): Json {
-  return typeof json === "object" && json !== null ? json as Json : {};
 }
 
 function arrayOf(json: unknown): readonly unknown[] {
