@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import {
   desireOf,
-  interfaceOf as nic,
   keyOf,
   nodeJson,
   type NodeWords,
   ordinaryNode,
   settingsOf,
 } from "../../../test/cluster.ts";
+import { DIRECT, direct, ETH0, N2, routesOf, told } from "../../../test/direct_nodes.ts";
 import { hostOf } from "../../../test/host_state.ts";
 import type { DesiredState } from "../desired/desired_state.ts";
 import type { HostFacts } from "../desired/host_facts.ts";
@@ -18,15 +18,8 @@ import { parseSettings, type RawSettings } from "../settings/parse_settings.ts";
 import { parseTransports, transportsText } from "./stated.ts";
 import { TRANSPORT_NAMES } from "./transport.ts";
 
-const ETH0 = nic("eth0", ["10.9.1.1/24", "fd09::1/64"], { hasDefaultRoute: true });
 const HERE: Partial<HostFacts> = { interfaces: [ETH0] };
-const DIRECT = { TRANSPORT_IPV4: "direct", TRANSPORT_IPV6: "direct" };
 const EITHER = { TRANSPORT_IPV4: "direct-or-wireguard", TRANSPORT_IPV6: "direct-or-wireguard" };
-
-/** A node that says that it takes packets in the clear. */
-function direct(i: number, words: NodeWords = {}): NodeWords {
-  return { ...ordinaryNode(i), transport: "ipv4=direct,ipv6=direct", ...words };
-}
 
 const FAR = { internal: ["198.51.100.3", "2001:db8:9::3"] };
 
@@ -34,18 +27,6 @@ function wish(nodes: readonly NodeWords[], environment: RawSettings, facts = HER
   return desireOf(nodes, environment, facts);
 }
 
-function routesOf({ routes }: DesiredState): string[] {
-  return routes.filter(({ type }) => type !== "unreachable").map(({ text }) => text);
-}
-
-function told({ waiting }: DesiredState): string[] {
-  return waiting.map(({ what, why, next }) => `${what}: ${why}; ${next}`);
-}
-
-const N2 = [
-  "10.244.2.0/24 via 10.9.1.2 dev eth0 onlink proto 146",
-  "fd00:10:244:2::/64 via fd09::2 dev eth0 onlink proto 146",
-];
 const N3_TUNNEL = ["10.244.3.0/24 dev wigglenet proto 146", "fd00:10:244:3::/64 dev wigglenet proto 146"];
 
 Deno.test("direct: a route for each pod CIDR via its node's address, and neither interface nor peers of WireGuard", () => {

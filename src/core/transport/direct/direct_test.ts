@@ -1,19 +1,8 @@
 import assert from "node:assert/strict";
-import { desireOf, interfaceOf as nic, type NodeWords, ordinaryNode } from "../../../../test/cluster.ts";
+import { desireOf, interfaceOf as nic, type NodeWords } from "../../../../test/cluster.ts";
+import { DIRECT, direct, ETH0, N2, routesOf, told } from "../../../../test/direct_nodes.ts";
 import type { DesiredState } from "../../desired/desired_state.ts";
 import type { RawSettings } from "../../settings/parse_settings.ts";
-
-const ETH0 = nic("eth0", ["10.9.1.1/24", "fd09::1/64"], { hasDefaultRoute: true });
-const DIRECT = { TRANSPORT_IPV4: "direct", TRANSPORT_IPV6: "direct" };
-const N2 = [
-  "10.244.2.0/24 via 10.9.1.2 dev eth0 onlink proto 146",
-  "fd00:10:244:2::/64 via fd09::2 dev eth0 onlink proto 146",
-];
-
-/** A node that says that it takes packets in the clear. */
-function direct(i: number, words: NodeWords = {}): NodeWords {
-  return { ...ordinaryNode(i), transport: "ipv4=direct,ipv6=direct", ...words };
-}
 
 function wish(
   nodes: readonly NodeWords[],
@@ -21,14 +10,6 @@ function wish(
   facts = { interfaces: [ETH0] },
 ): DesiredState {
   return desireOf(nodes, environment, facts);
-}
-
-function routesOf({ routes }: DesiredState): string[] {
-  return routes.filter(({ type }) => type !== "unreachable").map(({ text }) => text);
-}
-
-function told({ waiting }: DesiredState): string[] {
-  return waiting.map(({ what, why, next }) => `${what}: ${why}; ${next}`);
 }
 
 for (
