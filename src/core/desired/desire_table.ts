@@ -66,13 +66,13 @@ function definesOf({ interfaceName, port }: Settings): DesiredTable["defines"] {
 }
 
 /** Families in which somebody may send in the clear, now or later: the rules do not go by who there is. */
-function clearFamilies(ways: Ways): Family[] {
+function familiesBeside(ways: Ways): Family[] {
   return FAMILIES.filter((family) => ways[family].devices.length > 0);
 }
 
 function clearDefines(ways: Ways): DesiredTable["defines"] {
   return Object.fromEntries(
-    clearFamilies(ways).map((family) => {
+    familiesBeside(ways).map((family) => {
       const names = ways[family].devices.map((name) => `"${name}"`);
       return [`clear_v${family}`, `{ ${names.join(", ")} }`];
     }),
@@ -87,7 +87,7 @@ function templatesOf(settings: Settings, facts: HostFacts, ways: Ways): string[]
   if (usesTunnel(settings)) templates.push("clamp");
   templates.push("forward");
   if (settings.isPolicyEnabled && hasIpvs(facts)) templates.push("ipvs");
-  templates.push(...clearFamilies(ways).map((family) => `clear-v${family}`));
+  templates.push(...familiesBeside(ways).map((family) => `clear-v${family}`));
   const isGuarded = (family: Family) => settings.isStrict && familySettings(settings, family).isRouted;
   const areSourcesAsked = (family: Family) => {
     const { isRouted, isFiltered } = familySettings(settings, family);

@@ -2,7 +2,7 @@
 
 import type { Family } from "../net/address.ts";
 import type { Prefix } from "../net/prefix.ts";
-import { TRANSPORTS } from "../transport/transports.ts";
+import { clearFamilies } from "../transport/own_transports.ts";
 import { familySettings, type Settings } from "../settings/settings.ts";
 
 /**
@@ -32,12 +32,15 @@ function sentencesOf(settings: Settings, family: Family, isWhole: boolean): stri
     const said = isOriginals ? `NATIVE_ROUTING_IPV${family}` : `TRANSPORT_IPV${family}=native`;
     return [`all pods of other nodes: it is routed natively (${said})`];
   }
-  const way = TRANSPORTS[transport].reach === undefined ? "their way through the tunnel" : "their way";
+  const isClear = clearFamilies(settings).includes(family);
+  const way = isClear ? "their way" : "their way through the tunnel";
   return [
-    ...(TRANSPORTS[transport].reach === undefined ? [] : [
-      `pods of nodes that are reached in the clear (TRANSPORT_IPV${family}=${transport}): who is on that network can ` +
-      "read what they send, and forge it",
-    ]),
+    ...(isClear
+      ? [
+        `pods of nodes that are reached in the clear (TRANSPORT_IPV${family}=${transport}): who is on that network can ` +
+        "read what they send, and forge it",
+      ]
+      : []),
     ...(settings.isStrict ? [] : [`pods of other nodes while ${way} is missing (STRICT=false)`]),
     ...(!settings.isStrict || isWhole
       ? []

@@ -7,8 +7,8 @@ import { underlayMtu } from "../desired/tunnel_mtu.ts";
 import type { Family } from "../net/address.ts";
 import { hostPrefix, type Prefix, withoutNested } from "../net/prefix.ts";
 import type { SettledNode } from "../nodes/settled_node.ts";
-import { familySettings, type Settings } from "../settings/settings.ts";
-import { TRANSPORTS } from "./transports.ts";
+import type { Settings } from "../settings/settings.ts";
+import { clearFamilies } from "./own_transports.ts";
 import type { ClearPeer, FamilyWays, Ways } from "./ways.ts";
 
 const FAMILIES: readonly Family[] = [4, 6];
@@ -48,9 +48,7 @@ export function besideTunnel(
   settings: Settings,
   parts: PodMtuParts,
 ): Pick<DesiredState, "clear" | "clearFamilies" | "podMtu"> {
-  const families = FAMILIES.filter((family) =>
-    TRANSPORTS[familySettings(settings, family).transport].reach !== undefined
-  );
+  const families = clearFamilies(settings);
   const clear = clearPeersOf(parts.ways);
   const podMtu = podMtuOf(settings, parts);
   return {

@@ -1,17 +1,23 @@
 // What this host's own Node is to say of its transports.
 
 import type { Waiting } from "../desired/desired_state.ts";
+import type { Family } from "../net/address.ts";
 import { ANNOTATION, type Node } from "../nodes/node.ts";
 import { familySettings, type GivenSettings } from "../settings/settings.ts";
 import { type Transports, transportsText } from "./stated.ts";
 import { TRANSPORTS } from "./transports.ts";
 
+/** Families in which packets of pods may leave in the clear, by what this host's own settings say. */
+export function clearFamilies(settings: GivenSettings): Family[] {
+  return ([4, 6] as const).filter((family) =>
+    TRANSPORTS[familySettings(settings, family).transport].reach !== undefined
+  );
+}
+
 /** Undefined: nothing, for all is as with the original. */
 export function ownTransports(settings: GivenSettings): Transports | undefined {
-  const v4 = familySettings(settings, 4).transport;
-  const v6 = familySettings(settings, 6).transport;
-  const isOrdinary = [v4, v6].every((name) => TRANSPORTS[name].reach === undefined);
-  return isOrdinary ? undefined : { 4: v4, 6: v6 };
+  if (clearFamilies(settings).length === 0) return undefined;
+  return { 4: familySettings(settings, 4).transport, 6: familySettings(settings, 6).transport };
 }
 
 /** True when a Node without a key is none that packets of all families can be sent to. */
