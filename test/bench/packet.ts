@@ -1,4 +1,4 @@
-// `deno task bench:packet [--rounds N]`: what a packet costs on its way through a node, with the ruleset that the
+// `deno task bench:packet [--rounds N] [--host-encryption]`: what a packet costs on its way through a node, with the ruleset that the
 // agent renders for 100 and for 5,000 nodes, against a table that somebody wrote by hand for the same hooks.
 // Compared are rounds, not runs: in each round every table carries the same packets, in another order.
 
@@ -68,12 +68,14 @@ function handWritten(family: Family): string {
 }
 
 /** What the agent itself renders: filter, masquerade and guard of both families. */
-async function rendered(nodes: number): Promise<string> {
+async function rendered(nodes: number, more: readonly string[]): Promise<string> {
   const path = await Deno.makeTempFile({ dir: "/dev/shm", suffix: ".yaml" });
   const members = [OWN, ...Array.from({ length: nodes - 1 }, (_, i) => memberOf(i + 1))];
   await Deno.writeTextFile(path, listOf(members.map(smallNode)));
   const flags = ["--node-name=n1", `--nodes=${path}`, "--filter-ipv4=true", "--filter-ipv6=true"];
-  const { nft } = JSON.parse(await run([...AGENT_ARGV, "render", "--json", ...flags])) as { nft: string };
+  const { nft } = JSON.parse(await run([...AGENT_ARGV, "render", "--json", ...flags, ...more])) as {
+    nft: string;
+  };
   await Deno.remove(path);
   return nft;
 }
@@ -128,11 +130,14 @@ function judge({ title, established, fresh }: Comparison, verdict: Verdict): voi
 }
 
 async function measure(): Promise<Verdict> {
-  const { values } = parseArgs({ options: { rounds: { type: "string", default: "12" } } });
+  const { values } = parseArgs({
+    options: { "rounds": { type: "string", default: "12" }, "host-encryption": { type: "boolean" } },
+  });
   const rounds = Number(values.rounds);
+  const more = values["host-encryption"] ? ["--host-encryption=require"] : [];
   await run(["mount", "-t", "tmpfs", "tmpfs", "/dev/shm"]);
   startReaping();
-  const rulesets = { "hand": "", "100": await rendered(100), "5000": await rendered(5_000) };
+  const rulesets = { "hand": "", "100": await rendered(100, more), "5000": await rendered(5_000, more) };
   const roads: Road[] = [];
   for (const way of WAYS) roads.push(await Road.build(way));
   tell(`Four ways through a node, two families, three tables, ${rounds} rounds`);
