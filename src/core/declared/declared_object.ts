@@ -1,0 +1,53 @@
+// Declared objects as values: what the parser has read of them, whole.
+
+import type { NETLINK_INTERFACE, NetlinkSpec } from "./kinds/netlink_interface.ts";
+import type { KindName } from "./kinds/kinds.ts";
+import type { PlanSpec, WIREGUARD_NETWORK_PLAN } from "./kinds/plan.ts";
+import type { WIREGUARD_INTERFACE, WireguardSpec } from "./kinds/wireguard_interface.ts";
+
+/** Which object. */
+export interface DeclaredId {
+  readonly kind: KindName;
+  readonly name: string;
+}
+
+interface Declared<K extends { readonly name: KindName }, Spec> extends DeclaredId {
+  readonly kind: K["name"];
+  /** `metadata.creationTimestamp` as milliseconds since 1970; Infinity when missing: newest. */
+  readonly createdMs: number;
+  readonly spec: Spec;
+}
+
+/** A WireGuardNetworkPlan. */
+export type NetworkPlan = Declared<typeof WIREGUARD_NETWORK_PLAN, PlanSpec>;
+/** A WireGuardInterface. */
+export type WireguardInterface = Declared<typeof WIREGUARD_INTERFACE, WireguardSpec>;
+/** A NetlinkInterface. */
+export type NetlinkInterface = Declared<typeof NETLINK_INTERFACE, NetlinkSpec>;
+/** One of them. */
+export type DeclaredObject = NetworkPlan | WireguardInterface | NetlinkInterface;
+
+/** A part of an object that is not done, and why. */
+export interface RejectedPart extends DeclaredId {
+  /** `link n1 to n2`, `interface wg1`; the kind for the object as a whole. */
+  readonly claim: string;
+  readonly reason: string;
+}
+
+/** What parsing one object gave: the object, or why it is refused. */
+export interface ParsedDeclared {
+  readonly object: DeclaredObject | undefined;
+  readonly rejected: RejectedPart | undefined;
+}
+
+/** Order of objects that claim the same: the older before the younger, then by name. */
+export function byAge(a: DeclaredObject, b: DeclaredObject): number {
+  return a.createdMs === b.createdMs
+    ? (a.name < b.name ? -1 : a.name > b.name ? 1 : 0)
+    : a.createdMs - b.createdMs;
+}
+
+/** `WireGuardNetworkPlan backbone`. */
+export function nameOf({ kind, name }: DeclaredId): string {
+  return `${kind} ${name}`;
+}

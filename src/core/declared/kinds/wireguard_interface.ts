@@ -1,0 +1,56 @@
+// WireGuardInterface: one interface of one node, with its peers, written by hand.
+
+import { BOOLEAN, integer, list, type Read } from "../schema/schema.ts";
+import { CONTAINER, MTU, PORT, SECRET_REFERENCE, WIREGUARD_ADDRESS } from "../schema/parts.ts";
+import { defaulted, optional, required, struct } from "../schema/struct.ts";
+import { ENDPOINT, INTERFACE_NAME, NETWORK, NODE_NAME, PUBLIC_KEY } from "../schema/texts.ts";
+import type { Kind } from "./kind.ts";
+import { DEFAULT_MTU } from "./plan.ts";
+
+const PEER = struct({
+  publicKey: required(PUBLIC_KEY, "Its public key."),
+  presharedKeySecretRef: optional(SECRET_REFERENCE, "A Secret with a key that both ends share."),
+  allowedIPs: defaulted(
+    list(NETWORK, { most: 256 }),
+    [],
+    "Networks whose packets go to it, and are believed when they come from it.",
+  ),
+  endpoint: optional(
+    ENDPOINT,
+    "Where it listens: an address or DNS name, and a port. Missing: it must speak first.",
+  ),
+  persistentKeepalive: optional(integer(0, 65_535), "Seconds between packets that keep a NAT open. 0: none."),
+});
+
+const SPEC = struct({
+  node: required(NODE_NAME, "Name of the Node that has it."),
+  interfaceName: required(INTERFACE_NAME, "Name of the interface."),
+  listenPort: optional(PORT, "UDP port that it listens on. Missing: the kernel chooses one."),
+  mtu: defaulted(MTU, DEFAULT_MTU, "MTU in bytes."),
+  privateKeySecretRef: optional(
+    SECRET_REFERENCE,
+    "A Secret with its private key. Missing: the agent makes one and keeps it on the node.",
+  ),
+  addresses: defaulted(list(WIREGUARD_ADDRESS, { most: 32 }), [], "Its addresses."),
+  peers: defaulted(list(PEER, { most: 256, unique: "publicKey" }), [], "Its peers."),
+  container: optional(CONTAINER, "A container that it is to live in."),
+  moveToContainer: defaulted(BOOLEAN, false, "True: it lives in that container."),
+});
+
+/** What is asked of one interface. */
+export type WireguardSpec = Read<typeof SPEC>;
+
+/** The kind. */
+export const WIREGUARD_INTERFACE: Kind<"WireGuardInterface", WireguardSpec> = {
+  name: "WireGuardInterface",
+  plural: "wireguardinterfaces",
+  shortNames: ["wgi"],
+  description: "A WireGuard interface of one node, with its addresses and peers.",
+  spec: SPEC,
+  columns: [
+    { name: "Node", type: "string", jsonPath: ".spec.node" },
+    { name: "Interface", type: "string", jsonPath: ".spec.interfaceName" },
+    { name: "Port", type: "integer", jsonPath: ".spec.listenPort" },
+  ],
+  selectable: [".spec.node"],
+};

@@ -1,0 +1,29 @@
+// Untrusted JSON of a declared object -> the object, or why it is refused as a whole. Never throws.
+
+import { type Refusal, refused } from "../net/refusal.ts";
+import { parseTimestamp } from "../nodes/parse_node.ts";
+import { fieldsOf } from "../kubernetes/fields.ts";
+import { parseObjectName } from "../policy/object_reader.ts";
+import type { DeclaredId, DeclaredObject, ParsedDeclared } from "./declared_object.ts";
+import { type KindName, KINDS } from "./kinds/kinds.ts";
+import { Misfit } from "./schema/schema.ts";
+
+/**
+ * Reads an object of one of our kinds.
+ * @param json any JSON value
+ * @param origin where it came from (a path), named when the object has no name of its own
+ */
+export function parseDeclared(kind: KindName, json: unknown, origin: string): ParsedDeclared {
+  const { metadata, spec } = fieldsOf(json);
+  const { name: text, creationTimestamp } = fieldsOf(metadata);
+  const name = parseObjectName(text);
+  if (refused(name)) return rejected({ kind, name: origin }, name);
+  const value = KINDS.find((it) => it.name === kind)!.spec.parse(spec);
+  if (value instanceof Misfit) return rejected({ kind, name }, value.within("spec"));
+  const object = { kind, name, createdMs: parseTimestamp(creationTimestamp), spec: value };
+  return { object: object as DeclaredObject, rejected: undefined };
+}
+
+function rejected(id: DeclaredId, { reason }: Refusal): ParsedDeclared {
+  return { object: undefined, rejected: { ...id, claim: id.kind, reason } };
+}

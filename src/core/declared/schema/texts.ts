@@ -1,0 +1,179 @@
+// Texts that several kinds of objects have: addresses, CIDRs, names, keys, endpoints. Each refuses the same in the API server as here.
+
+import { type Address, parseAddress } from "../../net/address.ts";
+import { type Destination, type HostName, parseDestination } from "../../net/destination.ts";
+import { parsePublicKey, type PublicKey } from "../../net/keys.ts";
+import { parseMaskedPrefix, type Prefix } from "../../net/prefix.ts";
+import { quote, Refusal, refused } from "../../net/refusal.ts";
+import { parseObjectName } from "../../policy/object_reader.ts";
+import { isInterfaceName } from "../../settings/grammar.ts";
+import { type Schema, text } from "./schema.ts";
+
+const ADDRESS = "[0-9.]+|[0-9A-Fa-f:]+";
+const LONGEST_ADDRESS = 39;
+const LONGEST_NAME = 253;
+/** A last label that makes a resolver take a name for an address. */
+const ENDS_IN_NUMBER = "(^|[.])([0-9]+|0[xX][0-9A-Fa-f]*)$";
+const NAME = "[A-Za-z0-9]([-A-Za-z0-9]{0,61}[A-Za-z0-9])?([.][A-Za-z0-9]([-A-Za-z0-9]{0,61}[A-Za-z0-9])?)*";
+
+/** Any address but a zone's or an IPv4-mapped one. */
+export const ANY_ADDRESS: Schema<Address> = text({
+  pattern: `^(${ADDRESS})$`,
+  longest: LONGEST_ADDRESS,
+  cel: [{ rule: "isIP(self)", message: "must be an IP address" }],
+  parse: parseAddress,
+});
+
+/** An address that an interface may have; link-local ones are welcome. */
+export const UNICAST: Schema<Address> = text({
+  pattern: `^(${ADDRESS})$`,
+  longest: LONGEST_ADDRESS,
+  cel: [{
+    rule: "isIP(self) && (ip(self).isGlobalUnicast() || ip(self).isLinkLocalUnicast())",
+    message: "must be a unicast IP address, and no loopback",
+  }],
+  parse: parseUnicast,
+});
+
+function parseUnicast(input: string): Address | Refusal {
+  const address = parseAddress(input);
+  if (refused(address) || isUnicast(address)) return address;
+  return new Refusal(`${quote(input)} is not a unicast address, or a loopback`);
+}
+
+/** As Go's netip has it for what is global or link-local. */
+function isUnicast({ family, value }: Address): boolean {
+  if (family === 6) return value > 1n && value >> 120n !== 0xffn;
+  return value !== 0n && value !== 0xffff_ffffn && value >> 24n !== 127n && value >> 28n !== 0xen;
+}
+
+/** True for an address that several hosts listen to. */
+export function isMulticast({ family, value }: Address): boolean {
+  return family === 6 ? value >> 120n === 0xffn : value >> 28n === 0xen;
+}
+
+/** A network; host bits are masked, as wg does. */
+export const NETWORK: Schema<Prefix> = text({
+  pattern: `^(${ADDRESS})/[0-9]{1,3}$`,
+  longest: LONGEST_ADDRESS + 4,
+  cel: [{ rule: "isCIDR(self)", message: "must be an address with a prefix length" }],
+  parse: parseMaskedPrefix,
+});
+
+/** An address with the length of its network. */
+export interface AddressInNetwork {
+  readonly address: Address;
+  readonly length: number;
+}
+
+/** `10.0.0.1/24`: an address of an interface, with its network's length. */
+export const ADDRESS_IN_NETWORK: Schema<AddressInNetwork> = text({
+  pattern: `^(${ADDRESS})/[0-9]{1,3}$`,
+  longest: LONGEST_ADDRESS + 4,
+  cel: [{
+    rule: "isCIDR(self) && (cidr(self).ip().isGlobalUnicast() || cidr(self).ip().isLinkLocalUnicast())",
+    message: "must be a unicast IP address with a prefix length, and no loopback",
+  }],
+  parse: (input) => {
+    const network = parseMaskedPrefix(input);
+    if (refused(network)) return network;
+    const address = parseUnicast(input.slice(0, input.indexOf("/")));
+    return refused(address) ? address : { address, length: network.length };
+  },
+});
+
+/** The name of a Node, or of a machine that is none. */
+export const NODE_NAME: Schema<string> = text({
+  pattern: "^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
+  longest: LONGEST_NAME,
+  parse: parseObjectName as (input: string) => string | Refusal,
+});
+
+/** Names that the kernel's sysctl folders or every host have already. */
+const RESERVED: readonly string[] = ["lo", "all", "default"];
+
+/** The name of an interface: what the kernel, ip and nft take as it stands. */
+export const INTERFACE_NAME: Schema<string> = text({
+  pattern: "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}$",
+  longest: 15,
+  cel: [{ rule: "!(self in ['lo', 'all', 'default'])", message: "must not be lo, all or default" }],
+  parse: (input) =>
+    isInterfaceName(input) && /^\w/.test(input) && !RESERVED.includes(input)
+      ? input
+      : new Refusal(`${quote(input)} is not a name for an interface`),
+});
+
+/** A WireGuard public key. */
+export const PUBLIC_KEY: Schema<PublicKey> = text({
+  pattern: "^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$",
+  longest: 44,
+  cel: [{ rule: `self != '${"A".repeat(43)}='`, message: "must not be all zeros" }],
+  parse: parsePublicKey,
+});
+
+/** Where a node is to be reached: an address or a DNS name, without a port. */
+export const HOST: Schema<Address | HostName> = text({
+  pattern: `^(${ADDRESS}|${NAME})$`,
+  longest: LONGEST_NAME,
+  cel: [{
+    rule: `isIP(self) || (!self.contains(':') && !self.matches('${ENDS_IN_NUMBER}'))`,
+    message: "must be an IP address or a DNS name",
+  }],
+  parse: (input) => {
+    if (input.includes(":")) return parseAddress(input);
+    const destination = parseDestination(input);
+    return refused(destination) ? destination : destination.host;
+  },
+});
+
+/** Where a peer listens, with its port. */
+export interface PeerEndpoint extends Destination {
+  readonly port: number;
+}
+
+const HOST_OF_ENDPOINT = "self.substring(0, self.lastIndexOf(':'))";
+
+/** `192.0.2.1:51820`, `[2001:db8::1]:51820`, `gw.example.org:51820`. */
+export const ENDPOINT: Schema<PeerEndpoint> = text({
+  pattern: `^([[][0-9A-Fa-f:]+[]]|[0-9.]+|${NAME}):[1-9][0-9]{0,4}$`,
+  longest: LONGEST_NAME + 8,
+  cel: [
+    {
+      rule: "int(self.substring(self.lastIndexOf(':') + 1)) <= 65535",
+      message: "must have a port of at most 65535",
+    },
+    {
+      rule: `self.startsWith('[') ? isIP(self.substring(1, self.lastIndexOf(']'))) : ` +
+        `(isIP(${HOST_OF_ENDPOINT}) || !${HOST_OF_ENDPOINT}.matches('${ENDS_IN_NUMBER}'))`,
+      message: "must begin with an IP address, in brackets for IPv6, or a DNS name",
+    },
+  ],
+  parse: (input) => {
+    const destination = parseDestination(input);
+    if (refused(destination)) return destination;
+    return destination.port === undefined
+      ? new Refusal(`${quote(input)} has no port`)
+      : destination as PeerEndpoint;
+  },
+});
+
+/** The name of a Secret, or of a namespace. */
+export const OBJECT_NAME: Schema<string> = NODE_NAME;
+
+/** A key of a Secret. */
+export const SECRET_KEY: Schema<string> = text({
+  pattern: "^[-._A-Za-z0-9]+$",
+  longest: LONGEST_NAME,
+  parse: (input) =>
+    /^[-._A-Za-z0-9]+$/.test(input) ? input : new Refusal(`${quote(input)} is no key of a Secret`),
+});
+
+/** The name of a container, as docker and podman take it. */
+export const CONTAINER_NAME: Schema<string> = text({
+  pattern: "^[A-Za-z0-9][-A-Za-z0-9_.]*$",
+  longest: 128,
+  parse: (input) =>
+    /^[A-Za-z0-9][-A-Za-z0-9_.]*$/.test(input)
+      ? input
+      : new Refusal(`${quote(input)} is no container's name`),
+});
