@@ -221,7 +221,7 @@ export class HostState {
 
   /** A step of which nobody knows how far it came. */
   failed(step: Step): void {
-    const stale = READ_AFTER[step.part];
+    const stale = READ_AFTER[step.part] ?? [];
     if (stale.length > 0) this.doubt(...stale);
   }
 }

@@ -6,6 +6,9 @@
  */
 export const HAS_KERNEL_WIREGUARD: boolean = canMake("wireguard");
 
+/** True when it makes dummy interfaces: one without modules may know bridges, VXLANs and veths only. */
+export const HAS_DUMMY: boolean = canMake("dummy");
+
 function canMake(type: string): boolean {
   const ip = (...args: string[]) => new Deno.Command("ip", { args, stderr: "null" }).outputSync().success;
   return ip("link", "add", "dev", "probe0", "type", type) && ip("link", "del", "dev", "probe0");

@@ -15,6 +15,11 @@ export const LINK_KIND = { kernel: "wireguard", userspace: "tun" } as const;
 /** What an interface of ours is known by. */
 export type WantedLink = Pick<DesiredLink, "name" | "implementation" | "publicKey">;
 
+/** What is wanted of an interface, whichever it is. */
+export type LinkWish = Pick<DesiredState, "link" | "interfaceName"> & {
+  readonly rotation: Pick<DesiredState["rotation"], "name">;
+};
+
 /** What tells whose an interface is. */
 export type Evidence = Pick<ObservedState, "link" | "wireguard" | "userspacePids" | "routes">;
 
@@ -63,7 +68,7 @@ export function foreignKind({ link, spared }: DesiredState, observed: ObservedSt
  * What is left when the other implementation's interface has gone, and its routes with it. WireGuard's state stays known:
  * where a peer has shown itself is where it still is.
  */
-export function withoutOther({ link }: DesiredState, observed: ObservedState): ObservedState {
+export function withoutOther<T extends Evidence>({ link }: Pick<DesiredState, "link">, observed: T): T {
   if (link === undefined || !isOtherOfOurs(link, observed)) return observed;
   const others = (family: 4 | 6) =>
     new Set([...observed.routes[family]].filter((text) => !leadsTo(text, link.name)));
@@ -71,7 +76,7 @@ export function withoutOther({ link }: DesiredState, observed: ObservedState): O
 }
 
 /** True when the interface has the key that all others know it by, and the file another one. */
-function keepsKey({ publicKey, publishedKey }: DesiredLink, observed: ObservedState): boolean {
+function keepsKey({ publicKey, publishedKey }: DesiredLink, observed: Evidence): boolean {
   const has = observed.link === undefined ? undefined : observed.wireguard?.publicKey;
   return has !== undefined && has === publishedKey && publicKey !== undefined && has !== publicKey;
 }
@@ -101,12 +106,12 @@ export function awaitedServer({ link }: DesiredState, observed: ObservedState): 
 }
 
 /** Steps that make the interface where it is missing. */
-export function makeLink({ link }: DesiredState, observed: ObservedState): Step[] {
+export function makeLink({ link }: Pick<DesiredState, "link">, observed: Evidence): Step[] {
   return link === undefined ? [] : createLink(link, observed);
 }
 
 /** Steps for the interface itself, once it is made. */
-export function diffLink(desired: DesiredState, observed: ObservedState): Step[] {
+export function diffLink(desired: LinkWish, observed: Evidence): Step[] {
   const { link } = desired;
   if (link === undefined) return removeLink(desired, observed);
   const standing = withoutOther(desired, observed);
@@ -119,7 +124,7 @@ export function diffLink(desired: DesiredState, observed: ObservedState): Step[]
 }
 
 /** What a tunnel left behind when no family uses it any more, or a rotation that has ended. */
-function removeLink({ interfaceName: name, rotation }: DesiredState, observed: ObservedState): Step[] {
+function removeLink({ interfaceName: name, rotation }: LinkWish, observed: Evidence): Step[] {
   const kinds: readonly string[] = Object.values(LINK_KIND);
   if (observed.link === undefined || !kinds.includes(observed.link.kind)) return [];
   const ends = endServers(name, observed);
@@ -142,7 +147,7 @@ function deleteLink(name: string): Action {
   return { kind: "run", program: "ip", args: ["link", "del", "dev", name] };
 }
 
-function endServers(interfaceName: string, { userspacePids }: ObservedState): Action[] {
+function endServers(interfaceName: string, { userspacePids }: Evidence): Action[] {
   return userspacePids.map((pid) => ({ kind: "end", pid, interfaceName }));
 }
 
@@ -150,7 +155,7 @@ function linkStep(stage: number, changes: readonly Change[], actions: readonly A
   return { part: "link", stage, needs: stage <= STAGE.link ? [] : ["link"], changes, actions };
 }
 
-function createLink({ name, implementation, group }: DesiredLink, observed: ObservedState): Step[] {
+function createLink({ name, implementation, group }: DesiredLink, observed: Evidence): Step[] {
   const kind = LINK_KIND[implementation];
   const other = observed.link;
   if (other?.kind === kind) return [];
@@ -176,7 +181,7 @@ function createLink({ name, implementation, group }: DesiredLink, observed: Obse
   return [linkStep(stage, [change], [...removal, ...ends, creation])];
 }
 
-function serveLink({ name, implementation, server }: DesiredLink, observed: ObservedState): Step[] {
+function serveLink({ name, implementation, server }: DesiredLink, observed: Evidence): Step[] {
   if (
     implementation === "kernel" || server === "awaited" ||
     (observed.wireguard !== undefined && observed.link !== undefined)
@@ -196,7 +201,7 @@ function serveLink({ name, implementation, server }: DesiredLink, observed: Obse
 
 function configureWireguard(
   link: DesiredLink,
-  observed: ObservedState,
+  observed: Evidence,
 ): Step[] {
   const { name, port, publicKey, privateKeyPath } = link;
   const has = observed.link === undefined ? undefined : observed.wireguard;
@@ -217,7 +222,7 @@ function configureWireguard(
   return [linkStep(STAGE.configure, [change], [{ kind: "run", program: "wg", args }])];
 }
 
-function configureLink({ name, mtuBytes, mtuReason }: DesiredLink, observed: ObservedState): Step[] {
+function configureLink({ name, mtuBytes, mtuReason }: DesiredLink, observed: Evidence): Step[] {
   // wireguard-go sets an MTU of its own when it starts.
   const isNew = observed.link === undefined || observed.wireguard === undefined;
   if (!isNew && observed.link?.mtuBytes === mtuBytes && observed.link.isUp) return [];
@@ -230,7 +235,7 @@ function configureLink({ name, mtuBytes, mtuReason }: DesiredLink, observed: Obs
 }
 
 /** A step for each family: the kernel may have one of them switched off. */
-function configureAddresses({ name, addresses }: DesiredLink, observed: ObservedState): Step[] {
+function configureAddresses({ name, addresses }: DesiredLink, observed: Evidence): Step[] {
   const wanted = new Set(addresses);
   const has = observed.link?.addresses ?? new Set<string>();
   const missing = addresses.filter((address) => !has.has(address));

@@ -16,8 +16,8 @@ const PEERS_PER_COMMAND = 1000;
 
 /** Steps for the peers of the interface. */
 export function diffPeers(
-  { link, peers, spared }: DesiredState,
-  observed: ObservedState,
+  { link, peers, spared }: Pick<DesiredState, "link" | "peers" | "spared">,
+  observed: Pick<ObservedState, "link" | "wireguard">,
   steadySeconds: number,
 ): Step[] {
   if (link === undefined) return [];

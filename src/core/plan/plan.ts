@@ -61,7 +61,9 @@ export type Part =
   | `host-v${Family}`
   | "fastpath"
   | "sysctl"
-  | "cni";
+  | "cni"
+  /** An interface that an object has declared, or a piece of it. */
+  | `declared ${string}`;
 
 /** Order of the steps. */
 export const STAGE = {

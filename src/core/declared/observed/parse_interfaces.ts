@@ -1,0 +1,129 @@
+// Output of `ip -j -d address show` -> interfaces by name.
+
+import { parseAddress } from "../../net/address.ts";
+import { refused } from "../../net/refusal.ts";
+import { addressOn } from "../interface_address.ts";
+import { vxlanWords } from "../want/vxlan_words.ts";
+import { DECLARED_GROUP, type ObservedInterface } from "./observed_interfaces.ts";
+
+interface AddressJson {
+  readonly local?: string;
+  /** Of the other end. */
+  readonly address?: string;
+  readonly prefixlen?: number;
+  readonly noprefixroute?: boolean;
+  /** `kernel_ll`, `kernel_ra`: who gave it, of kernels since 5.18. */
+  readonly protocol?: string;
+  /** A lifetime that ends: a router or a DHCP client gave it. */
+  readonly dynamic?: boolean;
+  readonly "stable-privacy"?: boolean;
+}
+
+interface VxlanJson {
+  readonly id?: number;
+  readonly link?: string;
+  readonly local?: string;
+  readonly local6?: string;
+  readonly group?: string;
+  readonly group6?: string;
+  readonly remote?: string;
+  readonly remote6?: string;
+  readonly port?: number;
+  readonly port_range?: { readonly low?: number; readonly high?: number };
+  readonly learning?: boolean;
+  readonly ageing?: number;
+  readonly proxy?: boolean;
+  readonly ttl?: number;
+  /** A number, or a text with `0x`. */
+  readonly tos?: number | string;
+}
+
+interface InterfaceJson {
+  readonly ifname?: string;
+  readonly ifalias?: string;
+  /** Its hardware address. */
+  readonly address?: string;
+  /** A number, or what /etc/iproute2/group calls it. */
+  readonly group?: string;
+  readonly mtu?: number;
+  readonly flags?: readonly string[];
+  readonly master?: string;
+  /** What it stands on; of a pair the other end, where that is here. */
+  readonly link?: string;
+  readonly linkinfo?: { readonly info_kind?: string; readonly info_data?: VxlanJson };
+  readonly addr_info?: readonly AddressJson[];
+}
+
+/**
+ * Reads the interfaces of a network namespace.
+ * @throws SyntaxError when ip printed no list
+ */
+export function parseInterfaces(json: string): ReadonlyMap<string, ObservedInterface> {
+  const list: unknown = JSON.parse(json);
+  if (!Array.isArray(list)) throw new SyntaxError("ip printed no JSON list");
+  const interfaces = (list as InterfaceJson[]).filter(({ ifname }) => ifname !== undefined);
+  return new Map(interfaces.map((it) => [it.ifname!, interfaceOf(it)]));
+}
+
+function interfaceOf(json: InterfaceJson): ObservedInterface {
+  const kind = json.linkinfo?.info_kind ?? "physical";
+  return {
+    name: json.ifname!,
+    isOurs: json.group === String(DECLARED_GROUP),
+    kind,
+    alias: json.ifalias ?? "",
+    mtuBytes: json.mtu ?? 0,
+    isUp: json.flags?.includes("UP") ?? false,
+    master: json.master,
+    other: kind === "veth" ? json.link : undefined,
+    words: kind === "vxlan" ? wordsOf(json.linkinfo?.info_data ?? {}) : undefined,
+    addresses: new Set(json.addr_info?.filter((it) => !isGiven(it, json)).flatMap(textOf)),
+  };
+}
+
+/** Not by us, nor by anybody who wants it to stay: it comes and goes with the interface. */
+function isGiven(
+  { protocol, dynamic, local = "", ...it }: AddressJson,
+  { address }: InterfaceJson,
+): boolean {
+  return protocol === "kernel_ll" || protocol === "kernel_ra" || dynamic === true ||
+    it["stable-privacy"] === true || local.startsWith("fe80:") && local === linkLocalOf(address);
+}
+
+/** What the kernel makes of a hardware address: RFC 4291, appendix A. */
+function linkLocalOf(hardware = ""): string | undefined {
+  const bytes = hardware.split(":").map((text) => parseInt(text, 16));
+  if (bytes.length !== 6 || bytes.some(Number.isNaN)) return undefined;
+  const [a, b, c, d, e, f] = bytes as [number, number, number, number, number, number];
+  const groups = [(a ^ 2) << 8 | b, c << 8 | 0xff, 0xfe00 | d, e << 8 | f];
+  const address = parseAddress(`fe80::${groups.map((group) => group.toString(16)).join(":")}`);
+  return refused(address) ? undefined : address.text;
+}
+
+function textOf({ local, address, prefixlen, noprefixroute }: AddressJson): string[] {
+  const own = parseAddress(local);
+  const other = parseAddress(address);
+  if (refused(own) || prefixlen === undefined) return [];
+  const peer = refused(other) ? undefined : other;
+  return [addressOn(own, { peer, length: prefixlen, noPrefixRoute: noprefixroute === true }).text];
+}
+
+/** The kernel tells of what nobody has set as 0, or not at all. */
+function wordsOf(json: VxlanJson): string {
+  const { port_range: { low = 0, high = 0 } = {}, tos = 0 } = json;
+  const multicast = json.group ?? json.group6;
+  return vxlanWords({
+    vni: json.id ?? 0,
+    dev: json.link,
+    local: json.local ?? json.local6,
+    group: multicast ?? json.remote ?? json.remote6,
+    isMulticast: multicast !== undefined,
+    port: json.port ?? 0,
+    portRange: low === 0 && high === 0 ? undefined : [low, high],
+    isLearning: json.learning !== false,
+    isAgeing: json.ageing !== 0,
+    isProxy: json.proxy === true,
+    ttl: json.ttl === 0 ? undefined : json.ttl,
+    tos: Number(tos),
+  });
+}

@@ -1,0 +1,137 @@
+// What is wanted and what is there -> steps, by interface: what is wrong with one costs no other anything. An interface that is not
+// in our group is somebody else's, whatever its name.
+
+import type { PublicKey } from "../../net/keys.ts";
+import type { Waiting } from "../../desired/desired_state.ts";
+import type { Resolution } from "../../desired/host_facts.ts";
+import { type Action, STAGE, type Step } from "../../plan/plan.ts";
+import type { DeclaredId } from "../declared_object.ts";
+import type { ObservedInterfaces } from "../observed/observed_interfaces.ts";
+import { isAliasOf, type WantedInterface } from "../want/wanted_interface.ts";
+import { configureInterface, partOf } from "./configure_interface.ts";
+import { createInterface, kindDiffers } from "./create_interface.ts";
+import { diffMembers } from "./diff_members.ts";
+import { diffWireguard } from "./diff_wireguard.ts";
+
+/** What decides over steps, beside what is there. */
+export interface DeclaredMoment {
+  readonly implementation: "kernel" | "userspace";
+  /** Where private keys stand. */
+  readonly keyFolder: string;
+  /** Public keys by the names of the files that have the private ones. */
+  readonly keys: ReadonlyMap<string, PublicKey>;
+  readonly resolved: ReadonlyMap<string, Resolution>;
+  /** Of a clock that nobody sets. */
+  readonly steadySeconds: number;
+}
+
+/** What declared objects want of this host. */
+export interface DesiredInterfaces {
+  readonly interfaces: readonly WantedInterface[];
+  /** Objects whose interfaces stay as they are. */
+  readonly spared: readonly DeclaredId[];
+}
+
+/** What is to be done, and what cannot be. */
+export interface DeclaredPlan {
+  readonly steps: readonly Step[];
+  readonly waiting: readonly Waiting[];
+}
+
+/** Steps from what is there to what is wanted. */
+export function diffDeclared(
+  { interfaces, spared }: DesiredInterfaces,
+  observed: ObservedInterfaces,
+  moment: DeclaredMoment,
+): DeclaredPlan {
+  const steps: Step[] = [];
+  const waiting: Waiting[] = [];
+  for (const wanted of interfaces) {
+    const has = observed.interfaces.get(wanted.name);
+    const blocked = foreign(wanted, observed) ?? lacking(wanted, interfaces, observed);
+    if (blocked !== undefined) {
+      waiting.push(blocked);
+      continue;
+    }
+    if (wanted.link.kind === "wireguard") {
+      const made = diffWireguard(wanted, wanted.link, { observed, moment });
+      steps.push(...made.steps);
+      waiting.push(...made.waiting);
+    } else {
+      steps.push(...createInterface(wanted, observed));
+    }
+    const standing = kindDiffers(wanted, has, moment.implementation) ? undefined : has;
+    steps.push(...configureInterface(wanted, standing));
+  }
+  const members = diffMembers(interfaces, observed);
+  return {
+    steps: [...steps, ...members.steps, ...removeSurplus({ interfaces, spared }, observed)]
+      .sort((a, b) => a.stage - b.stage),
+    waiting: [...waiting, ...members.waiting],
+  };
+}
+
+/** One of a wanted name that somebody else has made. */
+function foreign(
+  { name, owner, link }: WantedInterface,
+  { interfaces }: ObservedInterfaces,
+): Waiting | undefined {
+  const names = link.kind === "veth" ? [name, link.other] : [name];
+  const has = names.map((it) => interfaces.get(it)).find((it) => it?.isOurs === false);
+  if (has === undefined) return undefined;
+  return {
+    what: `interface ${name}`,
+    why:
+      `${owner.kind} ${owner.name} asks for ${has.name}, and somebody else has one of that name (${has.kind})`,
+    next: `remove it (ip link del ${has.name}), or say another name`,
+    isBlocking: true,
+  };
+}
+
+/** What it stands on is not there, and nobody here makes it. */
+function lacking(
+  { name, link, owner }: WantedInterface,
+  all: readonly WantedInterface[],
+  observed: ObservedInterfaces,
+): Waiting | undefined {
+  if (link.kind !== "vxlan" || link.dev === undefined) return undefined;
+  if (observed.interfaces.has(link.dev) || all.some((it) => it.name === link.dev)) return undefined;
+  return {
+    what: `interface ${name}`,
+    why: `${owner.kind} ${owner.name} puts it on ${link.dev}, which is not there`,
+    next: `make ${link.dev}, or say another dev`,
+    isBlocking: true,
+  };
+}
+
+/** Those of ours that no object asks for. With one end of a pair the other one goes. */
+function removeSurplus({ interfaces, spared }: DesiredInterfaces, observed: ObservedInterfaces): Step[] {
+  const wanted = new Set(interfaces.map(({ name }) => name));
+  const surplus = [...observed.interfaces.values()].filter(({ name, isOurs, alias }) =>
+    isOurs && !wanted.has(name) && !spared.some((id) => isAliasOf(alias, id))
+  );
+  const gone = new Set<string>();
+  // With what a VXLAN stands on it would go as well, and could not be found any more.
+  const first = surplus.filter(({ kind }) => kind === "vxlan");
+  return [...new Set([...first, ...surplus])].flatMap(({ name, kind, other }): Step[] => {
+    if (gone.has(name)) return [];
+    gone.add(name);
+    // The end that is wanted is made anew, with its pair.
+    if (other !== undefined && !wanted.has(other)) gone.add(other);
+    const ends = (observed.serving.get(name)?.userspacePids ?? []).map((pid): Action => ({
+      kind: "end",
+      pid,
+      interfaceName: name,
+    }));
+    return [{
+      part: partOf(name),
+      stage: STAGE.linkDeletion,
+      needs: [],
+      changes: [{ op: "-", kind: "interface", target: name, text: kind, reason: "no object asks for it" }],
+      actions: [
+        { kind: "run", program: "ip", args: ["-batch"], input: `link del dev ${name}\n` },
+        ...ends,
+      ],
+    }];
+  });
+}

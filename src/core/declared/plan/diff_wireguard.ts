@@ -1,0 +1,115 @@
+// A WireGuard interface by the same functions as the tunnel of the pod network: made, served, with key, port and peers. Addresses,
+// MTU and state are as of every other kind (configure_interface.ts).
+
+import type { DesiredLink, Peer, Waiting } from "../../desired/desired_state.ts";
+import type { Resolution } from "../../desired/host_facts.ts";
+import { endpointOf } from "../../net/endpoint.ts";
+import { diffLink, makeLink } from "../../plan/diff_link.ts";
+import { diffPeers } from "../../plan/diff_peers.ts";
+import { STAGE, type Step } from "../../plan/plan.ts";
+import { DECLARED_GROUP, type ObservedInterfaces } from "../observed/observed_interfaces.ts";
+import type { WantedInterface, WantedKind, WantedPeer } from "../want/wanted_interface.ts";
+import { partOf } from "./configure_interface.ts";
+import type { DeclaredMoment, DeclaredPlan } from "./diff_declared.ts";
+
+type WireguardKind = Extract<WantedKind, { kind: "wireguard" }>;
+
+interface Circumstances {
+  readonly observed: ObservedInterfaces;
+  readonly moment: DeclaredMoment;
+}
+
+const NO_ROUTES = { 4: new Set<string>(), 6: new Set<string>() } as const;
+
+/** Steps for the interface and its peers, and the peers that are waited for. */
+export function diffWireguard(
+  wanted: WantedInterface,
+  kind: WireguardKind,
+  { observed, moment }: Circumstances,
+): DeclaredPlan {
+  const { name } = wanted;
+  const has = observed.interfaces.get(name);
+  const serving = observed.serving.get(name) ?? { wireguard: undefined, userspacePids: [] };
+  const link = linkOf(name, kind, { moment, port: serving.wireguard?.port });
+  const desired = { link, interfaceName: name, rotation: { name: "" }, peers: peersOf(kind, moment) };
+  const found = {
+    link: has && { ...has, addresses: new Set<string>() },
+    ...serving,
+    routes: NO_ROUTES,
+  };
+  const steps = [
+    ...makeLink(desired, found),
+    // Up and addressed like any other.
+    ...diffLink(desired, found).filter(({ stage }) => stage !== STAGE.up),
+    ...diffPeers(desired, found, moment.steadySeconds),
+  ];
+  return { steps: steps.map((step) => ofInterface(step, name)), waiting: waitingOf(wanted, kind) };
+}
+
+interface LinkCircumstances {
+  readonly moment: DeclaredMoment;
+  /** That it listens on. */
+  readonly port: number | undefined;
+}
+
+function linkOf(
+  name: string,
+  { listenPort, keyName }: WireguardKind,
+  { moment, port }: LinkCircumstances,
+): DesiredLink {
+  return {
+    name,
+    implementation: moment.implementation,
+    server: "started",
+    // Where none is asked for the kernel's choice stays.
+    port: listenPort ?? port ?? 0,
+    mtuBytes: 0,
+    mtuReason: "",
+    privateKeyPath: `${moment.keyFolder}/${keyName}.key`,
+    publicKey: moment.keys.get(keyName),
+    publishedKey: undefined,
+    keepaliveSeconds: undefined,
+    addresses: [],
+    group: DECLARED_GROUP,
+  };
+}
+
+function peersOf({ peers }: WireguardKind, { resolved }: DeclaredMoment): Peer[] {
+  return peers.flatMap(({ node, publicKey, endpoint, allowedIps, keepaliveSeconds }) => {
+    if (publicKey === undefined) return [];
+    const candidates = candidatesOf(endpoint, resolved);
+    const isUnresolved = endpoint !== undefined && candidates.length === 0;
+    return [{
+      node,
+      publicKey,
+      endpoint: candidates[0],
+      candidates,
+      allowedIps,
+      keepaliveSeconds,
+      ...(isUnresolved && { isUnresolved: true as const }),
+    }];
+  });
+}
+
+function candidatesOf(
+  endpoint: WantedPeer["endpoint"],
+  resolved: ReadonlyMap<string, Resolution>,
+): readonly string[] {
+  if (endpoint === undefined) return [];
+  const { host, port } = endpoint;
+  const addresses = typeof host === "string" ? resolved.get(host)?.addresses ?? [] : [host];
+  return addresses.map((address) => endpointOf(address, port).text);
+}
+
+function waitingOf({ name, owner }: WantedInterface, { peers }: WireguardKind): Waiting[] {
+  return peers.filter(({ publicKey }) => publicKey === undefined).map(({ node }) => ({
+    what: `peer ${node} of ${name}`,
+    why: "nobody has said its public key yet",
+    next: `its agent publishes it; where there is none: nodes[].publicKey of ${owner.kind} ${owner.name}`,
+  }));
+}
+
+/** Its parts are its own, and it is confirmed by being read. */
+function ofInterface({ confirms: _, ...step }: Step, name: string): Step {
+  return { ...step, part: partOf(name), needs: [] };
+}

@@ -1,0 +1,133 @@
+// One object -> the interfaces that it asks this host for, or why it gets none here. Of the object alone: who else wants the same
+// is settled afterwards.
+
+import { comparePrefixes, type Prefix } from "../../net/prefix.ts";
+import type { NetlinkInterface, WireguardInterface } from "../declared_object.ts";
+import type { PlanInterface } from "../expand/expand_plans.ts";
+import { wireguardAddress } from "../expand/link_addresses.ts";
+import { addressOn, type InterfaceAddress } from "../interface_address.ts";
+import type { NetlinkAddress } from "../kinds/netlink_interface.ts";
+import type { PlanNode } from "../kinds/plan.ts";
+import { vxlanOf, vxlanWords } from "./vxlan_words.ts";
+import { aliasOf, type WantedInterface, type WantedKind } from "./wanted_interface.ts";
+
+const IN_CONTAINER = "it belongs into a container, and this agent puts nothing there";
+const OF_SECRET = "its key is in a Secret, and this agent reads none";
+
+/** "ACLs are not the duty of the tunnel": what a plan's peer may send and be sent. */
+const EVERYTHING = "0.0.0.0/0,::/0";
+
+/** Why a node of a plan gets no interfaces here; undefined: it does. */
+export function planObjection({ container, moveToContainer, privateKeyRef }: PlanNode): string | undefined {
+  if (container !== undefined || moveToContainer) return IN_CONTAINER;
+  return privateKeyRef === undefined ? undefined : OF_SECRET;
+}
+
+/** The interface of one of this node's links. */
+export function ofPlan({ plan, to, peer, ...it }: PlanInterface): WantedInterface {
+  return {
+    name: it.interfaceName,
+    owner: plan,
+    alias: aliasOf(plan, to),
+    mtuBytes: it.mtuBytes,
+    isUp: true,
+    addresses: it.addresses,
+    link: {
+      kind: "wireguard",
+      listenPort: it.listenPort,
+      keyName: keyName("plan", plan.name),
+      peers: [{ node: to, ...peer, allowedIps: EVERYTHING }],
+    },
+  };
+}
+
+/** Why a WireGuardInterface gets none here; undefined: it does. */
+export function wireguardObjection({ spec }: WireguardInterface): string | undefined {
+  if (spec.container !== undefined || spec.moveToContainer) return IN_CONTAINER;
+  const isOfSecret = spec.privateKeySecretRef !== undefined ||
+    spec.peers.some(({ presharedKeySecretRef }) => presharedKeySecretRef !== undefined);
+  if (isOfSecret) return OF_SECRET;
+  const texts = spec.peers.flatMap(({ allowedIPs }) => [...new Set(allowedIPs.map(({ text }) => text))]);
+  const twice = texts.find((text, i) => texts.indexOf(text) < i);
+  return twice === undefined
+    ? undefined
+    : `two of its peers have ${twice}: WireGuard would send to one of them`;
+}
+
+/** The interface that a WireGuardInterface is. */
+export function ofWireguard(object: WireguardInterface): WantedInterface {
+  const { spec, name } = object;
+  return {
+    name: spec.interfaceName,
+    owner: object,
+    alias: aliasOf(object),
+    mtuBytes: spec.mtu,
+    isUp: true,
+    addresses: spec.addresses.map(wireguardAddress),
+    link: {
+      kind: "wireguard",
+      listenPort: spec.listenPort,
+      keyName: keyName("interface", name),
+      peers: spec.peers.map(({ publicKey, allowedIPs, endpoint, persistentKeepalive = 0 }) => ({
+        node: publicKey,
+        publicKey,
+        allowedIps: textOf(allowedIPs),
+        endpoint: endpoint && { host: endpoint.host, port: endpoint.port },
+        keepaliveSeconds: persistentKeepalive,
+      })),
+    },
+  };
+}
+
+function textOf(allowedIps: readonly Prefix[]): string {
+  const texts = [...allowedIps].sort(comparePrefixes).map(({ text }) => text);
+  return [...new Set(texts)].join(",");
+}
+
+/** Why a NetlinkInterface gets none here; undefined: it does. */
+export function netlinkObjection({ spec: { container, veth } }: NetlinkInterface): string | undefined {
+  const isElsewhere = [container, veth?.local?.container, veth?.peer.container].some((it) =>
+    it !== undefined
+  );
+  return isElsewhere ? IN_CONTAINER : undefined;
+}
+
+/** The interface that a NetlinkInterface is, or the two of a pair. */
+export function ofNetlink(object: NetlinkInterface): readonly WantedInterface[] {
+  const { spec } = object;
+  const { bridge, vxlan, veth } = spec;
+  const made = (name: string, said: readonly NetlinkAddress[], link: WantedKind): WantedInterface => ({
+    name,
+    owner: object,
+    alias: aliasOf(object),
+    mtuBytes: spec.mtu,
+    isUp: spec.up,
+    addresses: said.map(netlinkAddress),
+    link,
+  });
+  if (veth !== undefined) {
+    const [name, other] = [veth.local?.interfaceName ?? spec.interfaceName, veth.peer.interfaceName];
+    return [
+      made(name, veth.local?.addresses ?? spec.addresses, { kind: "veth", other, isFirst: true }),
+      made(other, veth.peer.addresses, { kind: "veth", other: name, isFirst: false }),
+    ];
+  }
+  const link: WantedKind = vxlan !== undefined
+    ? { kind: "vxlan", words: vxlanWords(vxlanOf(vxlan)), dev: vxlan.dev }
+    : spec.type === "bridge"
+    ? { kind: "bridge", members: bridge?.slaves ?? [] }
+    : { kind: "dummy" };
+  return [made(spec.interfaceName, spec.addresses, link)];
+}
+
+function netlinkAddress({ ipcidr, peerCidr }: NetlinkAddress): InterfaceAddress {
+  return addressOn(ipcidr.address, { peer: peerCidr?.address, length: (peerCidr ?? ipcidr).length });
+}
+
+// A file's name is at most 255 bytes, and a temporary one has more than the name.
+const LONGEST_KEY_NAME = 200;
+
+/** An object's name may be a file's: it has no slash, and begins with no dot. */
+function keyName(of: "plan" | "interface", name: string): string {
+  return `${of}-${name}`.slice(0, LONGEST_KEY_NAME);
+}

@@ -1,0 +1,58 @@
+// What makes a VXLAN the one that is wanted, as words of `ip link add ... type`: said by an object, and told by the kernel.
+
+import type { Address } from "../../net/address.ts";
+import type { NetlinkSpec } from "../kinds/netlink_interface.ts";
+import { isMulticast } from "../schema/texts.ts";
+
+/** What a VXLAN is made with; none of it can be changed afterwards, so that another is another interface. */
+export interface Vxlan {
+  readonly vni: number;
+  readonly dev: string | undefined;
+  readonly local: string | undefined;
+  readonly group: string | undefined;
+  readonly isMulticast: boolean;
+  readonly port: number;
+  readonly portRange: readonly number[] | undefined;
+  readonly isLearning: boolean;
+  readonly isAgeing: boolean;
+  readonly isProxy: boolean;
+  readonly ttl: number | undefined;
+  readonly tos: number | undefined;
+}
+
+/** What an object says of its VXLAN. */
+export function vxlanOf(spec: NonNullable<NetlinkSpec["vxlan"]>): Vxlan {
+  const text = (address: Address | undefined) => address?.text;
+  return {
+    vni: spec.vni,
+    dev: spec.dev,
+    local: text(spec.local),
+    group: text(spec.group),
+    isMulticast: spec.group !== undefined && isMulticast(spec.group),
+    port: spec.port,
+    portRange: spec.portRange,
+    isLearning: !spec.noLearning,
+    isAgeing: !spec.noAge,
+    isProxy: spec.proxyARP,
+    ttl: spec.ttl,
+    tos: spec.tos,
+  };
+}
+
+/** One text for what is the same. */
+export function vxlanWords(vxlan: Vxlan): string {
+  const { vni, dev, local, group, port, portRange, ttl, tos } = vxlan;
+  return [
+    `vxlan id ${vni}`,
+    ...(dev === undefined ? [] : [`dev ${dev}`]),
+    ...(local === undefined ? [] : [`local ${local}`]),
+    ...(group === undefined ? [] : [`${vxlan.isMulticast ? "group" : "remote"} ${group}`]),
+    `dstport ${port}`,
+    ...(portRange === undefined ? [] : [`srcport ${portRange.join(" ")}`]),
+    ...(ttl === undefined ? [] : [`ttl ${ttl}`]),
+    ...(tos === undefined || tos === 0 ? [] : [`tos ${tos}`]),
+    vxlan.isLearning ? "learning" : "nolearning",
+    ...(vxlan.isAgeing ? [] : ["ageing 0"]),
+    ...(vxlan.isProxy ? ["proxy"] : []),
+  ].join(" ");
+}

@@ -1,0 +1,156 @@
+// All objects that can be read -> the interfaces of this host, no two of one name or port. The order of the objects decides nothing.
+
+import {
+  byAge,
+  type DeclaredId,
+  type DeclaredObject,
+  nameOf,
+  type NetlinkInterface,
+  type NetworkPlan,
+  type RejectedPart,
+  type WireguardInterface,
+} from "../declared_object.ts";
+import { expandPlans } from "../expand/expand_plans.ts";
+import {
+  netlinkObjection,
+  ofNetlink,
+  ofPlan,
+  ofWireguard,
+  planObjection,
+  wireguardObjection,
+} from "./interfaces_of.ts";
+import type { WantedInterface } from "./wanted_interface.ts";
+
+/** Whose interfaces these are, and what of its names and ports is the agent's own. */
+export interface Surroundings {
+  readonly nodeName: string;
+  /** The pod network's interface: its name, and all that begin with it and a dash. */
+  readonly interfaceName: string;
+  /** UDP ports of the pod network. */
+  readonly ports: readonly number[];
+}
+
+/** What declared objects ask of this host. */
+export interface Wanted {
+  /** By precedence: who stands before has won what two have claimed. */
+  readonly interfaces: readonly WantedInterface[];
+  readonly rejected: readonly RejectedPart[];
+  /** Objects that get nothing here: what they have had stays as it is. */
+  readonly refused: readonly DeclaredId[];
+}
+
+/** Settles who gets which interface. */
+export function wantInterfaces(objects: readonly DeclaredObject[], surroundings: Surroundings): Wanted {
+  const desk = new Desk(surroundings);
+  const sorted = [...objects].sort(byAge);
+  const isHere = ({ spec }: { readonly spec: { readonly node: string } }) =>
+    spec.node === surroundings.nodeName;
+  desk.takePlans(sorted.filter((it): it is NetworkPlan => it.kind === "WireGuardNetworkPlan"));
+  for (const it of sorted.filter(isWireguard).filter(isHere)) {
+    desk.take(it, wireguardObjection(it), () => [ofWireguard(it)]);
+  }
+  for (const it of sorted.filter(isNetlink).filter(isHere)) {
+    desk.take(it, netlinkObjection(it), () => ofNetlink(it));
+  }
+  return { interfaces: desk.interfaces, rejected: desk.rejected, refused: desk.refused };
+}
+
+function isWireguard(object: DeclaredObject): object is WireguardInterface {
+  return object.kind === "WireGuardInterface";
+}
+
+function isNetlink(object: DeclaredObject): object is NetlinkInterface {
+  return object.kind === "NetlinkInterface";
+}
+
+const POD_NETWORK = "the pod network";
+
+/** Gives names, ports and bridge members to who asks first. */
+class Desk {
+  readonly interfaces: WantedInterface[] = [];
+  readonly rejected: RejectedPart[] = [];
+  readonly refused: DeclaredId[] = [];
+  readonly #names = new Map<string, string>();
+  readonly #ports = new Map<number, string>();
+  readonly #members = new Map<string, string>();
+
+  constructor(private readonly surroundings: Surroundings) {
+    for (const port of surroundings.ports) this.#ports.set(port, POD_NETWORK);
+  }
+
+  takePlans(plans: readonly NetworkPlan[]): void {
+    const { nodeName } = this.surroundings;
+    for (const plan of plans) {
+      const own = plan.spec.nodes.find((node) => node.nodeName === nodeName);
+      const reason = own && planObjection(own);
+      if (reason !== undefined) this.#refuse(plan, `node ${nodeName}`, reason);
+    }
+    // Those that get nothing here keep their ports: the others count on it.
+    const { interfaces, rejected } = expandPlans(plans, nodeName);
+    this.rejected.push(...rejected);
+    for (const it of interfaces) {
+      if (!this.refused.includes(it.plan)) this.#claim([ofPlan(it)], `link ${nodeName} to ${it.to}`);
+    }
+  }
+
+  take(object: DeclaredObject, objection: string | undefined, made: () => readonly WantedInterface[]): void {
+    if (objection === undefined) this.#claim(made());
+    else this.#refuse(object, object.kind, objection);
+  }
+
+  /** All of them or none. */
+  #claim(asked: readonly WantedInterface[], what?: string): void {
+    for (const it of asked) {
+      const reason = this.#objection(it);
+      if (reason !== undefined) {
+        return this.#reject(it.owner, what ?? `interface ${it.name}`, reason);
+      }
+    }
+    for (const it of asked) {
+      const owner = nameOf(it.owner);
+      this.#names.set(it.name, owner);
+      if (it.link.kind === "wireguard" && it.link.listenPort !== undefined) {
+        this.#ports.set(it.link.listenPort, owner);
+      }
+      this.interfaces.push(it.link.kind === "bridge" ? this.#withMembers(it, it.link.members) : it);
+    }
+  }
+
+  #objection({ name, link }: WantedInterface): string | undefined {
+    const port = link.kind === "wireguard" ? link.listenPort : undefined;
+    const named = this.#ownerOf(name);
+    if (named !== undefined) return `the name ${name} belongs to ${named}`;
+    const listening = port === undefined ? undefined : this.#ports.get(port);
+    return listening && `the port ${port} belongs to ${listening}`;
+  }
+
+  #ownerOf(name: string): string | undefined {
+    const { interfaceName } = this.surroundings;
+    const isOwn = name === interfaceName || name.startsWith(`${interfaceName}-`);
+    return isOwn ? POD_NETWORK : this.#names.get(name);
+  }
+
+  /** A member has one bridge; the bridge stands without it. */
+  #withMembers(bridge: WantedInterface, asked: readonly string[]): WantedInterface {
+    const members = asked.filter((member) => {
+      const isPods = this.#ownerOf(member) === POD_NETWORK;
+      const other = isPods ? POD_NETWORK : this.#members.get(member);
+      if (other !== undefined) {
+        this.#reject(bridge.owner, `member ${member}`, `it belongs to ${other}`);
+        return false;
+      }
+      this.#members.set(member, nameOf(bridge.owner));
+      return true;
+    });
+    return { ...bridge, link: { kind: "bridge", members } };
+  }
+
+  #refuse(object: DeclaredObject, claim: string, reason: string): void {
+    this.refused.push(object);
+    this.#reject(object, claim, reason);
+  }
+
+  #reject({ kind, name }: DeclaredId, claim: string, reason: string): void {
+    this.rejected.push({ kind, name, claim, reason });
+  }
+}

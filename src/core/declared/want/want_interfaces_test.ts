@@ -1,0 +1,190 @@
+import assert from "node:assert/strict";
+import {
+  BRIDGE,
+  DUMMY,
+  type ObjectJson,
+  PLAN,
+  VETH,
+  VXLAN,
+  WALK_THROUGH,
+  WIREGUARD,
+} from "../../../../test/declared/walk_through.ts";
+import type { DeclaredObject } from "../declared_object.ts";
+import type { KindName } from "../kinds/kinds.ts";
+import { parseDeclared } from "../parse_declared.ts";
+import { type Wanted, wantInterfaces } from "./want_interfaces.ts";
+
+const HERE = { nodeName: "lax1", interfaceName: "wigglenet", ports: [24_601, 24_602] };
+
+function read(json: ObjectJson): DeclaredObject {
+  const { object, rejected } = parseDeclared(json.kind as KindName, json, "a.yaml");
+  assert.equal(rejected, undefined);
+  return object!;
+}
+
+function want(...objects: readonly ObjectJson[]): Wanted {
+  return wantInterfaces(objects.map(read), HERE);
+}
+
+function withSpec(object: ObjectJson, name: string, spec: Record<string, unknown>): ObjectJson {
+  return { ...object, metadata: { name }, spec: { ...object.spec, ...spec } };
+}
+
+Deno.test("The walk-through is seven interfaces on lax1, and one on lax2", () => {
+  const { interfaces, rejected } = want(...WALK_THROUGH);
+  assert.deepEqual(rejected, []);
+  assert.deepEqual(interfaces.map(({ name, alias }) => `${name} ${alias}`), [
+    "wg-lax1-lax2-0 WireGuardNetworkPlan/plan1/lax2",
+    "wg1 WireGuardInterface/lax1-wg1",
+    "br1 NetlinkInterface/bridge",
+    "dummy1 NetlinkInterface/dummy",
+    "veth1-a NetlinkInterface/veth",
+    "veth1-b NetlinkInterface/veth",
+    "vxlan1 NetlinkInterface/vxlan-lax1",
+  ]);
+  const there = wantInterfaces(WALK_THROUGH.map(read), { ...HERE, nodeName: "lax2" });
+  assert.deepEqual(there.interfaces.map(({ name }) => name), ["wg-lax2-lax1-0"]);
+});
+
+Deno.test("A VXLAN is one text, a peer's networks are sorted and stand once", () => {
+  const [vxlan] = want(VXLAN).interfaces;
+  assert.ok(vxlan?.link.kind === "vxlan");
+  assert.equal(
+    vxlan.link.words,
+    "vxlan id 100 dev wg-lax1-lax2-0 local 10.4.0.1 remote 10.4.0.2 dstport 4789 learning",
+  );
+  const peer = { publicKey: "wDBZu1y0MvkLcfFOcVDZ4kHnPX0LZ2tTWLdxHFw7aBY=" };
+  const allowedIPs = ["fd00::/64", "10.1.0.1/16", "10.0.0.0/16", "10.1.0.0/16"];
+  const [wireguard] = want(withSpec(WIREGUARD, "a", { peers: [{ ...peer, allowedIPs }] })).interfaces;
+  assert.ok(wireguard?.link.kind === "wireguard");
+  assert.equal(wireguard.link.peers[0]!.allowedIps, "10.0.0.0/16,10.1.0.0/16,fd00::/64");
+});
+
+const SECRET = { name: "s", key: "k" };
+const DOCKER = { docker: { name: "agent1" } };
+const CONTAINED = "it belongs into a container, and this agent puts nothing there";
+const SECRETIVE = "its key is in a Secret, and this agent reads none";
+
+function planWith(node: Record<string, unknown>): ObjectJson {
+  const nodes = structuredClone(PLAN.spec.nodes) as Record<string, unknown>[];
+  nodes[0] = { ...nodes[0], ...node };
+  return withSpec(PLAN, "plan1", { nodes });
+}
+
+const REFUSED: readonly [string, ObjectJson, string, string][] = [
+  ["A node of a plan in a container", planWith({ container: DOCKER }), "node lax1", CONTAINED],
+  ["A node of a plan to be moved", planWith({ moveToContainer: true }), "node lax1", CONTAINED],
+  ["A node of a plan with a Secret", planWith({ privateKeyRef: SECRET }), "node lax1", SECRETIVE],
+  [
+    "A WireGuardInterface in a container",
+    withSpec(WIREGUARD, "a", { container: DOCKER }),
+    "WireGuardInterface",
+    CONTAINED,
+  ],
+  [
+    "A WireGuardInterface with a Secret",
+    withSpec(WIREGUARD, "a", { privateKeySecretRef: SECRET }),
+    "WireGuardInterface",
+    SECRETIVE,
+  ],
+  [
+    "An end of a pair in a container",
+    withSpec(VETH, "a", { veth: { peer: { interfaceName: "b", container: DOCKER } } }),
+    "NetlinkInterface",
+    CONTAINED,
+  ],
+];
+
+for (const [what, object, claim, reason] of REFUSED) {
+  Deno.test(`${what} gets nothing here, and what it had is not touched`, () => {
+    const { interfaces, rejected, refused } = want(object);
+    assert.deepEqual(interfaces, []);
+    const { kind, metadata: { name } } = object;
+    assert.deepEqual(rejected, [{ kind, name, claim, reason }]);
+    assert.deepEqual(refused.map((it) => [it.kind, it.name]), [[kind, name]]);
+  });
+}
+
+Deno.test("Two peers with one network are refused: WireGuard would send to one of them", () => {
+  const keys = [
+    "wDBZu1y0MvkLcfFOcVDZ4kHnPX0LZ2tTWLdxHFw7aBY=",
+    "Ky5TSVYyYqfGMyFAu7rLMUrl7sJuAm3nIfqcZJwlQxI=",
+  ];
+  const peers = keys.map((publicKey) => ({ publicKey, allowedIPs: ["10.0.0.0/8", "10.0.0.1/8"] }));
+  const { rejected } = want(withSpec(WIREGUARD, "a", { peers }));
+  assert.equal(rejected[0]!.reason, "two of its peers have 10.0.0.0/8: WireGuard would send to one of them");
+});
+
+const LOST: readonly [string, readonly ObjectJson[], string][] = [
+  [
+    "The younger of two of a kind",
+    [withSpec(DUMMY, "b", {}), withSpec(DUMMY, "a", {})],
+    "NetlinkInterface b: interface dummy1: the name dummy1 belongs to NetlinkInterface a",
+  ],
+  [
+    "A NetlinkInterface against a WireGuardInterface",
+    [withSpec(DUMMY, "a", { interfaceName: "wg1" }), WIREGUARD],
+    "NetlinkInterface a: interface wg1: the name wg1 belongs to WireGuardInterface lax1-wg1",
+  ],
+  [
+    "A WireGuardInterface against a plan",
+    [withSpec(WIREGUARD, "a", { interfaceName: "wg-lax1-lax2-0" }), PLAN],
+    "WireGuardInterface a: interface wg-lax1-lax2-0: the name wg-lax1-lax2-0 belongs to WireGuardNetworkPlan plan1",
+  ],
+  [
+    "A second plan with the same link",
+    [withSpec(PLAN, "plan2", {}), PLAN],
+    "WireGuardNetworkPlan plan2: link lax1 to lax2: the name wg-lax1-lax2-0 belongs to WireGuardNetworkPlan plan1",
+  ],
+  [
+    "The pod network's name",
+    [withSpec(DUMMY, "a", { interfaceName: "wigglenet" })],
+    "NetlinkInterface a: interface wigglenet: the name wigglenet belongs to the pod network",
+  ],
+  [
+    "The name of what the pod network has beside it",
+    [withSpec(DUMMY, "a", { interfaceName: "wigglenet-next" })],
+    "NetlinkInterface a: interface wigglenet-next: the name wigglenet-next belongs to the pod network",
+  ],
+  [
+    "The pod network's port",
+    [withSpec(WIREGUARD, "a", { listenPort: 24_602 })],
+    "WireGuardInterface a: interface wg1: the port 24602 belongs to the pod network",
+  ],
+  [
+    "A port that another WireGuardInterface has",
+    [WIREGUARD, withSpec(WIREGUARD, "z", { interfaceName: "wg2" })],
+    "WireGuardInterface z: interface wg2: the port 51821 belongs to WireGuardInterface lax1-wg1",
+  ],
+  [
+    "The other end of a pair",
+    [withSpec(VETH, "z", { interfaceName: "free", veth: { peer: { interfaceName: "dummy1" } } }), DUMMY],
+    "NetlinkInterface z: interface dummy1: the name dummy1 belongs to NetlinkInterface dummy",
+  ],
+  [
+    "A member that another bridge has",
+    [withSpec(BRIDGE, "z", { interfaceName: "br2" }), BRIDGE],
+    "NetlinkInterface z: member dummy1: it belongs to NetlinkInterface bridge",
+  ],
+  [
+    "The pod network's interface as a member",
+    [withSpec(BRIDGE, "z", { bridge: { slaves: ["wigglenet"] } })],
+    "NetlinkInterface z: member wigglenet: it belongs to the pod network",
+  ],
+];
+
+for (const [what, objects, told] of LOST) {
+  Deno.test(`${what} is claimed in vain, in whatever order it is asked`, () => {
+    for (const order of [objects, [...objects].reverse()]) {
+      const { interfaces, rejected } = want(...order);
+      assert.deepEqual(
+        rejected.map(({ kind, name, claim, reason }) => `${kind} ${name}: ${claim}: ${reason}`),
+        [
+          told,
+        ],
+      );
+      const names = interfaces.map(({ name }) => name);
+      assert.equal(new Set(names).size, names.length);
+    }
+  });
+}

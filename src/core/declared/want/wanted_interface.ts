@@ -1,0 +1,79 @@
+// An interface that this host is to have, whichever kind of object asks for it.
+
+import type { Address } from "../../net/address.ts";
+import type { HostName } from "../../net/destination.ts";
+import type { PublicKey } from "../../net/keys.ts";
+import type { DeclaredId } from "../declared_object.ts";
+import type { InterfaceAddress } from "../interface_address.ts";
+
+/** Where a peer is to be reached. */
+export interface PeerPlace {
+  readonly host: Address | HostName;
+  readonly port: number;
+}
+
+/** A peer of a WireGuard interface. */
+export interface WantedPeer {
+  /** The other node, or the key where nobody has a name for it. */
+  readonly node: string;
+  /** Undefined: nobody has said it yet. */
+  readonly publicKey: PublicKey | undefined;
+  /** Canonical prefixes, sorted, joined by commas. */
+  readonly allowedIps: string;
+  /** Undefined: it must speak first. */
+  readonly endpoint: PeerPlace | undefined;
+  readonly keepaliveSeconds: number;
+}
+
+/** What it is, with all that this kind has of its own. */
+export type WantedKind =
+  | {
+    readonly kind: "wireguard";
+    /** Undefined: any. */
+    readonly listenPort: number | undefined;
+    /** The file that has its private key, in the folder of such keys. */
+    readonly keyName: string;
+    readonly peers: readonly WantedPeer[];
+  }
+  | { readonly kind: "dummy" }
+  | { readonly kind: "bridge"; readonly members: readonly string[] }
+  | {
+    readonly kind: "vxlan";
+    /** As ip takes it behind `type`, and as what ip tells comes to: `vxlan id 100 dev wg1 dstport 4789`. */
+    readonly words: string;
+    readonly dev: string | undefined;
+  }
+  | {
+    readonly kind: "veth";
+    /** The name of the other end. */
+    readonly other: string;
+    /** The end that both are made with. */
+    readonly isFirst: boolean;
+  };
+
+/** An interface. */
+export interface WantedInterface {
+  readonly name: string;
+  readonly owner: DeclaredId;
+  /** The interface's alias, for people: whose it is, and of a plan to which node. No spaces: it goes into batches of ip. */
+  readonly alias: string;
+  /** Undefined: as the kernel has it. */
+  readonly mtuBytes: number | undefined;
+  readonly isUp: boolean;
+  readonly addresses: readonly InterfaceAddress[];
+  readonly link: WantedKind;
+}
+
+// IFALIASZ is 256, with the zero at its end.
+const LONGEST_ALIAS = 255;
+
+/** `WireGuardNetworkPlan/backbone/lax2`: the other node of a plan's link last. */
+export function aliasOf({ kind, name }: DeclaredId, to?: string): string {
+  return `${kind}/${name}${to === undefined ? "" : `/${to}`}`.slice(0, LONGEST_ALIAS);
+}
+
+/** True for the alias of an interface that the object has asked for. */
+export function isAliasOf(alias: string, id: DeclaredId): boolean {
+  const own = aliasOf(id);
+  return alias === own || alias.startsWith(`${own}/`);
+}

@@ -1,0 +1,47 @@
+// One pass over declared networks: what is there is read, what differs from what is wanted is done.
+
+import {
+  type DeclaredMoment,
+  type DeclaredPlan,
+  diffDeclared,
+} from "../../core/declared/plan/diff_declared.ts";
+import type { DeclaredId } from "../../core/declared/declared_object.ts";
+import type { Wanted } from "../../core/declared/want/want_interfaces.ts";
+import type { Part } from "../../core/plan/plan.ts";
+import { apply, type Outcome } from "../apply.ts";
+import { steadySeconds } from "../observe.ts";
+import { ensureDeclaredKeys } from "./declared_keys.ts";
+import type { DeclaredObserver } from "./observe_declared.ts";
+
+/** What a pass goes by. */
+export interface Pass extends Pick<DeclaredMoment, "implementation" | "keyFolder" | "resolved"> {
+  readonly wanted: Wanted;
+  /** Objects that cannot be read. */
+  readonly unread: readonly DeclaredId[];
+  readonly observer: DeclaredObserver;
+  /** What failed before and is not tried yet. */
+  readonly held: ReadonlySet<Part>;
+  readonly onKeyError: (name: string, error: Error) => void;
+}
+
+/** What a pass has found and done. */
+export interface Passed {
+  readonly plan: DeclaredPlan;
+  readonly outcomes: readonly Outcome[];
+  /** Interfaces of ours were there. */
+  readonly hasOurs: boolean;
+}
+
+/** Reads, compares, changes. */
+export async function converge(
+  { wanted, unread, observer, held, onKeyError, ...given }: Pass,
+): Promise<Passed> {
+  const { interfaces, refused } = wanted;
+  const names = interfaces.flatMap(({ link }) => link.kind === "wireguard" ? link.keyName : []);
+  const keys = await ensureDeclaredKeys(given.keyFolder, names, onKeyError);
+  const observed = await observer.read();
+  const desired = { interfaces, spared: [...refused, ...unread] };
+  const plan = diffDeclared(desired, observed, { ...given, keys, steadySeconds: steadySeconds() });
+  const hasOurs = observed.interfaces.values().some(({ isOurs }) => isOurs);
+  return { plan, outcomes: await apply({ ...plan, rejected: [] }, held), hasOurs };
+}

@@ -1,0 +1,35 @@
+// Reads the interfaces of the host, and of those that are declared networks' WireGuard's own state. Decides nothing.
+
+import type {
+  ObservedInterfaces,
+  ObservedServing,
+} from "../../core/declared/observed/observed_interfaces.ts";
+import { parseInterfaces } from "../../core/declared/observed/parse_interfaces.ts";
+import { DumpReader } from "../../core/observed/dump_reader.ts";
+import { LINK_KIND } from "../../core/plan/diff_link.ts";
+import { run } from "../command.ts";
+import { observeWireguard } from "../observe.ts";
+import { SEED } from "../seed.ts";
+
+const KINDS: readonly string[] = Object.values(LINK_KIND);
+
+/** Reads; keeps for each interface what tells its next dump from this one. */
+export class DeclaredObserver {
+  readonly #readers = new Map<string, DumpReader>();
+  #last: ObservedInterfaces["serving"] = new Map();
+
+  /** All interfaces, by one program, and one more for each WireGuard interface of ours. */
+  async read(): Promise<ObservedInterfaces> {
+    const interfaces = parseInterfaces(await run({ program: "ip", args: ["-j", "-d", "address", "show"] }));
+    const serving = new Map<string, ObservedServing>();
+    for (const { name, isOurs, kind } of interfaces.values()) {
+      if (!isOurs || !KINDS.includes(kind)) continue;
+      const reader = this.#readers.get(name) ?? new DumpReader(SEED);
+      this.#readers.set(name, reader);
+      serving.set(name, await observeWireguard(name, this.#last.get(name)?.wireguard, reader));
+    }
+    for (const name of this.#readers.keys()) if (!serving.has(name)) this.#readers.delete(name);
+    this.#last = serving;
+    return { interfaces, serving };
+  }
+}
