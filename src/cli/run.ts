@@ -2,6 +2,7 @@
 
 import { nodeParser, nodePicker } from "../core/nodes/node_parser.ts";
 import { type GivenSettings, type Settings, usesTunnel } from "../core/settings/settings.ts";
+import { keepDeclared } from "../shell/declared/declared_keeper.ts";
 import { FactKeeper } from "../shell/fact_keeper.ts";
 import { sweepLeftovers } from "../shell/files.ts";
 import { ensureKey, type HostKey } from "../shell/key_file.ts";
@@ -72,7 +73,7 @@ async function runNamed(settings: Settings, { host, log, signal, systemd }: Star
   const readKey = () => keyOf(settings, log);
   const publicKey = (await readKey())?.publicKey;
   log.info(`wigglenet ${VERSION} starts`, { node: settings.nodeName, wireguard: host.wireguard, publicKey });
-  const { source, api, openPolicies } = await openSource(settings, {
+  const { source, api, openPolicies, files } = await openSource(settings, {
     parse: nodeParser(settings),
     pick: nodePicker(settings),
     nameOf: ({ node }) => node?.name,
@@ -94,6 +95,7 @@ async function runNamed(settings: Settings, { host, log, signal, systemd }: Star
   const policiesKnown = () => policies.settled(signal);
   const parts = { settings, source, keeper, names, log, publish, onlooker, policy, policiesKnown };
   const reconciler: Reconciler = new Reconciler(parts);
+  const declared = keepDeclared(files, { settings, implementation: host.wireguard, log });
   const socket = await serveStatus(() => statusOf({ ...told, publisher, telemetry }));
   if (socket === undefined) {
     log.warn(`another agent answers on ${STATUS_SOCKET}: this one's status is not served`);
@@ -114,8 +116,7 @@ async function runNamed(settings: Settings, { host, log, signal, systemd }: Star
     publisher?.close();
     telemetry.close();
     socket?.close();
-    await policies.close();
-    await source.close();
+    for (const part of [declared, policies, source]) await part?.close();
   }
 }
 

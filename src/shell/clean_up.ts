@@ -8,7 +8,8 @@ import { nextInterface, nextKeyPath, requestedKeyPath } from "../core/rotation/n
 import type { GivenSettings } from "../core/settings/settings.ts";
 import { run } from "./command.ts";
 import { readLink, removeEmptyFolder, removeFile, RUN_FOLDER, sweepLeftovers } from "./files.ts";
-import { observeLink, observeNetwork } from "./observe.ts";
+import { DeclaredObserver } from "./declared/observe_declared.ts";
+import { observeLink, observeNetwork, unlessAbsent } from "./observe.ts";
 import { observeHostRouting } from "./observe_host_routing.ts";
 import { readStatus, STATUS_SOCKET } from "./status_socket.ts";
 import { endServer, findServers, socketOf } from "./wireguard_go.ts";
@@ -25,6 +26,7 @@ export async function cleanUp(settings: GivenSettings, isKeyPurged: boolean): Pr
   const errors: Error[] = [];
   const steps = [
     () => removeCni(settings),
+    removeDeclared,
     () => removeNetwork(settings),
     removeTables,
     () => removeFiles(settings, isKeyPurged),
@@ -56,6 +58,19 @@ async function removeNetwork({ interfaceName }: GivenSettings): Promise<string[]
     ...await removeHostRouting(),
     ...await removeNetworkOf(interfaceName),
   ];
+}
+
+/** All that is in the group of declared interfaces. With one end of a pair, or what a VXLAN stands on, others go. */
+async function removeDeclared(): Promise<string[]> {
+  const { interfaces, serving } = await new DeclaredObserver().read();
+  const removed: string[] = [];
+  for (const { name, isOurs } of interfaces.values()) {
+    if (!isOurs) continue;
+    const output = await unlessAbsent(run({ program: "ip", args: ["link", "del", "dev", name] }));
+    if (output !== undefined) removed.push(`interface ${name}`);
+    for (const pid of serving.get(name)?.userspacePids ?? []) await endServer(pid, name);
+  }
+  return removed;
 }
 
 /** Their own protocol number is on the rules, and on the routes of their table. */

@@ -34,7 +34,7 @@ export function tellBlocked(log: Log, { waiting }: Plan): void {
 }
 
 /** Why something was changed. */
-export type Cause = "nodes" | "drift" | "session" | "policy";
+export type Cause = "nodes" | "drift" | "session" | "policy" | "declared";
 
 /** What a step has changed. */
 export function tellChanges(log: Log, { changes }: Step, cause: Cause): void {

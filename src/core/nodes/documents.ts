@@ -2,6 +2,7 @@
 // tell the pieces it has read before. Knows of an object only what tells it from other documents.
 
 import { boolCoreTag, FAILSAFE_SCHEMA, intJsonTag, loadAll, nullCoreTag, YAMLException } from "js-yaml";
+import { API_VERSION } from "../declared/kinds/kind.ts";
 import { Refusal } from "../net/refusal.ts";
 
 /** A part of a text that is read on its own: a document, or one item of a block-style YAML List. Offsets in characters. */
@@ -17,6 +18,9 @@ const API_VERSIONS = {
   Pod: "v1",
   Namespace: "v1",
   NetworkPolicy: "networking.k8s.io/v1",
+  WireGuardNetworkPlan: API_VERSION,
+  WireGuardInterface: API_VERSION,
+  NetlinkInterface: API_VERSION,
 } as const;
 
 /** One of these. */

@@ -1,5 +1,8 @@
-// One set of files, two readers: the Nodes in them, and what policies are made of. Each file is read once.
+// One set of files, three readers: the Nodes in them, what policies are made of, and declared networks. Each file is read once.
 
+import type { ParsedDeclared } from "../../core/declared/declared_object.ts";
+import { type KindName, KINDS as DECLARED } from "../../core/declared/kinds/kinds.ts";
+import { parseDeclared } from "../../core/declared/parse_declared.ts";
 import type { DocumentKind } from "../../core/nodes/documents.ts";
 import type { Namespace, NetworkPolicy, Parsed, Pod } from "../../core/policy/objects.ts";
 import { parseNamespace } from "../../core/policy/parse_namespace.ts";
@@ -10,9 +13,18 @@ import { FileSource } from "./file_source.ts";
 import type { NodeSource, SourceOptions, SourceState } from "./node_source.ts";
 import type { PolicyListeners, PolicySource } from "./policy_source.ts";
 
-const KINDS: ReadonlySet<DocumentKind> = new Set(["Node", "Pod", "Namespace", "NetworkPolicy"]);
+const DECLARED_KINDS: ReadonlySet<string> = new Set(DECLARED.map(({ name }) => name));
+const KINDS: ReadonlySet<DocumentKind> = new Set([
+  ...["Node", "Pod", "Namespace", "NetworkPolicy"] as const,
+  ...DECLARED.map(({ name }) => name),
+]);
 
-/** What is no Node. */
+/** One of a declared network. */
+class DeclaredItem {
+  constructor(readonly key: string, readonly parsed: ParsedDeclared) {}
+}
+
+/** What policies are made of. */
 class PolicyObject {
   constructor(
     /** Of all objects of its kind. */
@@ -29,24 +41,29 @@ class PolicyObject {
   }
 }
 
+type Item<T> = T | PolicyObject | DeclaredItem;
+
 /** Nodes as they were asked for, and the others. */
 export class FileObjects<T> implements NodeSource<T> {
-  readonly #files: FileSource<T | PolicyObject>;
+  readonly #files: FileSource<Item<T>>;
   readonly #known = new Map<string, PolicyObject>();
   #listeners: PolicyListeners | undefined;
   #onPolicyChange: () => void = () => {};
-  #read: SourceState<T | PolicyObject> | undefined;
+  #onDeclaredChange: () => void = () => {};
+  #read: SourceState<Item<T>> | undefined;
   #nodes: SourceState<T> | undefined;
 
   constructor(readonly places: readonly string[], { parse, onChange, nameOf }: SourceOptions<T>) {
-    this.#files = new FileSource<T | PolicyObject>(places, {
+    this.#files = new FileSource<Item<T>>(places, {
       kinds: KINDS,
-      parse: (json, origin) => policyObject(json, origin) ?? parse(json, origin),
-      isVital: (item) => !(item instanceof PolicyObject),
-      nameOf: (item) => item instanceof PolicyObject ? item.key : nameOf?.(item),
+      parse: (json, origin) =>
+        declaredItem(json, origin) ?? policyObject(json, origin) ?? parse(json, origin),
+      isVital: isNode,
+      nameOf: (item) => isNode(item) ? nameOf?.(item) : item.key,
       onChange: () => {
         this.#tell();
         this.#onPolicyChange(); // also where nothing but problems has changed
+        this.#onDeclaredChange();
         onChange();
       },
     });
@@ -72,18 +89,33 @@ export class FileObjects<T> implements NodeSource<T> {
     };
   }
 
+  /** Who is told that declared objects may have changed. */
+  listenDeclared(onChange: () => void): void {
+    this.#onDeclaredChange = onChange;
+  }
+
+  /** One that stands in two files is what the last one says; undefined while a file was never read. */
+  declared(): readonly ParsedDeclared[] | undefined {
+    if (!this.#isComplete()) return undefined;
+    const found = new Map<string, ParsedDeclared>();
+    for (const item of this.#files.state().items) {
+      if (item instanceof DeclaredItem) found.set(item.key, item.parsed);
+    }
+    return [...found.values()];
+  }
+
   async start(): Promise<void> {
     await this.#files.start();
     this.#tell();
     this.#onPolicyChange();
+    this.#onDeclaredChange();
   }
 
   state(): SourceState<T> {
     const read = this.#files.state();
     if (read !== this.#read || this.#nodes === undefined) {
       this.#read = read;
-      const items = read.items.filter((item): item is T & (typeof item) => !(item instanceof PolicyObject));
-      this.#nodes = { ...read, items: items as T[] };
+      this.#nodes = { ...read, items: read.items.filter(isNode<T>) };
     }
     return this.#nodes;
   }
@@ -121,6 +153,17 @@ export class FileObjects<T> implements NodeSource<T> {
   }
 }
 
+function isNode<T>(item: Item<T>): item is T {
+  return !(item instanceof PolicyObject) && !(item instanceof DeclaredItem);
+}
+
+function declaredItem(json: unknown, origin: string): DeclaredItem | undefined {
+  const { kind } = json as { kind: DocumentKind };
+  if (!DECLARED_KINDS.has(kind)) return undefined;
+  const parsed = parseDeclared(kind as KindName, json, origin);
+  return new DeclaredItem(`${kind} ${(parsed.object ?? parsed.rejected)!.name}`, parsed);
+}
+
 function put(listeners: PolicyListeners, { name, told }: PolicyObject): void {
   switch (told.kind) {
     case "pods":
@@ -134,7 +177,7 @@ function put(listeners: PolicyListeners, { name, told }: PolicyObject): void {
 
 function policyObject(json: unknown, origin: string): PolicyObject | undefined {
   switch ((json as { kind: DocumentKind }).kind) {
-    case "Node":
+    default:
       return undefined;
     case "Pod": {
       const parsed = parsePod(pickPod(json), origin);

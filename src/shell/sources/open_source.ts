@@ -23,6 +23,8 @@ export interface OpenedSource<T> {
   readonly api: ApiClient | undefined;
   /** What policies of this node are made of, from the same place; the source is not started yet. */
   readonly openPolicies: (user: PolicyUser) => PolicySource;
+  /** Declared networks, from the same place; undefined: nobody reads them there yet. */
+  readonly files: FileObjects<T> | undefined;
 }
 
 /** Who asks for what policies are made of. */
@@ -55,13 +57,19 @@ export async function openSource<T>(
     return {
       source,
       api: undefined,
+      files: source,
       openPolicies: ({ listeners, onChange }) => source.listen(listeners, onChange),
     };
   }
   const api = await openApi(settings);
   let policies: ApiPolicySource | undefined;
   const source = new KubernetesSource(api, { ...options, onLost: () => policies?.doubt() });
-  return { source, api, openPolicies: (user) => policies = new ApiPolicySource({ ...user, client: api }) };
+  return {
+    source,
+    api,
+    files: undefined,
+    openPolicies: (user) => policies = new ApiPolicySource({ ...user, client: api }),
+  };
 }
 
 /** What a host knows of itself by where its Nodes come from. */

@@ -1,0 +1,102 @@
+// Agents with declared networks in the folder of their Nodes: the plan's link stands beside the mesh, is mended, goes with its file,
+// and cleanup leaves nothing.
+
+import assert from "node:assert/strict";
+import { BRIDGE, declared } from "../declared/walk_through.ts";
+import { Lab } from "../lab/lab.ts";
+import type { Node } from "../lab/node.ts";
+import { until } from "../lab/until.ts";
+
+const lab = await Lab.create({ nodes: 2 });
+const [n1, n2] = lab.nodes as [Node, Node];
+Deno.test.afterAll(() => lab.close());
+
+const LINK = "wg-n1-n2-0";
+const bridge = { ...BRIDGE, spec: { ...BRIDGE.spec, node: "n1" } };
+const FILE = `${lab.nodesFolder}/declared.yaml`;
+
+async function write(objects: readonly unknown[]): Promise<void> {
+  const part = `${lab.folder}/declared.part`;
+  await Deno.writeTextFile(part, objects.map((object) => JSON.stringify(object)).join("\n---\n"));
+  await Deno.rename(part, FILE);
+}
+
+function planWith(keys: readonly (string | undefined)[]): unknown {
+  return declared("WireGuardNetworkPlan", "backbone", {
+    nodes: [n1, n2].map((node, i) => ({
+      nodeName: node.name,
+      underlay: { hostname: node.address(4) },
+      addresses: [{ family: "inet", local: `10.4.0.${i + 1}` }],
+      ...(keys[i] !== undefined && { publicKey: keys[i] }),
+    })),
+    links: [
+      { fromNode: "n1", toNodes: [{ nodeName: "n2" }] },
+      { fromNode: "n2", toNodes: [{ nodeName: "n1" }] },
+    ],
+  });
+}
+
+function keyOf(node: Node): Promise<string> {
+  return until(`${node.name}'s key`, async () => {
+    const key = await Deno.readTextFile(`${node.folder}/declared/plan-backbone.key`).catch(() => undefined);
+    return key && (await node.run(["wg", "pubkey"], { stdin: key })).trim();
+  }, { seen: () => node.agent!.tail() });
+}
+
+async function answers(): Promise<void> {
+  await until("10.4.0.2 to answer n1", async () => {
+    return (await n1.attempt(["ping", "-c", "1", "-W", "1", "10.4.0.2"])).code === 0;
+  }, { seen: async () => `${(await n1.attempt(["wg", "show"])).stdout}\n${n1.agent!.tail()}` });
+}
+
+async function gone(node: Node, name: string): Promise<void> {
+  await until(`${name} to be gone on ${node.name}`, async () => {
+    return (await node.attempt(["ip", "link", "show", "dev", name])).code !== 0;
+  }, { seen: () => node.agent!.tail() });
+}
+
+Deno.test("A plan in the folder makes keys and links; with the keys in it the addresses answer", async () => {
+  for (const node of lab.nodes) node.startAgent();
+  await write([planWith([])]);
+  await write([planWith([await keyOf(n1), await keyOf(n2)])]);
+  await answers();
+});
+
+Deno.test("What somebody deletes is back within seconds", async () => {
+  await n1.run(["ip", "link", "del", "dev", LINK]);
+  await answers();
+});
+
+Deno.test("The agent that is killed leaves it standing, and the next one changes nothing", async () => {
+  const before = await n1.run(["ip", "-o", "link", "show", "dev", LINK]);
+  await n1.agent!.kill("SIGKILL");
+  n1.startAgent();
+  await n1.inSync();
+  await answers();
+  assert.equal((await n1.run(["ip", "-o", "link", "show", "dev", LINK])).split(":")[0], before.split(":")[0]);
+});
+
+Deno.test("A file that cannot be read changes nothing; without the plan its link goes, and the rest stays", async () => {
+  const plan = planWith([await keyOf(n1), await keyOf(n2)]);
+  await write([plan, bridge]);
+  await until(
+    "the dummy",
+    async () => (await n1.attempt(["ip", "link", "show", "dev", "br1"])).code === 0,
+  );
+  await Deno.writeTextFile(FILE, "kind: [");
+  await answers();
+  await write([bridge]);
+  await gone(n1, LINK);
+  await gone(n2, "wg-n2-n1-0");
+  await n1.run(["ip", "link", "show", "dev", "br1"]);
+  await n1.run(["ip", "link", "show", "dev", "wigglenet"]);
+});
+
+Deno.test("cleanup removes what is declared, and nothing that somebody else has made", async () => {
+  await n1.run(["ip", "link", "add", "theirs", "type", "bridge"]);
+  await n1.agent!.kill("SIGTERM");
+  const { stdout } = await n1.runAgent({ verb: "cleanup" });
+  assert.match(stdout, /interface br1/);
+  await gone(n1, "br1");
+  await n1.run(["ip", "link", "show", "dev", "theirs"]);
+});
