@@ -5,6 +5,7 @@ import { cniTarget } from "../core/plan/diff.ts";
 import { ROUTE_PROTOCOL, UNNAMED_PROTOCOL } from "../core/desired/desired_state.ts";
 import { FASTPATH, FASTPATH_REFERENCE, REFERENCE_TABLE, TABLE } from "../core/render/render_table.ts";
 import { nextInterface, nextKeyPath, requestedKeyPath } from "../core/rotation/names.ts";
+import { vxlanInterface } from "../core/transport/vxlan/vxlan.ts";
 import type { GivenSettings } from "../core/settings/settings.ts";
 import { run } from "./command.ts";
 import { readLink, removeEmptyFolder, removeFile, RUN_FOLDER, sweepLeftovers } from "./files.ts";
@@ -56,6 +57,7 @@ async function removeNetwork({ interfaceName }: GivenSettings): Promise<string[]
   return [
     ...isForeign ? [] : await removeNetworkOf(second),
     ...await removeHostRouting(),
+    ...await removeOverlay(vxlanInterface({ interfaceName })),
     ...await removeNetworkOf(interfaceName),
   ];
 }
@@ -71,6 +73,13 @@ async function removeDeclared(): Promise<string[]> {
     for (const pid of serving.get(name)?.userspacePids ?? []) await endServer(pid, name);
   }
   return removed;
+}
+
+async function removeOverlay(name: string): Promise<string[]> {
+  const link = await observeLink(name);
+  if (link?.vxlanPort === undefined) return [];
+  await run({ program: "ip", args: ["link", "del", "dev", name] });
+  return [`interface ${name}`];
 }
 
 /** Their own protocol number is on the rules, and on the routes of their table. */

@@ -11,6 +11,7 @@ import {
   observeFastpath,
   observeFastpathReference,
   observeNetwork,
+  observeOverlay,
   observeReference,
   observeSecond,
   observeServers,
@@ -45,6 +46,7 @@ const READ_AFTER: Readonly<Record<Part, readonly Stale[]>> = {
   "clear-v6": ["network"],
   "host-v4": ["network"],
   "host-v6": ["network"],
+  overlay: ["network"],
   fastpath: ["fastpath"],
   sysctl: [],
   cni: ["cni"],
@@ -64,6 +66,7 @@ const BLIND: Readonly<Record<Stale, readonly Part[]>> = {
       "clear-v6",
       "host-v4",
       "host-v6",
+      "overlay",
     ] as const,
   ],
   wireguard: ["link", "wireguard", ...OF_SECOND],
@@ -230,9 +233,9 @@ export class HostState {
 async function readNetwork(
   desired: DesiredState,
   { hostRouting }: ObservedState,
-): Promise<Pick<ObservedState, "link" | "routes" | "hostRouting">> {
+): Promise<Pick<ObservedState, "link" | "routes" | "hostRouting" | "overlay">> {
   const network = await observeNetwork(desired.interfaceName);
-  return { ...network, ...await observeHostRouting(desired, hostRouting) };
+  return { ...network, ...await observeHostRouting(desired, hostRouting), ...await observeOverlay(desired) };
 }
 
 /** True when no wireguard-go can be left that the kernel's interface must take the place of: it would have a socket. */

@@ -8,6 +8,7 @@ import {
   observeFastpath,
   observeFastpathReference,
   observeNetwork,
+  observeOverlay,
   observeReference,
   observeSecond,
   observeServers,
@@ -19,7 +20,7 @@ import { observeHostRouting } from "./observe_host_routing.ts";
 
 /** Everything at once, for a command that looks once. */
 export async function observeAll(desired: DesiredState): Promise<ObservedState> {
-  const [table, reference, fastpath, fastpathReference, network, wireguard, cni, second, routing] =
+  const [table, reference, fastpath, fastpathReference, network, wireguard, cni, second, routing, overlay] =
     await Promise.all([
       observeTable(),
       observeReference(desired.table),
@@ -32,10 +33,12 @@ export async function observeAll(desired: DesiredState): Promise<ObservedState> 
       observeCni(desired.cniPath),
       mayHaveSecond(desired) ? observeSecond(desired.rotation.name) : undefined,
       observeHostRouting(desired),
+      observeOverlay(desired),
     ]);
   return {
     ...network,
     ...routing,
+    ...overlay,
     ...wireguard,
     ...await observeSuperseded(desired, network.link),
     table,

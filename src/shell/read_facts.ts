@@ -8,6 +8,7 @@ import type { PublicKey } from "../core/net/keys.ts";
 import { type HostFacts, type HostInterface, LOOPBACK, NO_FACTS } from "../core/desired/host_facts.ts";
 import { type Interfaces, interfacesOf } from "../core/expression/interfaces.ts";
 import { nextInterface } from "../core/rotation/names.ts";
+import { vxlanInterface } from "../core/transport/vxlan/vxlan.ts";
 import { isOfNextGroup } from "../core/observed/parse_network.ts";
 import { LINK_KIND } from "../core/plan/diff_link.ts";
 import type { NodeMetadata, Rejected } from "../core/nodes/node.ts";
@@ -111,7 +112,8 @@ export async function readFacts(settings: Settings, known: KnownFacts, last?: Ho
   };
   const computed = await readExpression(settings, known, { all, last });
   const second = nextInterface(settings.interfaceName);
-  const isOurs = ({ ifname }: LinkJson) => ifname === settings.interfaceName || ifname === second;
+  const overlay = vxlanInterface(settings);
+  const isOurs = ({ ifname = "" }: LinkJson) => [settings.interfaceName, second, overlay].includes(ifname);
   const interfaces = all.filter((link) => !isOurs(link) && link.mtu !== undefined)
     .map((link): HostInterface => ({
       name: link.ifname!,
@@ -131,6 +133,7 @@ export async function readFacts(settings: Settings, known: KnownFacts, last?: Ho
     unforwarded: ([4, 6] as const).filter((family) => forwarding[family] === false),
     surroundings,
     paths: NO_FACTS.paths,
+    ...(all.some(({ ifname }) => ifname === overlay) && { hasOverlay: true }),
     ...secondOf(all.find(({ ifname }) => ifname === second)),
     publicKey: key.publicKey,
     ...(key.nextKey && { nextKey: key.nextKey }),

@@ -8,30 +8,23 @@ import assert from "node:assert/strict";
 import { frameOf, ipPacket, udp } from "../lab/craft.ts";
 import { isWireGuard, isWithin } from "../lab/frames.ts";
 import { Lab } from "../lab/lab.ts";
-import { type Family, type Manifest, manifestOf } from "../lab/manifest.ts";
+import { type Family, manifestOf } from "../lab/manifest.ts";
 import type { Node } from "../lab/node.ts";
 import type { Pod } from "../lab/pod.ts";
-import { policyObject, putFile, putPods, removeFile } from "../lab/policy_files.ts";
 import { until } from "../lab/until.ts";
 import { Wire } from "../lab/wire.ts";
 import { type Drift, Victim } from "./drift.ts";
+import { policyDecides, saying } from "./transports.ts";
 
 const FAMILIES = [4, 6] as const;
 const DIRECT = { "transport-ipv4": "direct", "transport-ipv6": "direct" };
 const PORT = 9_999;
 
-/** A Node that says what it takes. */
-function saying(manifest: Manifest, transport: string): Manifest {
-  const { metadata } = manifest;
-  const annotations = { ...metadata.annotations, "wigglenet/transport": transport };
-  return { ...manifest, metadata: { ...metadata, annotations } };
-}
-
 const nodes = [1, 2, 3].map((i) => saying(manifestOf(i), "ipv4=direct,ipv6=direct"));
 const victim = await Victim.create({ nodes }, DIRECT);
 const { mesh } = victim;
 const [n1, n2] = mesh.nodes as [Node, Node];
-const [pod1, pod2, pod3] = mesh.pods as [Pod, Pod, Pod];
+const [pod1, , pod3] = mesh.pods as [Pod, Pod, Pod];
 Deno.test.afterAll(() => mesh.close());
 
 Deno.test("pods of three nodes reach each other in both families, in packets of the network's own size, not wrapped", async () => {
@@ -153,23 +146,7 @@ for (const family of FAMILIES) {
   });
 }
 
-Deno.test("a NetworkPolicy decides who reaches a pod, as through the tunnel", async () => {
-  const { lab } = mesh;
-  await putPods(lab, mesh.pods);
-  const from = [{ podSelector: { matchLabels: { app: pod3.name } } }];
-  await putFile(lab, policyObject("only-pod3", pod1.name, { policyTypes: ["Ingress"], ingress: [{ from }] }));
-  const reaches = async (from: Pod, family: Family) =>
-    (await from.ping(pod1.address(family)!, { timeoutMs: 300 })).received === 1;
-  for (const family of FAMILIES) {
-    await until("n2's pod to be kept out", async () => !await reaches(pod2, family));
-    await until("n3's to reach it", () => reaches(pod3, family));
-  }
-  for (const kind of ["NetworkPolicy", "Namespace"]) {
-    await removeFile(lab, kind, kind === "Namespace" ? "default" : "only-pod3");
-  }
-  for (const pod of mesh.pods) await removeFile(lab, "Pod", pod.name);
-  await mesh.reachable();
-});
+Deno.test("a NetworkPolicy decides who reaches a pod, as through the tunnel", () => policyDecides(mesh));
 
 Deno.test("a Node whose address nobody answers at, or is this host's, costs the others nothing", async () => {
   const before = await n2.run(["ip", "route", "show", "proto", "146"]);

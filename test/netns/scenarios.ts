@@ -86,5 +86,9 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     settings: { "transport-ipv4": "direct", "transport-ipv6": "direct-or-wireguard" },
     nodes: saying(clusterOf(3), "ipv4=direct,ipv6=direct-or-wireguard", ["n1", "n3"]),
   },
+  "vxlan": {
+    settings: { ...FILTERED, "transport-ipv4": "vxlan", "transport-ipv6": "vxlan" },
+    nodes: saying(clusterOf(2), "ipv4=vxlan,ipv6=vxlan", ["n1", "n2", "n3"]),
+  },
   "no pod CIDR": { settings: {}, nodes: clusterOf(2, { pods: [] }) },
 };

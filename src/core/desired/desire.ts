@@ -1,7 +1,7 @@
 // Settings, Nodes and host facts -> the one DesiredState. The same Nodes in any order give the same value.
 
 import type { Family } from "../net/address.ts";
-import { comparePrefixes, firstAddress, hostPrefix, type Prefix, summarise } from "../net/prefix.ts";
+import { comparePrefixes, type Prefix, summarise } from "../net/prefix.ts";
 import { withoutApi } from "../nodes/api_claims.ts";
 import { ANNOTATION, type Node, type ParsedNode, type Rejected } from "../nodes/node.ts";
 import { settleClaims, type Settlement } from "../nodes/settle_claims.ts";
@@ -20,7 +20,7 @@ import type { HostFacts } from "./host_facts.ts";
 import { desireRotation } from "../rotation/desire_rotation.ts";
 import { obstacleWaits } from "./obstacles.ts";
 import { ownNode, unannounced, unpublished } from "./own_node.ts";
-import { besideTunnel } from "../transport/clear_peers.ts";
+import { besideTunnel, firstAddresses } from "../transport/clear_peers.ts";
 import { needsKeys, untoldTransports } from "../transport/own_transports.ts";
 import { desireWays } from "../transport/ways.ts";
 import { type TunnelMtu, tunnelMtu } from "./tunnel_mtu.ts";
@@ -154,8 +154,7 @@ function linkOf(settings: Settings, { own, facts }: Circumstances, mtu: TunnelMt
     publicKey: facts.publicKey,
     publishedKey: own.publicKey,
     keepaliveSeconds: own.node.keepaliveSeconds,
-    // Of each range that pods get addresses from: host-local leaves out its first one, and no other.
-    addresses: summarise(own.podCidrs).map((prefix) => hostPrefix(firstAddress(prefix)).text),
+    addresses: firstAddresses(own),
   };
 }
 

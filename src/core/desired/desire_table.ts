@@ -9,7 +9,7 @@ import { hasIpvs, type HostFacts } from "./host_facts.ts";
 import { NEXT_GROUP, nextInterface, nextPort } from "../rotation/names.ts";
 import { hostDefines, type Hosts, hostSets, hostTemplates } from "./desire_hosts.ts";
 import { KeptMap } from "./kept_map.ts";
-import { clearMembers, nearMembers } from "../transport/clear_peers.ts";
+import { clearMembers, nearMembers, outerMembers, overlayOf } from "../transport/clear_peers.ts";
 import type { Ways } from "../transport/ways.ts";
 
 const FAMILIES: readonly Family[] = [4, 6];
@@ -30,7 +30,7 @@ export function desireTable(
   const podTexts = (family: Family) => POD_TEXTS[family].map(ofFamily(pods, family), "", textOf);
   return {
     templates: templatesOf(settings, facts, ways),
-    defines: { ...definesOf(settings), ...clearDefines(ways), ...hostDefines(settings, facts) },
+    defines: { ...definesOf(settings, ways), ...clearDefines(ways), ...hostDefines(settings, facts) },
     sets: {
       "pod-cidrs-v4": podTexts(4),
       "pod-cidrs-v6": podTexts(6),
@@ -42,6 +42,8 @@ export function desireTable(
       "clear-v6": clearMembers(ways[6], 6),
       "near-v4": nearMembers(ways[4], 4),
       "near-v6": nearMembers(ways[6], 6),
+      "vxlan-peers-v4": outerMembers(ways, 4),
+      "vxlan-peers-v6": outerMembers(ways, 6),
       ...hostSets(settings, { own, others }),
     },
   };
@@ -53,15 +55,21 @@ function unmasqueraded(settings: Settings, family: Family): readonly Prefix[] {
   return isMasqueraded ? settings.noMasqueradeCidrs.filter((prefix) => prefix.family === family) : [];
 }
 
+/** Of three ranges ports of two neighbours and of one more leave one free. */
+const SPARE_PORTS = [[61_000, 65_535], [50_000, 60_998], [40_000, 49_998]] as const;
+
 /** The same while a key rotates, which is no reason to make a table anew. */
-function definesOf({ interfaceName, port }: Settings): DesiredTable["defines"] {
-  const ports = [port, nextPort(port)].sort((a, b) => a - b);
+function definesOf({ interfaceName, port }: Settings, ways: Ways): DesiredTable["defines"] {
+  const overlay = overlayOf(ways);
+  const tunnelPorts = [port, nextPort(port)].sort((a, b) => a - b);
+  const ports = [...tunnelPorts, ...overlay === undefined ? [] : [overlay.port]];
+  const spare = SPARE_PORTS.find(([first, last]) => !ports.some((it) => first <= it && it <= last))!;
   return {
     tunnel: `"${interfaceName}"`,
     tunnels: `{ "${interfaceName}", "${nextInterface(interfaceName)}" }`,
     next_group: String(NEXT_GROUP),
-    port: ports.join("-"),
-    spare_ports: ports[1]! < 61000 ? "61000-65535" : "50000-60998",
+    port: overlay === undefined ? tunnelPorts.join("-") : `{ ${tunnelPorts.join("-")}, ${overlay.port} }`,
+    spare_ports: spare.join("-"),
   };
 }
 
@@ -71,12 +79,15 @@ function familiesBeside(ways: Ways): Family[] {
 }
 
 function clearDefines(ways: Ways): DesiredTable["defines"] {
-  return Object.fromEntries(
-    familiesBeside(ways).map((family) => {
-      const names = ways[family].devices.map((name) => `"${name}"`);
-      return [`clear_v${family}`, `{ ${names.join(", ")} }`];
-    }),
-  );
+  const overlay = overlayOf(ways);
+  const devices = familiesBeside(ways).map((family) => {
+    const names = ways[family].devices.map((name) => `"${name}"`);
+    return [`clear_v${family}`, `{ ${names.join(", ")} }`];
+  });
+  return {
+    ...(overlay && { vxlan_port: String(overlay.port), vxlan_vni: String(overlay.vni) }),
+    ...Object.fromEntries(devices),
+  };
 }
 
 function templatesOf(settings: Settings, facts: HostFacts, ways: Ways): string[] {
@@ -87,6 +98,7 @@ function templatesOf(settings: Settings, facts: HostFacts, ways: Ways): string[]
   if (usesTunnel(settings)) templates.push("clamp");
   templates.push("forward");
   if (settings.isPolicyEnabled && hasIpvs(facts)) templates.push("ipvs");
+  if (overlayOf(ways) !== undefined) templates.push("vxlan");
   templates.push(...familiesBeside(ways).map((family) => `clear-v${family}`));
   const isGuarded = (family: Family) => settings.isStrict && familySettings(settings, family).isRouted;
   const areSourcesAsked = (family: Family) => {

@@ -4,6 +4,7 @@ import type { Family } from "../net/address.ts";
 import type { PublicKey } from "../net/keys.ts";
 import type { Rejected } from "../nodes/node.ts";
 import type { SettledNode } from "../nodes/settled_node.ts";
+import type { Overlay } from "../transport/transport.ts";
 import type { PolicyObjects } from "../policy/policy_objects.ts";
 
 /** The WireGuard interface. */
@@ -115,6 +116,19 @@ export interface Route {
   readonly text: string;
 }
 
+/** The interface that wraps packets in the clear. */
+export interface DesiredOverlay {
+  /** Also when none is wanted: then what is left of one goes. */
+  readonly name: string;
+  /** There is an interface of that name. */
+  readonly isStanding: boolean;
+  /** Undefined: none may stand. */
+  readonly link?: Overlay & {
+    /** `10.244.1.1/32`: the first address of each own pod CIDR. */
+    readonly addresses: readonly string[];
+  };
+}
+
 /** Another Node whose pods are sent to in the clear in one family, as it is told. */
 export interface ClearPeerText {
   readonly node: string;
@@ -142,6 +156,8 @@ export const SET_NAMES = [
   "clear-v6",
   "near-v4",
   "near-v6",
+  "vxlan-peers-v4",
+  "vxlan-peers-v6",
   "host-peers-v4",
   "host-peers-v6",
   "host-own-v4",
@@ -211,6 +227,8 @@ export interface DesiredState {
   readonly clear?: readonly ClearPeerText[];
   /** In which there may be such routes; left out: none. */
   readonly clearFamilies?: readonly Family[];
+  /** The interface of ours beside the tunnel, by which some of these ways lead. */
+  readonly overlay: DesiredOverlay;
   /** What new pods get, and why, where that is not the tunnel's MTU. */
   readonly podMtu?: { readonly bytes: number; readonly why: string };
   /** Those that lead to pods, then unreachable ones; each IPv4 before IPv6, of one family tunnel routes first, by destination. */

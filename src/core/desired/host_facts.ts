@@ -56,6 +56,8 @@ export interface HostFacts {
   readonly isRotationDue?: boolean;
   /** Whose the interface of the second one's name is; undefined: there is none. */
   readonly second?: "ours" | "foreign";
+  /** There is an interface of the overlay's name. */
+  readonly hasOverlay?: true;
   /** This agent writes the annotations of its Node: they say what it is, and are no source of it. */
   readonly isPublished?: boolean;
   /** At which it asks the API server; undefined: it asks none, or by a name. */

@@ -8,7 +8,7 @@ import { type ClearPeerText, ROUTE_PROTOCOL, UNREACHABLE_METRIC } from "../desir
 import { IPVS_INTERFACE } from "../desired/host_facts.ts";
 import { FASTPATH, TABLE } from "../render/render_table.ts";
 import type { ObservedState } from "./observed_state.ts";
-import { toldRouteText } from "./parse_network.ts";
+import { toldRouteText, withoutAnySource } from "./parse_network.ts";
 
 const ELEMENT = new RegExp(`^(add|delete) element inet ${TABLE} (\\S+) \\{ (\\S+)(?: .*)?\\}$`);
 const ADDED_SET = new RegExp(
@@ -126,7 +126,8 @@ function isPlaceOf(word: string, dev: string, routes: ObservedState["routes"]): 
 
 // What else may stand in such a line (a source, several next hops) is not in routes of ours: then the line is news.
 const ROUTE = new RegExp(
-  "^(?:Deleted )?(?:(unreachable|blackhole|prohibit|throw) )?(\\S+)(?: via (\\S+))?(?: dev (\\S+))?" +
+  "^(?:Deleted )?(?:(unreachable|blackhole|prohibit|throw) )?(\\S+)(?:  ?encap (ip6? id \\d+ src \\S+ dst \\S+) (?:ttl|hoplimit) \\d+ (?:tos|tc) \\d+)?" +
+    "(?: via (\\S+))?(?: dev (\\S+))?" +
     ` proto ${ROUTE_PROTOCOL}(?: scope \\S+)?(?: metric (\\d+))?( onlink)?(?: pref medium)?$`,
 );
 
@@ -134,11 +135,12 @@ const ROUTE = new RegExp(
 export function surprisesNetwork(line: string, { routes }: ObservedState): boolean {
   const match = ROUTE.exec(line.trim());
   if (match === null) return true;
-  const [, type, dst, gateway, dev, metric, onlink] = match;
+  const [, type, dst, wrapping, gateway, dev, metric, onlink] = match;
+  const encap = wrapping && withoutAnySource(wrapping);
   const flags = onlink === undefined ? [] : ["onlink"];
   const family = dst!.includes(":") ? 6 : 4;
   const metricOrNone = metric === undefined ? undefined : Number(metric);
-  const route = { type, dst: dst!, gateway, dev, metric: metricOrNone, flags };
+  const route = { type, dst: dst!, encap, gateway, dev, metric: metricOrNone, flags };
   return routes[family].has(toldRouteText(route, family)) === line.startsWith("Deleted ");
 }
 

@@ -21,11 +21,15 @@ const textsOf = (family: 4 | 6) =>
   new Set(routes.filter((route) => route.family === family).map(({ text }) => text));
 const sets = new Map(Object.entries(table.sets).map(([name, members]) => [name, new Set(members)]));
 /** A host in sync. */
+const WRAPPING = {
+  4: ["10.72.0.0/16 encap ip id 146 src 10.9.1.1 dst 10.9.1.2 dev wigglenet-vx proto 146"],
+  6: ["fd72::/64 encap ip6 id 146 dst fd09::2 dev wigglenet-vx proto 146"],
+};
 const OBSERVED: ObservedState = {
   link: undefined,
   wireguard: undefined,
   userspacePids: [],
-  routes: { 4: textsOf(4), 6: textsOf(6) },
+  routes: { 4: textsOf(4).union(new Set(WRAPPING[4])), 6: textsOf(6).union(new Set(WRAPPING[6])) },
   table: { hasFlags: false, structure: "", sets, policy: NO_POLICY },
   reference: "",
   fastpath: undefined,
@@ -124,6 +128,9 @@ const knownRoutes: readonly string[] = [
   "Deleted 10.66.0.0/16 dev wigglenet proto 146 scope link metric 5 ",
   "Deleted 10.68.0.0/16 via 10.9.1.254 dev eth0 proto 146 ",
   "Deleted blackhole 10.69.0.0/16 proto 146 ",
+  "Deleted 10.70.0.0/16  encap ip id 146 src 0.0.0.0 dst 10.9.1.2 ttl 0 tos 0 dev wigglenet-vx proto 146 scope link ",
+  "10.72.0.0/16  encap ip id 146 src 10.9.1.1 dst 10.9.1.2 ttl 0 tos 0 dev wigglenet-vx proto 146 scope link ",
+  "fd72::/64  encap ip6 id 146 src :: dst fd09::2 hoplimit 0 tc 0 dev wigglenet-vx proto 146 metric 1024 pref medium",
 ];
 const newsOfNetwork: readonly string[] = [
   "Deleted 10.244.2.0/23 dev wigglenet proto 146 scope link ",
@@ -139,6 +146,7 @@ const newsOfNetwork: readonly string[] = [
   "10.244.2.0/23 dev eth0 scope link ",
   "unreachable fd68::/64 dev lo proto 146 metric 1024 pref medium",
   "blackhole 10.69.0.0/16 proto 146 ",
+  "10.72.0.0/16  encap ip id 146 src 10.9.1.1 dst 10.9.1.9 ttl 0 tos 0 dev wigglenet-vx proto 146 scope link ",
   "10.71.0.0/16 proto 146 \\\tnexthop dev wigglenet weight 1 \\\tnexthop via 10.9.1.253 dev eth0 weight 1 ",
   "4: wigglenet: <POINTOPOINT,MULTICAST,NOARP,UP,LOWER_UP> mtu 1400 qdisc pfifo_fast state UP group default \\    link/none ",
   "Deleted 4: wigglenet: <POINTOPOINT,MULTICAST,NOARP> mtu 1420 qdisc noop state DOWN group default \\    link/none ",

@@ -76,6 +76,8 @@ export interface ObservedLink {
   readonly addresses: ReadonlySet<string>;
   /** It is in the group that our second interface is made in. */
   readonly isNext?: true;
+  /** Of a VXLAN that wraps by routes: its UDP port. */
+  readonly vxlanPort?: number;
 }
 
 /** Our table. */
@@ -125,6 +127,8 @@ export interface ObservedState {
   readonly userspacePids: readonly number[];
   /** Undefined: it is neither wanted nor there. */
   readonly second?: ObservedSecond | undefined;
+  /** The interface that wraps packets in the clear. */
+  readonly overlay?: ObservedLink | undefined;
   /** Texts of our routes, and of those into our interface that are nobody's. */
   readonly routes: { readonly 4: ReadonlySet<string>; readonly 6: ReadonlySet<string> };
   /** Our rules, and the routes of our own table, as texts; undefined: nobody has looked. */

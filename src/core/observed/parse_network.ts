@@ -86,7 +86,10 @@ interface LinkJson {
   /** A number, or what /etc/iproute2/group calls it. */
   readonly group?: string;
   readonly flags?: readonly string[];
-  readonly linkinfo?: { readonly info_kind?: string };
+  readonly linkinfo?: {
+    readonly info_kind?: string;
+    readonly info_data?: { readonly external?: boolean; readonly gpe?: boolean; readonly port?: number };
+  };
   readonly addr_info?: readonly {
     readonly scope?: string;
     readonly local?: string;
@@ -105,7 +108,13 @@ export function parseLink(json: string): ObservedLink | undefined {
     isUp: link.flags?.includes("UP") ?? false,
     addresses: new Set(global.map(({ local, prefixlen }) => `${local}/${prefixlen}`)),
     ...(isOfNextGroup(link) && { isNext: true }),
+    ...vxlanOf(link),
   };
+}
+
+function vxlanOf({ linkinfo }: LinkJson): Pick<ObservedLink, "vxlanPort"> {
+  const { external, gpe, port } = linkinfo?.info_data ?? {};
+  return linkinfo?.info_kind === "vxlan" && external && gpe && port !== undefined ? { vxlanPort: port } : {};
 }
 
 /** True for an interface, as ip tells of it, that has been made as our second one. */
@@ -120,6 +129,8 @@ export interface ToldRoute {
   readonly tos?: string | undefined;
   readonly dev?: string | undefined;
   readonly gateway?: string | undefined;
+  /** How packets are wrapped: `ip id 146 src 10.9.1.1 dst 10.9.1.2`. */
+  readonly encap?: string | undefined;
   readonly prefsrc?: string | undefined;
   readonly metric?: number | undefined;
   /** `onlink` is one that was given with it; others say how its interface is. */
@@ -130,17 +141,34 @@ export interface ToldRoute {
 
 /** Reads `ip -j -4|-6 route show proto 146`, or of another protocol: routes by their texts, as a desired one has it. */
 export function parseRoutes(json: string, family: Family, protocol?: string): Set<string> {
-  return new Set((listOf(json) as ToldRoute[]).map((route) => toldRouteText({ ...route, protocol }, family)));
+  return new Set(
+    (listOf(withOneDst(json)) as ToldRoute[]).map((route) => toldRouteText({ ...route, protocol }, family)),
+  );
+}
+
+/** ip (6.1) gives a route that wraps two fields `dst`. */
+const WRAPPED =
+  /"encap":"(ip6?)","id":(\d+),"src":"([^"]*)","dst":"([^"]*)","(?:ttl|hoplimit)":\d+,"(?:tos|tc)":\d+/g;
+
+function withOneDst(json: string): string {
+  if (!json.includes('"encap":')) return json;
+  return withoutAnySource(json.replace(WRAPPED, '"encap":"$1 id $2 src $3 dst $4"'));
+}
+
+/** As a desired route has it: without a source that the kernel is left to choose. */
+export function withoutAnySource(text: string): string {
+  return text.replaceAll(/ src (?:0\.0\.0\.0|::|any) dst /g, " dst ");
 }
 
 /** The text that a desired route has, with all that `ip route del` needs to find it. */
 export function toldRouteText(route: ToldRoute, family: Family): string {
-  const { type, dst, tos, dev, gateway, prefsrc, metric, flags, protocol = ROUTE_PROTOCOL } = route;
+  const { type, dst, tos, dev, gateway, encap, prefsrc, metric, flags, protocol = ROUTE_PROTOCOL } = route;
   const isUnicast = type === undefined || type === "unicast";
   const implied = isUnicast ? (family === 4 ? 0 : 1024) : 0;
   const words: (string | number)[] = isUnicast ? [] : [type];
   words.push(dst.includes("/") || dst === "default" ? dst : `${dst}/${family === 4 ? 32 : 128}`);
   if (tos !== undefined) words.push("tos", tos);
+  if (encap !== undefined) words.push("encap", encap);
   if (gateway !== undefined) words.push("via", gateway);
   if (isUnicast && dev !== undefined) words.push("dev", dev);
   if (flags?.includes("onlink")) words.push("onlink");

@@ -18,6 +18,7 @@ import { turnOf } from "../rotation/turn.ts";
 import { diffHostRouting } from "./diff_host.ts";
 import { diffFastpath } from "./diff_fastpath.ts";
 import { awaitedServer, diffLink, foreignKind, keptKey, makeLink, withoutOther } from "./diff_link.ts";
+import { diffOverlay, foreignOverlay } from "./diff_overlay.ts";
 import { diffPeers } from "./diff_peers.ts";
 import { differences } from "./differences.ts";
 import { diffRoutes } from "./diff_routes.ts";
@@ -48,6 +49,7 @@ export function diff(desired: DesiredState, observed: ObservedState, steadySecon
         ...rotation.steps,
       ]
       : diffRoutes(first, standing, true)),
+    ...diffOverlay(desired, observed),
     ...diffFastpath(desired, observed),
     ...diffSysctls(desired),
     ...diffCni(desired, observed),
@@ -61,7 +63,14 @@ export function diff(desired: DesiredState, observed: ObservedState, steadySecon
     waiting: [
       ...desired.waiting,
       ...turn.waiting,
-      ...[blocked, awaited, rotation.waiting, keptKey(desired, observed), isHeld ? carried : undefined]
+      ...[
+        blocked,
+        awaited,
+        rotation.waiting,
+        keptKey(desired, observed),
+        foreignOverlay(desired, observed),
+        isHeld ? carried : undefined,
+      ]
         .filter((item) => item !== undefined),
     ],
     rejected: desired.rejected,
@@ -150,6 +159,8 @@ function withGuarded(
       { "clear-v4": union("clear-v4"), "near-v4": union("near-v4") }),
     ...(table.templates.includes("clear-v6") &&
       { "clear-v6": union("clear-v6"), "near-v6": union("near-v6") }),
+    ...(table.templates.includes("vxlan") &&
+      { "vxlan-peers-v4": union("vxlan-peers-v4"), "vxlan-peers-v6": union("vxlan-peers-v6") }),
   };
   return { ...table, sets: { ...table.sets, ...guarded } };
 }

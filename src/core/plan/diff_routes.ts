@@ -7,7 +7,7 @@ import { overlaps, parsePrefix, prefixOf } from "../net/prefix.ts";
 import { refused } from "../net/refusal.ts";
 import type { ObservedState } from "../observed/observed_state.ts";
 import { differences } from "./differences.ts";
-import { type Change, FEW, STAGE, type Step } from "./plan.ts";
+import { type Change, FEW, type Part, STAGE, type Step } from "./plan.ts";
 
 const LISTS = ["tunnel", "clear", "unreachable"] as const;
 
@@ -35,17 +35,13 @@ export function diffRoutes(desired: DesiredState, observed: ObservedState, isBlo
     const gone = surplus.filter((text) => !taken.has(placeOf(text)) && !isSpared(text));
     // Who was expected to take it is so already: then the way changes before the rules count on it.
     const near = observed.table?.sets.get(`near-v${family}`) ?? NONE;
-    const isExpected = (text: string) => near.has(text.slice(0, text.indexOf(" ")));
+    const isExpected = (text: string) =>
+      near.has(text.slice(0, text.indexOf(" "))) && (observed.overlay !== undefined || !isWrapping(text));
+    const clearBatch = { family, verb: "replace", surplus, isClear: true } as const;
     const clearSteps = [
-      ...routeStep(
-        { family, verb: "replace", stage: STAGE.expected, surplus, isClear: true },
-        clear.filter(isExpected),
-      ),
-      // Behind the table, which must take what comes as these go.
-      ...routeStep(
-        { family, verb: "replace", stage: STAGE.link, surplus, isClear: true },
-        clear.filter((text) => !isExpected(text)),
-      ),
+      ...routeStep({ ...clearBatch, stage: STAGE.expected }, clear.filter(isExpected)),
+      // Behind the table, which must take what comes as these go, and behind the interface that wraps.
+      ...routeStep({ ...clearBatch, stage: STAGE.link }, clear.filter((text) => !isExpected(text))),
       // Before the tunnel's, and whether these can be had or not.
       ...routeStep({ family, verb: "del", stage: STAGE.clearDeletion, surplus: [] }, leaving),
     ];
@@ -65,9 +61,13 @@ export function diffRoutes(desired: DesiredState, observed: ObservedState, isBlo
   });
 }
 
-/** Of the routes that an agent makes only those in the clear have a gateway. */
+/** Of the routes that an agent makes only those in the clear have a gateway, or wrap. */
 function isClear(text: string): boolean {
-  return text.includes(" via ");
+  return text.includes(" via ") || isWrapping(text);
+}
+
+function isWrapping(text: string): boolean {
+  return text.includes(" encap ");
 }
 
 /** What stays although nobody wants it: of routes in the clear none to pods that are known, nor where nothing may leave so. */
@@ -155,7 +155,7 @@ function routeStep({ family, verb, stage, surplus, isClear }: RouteBatch, texts:
   return [{
     part: isClear ? `clear-v${family}` : `routes-v${family}`,
     stage,
-    needs: stage === STAGE.tunnel || stage === STAGE.configure ? ["link"] : [],
+    needs: needsOf(stage, isAdded && texts.some(isWrapping)),
     changes: texts.map(change),
     actions: [{ kind: "run", program: "ip", args, input }],
     confirms: {
@@ -166,4 +166,9 @@ function routeStep({ family, verb, stage, surplus, isClear }: RouteBatch, texts:
       },
     },
   }];
+}
+
+function needsOf(stage: number, isWrapping: boolean): readonly Part[] {
+  if (stage === STAGE.tunnel || stage === STAGE.configure) return ["link"];
+  return isWrapping ? ["overlay"] : [];
 }

@@ -59,6 +59,8 @@ export type Part =
   | `clear-v${Family}`
   /** By which node addresses go into the tunnel. */
   | `host-v${Family}`
+  /** The interface that wraps packets in the clear. */
+  | "overlay"
   | "fastpath"
   | "sysctl"
   | "cni"
@@ -74,6 +76,8 @@ export const STAGE = {
   /** With the unreachable routes: all that guards. */
   table: 0,
   policy: 0.5,
+  /** Of what it unwraps the table must decide. */
+  overlay: 0.7,
   link: 1,
   serve: 2,
   /** Up and addressed: a handshake begins when a peer is added to what is up. */

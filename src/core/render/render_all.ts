@@ -37,12 +37,16 @@ export interface Rendered {
 
 /** Renders a desired state. */
 export function renderAll(desired: DesiredState): Rendered {
-  const { link, interfaceName, rejected, waiting } = desired;
+  const { link, overlay, interfaceName, rejected, waiting } = desired;
   return {
-    links: link === undefined
-      ? []
-      : [{ name: link.name, kind: "wireguard", mtu: link.mtuBytes, port: link.port }],
-    addresses: (link?.addresses ?? []).map((address) => ({ address, dev: interfaceName })),
+    links: [
+      ...(link === undefined ? [] : [linkOf("wireguard", link)]),
+      ...(overlay.link === undefined ? [] : [linkOf("vxlan", overlay.link)]),
+    ],
+    addresses: [
+      ...(link?.addresses ?? []).map((address) => ({ address, dev: interfaceName })),
+      ...(overlay.link?.addresses ?? []).map((address) => ({ address, dev: overlay.name })),
+    ],
     routes: desired.routes.map((route) => ({
       destination: route.destination,
       type: route.type,
@@ -57,4 +61,11 @@ export function renderAll(desired: DesiredState): Rendered {
     rejected,
     waiting,
   };
+}
+
+function linkOf(
+  kind: string,
+  { name, mtuBytes: mtu, port }: { readonly name: string; readonly mtuBytes: number; readonly port: number },
+): Rendered["links"][number] {
+  return { name, kind, mtu, port };
 }

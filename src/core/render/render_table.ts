@@ -31,6 +31,7 @@ import sourceV6 from "../../../nft-templates/source-v6.nft" with { type: "text" 
 import unmasqueradedV4 from "../../../nft-templates/unmasqueraded-v4.nft" with { type: "text" };
 import unmasqueradedV6 from "../../../nft-templates/unmasqueraded-v6.nft" with { type: "text" };
 import sets from "../../../nft-templates/sets.nft" with { type: "text" };
+import vxlan from "../../../nft-templates/vxlan.nft" with { type: "text" };
 import { POLICY_CHAIN } from "../policy/policy_objects.ts";
 import {
   type DesiredFastpath,
@@ -45,6 +46,7 @@ const TEMPLATES: Readonly<Record<string, string>> = {
   "checksum-v6": checksumV6,
   "forward": forward,
   "ipvs": ipvs,
+  "vxlan": vxlan,
   "clear-v4": clearV4,
   "clear-v6": clearV6,
   "guard": guard,
@@ -153,7 +155,7 @@ function discard(chains: readonly string[], sets: readonly string[]): string {
 /** The text with other names in the place of our sets'. */
 function interim(text: string): string {
   return text.replace(
-    /\b(?:(?:local-)?pod-cidrs|no-masquerade|clear|near|host-(?:peers|own))-v[46]\b/g,
+    /\b(?:(?:local-)?pod-cidrs|no-masquerade|clear|near|vxlan-peers|host-(?:peers|own))-v[46]\b/g,
     "$&-interim",
   );
 }
@@ -224,7 +226,7 @@ function deleteElements(name: SetName, elements: readonly string[]): string {
 
 /** Asked for each packet: a hash, which takes addresses without their length. */
 function isOfHosts(name: SetName): boolean {
-  return name.startsWith("host-");
+  return name.startsWith("host-") || name.startsWith("vxlan-");
 }
 
 function membersText(name: SetName, elements: readonly string[]): string {

@@ -5,6 +5,7 @@ import { quote, refused } from "../net/refusal.ts";
 import type { Setting } from "./grammar.ts";
 import { ownTransports } from "../transport/own_transports.ts";
 import { transportsText } from "../transport/stated.ts";
+import { nextPort } from "../rotation/names.ts";
 import { encryptsHosts } from "./host_settings.ts";
 import { flagOf, type GivenSettings, type PodCidrSource, SETTINGS, usesTunnel } from "./settings.ts";
 
@@ -47,6 +48,7 @@ function contradictions(settings: GivenSettings): readonly string[] {
     ...metricsTls(settings),
     ...oneAddress(settings),
     ...hosts(settings),
+    ...vxlanPort(settings),
   ];
 }
 
@@ -77,6 +79,17 @@ function oneAddress({ isMetricsEnabled, metricsAddress, healthAddress }: GivenSe
   return [
     `HEALTH_BIND_ADDR (--health-bind-addr) is ${healthAddress.text}, and METRICS_BIND_ADDR ${metricsAddress.text}: give ` +
     "it another port, or leave it out, for both are served beside the metrics",
+  ];
+}
+
+/** The tunnel stands while nodes change over, and its next port while a key rotates. */
+function vxlanPort(
+  { transportIpv4, transportIpv6, vxlanPort: port, port: tunnel }: GivenSettings,
+): readonly string[] {
+  if (transportIpv4 !== "vxlan" && transportIpv6 !== "vxlan") return [];
+  if (port !== tunnel && port !== nextPort(tunnel)) return [];
+  return [
+    `VXLAN_PORT (--vxlan-port) is ${port}, which is WireGuard's, or is its while keys rotate: choose another one`,
   ];
 }
 

@@ -47,7 +47,7 @@ Deno.test("The defaults are the original's, and STRICT is on", () => {
     isFlowtableEnabled: false,
     flowtableDevices: "auto",
     flowtablePackets: 128,
-    ...{ transportIpv4: "wireguard", transportIpv6: "wireguard" },
+    ...{ transportIpv4: "wireguard", transportIpv6: "wireguard", vxlanVni: 146, vxlanPort: 24603 },
     ...{ isNativeIpv4: false, isNativeIpv6: false },
     podCidrSourceIpv4: "spec",
     podCidrSourceIpv6: "spec",
@@ -293,6 +293,6 @@ Deno.test("native is said by TRANSPORT or by the original's variable, and never 
 
 Deno.test("a transport that there is not is refused, whatever else is asked for", () => {
   assert.deepEqual(problems({ TRANSPORT_IPV6: "pigeons", HOST_ENCRYPTION: "require" }), [
-    'TRANSPORT_IPV6 (--transport-ipv6) is "pigeons"; accepted: wireguard, native, direct, direct-or-wireguard',
+    'TRANSPORT_IPV6 (--transport-ipv6) is "pigeons"; accepted: wireguard, native, direct, direct-or-wireguard, vxlan',
   ]);
 });

@@ -5,10 +5,13 @@ import { ROUTE_PROTOCOL } from "../desired/desired_state.ts";
 import type { HostFacts } from "../desired/host_facts.ts";
 import { underlayMtu } from "../desired/tunnel_mtu.ts";
 import type { Family } from "../net/address.ts";
-import { hostPrefix, type Prefix, withoutNested } from "../net/prefix.ts";
+import { firstAddress, hostPrefix, type Prefix, summarise, withoutNested } from "../net/prefix.ts";
 import type { SettledNode } from "../nodes/settled_node.ts";
 import type { Settings } from "../settings/settings.ts";
 import { clearFamilies } from "./own_transports.ts";
+import type { Overlay } from "./transport.ts";
+import { statedAddresses } from "./outer.ts";
+import { vxlanInterface } from "./vxlan/vxlan.ts";
 import type { ClearPeer, FamilyWays, Ways } from "./ways.ts";
 
 const FAMILIES: readonly Family[] = [4, 6];
@@ -47,15 +50,43 @@ export function clearMembers({ clear }: FamilyWays, family: Family): string[] {
 export function besideTunnel(
   settings: Settings,
   parts: PodMtuParts,
-): Pick<DesiredState, "clear" | "clearFamilies" | "podMtu"> {
+): Pick<DesiredState, "clear" | "clearFamilies" | "overlay" | "podMtu"> {
+  const { ways, own, facts } = parts;
   const families = clearFamilies(settings);
-  const clear = clearPeersOf(parts.ways);
+  const clear = clearPeersOf(ways);
+  const overlay = overlayOf(ways);
   const podMtu = podMtuOf(settings, parts);
   return {
     ...(clear.length > 0 && { clear }),
     ...(families.length > 0 && { clearFamilies: families }),
+    overlay: {
+      name: vxlanInterface(settings),
+      isStanding: facts.hasOverlay === true,
+      ...(overlay && { link: { ...overlay, addresses: firstAddresses(own) } }),
+    },
     ...(podMtu && { podMtu }),
   };
+}
+
+/** The interface of ours that ways in the clear lead by, the same in both families. */
+export function overlayOf(ways: Ways): Overlay | undefined {
+  return ways[4].overlay ?? ways[6].overlay;
+}
+
+/** Of each range that pods get addresses from: host-local leaves out its first one, and no other. */
+export function firstAddresses({ podCidrs }: SettledNode): string[] {
+  return summarise(podCidrs).map((prefix) => hostPrefix(firstAddress(prefix)).text);
+}
+
+/** Addresses from which packets are taken that are wrapped: all that Nodes say that may send so. */
+export function outerMembers(ways: Ways, family: Family): string[] {
+  const peers = FAMILIES.flatMap((inner) => {
+    const { overlay, clear, near } = ways[inner];
+    return overlay === undefined ? [] : [...clear, ...near];
+  });
+  const addresses = new Set(peers.flatMap(({ settled }) => statedAddresses(settled.node)));
+  const prefixes = [...addresses].filter((address) => address.family === family).map(hostPrefix);
+  return withoutNested(prefixes).map(({ text }) => text);
 }
 
 /** In the order of the Nodes' names, IPv4 first. */

@@ -6,9 +6,10 @@ import type { Waiting } from "../desired/desired_state.ts";
 import type { HostFacts } from "../desired/host_facts.ts";
 import type { Prefix } from "../net/prefix.ts";
 import type { SettledNode } from "../nodes/settled_node.ts";
+import type { Settings } from "../settings/settings.ts";
 
 /** Names of transports, as TRANSPORT_IPV4 and `wigglenet/transport` say them. */
-export const TRANSPORT_NAMES = ["wireguard", "native", "direct", "direct-or-wireguard"] as const;
+export const TRANSPORT_NAMES = ["wireguard", "native", "direct", "direct-or-wireguard", "vxlan"] as const;
 /** Name of a transport. */
 export type TransportName = (typeof TRANSPORT_NAMES)[number];
 
@@ -31,6 +32,17 @@ export interface Here {
   readonly family: Family;
   /** Of all Nodes: nobody's address is in one. */
   readonly podCidrs: () => readonly Prefix[];
+  readonly settings: Settings;
+}
+
+/** An interface of ours that ways in the clear lead by; it wraps packets by the route that they take. */
+export interface Overlay {
+  readonly name: string;
+  /** UDP. */
+  readonly port: number;
+  /** The network's number. */
+  readonly vni: number;
+  readonly mtuBytes: number;
 }
 
 /** Ways in the clear, as one host has them. */
@@ -43,12 +55,14 @@ export interface Reach {
   readonly condition: string;
   /** What is wrong with this host's own side. */
   readonly waiting: readonly Waiting[];
+  /** Left out: ways lead by interfaces of the host. */
+  readonly overlay?: Overlay;
 }
 
 /** A transport. */
 export interface Transport {
   /** What packets travel in: nodes with transports of one medium take each other's. Undefined: somebody else routes. */
-  readonly medium: "tunnel" | "direct" | undefined;
+  readonly medium: "tunnel" | "direct" | "vxlan" | undefined;
   /** Left out: nothing ever leaves in the clear. */
   readonly reach?: (here: Here) => Reach;
   /** The tunnel stands for good, for whom there is no way in the clear. Left out: these are not reached. */

@@ -3,6 +3,7 @@
 import { DIRECT, DIRECT_OR_WIREGUARD } from "./direct/direct.ts";
 import { NATIVE } from "./native/native.ts";
 import type { Transport, TransportName } from "./transport.ts";
+import { VXLAN } from "./vxlan/vxlan.ts";
 import { WIREGUARD } from "./wireguard/wireguard.ts";
 
 /** All of them, by the names that settings and Nodes have for them. */
@@ -11,4 +12,5 @@ export const TRANSPORTS: Readonly<Record<TransportName, Transport>> = {
   "native": NATIVE,
   "direct": DIRECT,
   "direct-or-wireguard": DIRECT_OR_WIREGUARD,
+  "vxlan": VXLAN,
 };

@@ -9,7 +9,7 @@ import { ANNOTATION } from "../nodes/node.ts";
 import type { Settlement } from "../nodes/settle_claims.ts";
 import type { SettledNode } from "../nodes/settled_node.ts";
 import { familySettings, type Settings } from "../settings/settings.ts";
-import type { ClearWay, Transport, TransportName } from "./transport.ts";
+import type { ClearWay, Overlay, Transport, TransportName } from "./transport.ts";
 import { TRANSPORTS } from "./transports.ts";
 
 /** Another Node, and the way to it. */
@@ -26,6 +26,8 @@ export interface FamilyWays {
   readonly near: readonly ClearPeer[];
   /** Interfaces by which all of these may be, sorted. */
   readonly devices: readonly string[];
+  /** The interface of ours that these ways lead by. */
+  readonly overlay?: Overlay;
   /** Names of Nodes to which there is no way. */
   readonly unreached: ReadonlySet<string>;
 }
@@ -86,7 +88,9 @@ function waysOf(settings: Settings, members: Members, family: Family): Found {
   }
   const { own, others, facts, settlement } = members;
   const podCidrs = () => settlement.podCidrs.map(({ prefix }) => prefix);
-  const { wayTo, devices, condition, waiting } = transport.reach({ own, facts, family, podCidrs });
+  const { wayTo, devices, condition, overlay, waiting } = transport.reach({
+    ...{ own, facts, family, podCidrs, settings },
+  });
   const peers = others.filter((settled) => hasPods(settled, family));
   const isTaken = (settled: SettledNode) => takes(settled, family, transport);
   const all = peers.flatMap((settled): ClearPeer[] => {
@@ -104,6 +108,7 @@ function waysOf(settings: Settings, members: Members, family: Family): Found {
     clear,
     near: all.filter(({ settled }) => !isClear.has(settled)),
     devices,
+    ...(overlay && { overlay }),
     unreached: new Set(rest.filter((settled) => !mayBeTunnelled(settled)).map(({ node }) => node.name)),
     // Who has not seen yet that this host takes it in the clear sends by the tunnel.
     isTunnelWanted: transport.isTunnelElse === true || rest.some(isTunnelled) ||
@@ -142,7 +147,9 @@ function farWaits(far: readonly string[], { condition, family, name }: Told): Wa
   return [{
     what: `IPv${family} to ${listed(far)}`,
     why: `no route: with TRANSPORT_IPV${family}=${name} a node needs ${condition}`,
-    next: `give them one, or set TRANSPORT_IPV${family}=${name}-or-wireguard on all nodes`,
+    next: name === "direct"
+      ? `give them one, or set TRANSPORT_IPV${family}=direct-or-wireguard on all nodes`
+      : "give them one",
     isTrouble: true,
   }];
 }

@@ -6,6 +6,7 @@ import type { Waiting } from "../../desired/desired_state.ts";
 import type { Node } from "../../nodes/node.ts";
 import type { SettledNode } from "../../nodes/settled_node.ts";
 import type { HostInterface } from "../../desired/host_facts.ts";
+import { statedAddresses } from "../outer.ts";
 import type { ClearWay, Here, Reach, Transport } from "../transport.ts";
 
 /** What is reached by an interface without a router. */
@@ -14,12 +15,8 @@ interface Network {
   readonly prefix: Prefix;
 }
 
-/**
- * Addresses that a Node says, whoever else says them too: who claims those of others leads packets for his own pods there, and no
- * others, where the true owner has no way for them. ExternalIPs are translated somewhere on the way.
- */
-function statedBy({ addresses }: Node, family: Family): Address[] {
-  return addresses.flatMap(({ value, isExternal }) => isExternal || value.family !== family ? [] : [value]);
+function statedBy(node: Node, family: Family): Address[] {
+  return statedAddresses(node).filter((address) => address.family === family);
 }
 
 /** A prefix of one address is a cable without a network. */

@@ -1,0 +1,74 @@
+// Between which addresses packets are wrapped, by transports with an interface of their own.
+
+import type { Address, Family } from "../net/address.ts";
+import { containsAddress } from "../net/prefix.ts";
+import type { Waiting } from "../desired/desired_state.ts";
+import { isAllowed } from "../desired/endpoints.ts";
+import { IPV6_LEAST_BYTES, underlayMtu } from "../desired/tunnel_mtu.ts";
+import type { Node } from "../nodes/node.ts";
+import type { SettledNode } from "../nodes/settled_node.ts";
+import type { Here } from "./transport.ts";
+
+const DEFAULT_UNDERLAY_BYTES = 1500;
+
+/**
+ * Addresses that a Node says, whoever else says them too: who claims those of others leads packets for his own pods there, and no
+ * others, where the true owner has no way for them. ExternalIPs are translated somewhere on the way.
+ */
+export function statedAddresses({ addresses }: Node): Address[] {
+  return addresses.flatMap(({ value, isExternal }) => isExternal ? [] : [value]);
+}
+
+/** How this host wraps. */
+export interface Ends {
+  /** Of addresses that it wraps between. */
+  readonly families: readonly Family[];
+  /** From what the others take: the first such address of this Node that the host has. Undefined: it has none, or that is not known. */
+  readonly localOf: (family: Family) => Address | undefined;
+  /** The other Node's first address of such a family. */
+  readonly remoteOf: (other: SettledNode) => Address | undefined;
+  /** What others must have, in words. */
+  readonly condition: string;
+  readonly waiting: readonly Waiting[];
+}
+
+/** The ends of this host's packets, and those of others. */
+export function endsOf({ settings, own, facts, family: inner, podCidrs }: Here): Ends {
+  const stated = statedAddresses(own.node).filter(({ family }) => isAllowed(settings, family));
+  const present = new Set(facts.interfaces.flatMap(({ addresses }) => addresses).map(({ text }) => text));
+  const held = stated.filter(({ text }) => present.has(text));
+  const families = ([4, 6] as const).filter((family) => stated.some((address) => address.family === family));
+  const remoteOf = ({ node, addresses }: SettledNode) =>
+    statedAddresses(node).find((address) =>
+      families.includes(address.family) && !present.has(address.text) &&
+      // What is settled is in nobody's pod CIDR.
+      (addresses.includes(address) || !podCidrs().some((pod) => containsAddress(pod, address)))
+    );
+  return {
+    families,
+    localOf: (family) => held.find((address) => address.family === family),
+    remoteOf,
+    condition: `an InternalIP of a family that this node has (${
+      families.map((family) => `IPv${family}`).join(", ") || "none"
+    })`,
+    waiting: held.length > 0 || present.size === 0 ? [] : [{
+      what: `IPv${inner} from ${own.node.name}`,
+      why: `${
+        stated.length === 0
+          ? "its Node says no address that others could take it from"
+          : `none of the addresses that its Node says is on this host (${
+            stated.map(({ text }) => text).join(", ")
+          })`
+      }: they drop what it sends`,
+      next: `mend the InternalIP of Node ${own.node.name}, or set NODE_IP_INTERFACES`,
+      isTrouble: true,
+    }],
+  };
+}
+
+/** The MTU of an interface that wraps, in bytes: IPv6 stays on whatever the underlay carries, in fragments then. */
+export function wrappedMtu({ settings, own, facts }: Here, overheadBytes: number): number {
+  if (settings.mtu !== "auto") return settings.mtu;
+  const underlay = underlayMtu(statedAddresses(own.node), facts) ?? DEFAULT_UNDERLAY_BYTES;
+  return Math.max(underlay - overheadBytes, IPV6_LEAST_BYTES);
+}

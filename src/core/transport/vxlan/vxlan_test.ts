@@ -1,0 +1,158 @@
+import assert from "node:assert/strict";
+import { desireOf, interfaceOf as nic, type NodeWords, ordinaryNode } from "../../../../test/cluster.ts";
+import { routesOf, told } from "../../../../test/direct_nodes.ts";
+import { hostOf } from "../../../../test/host_state.ts";
+import type { DesiredState } from "../../desired/desired_state.ts";
+import type { ObservedState } from "../../observed/observed_state.ts";
+import { diff } from "../../plan/diff.ts";
+import { describe } from "../../plan/describe.ts";
+import { parseSettings, type RawSettings } from "../../settings/parse_settings.ts";
+
+const HERE = { interfaces: [nic("eth0", ["10.9.1.1/24", "fd09::1/64"], { hasDefaultRoute: true })] };
+
+function wish(nodes: readonly NodeWords[], environment: RawSettings, facts = HERE): DesiredState {
+  return desireOf(nodes, environment, facts);
+}
+
+const VXLAN = { TRANSPORT_IPV4: "vxlan", TRANSPORT_IPV6: "vxlan" };
+const SAYS_VXLAN = "ipv4=vxlan,ipv6=vxlan";
+
+function wrapped(i: number, words: NodeWords = {}): NodeWords {
+  return { ...ordinaryNode(i), transport: SAYS_VXLAN, ...words };
+}
+
+Deno.test("vxlan: a route that wraps for each pod CIDR, by one interface that knows nobody; gateways are no matter", () => {
+  const desired = wish([wrapped(1), wrapped(2), wrapped(3, { internal: ["2001:db8:9::3"] })], VXLAN);
+  assert.deepEqual(routesOf(desired), [
+    "10.244.2.0/24 encap ip id 146 src 10.9.1.1 dst 10.9.1.2 dev wigglenet-vx proto 146",
+    "10.244.3.0/24 encap ip6 id 146 src fd09::1 dst 2001:db8:9::3 dev wigglenet-vx proto 146",
+    "fd00:10:244:2::/64 encap ip id 146 src 10.9.1.1 dst 10.9.1.2 dev wigglenet-vx proto 146",
+    "fd00:10:244:3::/64 encap ip6 id 146 src fd09::1 dst 2001:db8:9::3 dev wigglenet-vx proto 146",
+  ]);
+  assert.deepEqual(desired.overlay.link, {
+    name: "wigglenet-vx",
+    port: 24603,
+    vni: 146,
+    mtuBytes: 1444,
+    addresses: ["10.244.1.1/32", "fd00:10:244:1::1/128"],
+  });
+  assert.equal(desired.link, undefined);
+  assert.equal(desired.cni?.mtuBytes, 1444);
+  assert.deepEqual(desired.table.sets["vxlan-peers-v4"], ["10.9.1.2/32"]);
+  assert.deepEqual(desired.table.sets["vxlan-peers-v6"], ["2001:db8:9::3/128", "fd09::2/128"]);
+  assert.deepEqual(told(desired), []);
+  const [step] = diff(desired, { ...hostOf(desired), overlay: undefined }, 0).steps;
+  assert.deepEqual(step?.actions, [{
+    kind: "run",
+    program: "ip",
+    args: ["-batch"],
+    input: [
+      "link add dev wigglenet-vx type vxlan external gpe dstport 24603 nolearning udp6zerocsumrx",
+      "link set dev wigglenet-vx mtu 1444 up",
+      "address replace 10.244.1.1/32 dev wigglenet-vx",
+      "address replace fd00:10:244:1::1/128 dev wigglenet-vx",
+    ].map((line) => `${line}\n`).join(""),
+  }]);
+});
+
+Deno.test("vxlan: IPv4 alone costs 36 bytes, who has no address of a common family is named, ports and networks can be set", () => {
+  const interfaces = [nic("eth0", ["10.9.1.1/24"])];
+  const own = wrapped(1, { internal: ["10.9.1.1"] });
+  const settings = { ...VXLAN, VXLAN_VNI: "16777215", VXLAN_PORT: "4790" };
+  const desired = wish([own, wrapped(2), wrapped(3, { internal: ["2001:db8:9::3"] })], settings, {
+    interfaces,
+  });
+  assert.equal(desired.overlay.link?.mtuBytes, 1464);
+  assert.equal(desired.overlay.link?.port, 4790);
+  assert.match(routesOf(desired)[0]!, / id 16777215 /);
+  assert.match(
+    told(desired)[0]!,
+    /^IPv4 to n3: no route: with TRANSPORT_IPV4=vxlan a node needs an InternalIP of a family that this node has \(IPv4\)/,
+  );
+  for (
+    const [env, text] of [["VXLAN_VNI", "0"], ["VXLAN_VNI", "16777216"], ["VXLAN_PORT", "65536"], [
+      "VXLAN_PORT",
+      "24602",
+    ]]
+  ) {
+    const problems = parseSettings({ NODE_NAME: "n1", ...VXLAN, [env!]: text }, {});
+    assert.ok(Array.isArray(problems) && problems[0].startsWith(env!), text);
+  }
+});
+
+Deno.test("vxlan: what is otherwise with the interface is mended, another kind is left alone, what nobody wants goes", () => {
+  const desired = wish([wrapped(1), wrapped(2)], VXLAN);
+  const { link } = desired.overlay;
+  const sound = {
+    kind: "vxlan",
+    vxlanPort: 24603,
+    mtuBytes: 1444,
+    isUp: true,
+    addresses: new Set(link!.addresses),
+  };
+  const linesWith = (overlay: ObservedState["overlay"], wanted = desired) =>
+    describe(diff(wanted, { ...hostOf(wanted), overlay }, 0));
+  assert.deepEqual(linesWith(sound), []);
+  assert.deepEqual(linesWith({ ...sound, isUp: false }), [
+    "~ interface wigglenet-vx: mtu 1444, up (it is down with mtu 1444)",
+  ]);
+  assert.deepEqual(linesWith({ ...sound, addresses: new Set(["10.244.1.1/32", "192.0.2.1/24"]) }), [
+    "+ address wigglenet-vx: fd00:10:244:1::1/128 (missing)",
+    "- address wigglenet-vx: 192.0.2.1/24 (not wanted)",
+  ]);
+  assert.match(
+    linesWith({ ...sound, vxlanPort: 4789 })[0]!,
+    /^~ interface wigglenet-vx: vxlan, UDP port 24603/,
+  );
+  assert.match(linesWith({ ...sound, kind: "bridge" }).join(), /exists with kind bridge, wanted is vxlan/);
+  const without = wish([ordinaryNode(1), ordinaryNode(2)], {});
+  assert.deepEqual(linesWith(sound, without), ["- interface wigglenet-vx: vxlan (no transport uses it)"]);
+  assert.deepEqual(linesWith({ ...sound, kind: "bridge" }, without), []);
+});
+
+Deno.test("vxlan: who says another Node's address, be he older, takes nothing from it; none is in a pod CIDR, translated or this host's", () => {
+  const elder = (internal: readonly string[], words: NodeWords = {}) =>
+    wrapped(4, { name: "elder", day: 1, internal, podCIDRs: ["10.250.0.0/24"], ...words });
+  const nodes = [wrapped(1, { day: 5 }), wrapped(2, { day: 5 })];
+  const [first] = routesOf(wish(nodes, VXLAN));
+  for (const stolen of ["10.9.1.2", "10.9.1.1"]) {
+    assert.equal(routesOf(wish([...nodes, elder([stolen])], VXLAN))[0], first, stolen);
+  }
+  const nowhere = [
+    elder(["10.9.1.1"]),
+    elder(["10.244.2.7"], { day: 9 }),
+    elder([], { external: ["203.0.113.4"] }),
+  ];
+  for (const one of nowhere) {
+    const desired = wish([...nodes, one], VXLAN);
+    assert.ok(!routesOf(desired).some((text) => text.startsWith("10.250")));
+    assert.match(
+      told(desired)[0]!,
+      /^IPv4 to elder: no route: with TRANSPORT_IPV4=vxlan a node needs an InternalIP/,
+    );
+  }
+});
+
+Deno.test("vxlan: from a host that has no address of its Node others take nothing, and that is told; WG_IP_FAMILY limits both ends", () => {
+  const elsewhere = { interfaces: [nic("eth0", ["192.168.7.1/24"], { hasDefaultRoute: true })] };
+  const lost = wish([wrapped(1), wrapped(2)], VXLAN, elsewhere);
+  assert.match(routesOf(lost)[0]!, /encap ip id 146 dst 10\.9\.1\.2 /);
+  assert.match(
+    told(lost)[0]!,
+    /^IPv4 from n1: none of the addresses .* \(10\.9\.1\.1, fd09::1\): they drop what it sends/,
+  );
+  const six = wish([wrapped(1), wrapped(2)], { ...VXLAN, WG_IP_FAMILY: "ipv6" });
+  assert.match(routesOf(six)[0]!, /^10\.244\.2\.0\/24 encap ip6 id 146 src fd09::1 dst fd09::2 /);
+});
+
+Deno.test("vxlan: a route that wraps comes behind the interface, which comes behind the table; another's VNI is another's", () => {
+  const desired = wish([wrapped(1), wrapped(2)], VXLAN);
+  const { steps } = diff(desired, {
+    ...hostOf(desired),
+    overlay: undefined,
+    routes: { 4: new Set(), 6: new Set() },
+  }, 0);
+  const stageOf = (part: string) => steps.find((step) => step.part === part)!;
+  assert.ok(stageOf("overlay").stage < stageOf("clear-v4").stage && stageOf("overlay").stage > 0);
+  assert.deepEqual(stageOf("clear-v4").needs, ["overlay"]);
+});

@@ -1,0 +1,244 @@
+// TRANSPORT_IPV4 and _IPV6=vxlan: packets of pods wrapped in UDP from node to node, by routes that say to whom; same guard and repair.
+//
+//   n1-pod ── n1 ──┐
+//   n2-pod ── n2 ──┼── 10.9.1.0/24, fd09::/64 ── outsider, who forges
+//   n3-pod ── n3 ──┘   n3 says an address of IPv6 alone: it is wrapped to by that
+
+import assert from "node:assert/strict";
+import { frameOf, ipPacket, udp } from "../lab/craft.ts";
+import { isWithin } from "../lab/frames.ts";
+import type { Host } from "../lab/host.ts";
+import { Lab } from "../lab/lab.ts";
+import { manifestOf } from "../lab/manifest.ts";
+import type { Node } from "../lab/node.ts";
+import type { Pod } from "../lab/pod.ts";
+import { until } from "../lab/until.ts";
+import { Wire } from "../lab/wire.ts";
+import { type Drift, Victim } from "./drift.ts";
+import { policyDecides, saying } from "./transports.ts";
+
+const FAMILIES = [4, 6] as const;
+const VXLAN = { "transport-ipv4": "vxlan", "transport-ipv6": "vxlan" };
+const PORT = 24_603;
+const MTU = 1_444;
+
+const nodes = [manifestOf(1), manifestOf(2), manifestOf(3)].map((manifest) =>
+  saying(manifest, "ipv4=vxlan,ipv6=vxlan")
+);
+const victim = await Victim.create({ nodes }, VXLAN);
+const { mesh } = victim;
+const [n1, n2, n3] = mesh.nodes as [Node, Node, Node];
+const [pod1, pod2, pod3] = mesh.pods as [Pod, Pod, Pod];
+Deno.test.afterAll(() => mesh.close());
+await mesh.lab.publish({
+  ...n3.manifest,
+  status: { addresses: [{ type: "InternalIP", address: "fd09::3" }] },
+});
+await n1.says(
+  "n3 is wrapped to by IPv6",
+  ({ clear = [] }) => clear.some(({ route }) => route.includes(" dst fd09::3 ")),
+);
+
+Deno.test("pods of three nodes reach each other, none of their packets is bare on the network, and full ones pass", async () => {
+  const capture = await mesh.lab.capture();
+  await mesh.reachable();
+  for (const to of [pod2, pod3]) {
+    for (const family of FAMILIES) {
+      const ping = (size: number) =>
+        pod1.attempt(["ping", "-n", "-c", "1", "-W", "2", "-M", "do", "-s", `${size}`, to.address(family)!]);
+      const full = MTU - (family === 4 ? 28 : 48);
+      assert.equal((await ping(full)).code, 0, `${to.name} IPv${family}`);
+      assert.notEqual((await ping(full + 1)).code, 0);
+    }
+  }
+  await mesh.lab.catchUp(capture);
+  const packets = await capture.stop();
+  assert.ok(packets.filter(({ destinationPort }) => destinationPort === PORT).length > 30);
+  assert.equal(packets.filter((packet) => isWithin(packet, mesh.lab.podCIDRs)).length, 0);
+});
+
+Deno.test("diff finds nothing to do, status names each way", async () => {
+  const settings = { ...VXLAN, "filter-ipv4": "true", "filter-ipv6": "true" };
+  const { code, stdout, stderr } = await n1.runAgent({ verb: "diff", settings });
+  assert.equal(code, 0, stdout + stderr);
+  const status = await n1.runAgent({ verb: "status" });
+  assert.match(
+    status.stdout,
+    /n2 in the clear encap ip id 146 src 10\.9\.1\.1 dst 10\.9\.1\.2 dev wigglenet-vx to 10\.244\.2\.0\/24/,
+  );
+  assert.match(
+    status.stdout,
+    /n3 in the clear encap ip6 id 146 src fd09::1 dst fd09::3 dev wigglenet-vx to 10\.244\.3\.0\/24/,
+  );
+});
+
+const ip = (...args: string[]) => victim.on("ip", ...args);
+const drifts: Readonly<Record<string, Drift>> = {
+  "a route is deleted": { act: ip("route", "del", "10.244.2.0/24"), log: /\+ route 10\.244\.2\.0\/24 encap/ },
+  "an IPv6 route is deleted": {
+    act: ip("-6", "route", "del", "fd00:10:244:2::/64", "dev", "wigglenet-vx"),
+    log: /\+ route fd00:10:244:2::\/64 encap/,
+  },
+  "a route wraps for somebody else": {
+    act: ip(
+      ..."route replace 10.244.2.0/24 encap ip id 146 dst 10.9.1.77 dev wigglenet-vx proto 146".split(" "),
+    ),
+    log: /\+ route 10\.244\.2\.0\/24 encap ip id 146 src 10\.9\.1\.1 dst 10\.9\.1\.2/,
+  },
+  "the interface is deleted": {
+    act: ip("link", "del", "wigglenet-vx"),
+    log: /\+ interface wigglenet-vx: vxlan/,
+  },
+  "the interface is set down": {
+    act: ip("link", "set", "wigglenet-vx", "down"),
+    log: /~ interface wigglenet-vx: mtu 1444, up/,
+  },
+  "the interface's MTU is changed": {
+    act: ip("link", "set", "wigglenet-vx", "mtu", "1300"),
+    log: /~ interface wigglenet-vx: mtu 1444/,
+  },
+  "its address is deleted": {
+    act: ip("address", "del", "10.244.1.1/32", "dev", "wigglenet-vx"),
+    log: /\+ address wigglenet-vx: 10\.244\.1\.1\/32/,
+  },
+  "the ruleset is flushed": { act: victim.on("nft", "flush", "ruleset"), log: /~ table inet wigglenet/ },
+};
+
+for (const [what, drift] of Object.entries(drifts)) {
+  Deno.test(`${what}: traffic flows both ways again within a second`, () => victim.healsTraffic(drift));
+}
+
+Deno.test("a NetworkPolicy decides who reaches a pod, as through the tunnel", () => policyDecides(mesh));
+
+interface Shot {
+  /** Left out: the outsider. */
+  readonly from?: Host;
+  readonly outer: string;
+  readonly vni?: number;
+  readonly inner: string;
+}
+
+/** A packet as a VXLAN of this network has it: flags with the next protocol, the network's number. */
+function wrappedIn(vni: number, packet: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  const header = new Uint8Array([0x0c, 0, 0, 1, vni >> 16, (vni >> 8) & 255, vni & 255, 0]);
+  return new Uint8Array([...header, ...packet]);
+}
+
+/** Where a frame of this place must be sent to so that it gets to an address. */
+async function neighbourOf(place: Host, address: string): Promise<string> {
+  await place.ping(address);
+  const [known] = JSON.parse(await place.run(["ip", "-j", "neigh", "show", address])) as [{ lladdr: string }];
+  return known.lladdr;
+}
+
+Deno.test("of what comes wrapped, only what is of this network, from a node, and of a pod of another one, reaches a pod", async () => {
+  const to = pod1.address(4)!;
+  const near = n1.address(4)!;
+  const other = await n1.addPod("n1-other");
+  const [n2Address, pod] = [n2.address(4)!, pod2.address(4)!];
+  const shots: Readonly<Record<string, Shot>> = {
+    "not from a node": { outer: mesh.lab.outsiderAddresses[0]!, inner: pod },
+    "another network": { outer: n2Address, vni: 147, inner: pod },
+    "a pod of this node": { outer: n2Address, inner: other.address(4)! },
+    "somebody outside": { outer: n2Address, inner: "192.0.2.9" },
+    // Masqueraded it would come from its node.
+    "wrapped by a pod, of another pod": { from: pod2, outer: pod, inner: pod3.address(4)! },
+    "wrapped by a pod here, of another pod": { from: other, outer: other.address(4)!, inner: pod },
+    "forged in a node's name": { outer: n2Address, inner: pod },
+  };
+  const gateway = async (host: Host) =>
+    (JSON.parse(await host.run(["ip", "-j", "route", "show", "default"])) as [{ gateway: string }])[0]
+      .gateway;
+  const wires = new Map<Host, { readonly wire: Wire; readonly lladdr: string }>();
+  for (const place of [mesh.lab.outsider, pod2, other]) {
+    const next = place === mesh.lab.outsider ? near : await gateway(place);
+    wires.set(place, { wire: new Wire(place, "eth0"), lladdr: await neighbourOf(place, next) });
+  }
+  const there = new Wire(pod1, "eth0");
+  const seen: string[] = [];
+  const names = Object.keys(shots);
+  const shoot = (name: string, i: number) => {
+    const { from = mesh.lab.outsider, outer, vni = 146, inner } = shots[name]!;
+    const { wire, lladdr } = wires.get(from)!;
+    const packet = ipPacket({ source: inner, destination: to }, udp(20_000 + i, 9_999, new Uint8Array(8)));
+    const body = udp(40_000 + i, PORT, wrappedIn(vni, packet));
+    wire.send(frameOf(ipPacket({ source: outer, destination: near }, body), lladdr));
+  };
+  try {
+    await until("what nobody can tell from a node's to arrive", () => {
+      names.forEach(shoot);
+      for (const { destinationPort, sourcePort } of there.receive()) {
+        if (destinationPort === 9_999) seen.push(names[sourcePort! - 20_000]!);
+      }
+      return seen.filter((name) => name === "forged in a node's name").length > 5;
+    });
+  } finally {
+    for (const { wire } of wires.values()) wire.close();
+    there.close();
+  }
+  assert.deepEqual([...new Set(seen)], ["forged in a node's name"]);
+});
+
+Deno.test("a VXLAN of somebody else on another port is untouched; one on ours keeps it away, and that is told", async () => {
+  await n1.ip([
+    "link add flannel.1 type vxlan id 1 dev eth0 dstport 8472 nolearning",
+    "link set flannel.1 up",
+  ]);
+  await mesh.reachable();
+  await n1.agent!.kill("SIGTERM");
+  await n1.ip([
+    "link del wigglenet-vx",
+    `link add theirs type vxlan id 9 dev eth0 dstport ${PORT}`,
+    "link set theirs up",
+  ]);
+  n1.startAgent({ settings: { ...mesh.settings } });
+  await n1.says(
+    "the port is taken",
+    ({ applied: { failing } }) => /Address already in use/.test(failing.overlay?.error ?? ""),
+  );
+  await n1.ip(["link del theirs"]);
+  await n1.inSync(40_000);
+  await mesh.reachable();
+  assert.match(await n1.run(["ip", "-d", "link", "show", "flannel.1"]), /vxlan id 1 .*dstport 8472/);
+  await n1.ip(["link del flannel.1"]);
+});
+
+/** The commands that docs/transports/vxlan.md has for what the agent does on n1. */
+async function toldCommands(): Promise<string[]> {
+  const text = await Deno.readTextFile(new URL("../../docs/transports/vxlan.md", import.meta.url));
+  return /<!-- commands -->\s*```sh\n([^]*?)```/.exec(text)![1]!.trim().split("\n");
+}
+
+/** What is ours of the network, without what changes with each interface that is made. */
+async function networkOf(node: Node): Promise<string> {
+  const routes = await Promise.all(
+    FAMILIES.map((family) => node.run(["ip", `-${family}`, "route", "show", "proto", "146"])),
+  );
+  const { stdout } = await node.attempt([
+    "ip",
+    "-d",
+    "address",
+    "show",
+    "dev",
+    "wigglenet-vx",
+    "scope",
+    "global",
+  ]);
+  return [...routes, stdout.replace(/^\d+: /, "")].join("");
+}
+
+Deno.test("cleanup leaves nothing, and what the document tells to type is what the agent had made", async () => {
+  const lab = await Lab.create({ nodes });
+  await using _ = lab;
+  const node = lab.nodes[0]!;
+  node.startAgent({ settings: VXLAN });
+  await node.inSync();
+  const before = await networkOf(node);
+  assert.match(before, /10\.244\.2\.0\/24 {1,2}encap ip id 146/);
+  await node.agent!.kill("SIGTERM");
+  const { code, stdout, stderr } = await node.runAgent({ verb: "cleanup", settings: VXLAN });
+  assert.equal(code, 0, stdout + stderr);
+  assert.equal(await networkOf(node), "");
+  for (const command of await toldCommands()) await node.run(command.split(" "));
+  assert.equal(await networkOf(node), before);
+});
