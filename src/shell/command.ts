@@ -1,4 +1,4 @@
-// The only place that starts programs: argv arrays, never a shell; LC_ALL=C; a timeout; stderr kept in the error.
+// The only place that starts programs: argv arrays, never a shell; LC_ALL=C, UTC; a timeout; stderr kept in the error.
 
 import { Fingerprinter } from "../core/kubernetes/fingerprint.ts";
 import { type Program, PROGRAM_PATHS } from "../core/shipped/programs.ts";
@@ -178,7 +178,7 @@ function spawn(program: Program, options: Streams): Deno.ChildProcess {
     ...options,
     args: [...options.args],
     clearEnv: true,
-    env: { LC_ALL: "C", PATH: FOLDERS.join(":") },
+    env: { LC_ALL: "C", TZ: "UTC", PATH: FOLDERS.join(":") },
   }).spawn();
 }
 

@@ -104,8 +104,14 @@ export async function readPublicKey(path: string): Promise<PublicKey | undefined
 }
 
 async function publicKeyOf(privateKey: string): Promise<PublicKey> {
-  const der = new Uint8Array([...PKCS8_HEAD, ...Uint8Array.fromBase64(privateKey)]);
-  const key = await crypto.subtle.importKey("pkcs8", der, { name: "X25519" }, true, ["deriveBits"]);
+  const key = await crypto.subtle.importKey("pkcs8", pkcs8Of(privateKey), { name: "X25519" }, true, [
+    "deriveBits",
+  ]);
   const { x } = await crypto.subtle.exportKey("jwk", key);
   return Uint8Array.fromBase64(x!, { alphabet: "base64url" }).toBase64() as PublicKey;
+}
+
+/** A private key of WireGuard as Web Crypto reads it. */
+export function pkcs8Of(privateKey: string): Uint8Array<ArrayBuffer> {
+  return new Uint8Array([...PKCS8_HEAD, ...Uint8Array.fromBase64(privateKey)]);
 }

@@ -1,0 +1,156 @@
+// Which associations a host adds and takes away, from what its kernel has and which nonces are known now. Nothing is remembered but
+// what must never be installed twice: the counters of the kernel say how far the other end is (docs/decisions/0060).
+
+import { type Association, associationOf, type End, type Purpose } from "./association.ts";
+
+/** An association as the kernel has it. */
+export interface ObservedAssociation {
+  readonly spi: number;
+  readonly source: string;
+  readonly destination: string;
+  readonly purpose: Purpose;
+  /** Sent, or received and proven. */
+  readonly packets: number;
+  /** Seconds since 1970. */
+  readonly addedSeconds: number;
+  /** When its first packet was; 0: never. */
+  readonly usedSeconds: number;
+}
+
+/** The host as its rollover sees it. */
+export interface Standing {
+  readonly associations: readonly ObservedAssociation[];
+  /** SPIs that this agent has had installed since it drew its first nonce, or may have. */
+  readonly used: ReadonlySet<number>;
+  /** Of the clock that the kernel stamps associations by. */
+  readonly wallSeconds: number;
+}
+
+/** What is to be done for one other node. */
+export interface Turn {
+  readonly peer: End;
+  /** In this order: what is received by before what is sent by. */
+  readonly added: readonly Association[];
+  readonly removed: readonly ObservedAssociation[];
+  /** Tell it that it can send, until it does. */
+  readonly isGreeted: boolean;
+  /** Its nonces and ours are used up: what is missing has been there, or has carried all that it may. */
+  readonly isSpent: boolean;
+  /** Its associations would have the number of somebody else's: it waits for other nonces. */
+  readonly isCrowded: boolean;
+}
+
+/** An association carries so many packets, and another nonce is drawn: half of 2^31, for the other half is sent meanwhile. */
+export const MOST_PACKETS = 2 ** 30;
+/** What was under way when the other end began to send by another one has arrived by then. */
+export const GRACE_SECONDS = 15;
+/** A node that draws and draws, and never sends by what it has drawn, is not followed beyond so many. */
+export const MOST_GENERATIONS = 8;
+
+/** All four between two ends, as one of them sees them. */
+interface Four {
+  readonly received: Association;
+  readonly sent: Association;
+  readonly heard: Association;
+  readonly told: Association;
+}
+
+function fourOf(own: End, peer: End): Four {
+  return {
+    received: associationOf(peer, own, "data"),
+    heard: associationOf(peer, own, "greeting"),
+    told: associationOf(own, peer, "greeting"),
+    sent: associationOf(own, peer, "data"),
+  };
+}
+
+/**
+ * What is to be done now.
+ * @param own of this host in the eyes of each peer: its address there may differ
+ * @param peers in an order in which the first one keeps a number that two would have
+ */
+export function rollOver(
+  pairs: readonly { readonly own: End; readonly peer: End }[],
+  standing: Standing,
+): { readonly turns: readonly Turn[]; readonly strays: readonly ObservedAssociation[] } {
+  const byPair = Map.groupBy(standing.associations, ({ source, destination }) => `${source} ${destination}`);
+  const taken = new Map<string, string>(
+    standing.associations.map(({ spi, source, destination }) => [`${destination} ${spi}`, source]),
+  );
+  const turns = pairs.map(({ own, peer }) => {
+    const [there, here] = [`${own.address} ${peer.address}`, `${peer.address} ${own.address}`];
+    const found = [...byPair.get(here) ?? [], ...byPair.get(there) ?? []];
+    byPair.delete(here);
+    byPair.delete(there);
+    const four = fourOf(own, peer);
+    const isCrowded = Object.values(four).some(({ from, to, spi }) => {
+      const place = `${to.address} ${spi}`;
+      const holder = taken.get(place);
+      return holder !== undefined && holder !== from.address;
+    });
+    if (isCrowded) return { ...IDLE, peer, isCrowded };
+    for (const { from, to, spi } of Object.values(four)) taken.set(`${to.address} ${spi}`, from.address);
+    return turnOf({ own, peer, four, found }, standing);
+  });
+  return { turns, strays: [...byPair.values()].flat() };
+}
+
+const IDLE = { added: [], removed: [], isGreeted: false, isSpent: false, isCrowded: false } as const;
+
+interface Pair {
+  readonly own: End;
+  readonly peer: End;
+  readonly four: Four;
+  readonly found: readonly ObservedAssociation[];
+}
+
+function turnOf({ own, peer, four, found }: Pair, { used, wallSeconds }: Standing): Turn {
+  const standing = new Map(found.map((it) => [it.spi, it]));
+  const at = ({ spi }: Association) => standing.get(spi);
+  const isOwn = ({ spi }: ObservedAssociation) => Object.values(four).some((it) => it.spi === spi);
+  const received = at(four.received);
+  // The other end sends by it, and needs no greeting any more.
+  const isFollowed = (received?.packets ?? 0) > 0;
+  const old = found.filter((it) => !isOwn(it));
+  const oldSent = old.filter(({ purpose, source }) => purpose === "data" && source === own.address);
+  const isAwaited = isFollowed || (at(four.heard)?.packets ?? 0) > 0;
+  // Whoever has nothing else to send by loses nothing when the other end is not ready yet.
+  const maySend = at(four.sent) !== undefined || isAwaited || oldSent.length === 0;
+  const isSettled = isFollowed && at(four.sent) !== undefined;
+  const wanted = [
+    four.received,
+    ...(isSettled ? [] : [four.heard, four.told]),
+    ...(maySend ? [four.sent] : []),
+  ];
+  const missing = wanted.filter((it) => at(it) === undefined);
+  const isLost = missing.some(({ spi }) => used.has(spi));
+  const isFull = [four.received, four.sent].some((it) => (at(it)?.packets ?? 0) >= MOST_PACKETS);
+  const added = isLost ? [] : missing;
+  const sends = at(four.sent) !== undefined || added.includes(four.sent);
+  const isOver = isFollowed && wallSeconds - received!.usedSeconds > GRACE_SECONDS;
+  return {
+    peer,
+    added,
+    removed: [
+      ...(sends ? oldSent : []),
+      ...removable(old.filter((it) => !oldSent.includes(it)), isOver, peer),
+      ...(isSettled ? found.filter((it) => isOwn(it) && it.purpose === "greeting") : []),
+    ],
+    isGreeted: !isFollowed,
+    isSpent: isLost || isFull,
+    isCrowded: false,
+  };
+}
+
+/** What is received by stays for whoever may still send by it. */
+function removable(
+  old: readonly ObservedAssociation[],
+  isOver: boolean,
+  peer: End,
+): readonly ObservedAssociation[] {
+  if (isOver) return old;
+  const greetings = old.filter(({ purpose, source }) => purpose === "greeting" && source !== peer.address);
+  const received = old.filter(({ source }) => source === peer.address)
+    .sort((a, b) => b.addedSeconds - a.addedSeconds);
+  return [...greetings, ...received.slice(2 * MOST_GENERATIONS)];
+}

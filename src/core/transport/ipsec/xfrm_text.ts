@@ -1,0 +1,123 @@
+// Associations and policies as `ip xfrm` takes them and tells of them. Keys are in none of these texts: the shell puts one into each
+// addition, and nothing is ever read back with them.
+
+import type { Family } from "../../net/address.ts";
+import type { Association, Purpose } from "./association.ts";
+import type { ObservedAssociation } from "./rollover.ts";
+
+/** What ties our associations and policies to our interface, and to nobody else's. */
+export const IF_ID = 146;
+/** By which a policy asks for associations, with their outer addresses. */
+export const REQUEST_ID: Readonly<Record<Purpose, number>> = { data: 146, greeting: 147 };
+/** To which greetings are sent. */
+export const GREETING_PORT = 24_605;
+
+/** `xfrm state add` in two pieces, with the key in hexadecimal between them. */
+export function additionOf({ from, to, purpose, spi }: Association): readonly [string, string] {
+  const ends = `src ${from.address} dst ${to.address} proto esp spi ${hex(spi)}`;
+  const request = `reqid ${REQUEST_ID[purpose]} mode tunnel if_id ${IF_ID}`;
+  // Packets of both families, 64 bits of numbers, and as many that come late as WireGuard's predecessors took.
+  return [
+    `xfrm state add ${ends} ${request} replay-window 128 flag af-unspec esn aead rfc4106(gcm(aes)) 0x`,
+    " 128\n",
+  ];
+}
+
+/** `xfrm state delete`. */
+export function removalOf({ source, destination, spi }: ObservedAssociation): string {
+  return `xfrm state delete src ${source} dst ${destination} proto esp spi ${hex(spi)}\n`;
+}
+
+function hex(spi: number): string {
+  return `0x${spi.toString(16).padStart(8, "0")}`;
+}
+
+const PURPOSES = new Map<string, Purpose>(
+  Object.entries(REQUEST_ID).map(([purpose, id]) => [String(id), purpose as Purpose]),
+);
+
+/** Reads `ip -s xfrm state list nokeys`, printed in UTC: those of our interface. */
+export function parseAssociations(text: string): ObservedAssociation[] {
+  return blocksOf(text).flatMap((block) => {
+    const [, source, destination] = /^src (\S+) dst (\S+)/.exec(block) ?? [];
+    const [, spi, request] = /proto esp spi (0x[0-9a-f]+)\S* reqid (\d+)/.exec(block) ?? [];
+    const purpose = PURPOSES.get(request ?? "");
+    if (source === undefined || destination === undefined || purpose === undefined || !isOurs(block)) {
+      return [];
+    }
+    return [{
+      spi: Number(spi),
+      source,
+      destination,
+      purpose,
+      packets: Number(/lifetime current:\s+\d+\(bytes\), (\d+)\(packets\)/.exec(block)?.[1]),
+      addedSeconds: secondsOf(/\n\s+add (\S+ \S+) use /.exec(block)?.[1]),
+      usedSeconds: secondsOf(/ use (\S+ \S+)/.exec(block)?.[1]),
+    }];
+  });
+}
+
+/** Each begins at the start of a line, and goes on behind tabs. */
+function blocksOf(text: string): string[] {
+  return text.split(/\n(?=\S)/).map((block) => block.trimEnd()).filter((block) => block !== "");
+}
+
+function isOurs(block: string): boolean {
+  return Number(/\bif_id (0x[0-9a-f]+)/.exec(block)?.[1]) === IF_ID;
+}
+
+function secondsOf(time: string | undefined): number {
+  return time === undefined ? 0 : Date.parse(`${time.replace(" ", "T")}Z`) / 1000;
+}
+
+/** Outer addresses of two nodes. */
+export interface Outer {
+  readonly own: string;
+  readonly peer: string;
+}
+
+/** What is more specific goes first: least. */
+const PRIORITY: Readonly<Record<Purpose, number>> = { greeting: 100, data: 200 };
+const ANYWHERE: Readonly<Record<Family, string>> = { 4: "0.0.0.0/0", 6: "::/0" };
+
+/** A policy as its own key (`xfrm policy delete`) and what else it says. */
+export interface PolicyText {
+  readonly selector: string;
+  readonly rest: string;
+}
+
+/** What is for pods of another node leaves by its associations; what comes out of these is theirs, or dropped. */
+export function policiesOf({ own, peer }: Outer, family: Family, podCidr: string): PolicyText[] {
+  const [there, back] = [`src ${own} dst ${peer}`, `src ${peer} dst ${own}`];
+  const [to, from] = [`src ${ANYWHERE[family]} dst ${podCidr}`, `src ${podCidr} dst ${ANYWHERE[family]}`];
+  return [
+    policy(`${to} dir out`, there, "data"),
+    policy(`${from} dir in`, back, "data"),
+    policy(`${from} dir fwd`, back, "data"),
+  ];
+}
+
+/** What is greeted by has associations that no policy of the other end lets out. */
+export function greetingPolicy({ own, peer }: Outer, family: Family, address: string): PolicyText {
+  const to = `src ${ANYWHERE[family]} dst ${address} proto udp dport ${GREETING_PORT}`;
+  return policy(`${to} dir out`, `src ${own} dst ${peer}`, "greeting");
+}
+
+function policy(selector: string, ends: string, purpose: Purpose): PolicyText {
+  const template = `tmpl ${ends} proto esp reqid ${REQUEST_ID[purpose]} mode tunnel`;
+  return { selector: `${selector} if_id ${IF_ID}`, rest: `priority ${PRIORITY[purpose]} ${template}` };
+}
+
+/** Reads `ip xfrm policy list`: those of our interface, by their selectors. */
+export function parsePolicies(text: string): Map<string, string> {
+  return new Map(
+    blocksOf(text).filter(isOurs).map((block) => {
+      const words = block.replace(/\s+/g, " ");
+      const [, ends, direction, priority, template] =
+        /^(.*?) dir (\S+) (?:action \S+ )?(?:index \S+ )?priority (\d+) (?:.*?)(tmpl .*?) if_id/.exec(
+          words,
+        ) ?? [];
+      return [`${ends} dir ${direction} if_id ${IF_ID}`, `priority ${priority} ${template}`];
+    }),
+  );
+}
