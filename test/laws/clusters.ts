@@ -130,6 +130,7 @@ export const environments: fc.Arbitrary<RawSettings> = fc.record({
   WIGGLENET_WG_PORT: fc.constantFrom(undefined, undefined, "61000"),
   CLUSTER_POD_CIDRS: fc.constantFrom(undefined, undefined, "10.244.0.0/16,fd00:10:244::/56", "10.244.2.0/24"),
   HOST_ENCRYPTION: fc.constantFrom(undefined, undefined, "require"),
+  KEY_ROTATION: fc.constantFrom("manual", "off"),
   POD_CIDR_SOURCE_IPV4: fc.constantFrom(undefined, undefined, "none"),
   ENABLE_FLOWTABLE: flag,
   FLOWTABLE_DEVICES: fc.constantFrom(undefined, "eth0", "eth1,eth0", "eth1,nosuch0"),

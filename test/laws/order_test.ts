@@ -66,18 +66,22 @@ Deno.test("A Node that is told twice is told once", () => {
 const MEMBERS =
   /^add set inet wigglenet (?:(?:local-)?pod-cidrs|no-masquerade|clear|near|host-(?:peers|own))-v([46]) \{ typeof (ip6?) saddr;(?: flags interval;)? elements = \{ (.*) \}; \}$/;
 
-Deno.test("A ruleset is the structure of its settings and members that are canonical prefixes, nothing else", () => {
+Deno.test("A ruleset is the structure of its settings and of this host's own addresses, and members that are canonical prefixes, nothing else", () => {
   fc.assert(
     fc.property(objects, environments, (all, { CLUSTER_POD_CIDRS: _, ...environment }) => {
       const desired = wanted(all, environment);
-      const { node: { addresses } } = desired.settled.find(({ node }) => node.name === "n1")!;
+      const { node: { addresses }, podCidrs } = desired.settled.find(({ node }) => node.name === "n1")!;
       const of = (external: true | undefined) =>
         addresses.flatMap(({ value, isExternal }) => isExternal === external ? [value.text] : []);
-      const nobody = [nodeJson({ name: "n1", internal: of(undefined), external: of(true) })];
+      const podCIDRs = podCidrs.map(({ text }) => text);
+      const nobody = [nodeJson({ name: "n1", podCIDRs, internal: of(undefined), external: of(true) })];
       const lines = renderAll(desired).nft.split("\n");
       const structureOf = (lines: string[]) => lines.filter((line) => !line.startsWith("add set "));
       const bare = renderAll(wanted(nobody, environment)).nft.split("\n");
       assert.deepEqual(structureOf(lines), structureOf(bare));
+      for (const [, family, text] of lines.join("\n").matchAll(/^define tunnel_v([46]) = (.*)$/gm)) {
+        assertCanonical(`${text}/${family === "4" ? 32 : 128}`, Number(family));
+      }
       for (const line of lines.filter((text) => text.startsWith("add set "))) {
         const [, family, type, members] = MEMBERS.exec(line) ?? assert.fail(line);
         assert.equal(type, family === "4" ? "ip" : "ip6");

@@ -2,7 +2,8 @@
 //
 //   pod-a ──┐                ┌── lan        10.9.1.1, default route: the world, an outsider, other nodes
 //   pod-b ──┤ node (a real   │
-//           │ kernel's IP) ──┴── wigglenet  a veth in the tunnel's place: what comes out of it was decrypted
+//           │ kernel's IP) ──┼── wigglenet  a veth in the tunnel's place: what comes out of it was decrypted
+//                            └── wigglenet-next, the tunnel's second interface while a key rotates: no route leads there
 //
 // The far ends have no IP of their own: all that they send is made by hand, all that comes out is seen.
 
@@ -17,7 +18,7 @@ import { until } from "../lab/until.ts";
 import { sendOut, sendUdp, Wire } from "../lab/wire.ts";
 
 /** The cables of the node. */
-export const LINKS = ["pod-a", "pod-b", "lan", "wigglenet"] as const;
+export const LINKS = ["pod-a", "pod-b", "lan", "wigglenet", "wigglenet-next"] as const;
 /** A cable. */
 export type Link = (typeof LINKS)[number];
 
@@ -201,7 +202,9 @@ function holds(bytes: Uint8Array, mark: Uint8Array): boolean {
 /** All ends of the node have one MAC address and ask nobody for another's. */
 function cables(farPid: number): string[] {
   const lines = LINKS.flatMap((link) => [
-    `link add ${link} address ${MAC} type veth peer name ${link} netns ${farPid}`,
+    `link add ${link} address ${MAC}${
+      link === "wigglenet-next" ? " group 146" : ""
+    } type veth peer name ${link} netns ${farPid}`,
     `link set ${link} arp off up`,
   ]);
   const { host } = PLACES;

@@ -6,10 +6,18 @@ import { familySettings, type Settings, usesTunnel } from "../settings/settings.
 import type { DesiredTable } from "./desired_state.ts";
 import type { Guarded } from "./desire_routes.ts";
 import { hasIpvs, type HostFacts } from "./host_facts.ts";
+import { rotationObstacle } from "../rotation/desire_rotation.ts";
 import { NEXT_GROUP, nextInterface, nextPort } from "../rotation/names.ts";
 import { hostDefines, type Hosts, hostSets, hostTemplates } from "./desire_hosts.ts";
 import { KeptMap } from "./kept_map.ts";
-import { clearMembers, nearMembers, outerMembers, overlayOf } from "../transport/clear_peers.ts";
+import type { SettledNode } from "../nodes/settled_node.ts";
+import {
+  clearMembers,
+  firstAddresses,
+  nearMembers,
+  outerMembers,
+  overlayOf,
+} from "../transport/clear_peers.ts";
 import type { Ways } from "../transport/ways.ts";
 
 const FAMILIES: readonly Family[] = [4, 6];
@@ -28,9 +36,13 @@ export function desireTable(
   const ofFamily = (prefixes: readonly Prefix[], family: Family) =>
     prefixes.filter((p) => p.family === family);
   const podTexts = (family: Family) => POD_TEXTS[family].map(ofFamily(pods, family), "", textOf);
+  const proxied = proxiedSources(settings, own, facts);
   return {
-    templates: templatesOf(settings, facts, ways),
-    defines: { ...definesOf(settings, ways), ...clearDefines(ways), ...hostDefines(settings, facts) },
+    templates: [...templatesOf(settings, facts, ways), ...proxied.map(({ family }) => `proxied-v${family}`)],
+    defines: {
+      ...{ ...definesOf(settings, ways), ...clearDefines(ways), ...hostDefines(settings, facts) },
+      ...Object.fromEntries(proxied.map(({ family, text }) => [`tunnel_v${family}`, text])),
+    },
     sets: {
       "pod-cidrs-v4": podTexts(4),
       "pod-cidrs-v6": podTexts(6),
@@ -47,6 +59,16 @@ export function desireTable(
       ...hostSets(settings, { own, others }),
     },
   };
+}
+
+/** What kube-proxy's masquerade would give to flows into the tunnel, where these may change the interface: the first of each family. */
+function proxiedSources(settings: Settings, own: SettledNode, { wireguard }: HostFacts) {
+  if (rotationObstacle(settings, { wireguard }) !== undefined) return [];
+  const texts = firstAddresses(own).map((text) => text.replace(/\/.*/, ""));
+  return FAMILIES.filter((family) => familySettings(settings, family).isRouted).flatMap((family) => {
+    const text = texts.find((text) => text.includes(":") === (family === 6));
+    return text === undefined ? [] : [{ family, text }];
+  });
 }
 
 /** Where pods' packets keep their source although the family is masqueraded. */

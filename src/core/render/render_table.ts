@@ -25,6 +25,8 @@ import masqueradeV4 from "../../../nft-templates/masquerade-v4.nft" with { type:
 import masqueradeV6 from "../../../nft-templates/masquerade-v6.nft" with { type: "text" };
 import noMasqueradeV4 from "../../../nft-templates/no-masquerade-v4.nft" with { type: "text" };
 import noMasqueradeV6 from "../../../nft-templates/no-masquerade-v6.nft" with { type: "text" };
+import proxiedV4 from "../../../nft-templates/proxied-v4.nft" with { type: "text" };
+import proxiedV6 from "../../../nft-templates/proxied-v6.nft" with { type: "text" };
 import source from "../../../nft-templates/source.nft" with { type: "text" };
 import sourceV4 from "../../../nft-templates/source-v4.nft" with { type: "text" };
 import sourceV6 from "../../../nft-templates/source-v6.nft" with { type: "text" };
@@ -67,6 +69,8 @@ const TEMPLATES: Readonly<Record<string, string>> = {
   "masquerade-v6": masqueradeV6,
   "no-masquerade-v4": noMasqueradeV4,
   "no-masquerade-v6": noMasqueradeV6,
+  "proxied-v4": proxiedV4,
+  "proxied-v6": proxiedV6,
   "host-api-v4": hostApiV4,
   "host-api-v6": hostApiV6,
   "host": host,
