@@ -7,7 +7,6 @@
 import assert from "node:assert/strict";
 import { frameOf, ipPacket, udp } from "../lab/craft.ts";
 import { isWireGuard, isWithin } from "../lab/frames.ts";
-import { Lab } from "../lab/lab.ts";
 import { type Family, manifestOf } from "../lab/manifest.ts";
 import type { Node } from "../lab/node.ts";
 import type { Pod } from "../lab/pod.ts";
@@ -182,31 +181,9 @@ Deno.test("a way that the kernel refuses, for what else the host has, holds up n
   await n2.inSync();
 });
 
-/** The commands that docs/transports/direct.md has for what the agent does on n1. */
-async function toldCommands(): Promise<string[]> {
-  const text = await Deno.readTextFile(new URL("../../docs/transports/direct.md", import.meta.url));
-  return /<!-- routes -->\s*```sh\n([^]*?)```/.exec(text)![1]!.trim().split("\n");
-}
-
 async function routesOf(node: Node): Promise<string> {
   const shown = await Promise.all(
     FAMILIES.map((family) => node.run(["ip", `-${family}`, "route", "show", "proto", "146"])),
   );
   return shown.join("");
 }
-
-Deno.test("cleanup leaves no route of ours, and what the document tells to type is what the agent had made", async () => {
-  const lab = await Lab.create({ nodes });
-  await using _ = lab;
-  const node = lab.nodes[0]!;
-  node.startAgent({ settings: DIRECT });
-  await node.inSync();
-  const before = await routesOf(node);
-  assert.match(before, /10\.244\.2\.0\/24 via 10\.9\.1\.2 dev eth0/);
-  await node.agent!.kill("SIGTERM");
-  const { code, stdout, stderr } = await node.runAgent({ verb: "cleanup", settings: DIRECT });
-  assert.equal(code, 0, stdout + stderr);
-  assert.equal(await routesOf(node), "");
-  for (const command of await toldCommands()) await node.run(command.split(" "));
-  assert.equal(await routesOf(node), before);
-});

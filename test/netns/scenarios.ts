@@ -11,7 +11,8 @@ export interface Scenario {
 
 /** The private key of n1 in every scenario, so that the same scenario gives the same data plane. Nobody else uses it. */
 export const PRIVATE_KEY = "aJ5kQn1pIBHtpYVpTfCH1Ys4F1xLDJLl9jPMNsyvqGo=";
-const KEYS: readonly string[] = [
+/** Of n2 and those behind it. */
+export const KEYS: readonly string[] = [
   "aW5zdGVhZCBvZiBhIHJlYWwga2V5IG9mIG5vZGUgMjI=",
   "aW5zdGVhZCBvZiBhIHJlYWwga2V5IG9mIG5vZGUgMzM=",
   "aW5zdGVhZCBvZiBhIHJlYWwga2V5IG9mIG5vZGUgNDQ=",

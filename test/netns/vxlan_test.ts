@@ -8,7 +8,6 @@ import assert from "node:assert/strict";
 import { frameOf, ipPacket, udp } from "../lab/craft.ts";
 import { isWithin } from "../lab/frames.ts";
 import type { Host } from "../lab/host.ts";
-import { Lab } from "../lab/lab.ts";
 import { manifestOf } from "../lab/manifest.ts";
 import type { Node } from "../lab/node.ts";
 import type { Pod } from "../lab/pod.ts";
@@ -201,44 +200,4 @@ Deno.test("a VXLAN of somebody else on another port is untouched; one on ours ke
   await mesh.reachable();
   assert.match(await n1.run(["ip", "-d", "link", "show", "flannel.1"]), /vxlan id 1 .*dstport 8472/);
   await n1.ip(["link del flannel.1"]);
-});
-
-/** The commands that docs/transports/vxlan.md has for what the agent does on n1. */
-async function toldCommands(): Promise<string[]> {
-  const text = await Deno.readTextFile(new URL("../../docs/transports/vxlan.md", import.meta.url));
-  return /<!-- commands -->\s*```sh\n([^]*?)```/.exec(text)![1]!.trim().split("\n");
-}
-
-/** What is ours of the network, without what changes with each interface that is made. */
-async function networkOf(node: Node): Promise<string> {
-  const routes = await Promise.all(
-    FAMILIES.map((family) => node.run(["ip", `-${family}`, "route", "show", "proto", "146"])),
-  );
-  const { stdout } = await node.attempt([
-    "ip",
-    "-d",
-    "address",
-    "show",
-    "dev",
-    "wigglenet-vx",
-    "scope",
-    "global",
-  ]);
-  return [...routes, stdout.replace(/^\d+: /, "")].join("");
-}
-
-Deno.test("cleanup leaves nothing, and what the document tells to type is what the agent had made", async () => {
-  const lab = await Lab.create({ nodes });
-  await using _ = lab;
-  const node = lab.nodes[0]!;
-  node.startAgent({ settings: VXLAN });
-  await node.inSync();
-  const before = await networkOf(node);
-  assert.match(before, /10\.244\.2\.0\/24 {1,2}encap ip id 146/);
-  await node.agent!.kill("SIGTERM");
-  const { code, stdout, stderr } = await node.runAgent({ verb: "cleanup", settings: VXLAN });
-  assert.equal(code, 0, stdout + stderr);
-  assert.equal(await networkOf(node), "");
-  for (const command of await toldCommands()) await node.run(command.split(" "));
-  assert.equal(await networkOf(node), before);
 });

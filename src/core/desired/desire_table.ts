@@ -83,14 +83,14 @@ const SPARE_PORTS = [[61_000, 65_535], [50_000, 60_998], [40_000, 49_998]] as co
 /** The same while a key rotates, which is no reason to make a table anew. */
 function definesOf({ interfaceName, port }: Settings, ways: Ways): DesiredTable["defines"] {
   const overlay = overlayOf(ways);
-  const tunnelPorts = [port, nextPort(port)].sort((a, b) => a - b);
-  const ports = [...tunnelPorts, ...overlay === undefined ? [] : [overlay.port]];
-  const spare = SPARE_PORTS.find(([first, last]) => !ports.some((it) => first <= it && it <= last))!;
+  const ports = [port, nextPort(port), ...overlay === undefined ? [] : [overlay.port]].sort((a, b) => a - b);
+  const [first, last] = [ports[0]!, ports.at(-1)!];
+  const spare = SPARE_PORTS.find(([from, to]) => !ports.some((it) => from <= it && it <= to))!;
   return {
     tunnel: `"${interfaceName}"`,
     tunnels: `{ "${interfaceName}", "${nextInterface(interfaceName)}" }`,
     next_group: String(NEXT_GROUP),
-    port: overlay === undefined ? tunnelPorts.join("-") : `{ ${tunnelPorts.join("-")}, ${overlay.port} }`,
+    port: last - first < ports.length ? `${first}-${last}` : `{ ${ports.join(", ")} }`,
     spare_ports: spare.join("-"),
   };
 }

@@ -1,0 +1,91 @@
+// docs/transports: what each page tells to type for n1 is what the agent makes there, and `cleanup` leaves nothing of it. n1 is real,
+// n2 and n3 are said to exist. The rules of the table are not typed: `wigglenet render` prints them; what is in its sets is.
+
+import assert from "node:assert/strict";
+import { HAS_KERNEL_WIREGUARD } from "../lab/kernel.ts";
+import { Lab } from "../lab/lab.ts";
+import { type Manifest, manifestOf } from "../lab/manifest.ts";
+import type { Node, Settings } from "../lab/node.ts";
+import { run } from "../lab/process.ts";
+import { KEYS, PRIVATE_KEY } from "./scenarios.ts";
+import { differences, readState } from "./state.ts";
+import { saying } from "./transports.ts";
+
+const FOLDER = new URL("../../docs/transports/", import.meta.url);
+const MARKED = /<!-- commands ([A-Z0-9_=a-z ]+) -->\s*```sh\n([^]*?)```/;
+const OVERLAYS = ["wigglenet-vx"];
+const publicKeys = [(await run(["wg", "pubkey"], { stdin: PRIVATE_KEY })).trim(), ...KEYS];
+
+interface Page {
+  readonly settings: Settings;
+  readonly commands: readonly string[];
+}
+
+function pageIn(text: string): Page | undefined {
+  const [, settings = "", commands = ""] = MARKED.exec(text) ?? [];
+  if (commands === "") return undefined;
+  const pairs = settings.split(" ").map((pair) => pair.split("=") as [string, string]);
+  return {
+    settings: Object.fromEntries(
+      pairs.map(([env, value]) => [env.toLowerCase().replaceAll("_", "-"), value]),
+    ),
+    commands: commands.trim().split("\n"),
+  };
+}
+
+function manifest(i: number, settings: Settings): Manifest {
+  const transports = [4, 6].map((family) => `ipv${family}=${settings[`transport-ipv${family}`]}`).join(",");
+  const plain = manifestOf(i);
+  const keyed = { ...plain.metadata, annotations: { "wigglenet/public-key": publicKeys[i - 1]! } };
+  const said = { ...plain, metadata: keyed };
+  return /direct|vxlan|gre|ipsec/.test(transports) ? saying(said, transports) : said;
+}
+
+/** All that is ours, without what changes with each interface that is made. */
+async function stateOf(node: Node): Promise<string> {
+  const overlays = await Promise.all(OVERLAYS.map(async (dev) => {
+    const { stdout } = await node.attempt(["ip", "-d", "address", "show", "dev", dev, "scope", "global"]);
+    return stdout.replace(/^\d+: /, "");
+  }));
+  return `${await readState(node, ["table", "link", "routes", "wireguard"])}\n${overlays.join("")}`;
+}
+
+/** The table as it stands, its sets empty. */
+async function emptyTable(node: Node): Promise<string> {
+  const listed = await node.run(["nft", "list", "table", "inet", "wigglenet"]);
+  return listed.replaceAll(/\s*elements = \{[^}]*\}/g, "").replaceAll(
+    /counter packets \d+ bytes \d+/g,
+    "counter",
+  );
+}
+
+/** As it is typed on a host as shipped; a kernel without WireGuard has a program in its place. */
+function typed(command: string, node: Node): string[] {
+  const words = command.replace("/etc/wigglenet/private.key", `${node.folder}/private.key`).split(" ");
+  const isLink = /^ip link add dev wigglenet type wireguard$/.test(command);
+  return isLink && !HAS_KERNEL_WIREGUARD ? ["wireguard-go", "wigglenet"] : words;
+}
+
+for (const { name } of [...Deno.readDirSync(FOLDER)].sort((a, b) => a.name < b.name ? -1 : 1)) {
+  Deno.test(`${name}: cleanup leaves nothing, and what the page tells to type is what the agent had made`, async () => {
+    const page = pageIn(await Deno.readTextFile(new URL(name, FOLDER)));
+    assert.ok(page !== undefined, "it has a block of commands");
+    const { settings, commands } = page;
+    const lab = await Lab.create({ nodes: 1 });
+    await using _ = lab;
+    const [node] = lab.nodes as [Node];
+    await Deno.writeTextFile(`${node.folder}/private.key`, PRIVATE_KEY);
+    for (const i of [1, 2, 3]) await lab.publish(manifest(i, settings));
+    node.startAgent({ settings });
+    await node.inSync();
+    const [made, table] = [await stateOf(node), await emptyTable(node)];
+    await node.agent!.kill("SIGTERM");
+    const { code, stdout, stderr } = await node.runAgent({ verb: "cleanup", settings });
+    assert.equal(code, 0, stdout + stderr);
+    const nothing = JSON.stringify({ table: null, link: null, routes: [], wireguard: null }, null, 1);
+    assert.equal(await stateOf(node), `${nothing}\n`);
+    await node.run(["nft", "-f", "-"], { stdin: table });
+    for (const command of commands) await node.run(typed(command, node));
+    assert.equal(differences(made, await stateOf(node)), "");
+  });
+}
