@@ -88,8 +88,8 @@ export async function prepareForClusters(): Promise<Missing[]> {
 }
 
 /** As {@link prepare}, for who cannot go on without: names what is missing and ends with exit code 1. */
-export async function prepareOrExit(): Promise<void> {
-  const missing = await prepare();
+export async function prepareOrExit(more: Readonly<Record<string, string>> = {}): Promise<void> {
+  const missing = await prepare(more);
   for (const { what, remedy } of missing) console.error(`Missing: ${what}. Remedy: ${remedy}`);
   if (missing.length > 0) Deno.exit(1);
 }

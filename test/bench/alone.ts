@@ -17,6 +17,8 @@ export interface Benchmark {
   readonly measure: () => Promise<Verdict>;
   /** On the machine itself, before; what it returns is undone after. */
   readonly arrange?: () => Promise<() => Promise<void>>;
+  /** Programs and their packages, besides those that everything needs. */
+  readonly programs?: Readonly<Record<string, string>>;
 }
 
 /** Runs a benchmark and ends the process: 0 when all bounds held, 1 otherwise. */
@@ -24,8 +26,8 @@ export async function runAlone(benchmark: Benchmark): Promise<never> {
   Deno.exit(isInside() ? await inside(benchmark) : await outside(benchmark));
 }
 
-async function outside({ url, arrange }: Benchmark): Promise<number> {
-  await prepareOrExit();
+async function outside({ url, arrange, programs }: Benchmark): Promise<number> {
+  await prepareOrExit(programs);
   const standing = await standingHere();
   if (standing !== "root") {
     const why = typeof standing === "object" ? `: ${standing.refused}` : "";

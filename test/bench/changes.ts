@@ -6,7 +6,7 @@
 // that it is gone by then is looked up at once, each time.
 
 import { type Member, memberOf, smallNode } from "./cluster.ts";
-import type { Crowd } from "./crowd.ts";
+import type { Crowd, Writer } from "./crowd.ts";
 import { undisturbed } from "./processor.ts";
 import { Sightings } from "./sightings.ts";
 
@@ -25,12 +25,12 @@ export interface Hand {
 const LONGEST_PAUSE_MS = 700;
 
 /** The hand that changes a folder of manifests. */
-export function folderHand({ lab }: Crowd, folder: string): Hand {
+export function folderHand({ lab }: Crowd, folder: string, write: Writer = smallNode): Hand {
   const pathOf = ({ name }: Member) => `${folder}/${name}.yaml`;
   const draft = `${lab.folder}/draft`;
   return {
     join: async (member) => {
-      await Deno.writeTextFile(draft, smallNode(member));
+      await Deno.writeTextFile(draft, write(member));
       const start = performance.now();
       Deno.renameSync(draft, pathOf(member));
       return start;
@@ -63,12 +63,14 @@ export async function measureChanges(crowd: Crowd, hand: Hand, count: number): P
   return changes;
 }
 
-async function timed(seen: Promise<number>, done: Promise<number>): Promise<number> {
+/** Milliseconds from what is done to what is seen of it. */
+export async function timed(seen: Promise<number>, done: Promise<number>): Promise<number> {
   const [end, start] = await Promise.all([seen, done]);
   return end - start;
 }
 
-type Expected = Record<string, (line: string) => boolean>;
+/** Lines of monitors by what they show. */
+export type Expected = Record<string, (line: string) => boolean>;
 
 function joined({ podCidrs, addresses }: Member): Expected {
   return {
@@ -91,7 +93,8 @@ function left({ podCidrs }: Member): Expected {
   };
 }
 
-function ofEach(
+/** One expectation for each prefix. */
+export function ofEach(
   cidrs: readonly string[],
   what: string,
   test: (cidr: string) => (line: string) => boolean,
@@ -99,7 +102,8 @@ function ofEach(
   return Object.fromEntries(cidrs.map((cidr) => [`${what} ${cidr}`, test(cidr)]));
 }
 
-function isElement(line: string, verb: string, cidr: string): boolean {
+/** True for a line of nft monitor about a pod CIDR. */
+export function isElement(line: string, verb: string, cidr: string): boolean {
   return line.startsWith(`${verb} element inet wigglenet pod-cidrs-`) && line.includes(`{ ${cidr} }`);
 }
 

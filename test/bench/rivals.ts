@@ -5,20 +5,15 @@ import { isInside, runInside } from "../lab/outer.ts";
 import { Lab } from "../lab/lab.ts";
 import { manifestOf } from "../lab/manifest.ts";
 import type { Node } from "../lab/node.ts";
-import type { Pod } from "../lab/pod.ts";
-import { until } from "../lab/until.ts";
 import { Mesh } from "../netns/mesh.ts";
 import { tell } from "./alone.ts";
+import { comparePairs, RULES } from "./pairs.ts";
 import { getReady } from "../vm/ready.ts";
 import { Verdict } from "./verdict.ts";
 
-const SECONDS = 2;
-const HTTP_PORT = 8_000;
 const STARTS = 11;
 /** Behind the runtime's own start. */
 const BOOT_TO_MESH_MS = 3_000;
-const SIDES = ["agent", "hand"] as const;
-type Side = (typeof SIDES)[number];
 
 /** wg-quick(8) does the rest. */
 async function configurationOf(node: Node, peers: readonly Node[], mtuBytes: number): Promise<string> {
@@ -34,22 +29,6 @@ async function configurationOf(node: Node, peers: readonly Node[], mtuBytes: num
   const head = ["[Interface]", `PrivateKey = ${key.trim()}`, "ListenPort = 24601", `MTU = ${mtuBytes}`];
   return [...head, `Address = ${addresses.join(", ")}`, ...sections.flat(), ""].join("\n");
 }
-
-/** What somebody would write: what is known passes, strangers do not reach pods, pods are masqueraded. */
-const RULES = `table inet hand {
-	chain forward {
-		type filter hook forward priority filter; policy accept;
-		ct state established,related accept
-		ip daddr 10.244.0.0/16 ip saddr != 10.244.0.0/16 drop
-		ip6 daddr fd00:10:244::/48 ip6 saddr != fd00:10:244::/48 drop
-	}
-	chain postrouting {
-		type nat hook postrouting priority srcnat; policy accept;
-		ip saddr 10.244.0.0/16 ip daddr != 10.244.0.0/16 masquerade
-		ip6 saddr fd00:10:244::/48 ip6 daddr != fd00:10:244::/48 masquerade
-	}
-}
-`;
 
 /** Agents make pods' network, go without a trace, and wg-quick takes their place. */
 async function byHand(mtuBytes: number): Promise<Mesh> {
@@ -70,76 +49,13 @@ async function byHand(mtuBytes: number): Promise<Mesh> {
   return mesh;
 }
 
-/** Servers on the second node's pod. */
-async function serve(mesh: Mesh): Promise<void> {
-  const [, pod] = mesh.pods as [Pod, Pod];
-  pod.start(["iperf3", "--server"]);
-  const folder = await Deno.makeTempDir({ dir: "/dev/shm" });
-  await Deno.writeTextFile(`${folder}/index.html`, "ok\n");
-  const lighttpd =
-    `server.document-root = "${folder}"\nserver.port = ${HTTP_PORT}\nindex-file.names = ("index.html")\n`;
-  await Deno.writeTextFile(`${folder}/lighttpd.conf`, lighttpd);
-  pod.start(["lighttpd", "-D", "-f", `${folder}/lighttpd.conf`]);
-  await until("the servers to listen", async () => {
-    const listening = await pod.run(["ss", "-Hltn"]);
-    return [5201, HTTP_PORT].every((port) => listening.includes(`:${port} `));
-  });
-}
-
-/** Megabits a second of one TCP connection. */
-async function throughput({ pods }: Mesh): Promise<number> {
-  const [from, to] = pods as [Pod, Pod];
-  const json = await from.run(["iperf3", "-J", "-t", String(SECONDS), "-c", to.address(4)!]);
-  return JSON.parse(json).end.sum_received.bits_per_second / 1e6;
-}
-
-/** Requests a second, each by a connection of its own. */
-async function connectionRate({ pods }: Mesh): Promise<number> {
-  const [from, to] = pods as [Pod, Pod];
-  const url = `http://${to.address(4)!}:${HTTP_PORT}/`;
-  const text = await from.run(["wrk", "-t1", "-c4", `-d${SECONDS}s`, "-H", "Connection: close", url]);
-  const errors = /Socket errors: .*|Non-2xx.*/.exec(text)?.[0];
-  if (errors !== undefined) throw new Error(`wrk: ${errors}`);
-  return Number(/Requests\/sec:\s+([\d.]+)/.exec(text)![1]);
-}
-
-type Samples = Record<Side, number[]>;
-
 async function compare(pairs: number, verdict: Verdict): Promise<void> {
   const agent = await Mesh.create({ nodes: 2 });
   tell("the agents' mesh stands");
   const link = JSON.parse(await agent.nodes[0]!.run(["ip", "-j", "link", "show", "dev", "wigglenet"]));
   const meshes = { agent, hand: await byHand(link[0].mtu) };
   tell("the one by hand stands");
-  for (const side of SIDES) await serve(meshes[side]);
-  const kinds = { throughput, "new connections": connectionRate } as const;
-  for (const [what, measure] of Object.entries(kinds)) {
-    const samples: Samples = { agent: [], hand: [] };
-    for (const side of SIDES) await measure(meshes[side]); // warm
-    for (let i = 0; i < pairs; i++) {
-      for (const side of i % 2 === 0 ? SIDES : SIDES.toReversed()) {
-        samples[side].push(await measure(meshes[side]));
-      }
-      tell(
-        `${what}, pair ${i + 1}: ${
-          SIDES.map((side) => `${side} ${samples[side].at(-1)!.toFixed(1)}`).join(", ")
-        }`,
-      );
-    }
-    const unit = what === "throughput" ? "Mbit/s" : "/s";
-    for (const side of SIDES) {
-      verdict.median({ what: `${what}, ${side}`, values: samples[side], unit, digits: 1 });
-    }
-    const values = samples.agent.map((value, i) => value / samples.hand[i]!);
-    verdict.median({
-      what: `${what}, agent : hand`,
-      values,
-      unit: "×",
-      digits: 3,
-      least: 0.97,
-      lowEnd: 0.93,
-    });
-  }
+  await comparePairs(meshes, { pairs }, verdict);
   await Promise.all(Object.values(meshes).map((mesh) => mesh.close()));
 }
 
