@@ -1,8 +1,6 @@
-// The Lease of who tells of others: when to take it, when to keep it. As client-go does, its age is what this node has
+// The Lease of who speaks for others: when to take it, when to keep it. As client-go does, its age is what this node has
 // seen of it by its own clock: clocks of two machines need not agree.
 
-/** `metadata.name`. */
-export const LEASE_NAME = "wigglenet-events";
 /** How long a Lease holds that nobody renews. */
 export const LEASE_SECONDS = 60;
 const RENEW_MS = 20_000;
@@ -59,12 +57,21 @@ export function leaseMove({ lease, sinceMs }: SeenLease, own: string, nowMs: num
   return lease.holder === "" || ageMs >= LEASE_SECONDS * 1000 ? "take" : "nothing";
 }
 
+/** Who wants which Lease. */
+export interface LeaseWish {
+  readonly namespace: string;
+  readonly name: string;
+  readonly own: string;
+  /** Since 1970. */
+  readonly nowMs: number;
+}
+
 /**
  * The Lease as this node wants it.
  * @param last what is there; undefined: nothing, and it is made
  */
 export function leaseJson(
-  { namespace, own, nowMs }: { readonly namespace: string; readonly own: string; readonly nowMs: number },
+  { namespace, name, own, nowMs }: LeaseWish,
   last: Lease | undefined,
 ): Record<string, unknown> {
   const now = new Date(nowMs).toISOString().replace(/Z$/, "000Z");
@@ -73,7 +80,7 @@ export function leaseJson(
     apiVersion: "coordination.k8s.io/v1",
     kind: "Lease",
     metadata: {
-      name: LEASE_NAME,
+      name,
       namespace,
       ...(last === undefined ? {} : { resourceVersion: last.version }),
     },

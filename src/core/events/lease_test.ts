@@ -27,7 +27,12 @@ Deno.test("the holder renews every twenty seconds, and knows before the others t
 });
 
 Deno.test("a Lease is written with the version that was read: of two who take it, one is refused", () => {
-  const wish = { namespace: "kube-system", own: "n2", nowMs: Date.parse("2026-11-21T12:00:00.5Z") };
+  const wish = {
+    namespace: "kube-system",
+    name: "wigglenet-events",
+    own: "n2",
+    nowMs: Date.parse("2026-11-21T12:00:00.5Z"),
+  };
   assert.deepEqual(leaseJson(wish, undefined), {
     apiVersion: "coordination.k8s.io/v1",
     kind: "Lease",

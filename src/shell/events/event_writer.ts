@@ -2,30 +2,14 @@
 // costs nothing but the Event.
 
 import { decideEvents, type Memory, NOTHING_SEEN, toldOf } from "../../core/events/event_desk.ts";
-import {
-  isHolder,
-  LEASE_NAME,
-  leaseJson,
-  leaseMove,
-  parseLease,
-  seeLease,
-  type SeenLease,
-} from "../../core/events/lease.ts";
 import { eventJson, namespaceOfEvent, type RefusalEvent } from "../../core/events/refusal_event.ts";
 import type { Rejected } from "../../core/nodes/node.ts";
 import type { Log } from "../log.ts";
-
-/** The part of a Kubernetes client that Events need. */
-export interface EventClient {
-  /** Resolves with whatever the API server answers; rejects when it does not. */
-  request(
-    request: { readonly method: "GET" | "POST" | "PUT"; readonly path: string; readonly body?: unknown },
-  ): Promise<{ readonly status: number; readonly body: unknown }>;
-}
+import { isDone, type LeaseClient, LeaseKeeper, refusal } from "./lease_keeper.ts";
 
 /** What Events are written from. */
 export interface EventWriterOptions {
-  readonly client: EventClient;
+  readonly client: LeaseClient;
   /** Of the agent: there stands the Lease. */
   readonly namespace: string;
   /** Name of this node. */
@@ -39,6 +23,7 @@ export interface EventWriterOptions {
   readonly now?: () => number;
 }
 
+const LEASE = "wigglenet-events";
 const LOOK_MS = 5_000;
 const FIRST_PAUSE_MS = 10_000;
 /** After what will not be different in a minute: who may not write is not asked all the time. */
@@ -48,14 +33,16 @@ const LONGEST_PAUSE_MS = 600_000;
 export class EventWriter {
   readonly #options: EventWriterOptions;
   #memory: Memory = NOTHING_SEEN;
-  #lease: SeenLease | undefined;
+  readonly #lease: LeaseKeeper;
   #notBeforeMs = -Infinity;
-  #leaseNotBeforeMs = -Infinity;
   #failures = 0;
   #isBusy = false;
 
   constructor(options: EventWriterOptions) {
     this.#options = options;
+    const { client, namespace, own, names } = options;
+    const now = () => this.#now();
+    this.#lease = new LeaseKeeper({ client, namespace, name: LEASE, own, nodes: () => names().length, now });
   }
 
   /** A pass has ended. Nothing is asked of anybody while nothing is refused. */
@@ -92,11 +79,11 @@ export class EventWriter {
       rejected: rejected(),
       own,
       rank: names().filter((name) => name < own).length,
-      isHolder: isHolder(this.#lease, own, nowMs),
+      isHolder: this.#lease.isHeld,
       nowMs,
     });
     this.#memory = memory;
-    if (isLeaseWanted && nowMs >= this.#leaseNotBeforeMs) await this.#askForLease();
+    if (isLeaseWanted) await this.#lease.ask();
     if (due !== undefined) await this.#write(due);
   }
 
@@ -111,44 +98,4 @@ export class EventWriter {
     this.#memory = toldOf(this.#memory, event, { isOurs, nowMs: this.#now() });
     if (isOurs) onWritten(event.kind);
   }
-
-  /** Somebody else's Lease is looked at again when all others have had their turn. */
-  async #askForLease(): Promise<void> {
-    const { client, namespace, own, names } = this.#options;
-    const folder = `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`;
-    const found = await client.request({ method: "GET", path: `${folder}/${LEASE_NAME}` });
-    const lease = found.status === 200 ? parseLease(found.body) : undefined;
-    if (lease === undefined && found.status !== 404) throw refusal("get leases", namespace, found.status);
-    if (lease !== undefined) this.#lease = seeLease(this.#lease, lease, this.#now());
-    const move = this.#lease === undefined || lease === undefined
-      ? "take"
-      : leaseMove(this.#lease, own, this.#now());
-    const wait = Math.max(2 * LOOK_MS, names().length * 2_000);
-    if (move === "nothing") {
-      this.#leaseNotBeforeMs = this.#now() + (lease?.holder === own ? LOOK_MS : wait);
-      return;
-    }
-    const body = leaseJson({ namespace, own, nowMs: Date.now() }, lease);
-    const answer = await client.request(
-      lease === undefined
-        ? { method: "POST", path: folder, body }
-        : { method: "PUT", path: `${folder}/${LEASE_NAME}`, body },
-    );
-    const taken = isDone(answer.status) ? parseLease(answer.body) : undefined;
-    if (taken !== undefined) this.#lease = { lease: taken, sinceMs: this.#now() };
-    // 409: somebody was quicker.
-    else if (answer.status !== 409) {
-      throw refusal(lease ? "update leases" : "create leases", namespace, answer.status);
-    }
-    this.#leaseNotBeforeMs = this.#now() + (taken === undefined ? wait : LOOK_MS);
-  }
-}
-
-function isDone(status: number): boolean {
-  return status === 200 || status === 201;
-}
-
-function refusal(what: string, namespace: string, status: number): Error {
-  const remedy = status === 403 ? "; deploy/kubernetes has the Roles that permit it" : "";
-  return new Error(`the API server answered ${status} to ${what} in ${namespace}${remedy}`);
 }
