@@ -1,8 +1,9 @@
 // `wigglenet run`: the agent. Everything that can be refused is refused before anything is touched.
 
+import type { ParsedNode } from "../core/nodes/node.ts";
 import { nodeParser, nodePicker } from "../core/nodes/node_parser.ts";
 import { type GivenSettings, type Settings, usesTunnel } from "../core/settings/settings.ts";
-import { keepDeclared } from "../shell/declared/declared_keeper.ts";
+import { DeclaredKeeper, type DeclaredOptions } from "../shell/declared/declared_keeper.ts";
 import { FactKeeper } from "../shell/fact_keeper.ts";
 import { sweepLeftovers } from "../shell/files.ts";
 import { ensureKey, type HostKey } from "../shell/key_file.ts";
@@ -19,7 +20,7 @@ import { type FixedFacts, wireguardOf } from "../shell/read_facts.ts";
 import { readFirstSight } from "../shell/read_network.ts";
 import { Reconciler, type ReconcilerOptions } from "../shell/reconcile.ts";
 import { Systemd } from "../shell/systemd.ts";
-import { factsOf, openSource } from "../shell/sources/open_source.ts";
+import { factsOf, type OpenedSource, openSource } from "../shell/sources/open_source.ts";
 import { serveStatus, STATUS_SOCKET } from "../shell/status_socket.ts";
 import { Telemetry } from "../shell/telemetry.ts";
 import { HostWatch } from "../shell/watch_host.ts";
@@ -73,7 +74,7 @@ async function runNamed(settings: Settings, { host, log, signal, systemd }: Star
   const readKey = () => keyOf(settings, log);
   const publicKey = (await readKey())?.publicKey;
   log.info(`wigglenet ${VERSION} starts`, { node: settings.nodeName, wireguard: host.wireguard, publicKey });
-  const { source, api, openPolicies, files } = await openSource(settings, {
+  const { source, api, openPolicies, openDeclared } = await openSource(settings, {
     parse: nodeParser(settings),
     pick: nodePicker(settings),
     nameOf: ({ node }) => node?.name,
@@ -88,14 +89,13 @@ async function runNamed(settings: Settings, { host, log, signal, systemd }: Star
   const progress = () => policies.addTo(reconciler.progress());
   const told = { settings, source, progress, policies: policies.told };
   const telemetry = new Telemetry({ ...told, version: VERSION, log, api, systemd });
-  const policy = policies.input;
   // What watches begins behind the first pass: it would keep a booting node from its mesh.
   const publishing = () => publisher?.passed(reconciler.progress());
   const onlooker = afterEachPass(telemetry, () => watch.start(), publishing);
   const policiesKnown = () => policies.settled(signal);
-  const parts = { settings, source, keeper, names, log, publish, onlooker, policy, policiesKnown };
-  const reconciler: Reconciler = new Reconciler(parts);
-  const declared = keepDeclared(files, { settings, implementation: host.wireguard, log });
+  const parts = { settings, source, keeper, names, log, publish, onlooker, policiesKnown };
+  const reconciler: Reconciler = new Reconciler({ ...parts, policy: policies.input });
+  const declared = keeperOf({ source, api, openDeclared }, { settings, log, implementation: host.wireguard });
   const socket = await serveStatus(() => statusOf({ ...told, publisher, telemetry }));
   if (socket === undefined) {
     log.warn(`another agent answers on ${STATUS_SOCKET}: this one's status is not served`);
@@ -106,6 +106,7 @@ async function runNamed(settings: Settings, { host, log, signal, systemd }: Star
   await telemetry.start();
   policies.start();
   await source.start();
+  declared.start();
   try {
     await reconciler.run();
     log.info("stops; the data plane stays");
@@ -118,6 +119,20 @@ async function runNamed(settings: Settings, { host, log, signal, systemd }: Star
     socket?.close();
     for (const part of [declared, policies, source]) await part?.close();
   }
+}
+
+/** What keeps declared networks, where the Nodes come from. */
+function keeperOf<T extends ParsedNode>(
+  { source, api, openDeclared }: Pick<OpenedSource<T>, "source" | "api" | "openDeclared">,
+  options: Pick<DeclaredOptions, "settings" | "log" | "implementation">,
+): DeclaredKeeper {
+  const names = () => source.state().items.flatMap(({ node }) => node?.name ?? []);
+  const { settings: { nodeName: node }, log } = options;
+  return new DeclaredKeeper({
+    ...options,
+    source: openDeclared({ node, nodes: () => source.state().items.length, log }),
+    api: api && { client: api, nodes: names },
+  });
 }
 
 /** The onlooker, and what else is to be done after a pass. */

@@ -18,11 +18,11 @@ Deno.test.afterAll(async () => {
 });
 
 Deno.test("The API server takes the definitions, and establishes them", async () => {
-  await plane.mustKubectl(["apply", "--server-side", "--validate=strict", "-f", CRDS]);
+  await plane.mustKubectl(["apply", "--server-side", "--validate=strict", "-k", CRDS]);
   const waited = await plane.mustKubectl([
-    ...["wait", "--for=condition=Established", "--timeout=30s", "-f", CRDS],
+    ...["wait", "--for=condition=Established", "--timeout=30s", "crd", "--all"],
   ]);
-  assert.equal(waited.trim().split("\n").length, 3);
+  assert.equal(waited.trim().split("\n").length, 4);
   const crds = await plane.admin.demand("/apis/apiextensions.k8s.io/v1/customresourcedefinitions");
   for (const { metadata, status } of crds.items) {
     const odd = status.conditions.filter(({ type }: { type: string }) => type === "NonStructuralSchema");

@@ -48,12 +48,14 @@ export interface DeployFile {
 
 const FOLDER = new URL("../../deploy/kubernetes/", import.meta.url);
 
-/** Names of the variants: folders that `kubectl apply -k` takes. */
+/** Folders that stand beside a variant. */
+export const PARTS: readonly string[] = ["crds", "declared"];
+/** Names of the variants: folders that `kubectl apply -k` takes, with an agent in each. */
 export const VARIANTS: readonly string[] = [...Deno.readDirSync(FOLDER)]
-  .filter(({ isDirectory }) => isDirectory).map(({ name }) => name).sort();
+  .filter(({ isDirectory, name }) => isDirectory && !PARTS.includes(name)).map(({ name }) => name).sort();
 
-/** All files of all variants. */
-export const FILES: readonly DeployFile[] = VARIANTS.flatMap((variant) =>
+/** All files of all of them. */
+export const FILES: readonly DeployFile[] = [...VARIANTS, ...PARTS].flatMap((variant) =>
   [...Deno.readDirSync(new URL(variant, FOLDER))].filter(({ name }) => name.endsWith(".yaml")).map(
     ({ name }) => {
       const path = `${variant}/${name}`;

@@ -198,6 +198,7 @@ Deno.test("The agent's account may do this and nothing else", () => {
       { apiGroups: [""], resources: ["nodes/status"], verbs: ["patch"] },
       { apiGroups: ["networking.k8s.io"], resources: ["networkpolicies"], verbs: ["list", "watch"] },
       { apiGroups: [""], resources: ["namespaces", "pods"], verbs: ["list", "watch"] },
+      { apiGroups: ["networking.wigglenet.dev"], resources: ["wireguardnetworkplans"], verbs: ["list"] },
       { apiGroups: [""], resources: ["events"], verbs: ["create"] },
     ],
     [

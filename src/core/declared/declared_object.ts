@@ -2,6 +2,7 @@
 
 import type { NETLINK_INTERFACE, NetlinkSpec } from "./kinds/netlink_interface.ts";
 import type { KindName } from "./kinds/kinds.ts";
+import type { Condition } from "./kinds/status.ts";
 import type { PlanSpec, WIREGUARD_NETWORK_PLAN } from "./kinds/plan.ts";
 import type { WIREGUARD_INTERFACE, WireguardSpec } from "./kinds/wireguard_interface.ts";
 
@@ -11,10 +12,20 @@ export interface DeclaredId {
   readonly name: string;
 }
 
+/** What its status says already. */
+export interface Stated {
+  readonly observedGeneration: number | undefined;
+  readonly conditions: readonly Condition[] | undefined;
+}
+
 interface Declared<K extends { readonly name: KindName }, Spec> extends DeclaredId {
   readonly kind: K["name"];
   /** `metadata.creationTimestamp` as milliseconds since 1970; Infinity when missing: newest. */
   readonly createdMs: number;
+  /** `metadata.generation`; undefined: it is of a file. */
+  readonly generation: number | undefined;
+  /** Undefined: nothing that could be read. */
+  readonly stated: Stated | undefined;
   readonly spec: Spec;
 }
 

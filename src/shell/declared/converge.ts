@@ -6,6 +6,7 @@ import {
   diffDeclared,
 } from "../../core/declared/plan/diff_declared.ts";
 import type { DeclaredId } from "../../core/declared/declared_object.ts";
+import type { ObservedInterfaces } from "../../core/declared/observed/observed_interfaces.ts";
 import type { Wanted } from "../../core/declared/want/want_interfaces.ts";
 import type { Part } from "../../core/plan/plan.ts";
 import { apply, type Outcome } from "../apply.ts";
@@ -25,7 +26,8 @@ export interface Pass extends Pick<DeclaredMoment, "implementation" | "keyFolder
 }
 
 /** What a pass has found and done. */
-export interface Passed {
+export interface Passed extends Pick<DeclaredMoment, "keys"> {
+  readonly observed: ObservedInterfaces;
   readonly plan: DeclaredPlan;
   readonly outcomes: readonly Outcome[];
   /** Interfaces of ours were there. */
@@ -43,5 +45,5 @@ export async function converge(
   const desired = { interfaces, spared: [...refused, ...unread] };
   const plan = diffDeclared(desired, observed, { ...given, keys, steadySeconds: steadySeconds() });
   const hasOurs = observed.interfaces.values().some(({ isOurs }) => isOurs);
-  return { plan, outcomes: await apply({ ...plan, rejected: [] }, held), hasOurs };
+  return { keys, observed, plan, outcomes: await apply({ ...plan, rejected: [] }, held), hasOurs };
 }

@@ -1,9 +1,12 @@
 // Keeps declared networks beside the pod network: a loop of its own, so that neither ever waits for the other. What it wants and
 // does is decided in core.
 
-import type { DeclaredObject, ParsedDeclared } from "../../core/declared/declared_object.ts";
+import type { DeclaredObject } from "../../core/declared/declared_object.ts";
+import { type NodeParts, publishedKeys } from "../../core/declared/status/node_parts.ts";
+import { type DeclaredReport, type DeclaredSight, reportOf } from "../../core/declared/status/report.ts";
 import type { WantedInterface } from "../../core/declared/want/wanted_interface.ts";
 import { wantInterfaces } from "../../core/declared/want/want_interfaces.ts";
+import type { Waiting } from "../../core/desired/desired_state.ts";
 import { describeChange } from "../../core/plan/describe.ts";
 import { nextPort } from "../../core/rotation/names.ts";
 import type { Settings } from "../../core/settings/settings.ts";
@@ -11,22 +14,20 @@ import { Backoff } from "../backoff.ts";
 import type { Log } from "../log.ts";
 import { NameResolver } from "../name_resolver.ts";
 import { folderOf } from "../paths.ts";
-import { tellBlocked, tellChanges } from "../tell.ts";
+import type { DeclaredSource } from "../sources/declared_source.ts";
+import type { ApiClient } from "../sources/kubernetes/api_client.ts";
+import { tellBlocked, tellChanges, tellProblems } from "../tell.ts";
 import { converge, type Passed } from "./converge.ts";
+import { DeclaredPublisher } from "./declared_publisher.ts";
+import { PlanHerald } from "./plan_herald.ts";
 import { DeclaredObserver } from "./observe_declared.ts";
 
 /** Drift is seen by looking: one program, and one more for each WireGuard interface. */
 const LOOK_MS = 1_000;
+/** Where all that is declared is for other nodes. */
+const IDLE_LOOK_MS = 10_000;
 /** Where nobody declares anything, what an earlier agent has left can wait: a booting node has better to do. */
 const LEFTOVERS_MS = 10_000;
-
-/** Where declared objects come from. */
-export interface DeclaredSource {
-  /** Undefined: not all of them are known yet, and nothing may be changed. */
-  readonly declared: () => readonly ParsedDeclared[] | undefined;
-  /** Who is told that they may have changed. */
-  readonly listenDeclared: (onChange: () => void) => void;
-}
 
 /** What the keeper needs. */
 export interface DeclaredOptions {
@@ -34,6 +35,8 @@ export interface DeclaredOptions {
   readonly implementation: "kernel" | "userspace";
   readonly source: DeclaredSource;
   readonly log: Log;
+  /** Where it is told what stands; undefined: nowhere. */
+  readonly api?: { readonly client: ApiClient; readonly nodes: () => readonly string[] } | undefined;
 }
 
 /** The folder of the private keys: beside that of the pod network. */
@@ -41,15 +44,8 @@ export function declaredKeyFolder({ privateKeyPath }: Pick<Settings, "privateKey
   return `${folderOf(privateKeyPath)}/declared`;
 }
 
-/** Begins with the source, and ends with {@link DeclaredKeeper.close}; undefined where nothing is declared. */
-export function keepDeclared(
-  source: DeclaredSource | undefined,
-  options: Omit<DeclaredOptions, "source">,
-): DeclaredKeeper | undefined {
-  const keeper = source && new DeclaredKeeper({ ...options, source });
-  source?.listenDeclared(() => keeper?.wake());
-  return keeper;
-}
+/** Where the manifests put the agent; a kubeconfig need not say any. */
+const USUAL_NAMESPACE = "kube-system";
 
 /** The loop. */
 export class DeclaredKeeper {
@@ -61,10 +57,36 @@ export class DeclaredKeeper {
   #isAgain = false;
   #isClosed = false;
   readonly #leftoversAtMs = performance.now() + LEFTOVERS_MS;
-  /** Something of ours is there, or may be. */
-  #mayHave = true;
+  /** Undefined: nothing of ours is there, and nobody declares anything. */
+  #lookMs: number | undefined = LOOK_MS;
+  readonly #publisher: DeclaredPublisher | undefined;
+  readonly #herald: PlanHerald | undefined;
+  #report: DeclaredReport | undefined;
 
-  constructor(private readonly options: DeclaredOptions) {}
+  constructor(private readonly options: DeclaredOptions) {
+    const { api, settings: { nodeName }, log, source } = options;
+    source.listen(() => this.wake());
+    if (api === undefined) return;
+    const { client, nodes } = api;
+    const namespace = client.credentials.namespace ?? USUAL_NAMESPACE;
+    this.#publisher = new DeclaredPublisher({ client, nodeName, log });
+    this.#herald = new PlanHerald({ client, namespace, nodeName, nodes, log });
+  }
+
+  /** What the last pass has found; undefined: there was none, or nothing is declared here. */
+  get report(): DeclaredReport | undefined {
+    return this.#report;
+  }
+
+  /** What keeps it from telling the others. */
+  get waiting(): readonly Waiting[] {
+    return this.#publisher?.waiting() ?? [];
+  }
+
+  /** Begins. */
+  start(): void {
+    this.options.source.start();
+  }
 
   /** Something has changed, or may have: passes over everything, once more where a pass is under way. */
   wake(): void {
@@ -80,7 +102,7 @@ export class DeclaredKeeper {
       if (this.#isAgain) {
         this.#isAgain = false;
         this.wake();
-      } else if (this.#mayHave) this.#timer = setTimeout(() => this.wake(), LOOK_MS);
+      } else if (this.#lookMs !== undefined) this.#timer = setTimeout(() => this.wake(), this.#lookMs);
     });
   }
 
@@ -89,7 +111,7 @@ export class DeclaredKeeper {
     this.#isClosed = true;
     clearTimeout(this.#timer);
     this.#names.close();
-    await this.#pass;
+    await Promise.all([this.#pass, this.options.source.close()]);
   }
 
   async #tryPass(): Promise<void> {
@@ -105,13 +127,23 @@ export class DeclaredKeeper {
 
   async #passOver(): Promise<void> {
     const { settings, source, log } = this.options;
+    tellProblems(log, source.problems());
     const parsed = source.declared();
     if (parsed === undefined) return;
-    if (parsed.length === 0 && (!this.#mayHave || performance.now() < this.#leftoversAtMs)) return;
+    const isIdle = this.#lookMs === undefined || performance.now() < this.#leftoversAtMs;
+    if (parsed.length === 0 && isIdle && this.#report === undefined) return;
     const { nodeName, interfaceName, port } = settings;
     const objects = parsed.flatMap(({ object }): DeclaredObject[] => object === undefined ? [] : [object]);
     const unread = parsed.flatMap(({ rejected }) => rejected ?? []);
-    const wanted = wantInterfaces(objects, { nodeName, interfaceName, ports: [port, nextPort(port)] });
+    const nodes = this.#othersFor(objects);
+    if (nodes === "unknown") return;
+    const wanted = wantInterfaces(objects, {
+      nodeName,
+      interfaceName,
+      ports: [port, nextPort(port)],
+      nowMs: Date.now(),
+      published: publishedKeys(nodes ?? []),
+    });
     for (const { kind, name, claim, reason } of [...unread, ...wanted.rejected]) {
       log.warn(`rejected: ${kind} ${name}: ${claim}: ${reason}`);
     }
@@ -126,8 +158,29 @@ export class DeclaredKeeper {
       held: this.#backoff.heldParts(),
       onKeyError: (_, error) => log.error(error.message),
     });
-    this.#mayHave = parsed.length > 0 || passed.hasOurs;
+    const isBusy = wanted.interfaces.length > 0 || passed.hasOurs || this.#publisher?.isGone === false;
+    this.#lookMs = isBusy ? LOOK_MS : parsed.length > 0 ? IDLE_LOOK_MS : undefined;
     this.#settle(passed);
+    this.#tell({ nodeName, objects, unread, wanted, ...passed, failing: this.#backoff.failing() }, nodes);
+  }
+
+  /** What other nodes say, where that matters here; without it the keys of all would be gone for a moment. */
+  #othersFor(objects: readonly DeclaredObject[]): readonly NodeParts[] | undefined | "unknown" {
+    const { source, settings: { nodeName }, api } = this.options;
+    const isMember = objects.some((it) =>
+      it.kind === "WireGuardNetworkPlan" && it.spec.nodes.some((node) => node.nodeName === nodeName)
+    );
+    source.needNodes(isMember || this.#herald?.isHolder === true);
+    return source.nodes() ?? (isMember && api !== undefined ? "unknown" : undefined);
+  }
+
+  #tell(sight: DeclaredSight, nodes: readonly NodeParts[] | undefined): void {
+    const report = reportOf(sight);
+    const isNothing = report.objects.length === 0 && sight.objects.length === 0;
+    this.#report = isNothing ? undefined : report;
+    const findings = { report, objects: sight.objects, nodes };
+    this.#publisher?.passed(findings);
+    this.#herald?.passed(findings);
   }
 
   #settle({ plan, outcomes }: Passed): void {

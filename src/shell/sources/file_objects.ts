@@ -9,6 +9,7 @@ import { parseNamespace } from "../../core/policy/parse_namespace.ts";
 import { parseNetworkPolicy } from "../../core/policy/parse_network_policy.ts";
 import { parsePod } from "../../core/policy/parse_pod.ts";
 import { pickPod } from "../../core/policy/pick_policy_object.ts";
+import type { DeclaredSource } from "./declared_source.ts";
 import { FileSource } from "./file_source.ts";
 import type { NodeSource, SourceOptions, SourceState } from "./node_source.ts";
 import type { PolicyListeners, PolicySource } from "./policy_source.ts";
@@ -89,13 +90,21 @@ export class FileObjects<T> implements NodeSource<T> {
     };
   }
 
-  /** Who is told that declared objects may have changed. */
-  listenDeclared(onChange: () => void): void {
-    this.#onDeclaredChange = onChange;
+  /** Declared networks, with the life of these files. What nodes say of themselves is not in files. */
+  openDeclared(): DeclaredSource {
+    return {
+      declared: () => this.#declared(),
+      listen: (onChange) => void (this.#onDeclaredChange = onChange),
+      needNodes: () => {},
+      nodes: () => undefined,
+      problems: () => [],
+      start: () => {},
+      close: () => Promise.resolve(),
+    };
   }
 
   /** One that stands in two files is what the last one says; undefined while a file was never read. */
-  declared(): readonly ParsedDeclared[] | undefined {
+  #declared(): readonly ParsedDeclared[] | undefined {
     if (!this.#isComplete()) return undefined;
     const found = new Map<string, ParsedDeclared>();
     for (const item of this.#files.state().items) {

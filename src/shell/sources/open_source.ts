@@ -4,8 +4,10 @@ import type { HostFacts } from "../../core/desired/host_facts.ts";
 import { parseAddress } from "../../core/net/address.ts";
 import { refused } from "../../core/net/refusal.ts";
 import type { GivenSettings } from "../../core/settings/settings.ts";
+import type { DeclaredSource } from "./declared_source.ts";
 import { FileObjects } from "./file_objects.ts";
 import { ApiClient } from "./kubernetes/api_client.ts";
+import { type ApiDeclaredOptions, ApiDeclaredSource } from "./kubernetes/api_declared_source.ts";
 import { clusterEnvironment, inClusterCredentials } from "./kubernetes/in_cluster.ts";
 import { type KubernetesOptions, KubernetesSource } from "./kubernetes/kubernetes_source.ts";
 import { ApiPolicySource } from "./kubernetes/api_policy_source.ts";
@@ -23,8 +25,8 @@ export interface OpenedSource<T> {
   readonly api: ApiClient | undefined;
   /** What policies of this node are made of, from the same place; the source is not started yet. */
   readonly openPolicies: (user: PolicyUser) => PolicySource;
-  /** Declared networks, from the same place; undefined: nobody reads them there yet. */
-  readonly files: FileObjects<T> | undefined;
+  /** Declared networks, from the same place; the source is not started yet. */
+  readonly openDeclared: (user: Omit<ApiDeclaredOptions, "client">) => DeclaredSource;
 }
 
 /** Who asks for what policies are made of. */
@@ -57,17 +59,22 @@ export async function openSource<T>(
     return {
       source,
       api: undefined,
-      files: source,
+      openDeclared: () => source.openDeclared(),
       openPolicies: ({ listeners, onChange }) => source.listen(listeners, onChange),
     };
   }
   const api = await openApi(settings);
   let policies: ApiPolicySource | undefined;
-  const source = new KubernetesSource(api, { ...options, onLost: () => policies?.doubt() });
+  let declared: ApiDeclaredSource | undefined;
+  const onLost = () => {
+    policies?.doubt();
+    declared?.doubt();
+  };
+  const source = new KubernetesSource(api, { ...options, onLost });
   return {
     source,
     api,
-    files: undefined,
+    openDeclared: (user) => declared = new ApiDeclaredSource({ ...user, client: api }),
     openPolicies: (user) => policies = new ApiPolicySource({ ...user, client: api }),
   };
 }

@@ -23,7 +23,9 @@ export interface Kind<Name extends string, Spec> {
   readonly plural: string;
   readonly shortNames: readonly string[];
   readonly description: string;
-  readonly spec: Schema<Spec>;
+  /** Undefined: nobody asks for anything by it, and its agents write it whole. */
+  readonly spec: Schema<Spec> | undefined;
+  readonly status: Schema<unknown>;
   /** Between the name and the state. */
   readonly columns: readonly Column[];
   /** Fields by which the API server selects objects. */

@@ -12,6 +12,7 @@ import {
   UNICAST,
 } from "../schema/texts.ts";
 import type { Kind } from "./kind.ts";
+import { STATUS } from "./status.ts";
 
 const ADDRESS = struct({
   ipcidr: required(ADDRESS_IN_NETWORK, "The address, with the length of its network: 10.0.0.1/24."),
@@ -149,6 +150,7 @@ export const NETLINK_INTERFACE: Kind<"NetlinkInterface", NetlinkSpec> = {
   shortNames: ["nl", "nli", "nlif"],
   description: "An interface of one node: a dummy, a bridge, a VXLAN, or a pair of veths.",
   spec: SPEC,
+  status: STATUS,
   columns: [
     { name: "Node", type: "string", jsonPath: ".spec.node" },
     { name: "Interface", type: "string", jsonPath: ".spec.interfaceName" },

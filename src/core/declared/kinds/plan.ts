@@ -1,10 +1,11 @@
-// WireGuardNetworkPlan: nodes, and which of them have links with each other. Each node expands it for itself (expand.ts).
+// WireGuardNetworkPlan: nodes, and which of them have links with each other. Each node expands it for itself (expand_plans.ts).
 
 import { BOOLEAN, list, type Read } from "../schema/schema.ts";
 import { CONTAINER, MTU, PORT_RANGE, SECRET_REFERENCE, WIREGUARD_ADDRESS } from "../schema/parts.ts";
 import { defaulted, optional, required, struct } from "../schema/struct.ts";
-import { HOST, NODE_NAME, PUBLIC_KEY } from "../schema/texts.ts";
+import { HOST, MOMENT, NODE_NAME, PUBLIC_KEY } from "../schema/texts.ts";
 import type { Kind } from "./kind.ts";
+import { PLAN_STATUS } from "./status.ts";
 
 // As many as the API server lets rules be asked of (its budget for CEL), and as an object of 1.5 MB holds.
 const MOST_NODES = 250;
@@ -33,6 +34,10 @@ const NODE = struct({
     PUBLIC_KEY,
     "Its WireGuard public key: needed of a machine without an agent, and where objects come from files. " +
       "Else its agent makes a key and publishes it.",
+  ),
+  expires: optional(
+    MOMENT,
+    "From then on it has no links: the others take it away. 2027-01-31T12:00:00Z.",
   ),
   privateKeyRef: optional(
     SECRET_REFERENCE,
@@ -96,6 +101,7 @@ export const WIREGUARD_NETWORK_PLAN: Kind<"WireGuardNetworkPlan", PlanSpec> = {
   description:
     "A network of WireGuard links between nodes. Each link is an interface at each of its ends, named wg-FROM-TO-0.",
   spec: SPEC,
+  status: PLAN_STATUS,
   columns: [],
   selectable: [],
 };

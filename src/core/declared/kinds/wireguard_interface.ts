@@ -5,6 +5,7 @@ import { CONTAINER, MTU, PORT, SECRET_REFERENCE, WIREGUARD_ADDRESS } from "../sc
 import { defaulted, optional, required, struct } from "../schema/struct.ts";
 import { ENDPOINT, INTERFACE_NAME, NETWORK, NODE_NAME, PUBLIC_KEY } from "../schema/texts.ts";
 import type { Kind } from "./kind.ts";
+import { STATUS } from "./status.ts";
 import { DEFAULT_MTU } from "./plan.ts";
 
 const PEER = struct({
@@ -47,6 +48,7 @@ export const WIREGUARD_INTERFACE: Kind<"WireGuardInterface", WireguardSpec> = {
   shortNames: ["wgi"],
   description: "A WireGuard interface of one node, with its addresses and peers.",
   spec: SPEC,
+  status: STATUS,
   columns: [
     { name: "Node", type: "string", jsonPath: ".spec.node" },
     { name: "Interface", type: "string", jsonPath: ".spec.interfaceName" },

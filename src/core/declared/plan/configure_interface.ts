@@ -10,6 +10,12 @@ export function partOf(name: string, piece = ""): Part {
   return `declared ${name}${piece === "" ? "" : ` ${piece}`}`;
 }
 
+/** The interface that a part is of; undefined: of none that is declared. */
+export function interfaceOf(part: string): string | undefined {
+  const [head, name] = part.split(" ");
+  return head === "declared" ? name : undefined;
+}
+
 /**
  * Steps for what every kind has.
  * @param has undefined: it is about to be made

@@ -32,10 +32,15 @@ export interface DesiredInterfaces {
   readonly spared: readonly DeclaredId[];
 }
 
+/** What is waited for, and whose it is. */
+export interface DeclaredWaiting extends Waiting {
+  readonly owner: DeclaredId;
+}
+
 /** What is to be done, and what cannot be. */
 export interface DeclaredPlan {
   readonly steps: readonly Step[];
-  readonly waiting: readonly Waiting[];
+  readonly waiting: readonly DeclaredWaiting[];
 }
 
 /** Steps from what is there to what is wanted. */
@@ -45,7 +50,7 @@ export function diffDeclared(
   moment: DeclaredMoment,
 ): DeclaredPlan {
   const steps: Step[] = [];
-  const waiting: Waiting[] = [];
+  const waiting: DeclaredWaiting[] = [];
   for (const wanted of interfaces) {
     const has = observed.interfaces.get(wanted.name);
     const blocked = foreign(wanted, observed) ?? lacking(wanted, interfaces, observed);
@@ -75,11 +80,12 @@ export function diffDeclared(
 function foreign(
   { name, owner, link }: WantedInterface,
   { interfaces }: ObservedInterfaces,
-): Waiting | undefined {
+): DeclaredWaiting | undefined {
   const names = link.kind === "veth" ? [name, link.other] : [name];
   const has = names.map((it) => interfaces.get(it)).find((it) => it?.isOurs === false);
   if (has === undefined) return undefined;
   return {
+    owner,
     what: `interface ${name}`,
     why:
       `${owner.kind} ${owner.name} asks for ${has.name}, and somebody else has one of that name (${has.kind})`,
@@ -93,10 +99,11 @@ function lacking(
   { name, link, owner }: WantedInterface,
   all: readonly WantedInterface[],
   observed: ObservedInterfaces,
-): Waiting | undefined {
+): DeclaredWaiting | undefined {
   if (link.kind !== "vxlan" || link.dev === undefined) return undefined;
   if (observed.interfaces.has(link.dev) || all.some((it) => it.name === link.dev)) return undefined;
   return {
+    owner,
     what: `interface ${name}`,
     why: `${owner.kind} ${owner.name} puts it on ${link.dev}, which is not there`,
     next: `make ${link.dev}, or say another dev`,

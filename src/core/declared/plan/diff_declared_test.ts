@@ -21,7 +21,7 @@ const MOMENT = {
   resolved: new Map(),
   steadySeconds: 0,
 } as const;
-const HERE = { nodeName: "lax1", interfaceName: "wigglenet", ports: [] };
+const HERE = { nodeName: "lax1", interfaceName: "wigglenet", ports: [], nowMs: 0 };
 
 function planOf(objects: readonly ObjectJson[], observed: ObservedInterfaces): DeclaredPlan {
   const read = objects.map((json) => parseDeclared(json.kind as KindName, json, "").object as DeclaredObject);

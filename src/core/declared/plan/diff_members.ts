@@ -1,12 +1,11 @@
 // Members of declared bridges: those that are there are taken in, those that nobody wants there any more are let go. A member may
 // be anybody's interface; nobody's is taken out of somebody else's bridge.
 
-import type { Waiting } from "../../desired/desired_state.ts";
 import { type Change, STAGE, type Step } from "../../plan/plan.ts";
 import type { ObservedInterfaces } from "../observed/observed_interfaces.ts";
 import type { WantedInterface } from "../want/wanted_interface.ts";
 import { partOf } from "./configure_interface.ts";
-import type { DeclaredPlan } from "./diff_declared.ts";
+import type { DeclaredPlan, DeclaredWaiting } from "./diff_declared.ts";
 
 /** Steps for all bridges that are, or are about to be, ours. */
 export function diffMembers(
@@ -23,7 +22,7 @@ export function diffMembers(
     ),
   );
   const steps: Step[] = [];
-  const waiting: Waiting[] = [];
+  const waiting: DeclaredWaiting[] = [];
   for (const name of new Set([...interfaces.keys(), ...wanted.map((it) => it.name)])) {
     const [bridge, has] = [masters.get(name), interfaces.get(name)?.master];
     if (bridge === has) continue;
@@ -37,6 +36,7 @@ export function diffMembers(
       steps.push(memberStep(bridge, { op: "+", name, reason }, `link set dev ${name} master ${bridge}`));
     } else {
       waiting.push({
+        owner: bridges.find((it) => it.name === bridge)!.owner,
         what: `member ${name} of ${bridge}`,
         why: `it is a member of ${has}, which is somebody else's`,
         next: `ip link set dev ${name} nomaster, or take it out of the object's slaves`,

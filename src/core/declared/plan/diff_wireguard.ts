@@ -1,7 +1,7 @@
 // A WireGuard interface by the same functions as the tunnel of the pod network: made, served, with key, port and peers. Addresses,
 // MTU and state are as of every other kind (configure_interface.ts).
 
-import type { DesiredLink, Peer, Waiting } from "../../desired/desired_state.ts";
+import type { DesiredLink, Peer } from "../../desired/desired_state.ts";
 import type { Resolution } from "../../desired/host_facts.ts";
 import { endpointOf } from "../../net/endpoint.ts";
 import { diffLink, makeLink } from "../../plan/diff_link.ts";
@@ -10,7 +10,7 @@ import { STAGE, type Step } from "../../plan/plan.ts";
 import { DECLARED_GROUP, type ObservedInterfaces } from "../observed/observed_interfaces.ts";
 import type { WantedInterface, WantedKind, WantedPeer } from "../want/wanted_interface.ts";
 import { partOf } from "./configure_interface.ts";
-import type { DeclaredMoment, DeclaredPlan } from "./diff_declared.ts";
+import type { DeclaredMoment, DeclaredPlan, DeclaredWaiting } from "./diff_declared.ts";
 
 type WireguardKind = Extract<WantedKind, { kind: "wireguard" }>;
 
@@ -101,8 +101,9 @@ function candidatesOf(
   return addresses.map((address) => endpointOf(address, port).text);
 }
 
-function waitingOf({ name, owner }: WantedInterface, { peers }: WireguardKind): Waiting[] {
+function waitingOf({ name, owner }: WantedInterface, { peers }: WireguardKind): DeclaredWaiting[] {
   return peers.filter(({ publicKey }) => publicKey === undefined).map(({ node }) => ({
+    owner,
     what: `peer ${node} of ${name}`,
     why: "nobody has said its public key yet",
     next: `its agent publishes it; where there is none: nodes[].publicKey of ${owner.kind} ${owner.name}`,

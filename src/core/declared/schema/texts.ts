@@ -177,3 +177,21 @@ export const CONTAINER_NAME: Schema<string> = text({
       ? input
       : new Refusal(`${quote(input)} is no container's name`),
 });
+
+const MOMENT_PATTERN =
+  "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})$";
+
+/** A moment as RFC 3339 has it, as milliseconds since 1970. */
+export const MOMENT: Schema<number> = text({
+  pattern: MOMENT_PATTERN,
+  longest: 35,
+  cel: [{ rule: "timestamp(self).getFullYear() > 0", message: "must be a date with a time" }],
+  parse: (input) => {
+    const ms = new RegExp(MOMENT_PATTERN).test(input) ? Date.parse(input) : NaN;
+    // V8 takes the 30th of February for the 2nd of March.
+    const day = Number(input.slice(8, 10));
+    const isDay =
+      day <= new Date(Date.UTC(Number(input.slice(0, 4)), Number(input.slice(5, 7)), 0)).getUTCDate();
+    return Number.isNaN(ms) || !isDay ? new Refusal(`${quote(input)} is no date with a time`) : ms;
+  },
+});

@@ -1,5 +1,6 @@
 // All objects that can be read -> the interfaces of this host, no two of one name or port. The order of the objects decides nothing.
 
+import type { PublicKey } from "../../net/keys.ts";
 import {
   byAge,
   type DeclaredId,
@@ -28,7 +29,14 @@ export interface Surroundings {
   readonly interfaceName: string;
   /** UDP ports of the pod network. */
   readonly ports: readonly number[];
+  /** Milliseconds since 1970: what has expired by then is not wanted. */
+  readonly nowMs: number;
+  /** What other agents say of their keys; left out: nobody does. */
+  readonly published?: PublishedKeys;
 }
+
+/** Public keys by plan and node. */
+export type PublishedKeys = ReadonlyMap<string, ReadonlyMap<string, PublicKey>>;
 
 /** What declared objects ask of this host. */
 export interface Wanted {
@@ -63,6 +71,11 @@ function isNetlink(object: DeclaredObject): object is NetlinkInterface {
   return object.kind === "NetlinkInterface";
 }
 
+/** True for a node whose time in a plan is over. */
+export function isExpired({ spec }: NetworkPlan, name: string, nowMs: number): boolean {
+  return (spec.nodes.find(({ nodeName }) => nodeName === name)?.expires ?? Infinity) <= nowMs;
+}
+
 const POD_NETWORK = "the pod network";
 
 /** Gives names, ports and bridge members to who asks first. */
@@ -79,17 +92,20 @@ class Desk {
   }
 
   takePlans(plans: readonly NetworkPlan[]): void {
-    const { nodeName } = this.surroundings;
+    const { nodeName, nowMs, published } = this.surroundings;
     for (const plan of plans) {
       const own = plan.spec.nodes.find((node) => node.nodeName === nodeName);
       const reason = own && planObjection(own);
       if (reason !== undefined) this.#refuse(plan, `node ${nodeName}`, reason);
     }
-    // Those that get nothing here keep their ports: the others count on it.
+    // Those that get nothing here, or not any more, keep their ports: the others count on it.
     const { interfaces, rejected } = expandPlans(plans, nodeName);
     this.rejected.push(...rejected);
     for (const it of interfaces) {
-      if (!this.refused.includes(it.plan)) this.#claim([ofPlan(it)], `link ${nodeName} to ${it.to}`);
+      const isOver = [nodeName, it.to].some((name) => isExpired(it.plan, name, nowMs));
+      if (isOver || this.refused.includes(it.plan)) continue;
+      const publicKey = it.peer.publicKey ?? published?.get(it.plan.name)?.get(it.to);
+      this.#claim([ofPlan({ ...it, peer: { ...it.peer, publicKey } })], `link ${nodeName} to ${it.to}`);
     }
   }
 

@@ -14,7 +14,7 @@ import type { KindName } from "../kinds/kinds.ts";
 import { parseDeclared } from "../parse_declared.ts";
 import { type Wanted, wantInterfaces } from "./want_interfaces.ts";
 
-const HERE = { nodeName: "lax1", interfaceName: "wigglenet", ports: [24_601, 24_602] };
+const HERE = { nodeName: "lax1", interfaceName: "wigglenet", ports: [24_601, 24_602], nowMs: 0 };
 
 function read(json: ObjectJson): DeclaredObject {
   const { object, rejected } = parseDeclared(json.kind as KindName, json, "a.yaml");

@@ -46,11 +46,13 @@ export interface Ask extends Named {
 
 /** A request of any kind with a short answer. */
 export interface Call {
-  readonly method: "GET" | "POST" | "PUT" | "PATCH";
+  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   /** Path and query. */
   readonly path: string;
   /** Sent as JSON; with PATCH as a strategic merge patch. */
   readonly body?: unknown;
+  /** The patch is a merge patch: all that objects of a CustomResourceDefinition take. */
+  readonly isMerge?: true;
 }
 
 /** What was answered to a {@link Call}, whatever the status. */
@@ -109,10 +111,10 @@ export class ApiClient {
   }
 
   /** A request of any kind with a short answer, whatever its status. Throws Error when there is none in time. */
-  async request({ method, path, body }: Call): Promise<Reply> {
+  async request({ method, path, body, isMerge }: Call): Promise<Reply> {
     const controller = new AbortController();
     const text = body === undefined ? undefined : JSON.stringify(body);
-    const type = method === "PATCH" ? STRATEGIC_MERGE_PATCH : JSON_TYPE;
+    const type = isMerge ? MERGE_PATCH : method === "PATCH" ? STRATEGIC_MERGE_PATCH : JSON_TYPE;
     const timer = setTimeout(() => controller.abort(new Silence("no answer in time")), 2 * this.answerMs);
     try {
       const response = await this.#sendTwice({ method, path, text, type }, controller);

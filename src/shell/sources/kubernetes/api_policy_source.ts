@@ -18,6 +18,7 @@ import type { SourceProblem } from "../node_source.ts";
 import type { PolicyListeners, PolicySource } from "../policy_source.ts";
 import type { ApiClient } from "./api_client.ts";
 import { KubernetesSource } from "./kubernetes_source.ts";
+import { NeededSource } from "./needed_source.ts";
 import type { ObjectListener, StoreOptions } from "./object_store.ts";
 
 /**
@@ -44,10 +45,10 @@ export interface ApiPolicyOptions {
 /** The objects of one cluster. */
 export class ApiPolicySource implements PolicySource {
   readonly #options: ApiPolicyOptions;
-  readonly #policies: Part<unknown>;
-  readonly #namespaces: Part<unknown>;
-  readonly #own: Part<Parsed<Pod>>;
-  readonly #others: Part<Parsed<Pod>>;
+  readonly #policies: NeededSource<unknown>;
+  readonly #namespaces: NeededSource<unknown>;
+  readonly #own: NeededSource<Parsed<Pod>>;
+  readonly #others: NeededSource<Parsed<Pod>>;
   #areOthersNeeded = false;
 
   constructor(options: ApiPolicyOptions) {
@@ -108,21 +109,21 @@ export class ApiPolicySource implements PolicySource {
     return this.#options.isWhole === true || this.#policies.size > 0;
   }
 
-  #parts(): readonly Part<unknown>[] {
+  #parts(): readonly NeededSource<unknown>[] {
     return [this.#policies, this.#namespaces, this.#own, this.#others];
   }
 
-  #part<T>(resource: Resource, store: StoreOptions<T>): Part<T> {
+  #part<T>(resource: Resource, store: StoreOptions<T>): NeededSource<T> {
     const { client, onChange, silenceMs = SILENCE_MS, lingerMs = LINGER_MS } = this.#options;
     const make = () => new KubernetesSource(client, { ...store, resource, onChange, silenceMs });
-    return new Part({ make, onChange, lingerMs });
+    return new NeededSource({ make, onChange, lingerMs });
   }
 
   /**
    * Two watches tell of pods, and not in one order: a StatefulSet's `web-0` that moves here may be told as new before it is
    * told as gone. Then the one that stays is told again.
    */
-  #beside(other: () => Part<Parsed<Pod>>): ObjectListener<Parsed<Pod>> {
+  #beside(other: () => NeededSource<Parsed<Pod>>): ObjectListener<Parsed<Pod>> {
     const { pods } = this.#options.listeners;
     return {
       put: (name, pod) => pods.put(name, pod),
@@ -132,75 +133,5 @@ export class ApiPolicySource implements PolicySource {
         else pods.put(name, stays);
       },
     };
-  }
-}
-
-interface PartOptions<T> {
-  readonly make: () => KubernetesSource<T>;
-  readonly onChange: () => void;
-  readonly lingerMs: number;
-}
-
-/** A source that stands while it is needed, and a while longer. */
-class Part<T> {
-  #source: KubernetesSource<T> | undefined;
-  #lingering: ReturnType<typeof setTimeout> | undefined;
-  /** Until those that were given up have ended. */
-  #ending: Promise<void> = Promise.resolve();
-  #isClosed = false;
-
-  constructor(private readonly options: PartOptions<T>) {}
-
-  get isComplete(): boolean {
-    return this.#source?.state().complete === true;
-  }
-
-  get size(): number {
-    return this.#source?.size ?? 0;
-  }
-
-  get(name: string): T | undefined {
-    return this.#source?.get(name);
-  }
-
-  problems(): readonly SourceProblem[] {
-    return this.#source?.state().problems ?? [];
-  }
-
-  doubt(): void {
-    this.#source?.doubt();
-  }
-
-  need(isNeeded: boolean): void {
-    if (this.#isClosed) return;
-    if (isNeeded) {
-      clearTimeout(this.#lingering);
-      this.#lingering = undefined;
-      if (this.#source === undefined) this.#open();
-    } else if (this.#source !== undefined) {
-      this.#lingering ??= setTimeout(() => this.#giveUp(), this.options.lingerMs);
-    }
-  }
-
-  async close(): Promise<void> {
-    this.#isClosed = true;
-    clearTimeout(this.#lingering);
-    await Promise.all([this.#source?.close(), this.#ending]);
-  }
-
-  #open(): void {
-    const source = this.#source = this.options.make();
-    source.start().then(() => {
-      if (this.#source === source && !this.#isClosed) this.options.onChange();
-    });
-  }
-
-  #giveUp(): void {
-    const source = this.#source;
-    this.#lingering = this.#source = undefined;
-    if (source === undefined) return;
-    this.#ending = Promise.all([this.#ending, source.close()]).then(() => {});
-    source.forget();
-    this.options.onChange();
   }
 }

@@ -18,7 +18,7 @@ export interface KubernetesOptions<T> extends SourceOptions<T>, Pick<StoreOption
   /** What was silent for so long is taken for dead, and asked for anew on another connection. */
   readonly silenceMs?: number;
   /** Called when the API is out of reach, or refuses: whoever else listens to it may be deaf. */
-  readonly onLost?: () => void;
+  readonly onLost?: (error: Error) => void;
 }
 
 const SILENCE_MS = 15_000;
@@ -231,7 +231,7 @@ export class KubernetesSource<T> implements NodeSource<T> {
     if (this.#problem?.reason !== reason) {
       const sinceMs = this.#problem?.sinceMs ?? Date.now();
       const isUnread = !this.#isComplete;
-      if (this.#problem === undefined) this.options.onLost?.();
+      if (this.#problem === undefined) this.options.onLost?.(error);
       this.#problem = { path: this.client.server, reason, isUnread, isPending: false, sinceMs };
       this.#tell();
     }

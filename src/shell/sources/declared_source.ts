@@ -1,0 +1,20 @@
+// Where declared networks come from: files, or the Kubernetes API.
+
+import type { ParsedDeclared } from "../../core/declared/declared_object.ts";
+import type { NodeParts } from "../../core/declared/status/node_parts.ts";
+import type { SourceProblem } from "./node_source.ts";
+
+/** Declared objects that concern this node, as they are now. */
+export interface DeclaredSource {
+  /** Undefined: not all of them are known yet, and nothing may be changed. */
+  declared(): readonly ParsedDeclared[] | undefined;
+  /** Who is told that something may have changed. */
+  listen(onChange: () => void): void;
+  /** Whether it must be known what other nodes say. */
+  needNodes(areNeeded: boolean): void;
+  /** What other nodes say; undefined: not known, or of files, which say it themselves. */
+  nodes(): readonly NodeParts[] | undefined;
+  problems(): readonly SourceProblem[];
+  start(): void;
+  close(): Promise<void>;
+}
