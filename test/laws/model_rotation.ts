@@ -94,9 +94,10 @@ export class ModelCluster {
     const desired = this.#desired(node);
     node.plan = diff(desired, this.#observe(node, desired), this.seconds);
     const actions = node.plan.steps.flatMap((step) => step.actions);
+    const read = this.#alive();
     for (const action of actions.slice(0, most)) {
       node.act(action, () => keyOf(this.#keys++));
-      this.#send();
+      this.#send(read);
     }
     if (most < actions.length) this.restart(node);
   }
@@ -189,21 +190,20 @@ export class ModelCluster {
     return alive;
   }
 
-  /** True where it leaves an interface that has a session for one that has none. */
-  #isHasty(
-    { x, y }: Pick<Packet, "x" | "y">,
-    name: string | undefined,
-    alive: ReadonlySet<Peer | undefined>,
-  ): boolean {
+  /** True where it leaves an interface that has a session, and had one when that was decided, for one that has none. */
+  #isHasty({ x, y }: Pick<Packet, "x" | "y">, name: string | undefined, { alive, read }: Sessions): boolean {
     const pair = `${x.name} ${y.name}`;
     const last = this.#ways.get(pair);
     this.#ways.set(pair, name);
-    const isAlive = (by = "") => alive.has(x.devices.get(by)?.peers.get(y.devices.get(by)?.publicKey ?? ""));
-    return last !== name && isAlive(last) && !isAlive(name);
+    const peerBy = (by = "") => x.devices.get(by)?.peers.get(y.devices.get(by)?.publicKey ?? "");
+    return last !== name && alive.has(peerBy(last)) && read.has(peerBy(last)) && !alive.has(peerBy(name));
   }
 
-  /** Everybody to everybody; what had to wait for a handshake has it now. Returns who was heard by whom. */
-  #send(): Set<string> {
+  /**
+   * Everybody to everybody; what had to wait for a handshake has it now. Returns who was heard by whom.
+   * @param read sessions that the agent which acts has seen; by default those of now
+   */
+  #send(read?: Sessions["read"]): Set<string> {
     const alive = this.#alive();
     for (const [x, dx, y, dy] of this.#pairs()) {
       const [there, back] = [dx.peers.get(dy.publicKey), dy.peers.get(dx.publicKey)];
@@ -224,7 +224,7 @@ export class ModelCluster {
       for (const y of this.nodes) {
         if (x === y) continue;
         const name = wayTo(x, y.number);
-        const isHasty = this.#isHasty({ x, y }, name, alive);
+        const isHasty = this.#isHasty({ x, y }, name, { alive, read: read ?? alive });
         if (x.isOut || y.isOut) continue;
         const way = name === undefined ? undefined : deliver({ x, y, name });
         if (isHasty || way === undefined) {
@@ -246,6 +246,11 @@ function phaseOf(x: ModelNode, y: ModelNode): number {
 
 function withoutNext({ [ANNOTATION.nextKey]: _, ...rest }: Annotations): Annotations {
   return rest;
+}
+
+interface Sessions {
+  readonly alive: ReadonlySet<Peer | undefined>;
+  readonly read: ReadonlySet<Peer | undefined>;
 }
 
 interface Packet {
