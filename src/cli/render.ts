@@ -40,7 +40,8 @@ async function factsFor(settings: Settings, items: readonly ParsedNode[]): Promi
 }
 
 function textOf(
-  { links, addresses, routes, hostRouting, wireguard, nft, fastpath, cni, rejected, waiting }: Rendered,
+  { links, addresses, routes, hostRouting, wireguard, nft, fastpath, bridge, cni, rejected, waiting }:
+    Rendered,
 ): string {
   const sections: readonly (readonly [string, string])[] = [
     ["ip link", links.map(({ name, kind, mtu }) => `${name} ${kind} mtu ${mtu}`).join("\n")],
@@ -51,6 +52,7 @@ function textOf(
     ["wg addconf", wireguard],
     ["nft -f", nft],
     ["nft -f, the flowtable", fastpath ?? ""],
+    ["nft -f, the bridge", bridge ?? ""],
     ["CNI", cni ?? ""],
     ["rejected", rejected.map(({ node, claim, reason }) => `${node}: ${claim}: ${reason}`).join("\n")],
     ["waiting", waiting.map(({ what, why, next }) => `${what}: ${why}; ${next}`).join("\n")],

@@ -1,6 +1,8 @@
 // Removes all that carries our name or number, and nothing else.
 
 import { LINK_KIND } from "../core/plan/diff_link.ts";
+import { bridgeInterface } from "../core/bridge/names.ts";
+import { BRIDGE_REFERENCE, BRIDGE_TABLE } from "../core/bridge/render_bridge.ts";
 import { cniTarget } from "../core/plan/diff.ts";
 import { ROUTE_PROTOCOL, UNNAMED_PROTOCOL } from "../core/desired/desired_state.ts";
 import { FASTPATH, FASTPATH_REFERENCE, REFERENCE_TABLE, TABLE } from "../core/render/render_table.ts";
@@ -59,6 +61,7 @@ async function removeNetwork({ interfaceName }: GivenSettings): Promise<string[]
     ...await removeHostRouting(),
     ...await removeOverlay(vxlanInterface({ interfaceName })),
     ...await removeNetworkOf(interfaceName),
+    ...await removeBridge(bridgeInterface(interfaceName)),
   ];
 }
 
@@ -78,6 +81,13 @@ async function removeDeclared(): Promise<string[]> {
 async function removeOverlay(name: string): Promise<string[]> {
   const link = await observeLink(name);
   if (link?.vxlanPort === undefined) return [];
+  await run({ program: "ip", args: ["link", "del", "dev", name] });
+  return [`interface ${name}`];
+}
+
+/** Pods that hang on it have lost their way to all others with the rest. */
+async function removeBridge(name: string): Promise<string[]> {
+  if ((await observeLink(name))?.kind !== "bridge") return [];
   await run({ program: "ip", args: ["link", "del", "dev", name] });
   return [`interface ${name}`];
 }
@@ -123,12 +133,13 @@ async function removeNetworkOf(interfaceName: string): Promise<string[]> {
 }
 
 async function removeTables(): Promise<string[]> {
-  const listed = await run({ program: "nft", args: ["list", "tables", "inet"] });
-  const ours = [TABLE, REFERENCE_TABLE, FASTPATH, FASTPATH_REFERENCE].filter((name) =>
-    listed.split("\n").includes(`table inet ${name}`)
+  const listed = await run({ program: "nft", args: ["list", "tables"] });
+  const inet = [TABLE, REFERENCE_TABLE, FASTPATH, FASTPATH_REFERENCE].map((name) => `inet ${name}`);
+  const ours = [...inet, BRIDGE_TABLE, BRIDGE_REFERENCE].filter((name) =>
+    listed.split("\n").includes(`table ${name}`)
   );
-  for (const name of ours) await run({ program: "nft", args: ["delete", "table", "inet", name] });
-  return ours.map((name) => `table inet ${name}`);
+  for (const name of ours) await run({ program: "nft", args: ["delete", "table", ...name.split(" ")] });
+  return ours.map((name) => `table ${name}`);
 }
 
 async function removeFiles(settings: GivenSettings, isKeyPurged: boolean): Promise<string[]> {

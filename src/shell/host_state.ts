@@ -19,14 +19,23 @@ import {
   observeTable,
   observeWireguard,
 } from "./observe.ts";
+import { observeBridge } from "./observe_bridge.ts";
 import { observeHostRouting } from "./observe_host_routing.ts";
 import { relieve } from "./relieve.ts";
 import { socketOf } from "./wireguard_go.ts";
 
 /** What can be out of date. */
-export type Stale = "table" | "network" | "wireguard" | "second" | "fastpath" | "cni";
+export type Stale = "table" | "network" | "wireguard" | "second" | "fastpath" | "bridge" | "cni";
 
-const EVERYTHING: readonly Stale[] = ["table", "network", "wireguard", "second", "fastpath", "cni"];
+const EVERYTHING: readonly Stale[] = [
+  "table",
+  "network",
+  "wireguard",
+  "second",
+  "fastpath",
+  "bridge",
+  "cni",
+];
 /** What needs no program to be known there; routes of ours that are left over are seen by the second read. */
 const ON_A_BARE_HOST: readonly Stale[] = ["table", "network", "wireguard", "second", "fastpath"];
 const READ_AFTER: Readonly<Record<Part, readonly Stale[]>> = {
@@ -48,6 +57,8 @@ const READ_AFTER: Readonly<Record<Part, readonly Stale[]>> = {
   "host-v6": ["network"],
   overlay: ["network"],
   fastpath: ["fastpath"],
+  bridge: ["bridge"],
+  ports: [],
   sysctl: [],
   cni: ["cni"],
 };
@@ -73,6 +84,7 @@ const BLIND: Readonly<Record<Stale, readonly Part[]>> = {
   // What is known of it is as old as that at most, and the first interface goes on by it.
   second: OF_SECOND,
   fastpath: ["fastpath"],
+  bridge: ["bridge", "ports"],
   cni: ["cni"],
 };
 const MAX_PENDING_LINES = 1_000;
@@ -150,8 +162,7 @@ export class HostState {
     const last = this.#observed ?? NOTHING;
     if (this.isBare) ON_A_BARE_HOST.forEach((part) => this.#stale.delete(part));
     const due = EVERYTHING.filter((part) => this.#stale.has(part) && !held.has(part));
-    // What is doubted while it is being read is read once more.
-    for (const part of due) this.#stale.delete(part);
+    for (const part of due) this.#stale.delete(part); // what is doubted while it is being read is read once more
     const tried = new Map<Stale, Error | undefined>(due.map((part) => [part, undefined]));
     const attempt = async <T>(part: Stale, look: () => Promise<T>): Promise<T | undefined> => {
       try {
@@ -186,6 +197,7 @@ export class HostState {
     const references = { ...(reference && { reference }), ...fastpathReference };
     this.#observed = { ...last, ...table, ...fastpath, ...network, ...tunnel, ...cni, ...references };
     if (!held.has("second")) await attempt("second", () => this.#lookAtSecond(desired, due));
+    if (!held.has("bridge")) await attempt("bridge", () => this.#lookAtBridge(desired, due));
     const isUnread = (part: Stale) =>
       tried.get(part) !== undefined || held.has(part) && this.#stale.has(part);
     // Of an interface that could not be read nobody knows whether it is gone.
@@ -213,6 +225,12 @@ export class HostState {
     if (second !== undefined && isLinkKnown && !due.includes("wireguard")) return;
     const read = await observeSecond(desired.rotation.name, second, isLinkKnown);
     this.#observed = { ...this.#observed!, second: read };
+  }
+
+  /** The bridge, where one is wanted or left. */
+  async #lookAtBridge({ bridge }: DesiredState, due: readonly Stale[]): Promise<void> {
+    const last = due.includes("bridge") ? undefined : this.#observed!.bridge;
+    this.#observed = { ...this.#observed!, bridge: await observeBridge(bridge, last) };
   }
 
   /** Takes in steps that succeeded. */

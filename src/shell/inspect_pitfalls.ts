@@ -6,6 +6,7 @@ import { ROUTE_PROTOCOL } from "../core/desired/desired_state.ts";
 import type { Family } from "../core/net/address.ts";
 import type { PeerStatus } from "../core/plan/status.ts";
 import type { GivenSettings } from "../core/settings/settings.ts";
+import { bridgeInterface } from "../core/bridge/names.ts";
 import { nextInterface, nextPort } from "../core/rotation/names.ts";
 import { attempt, locate, run } from "./command.ts";
 import { probePeers } from "./probe_peers.ts";
@@ -30,7 +31,7 @@ export async function inspectPitfalls(
       (await Promise.all(FAMILIES.map(async (family) => await read(PROC.legacy[family]) ? [family] : [])))
         .flat(),
     conntrack: await inspectConntrack(),
-    filteredBridges: await inspectBridges(),
+    filteredBridges: await inspectBridges(bridgeInterface(settings.interfaceName)),
     routes: await inspectRoutes(settings),
     services: await inspectServices(),
     silence: { silent, asked },
@@ -78,15 +79,15 @@ async function inspectConntrack(): Promise<Pitfalls["conntrack"]> {
   return count === "" || max === "" ? undefined : { count: Number(count), max: Number(max) };
 }
 
-/** Those that have ports, where br_netfilter is told to ask the rules. */
-async function inspectBridges(): Promise<string[]> {
+/** Those that have ports, where br_netfilter is told to ask the rules; ours is made for both. */
+async function inspectBridges(own: string): Promise<string[]> {
   const calls = await Promise.all(PROC.bridge.map(read));
   if (!calls.includes("1")) return [];
   const ports = JSON.parse(
     await run({ program: "ip", args: ["-j", "link", "show", "type", "bridge_slave"] }).catch(() => "") ||
       "[]",
   ) as readonly { readonly master?: string }[];
-  return [...new Set(ports.flatMap(({ master }) => master ?? []))].sort();
+  return [...new Set(ports.flatMap(({ master }) => master ?? []))].filter((name) => name !== own).sort();
 }
 
 interface RouteJson {
@@ -103,7 +104,7 @@ async function inspectRoutes({ interfaceName }: GivenSettings): Promise<ForeignR
       ""
     );
   }));
-  const ours = [interfaceName, nextInterface(interfaceName)];
+  const ours = [interfaceName, nextInterface(interfaceName), bridgeInterface(interfaceName)];
   const routes = listings.flatMap((json) => JSON.parse(json || "[]") as readonly RouteJson[]);
   return routes.flatMap(({ dst, dev, protocol, gateway }): ForeignRoute[] => {
     if (dst === undefined || dst === "default" || dev === undefined || ours.includes(dev)) return [];

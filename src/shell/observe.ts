@@ -46,8 +46,8 @@ export async function observeFastpath(): Promise<ObservedFastpath | undefined> {
   return await observe(FASTPATH, read, { structure: "", devices: new Set() });
 }
 
-/** @param rest what a table with flags is taken for */
-async function observe<T extends { hasFlags: boolean }>(
+/** A table of ours; undefined when there is none. One with flags is taken for `rest`. */
+export async function observe<T extends { hasFlags: boolean }>(
   table: string,
   read: () => Promise<T>,
   rest: Omit<T, "hasFlags">,
@@ -56,14 +56,20 @@ async function observe<T extends { hasFlags: boolean }>(
     return await unlessAbsent(read());
   } catch (error) {
     // nft 1.0.6 frees the flags of a table before it prints them as JSON: junk, nothing at all, or a crash (2026-11-21).
-    const text = await unlessAbsent(run({ program: "nft", args: ["-t", "list", "table", "inet", table] }));
+    const text = await unlessAbsent(run({ program: "nft", args: ["-t", "list", "table", ...named(table)] }));
     if (text !== undefined && /^\tflags /m.test(text)) return { ...rest, hasFlags: true } as T;
     throw error;
   }
 }
 
-function listing(kind: string, table: string, ...name: readonly string[]): Run {
-  return { program: "nft", args: ["-j", "list", kind, "inet", table, ...name] };
+/** Asks nft for a table, or for one thing in it. */
+export function listing(kind: string, table: string, ...name: readonly string[]): Run {
+  return { program: "nft", args: ["-j", "list", kind, ...named(table), ...name] };
+}
+
+/** A table's family and name: of family inet, unless its name has another one in front. */
+function named(table: string): readonly string[] {
+  return table.includes(" ") ? table.split(" ") : ["inet", table];
 }
 
 /** What ip, nft and wg say of something that is not there; anything else is an error. */
@@ -117,7 +123,7 @@ export async function observePolicyReference(text: string): Promise<ObservedPoli
 }
 
 /** A structure loaded as a dormant table, listed, deleted. Done once a structure; a leftover of a killed agent is replaced. */
-async function referenceOf(text: string, name: string): Promise<string> {
+export async function referenceOf(text: string, name: string): Promise<string> {
   const last = references.get(name);
   if (last?.text === text) return last.structure;
   const discard = discardOf(name);
@@ -141,7 +147,8 @@ async function referenceOf(text: string, name: string): Promise<string> {
  * until the transaction ends (seen for 70 ms, kernel 6.18, 2026-11-21).
  */
 function discardOf(name: string): string {
-  return `table inet ${name} { flags dormant; }\ndelete table inet ${name}\n`;
+  const table = named(name).join(" ");
+  return `table ${table} { flags dormant; }\ndelete table ${table}\n`;
 }
 
 /** True when nft would load the text. */

@@ -16,11 +16,12 @@ import {
   observeTable,
   observeWireguard,
 } from "./observe.ts";
+import { observeBridge } from "./observe_bridge.ts";
 import { observeHostRouting } from "./observe_host_routing.ts";
 
 /** Everything at once, for a command that looks once. */
 export async function observeAll(desired: DesiredState): Promise<ObservedState> {
-  const [table, reference, fastpath, fastpathReference, network, wireguard, cni, second, routing, overlay] =
+  const [table, reference, fastpath, fastpathReference, network, wireguard, cni, second, ...beside] =
     await Promise.all([
       observeTable(),
       observeReference(desired.table),
@@ -34,7 +35,9 @@ export async function observeAll(desired: DesiredState): Promise<ObservedState> 
       mayHaveSecond(desired) ? observeSecond(desired.rotation.name) : undefined,
       observeHostRouting(desired),
       observeOverlay(desired),
+      observeBridge(desired.bridge),
     ]);
+  const [routing, overlay, bridge] = beside;
   return {
     ...network,
     ...routing,
@@ -47,5 +50,6 @@ export async function observeAll(desired: DesiredState): Promise<ObservedState> 
     fastpathReference,
     cni,
     second,
+    ...(bridge && { bridge }),
   };
 }

@@ -6,6 +6,8 @@ import { type Refusal, refused } from "../core/net/refusal.ts";
 import { unusableAddress, unusablePodCidr } from "../core/net/scope.ts";
 import type { PublicKey } from "../core/net/keys.ts";
 import { type HostFacts, type HostInterface, LOOPBACK, NO_FACTS } from "../core/desired/host_facts.ts";
+import { bridgeInterface } from "../core/bridge/names.ts";
+import { bridgeIn } from "../core/bridge/observed_bridge.ts";
 import { type Interfaces, interfacesOf } from "../core/expression/interfaces.ts";
 import { nextInterface } from "../core/rotation/names.ts";
 import { vxlanInterface } from "../core/transport/vxlan/vxlan.ts";
@@ -112,8 +114,10 @@ export async function readFacts(settings: Settings, known: KnownFacts, last?: Ho
   };
   const computed = await readExpression(settings, known, { all, last });
   const second = nextInterface(settings.interfaceName);
+  const bridge = bridgeIn(all, settings.interfaceName);
   const overlay = vxlanInterface(settings);
-  const isOurs = ({ ifname = "" }: LinkJson) => [settings.interfaceName, second, overlay].includes(ifname);
+  const ours = [settings.interfaceName, second, overlay, bridgeInterface(settings.interfaceName)];
+  const isOurs = ({ ifname = "" }: LinkJson) => ours.includes(ifname);
   const interfaces = all.filter((link) => !isOurs(link) && link.mtu !== undefined)
     .map((link): HostInterface => ({
       name: link.ifname!,
@@ -134,6 +138,7 @@ export async function readFacts(settings: Settings, known: KnownFacts, last?: Ho
     surroundings,
     paths: NO_FACTS.paths,
     ...(all.some(({ ifname }) => ifname === overlay) && { hasOverlay: true }),
+    ...(bridge && { bridge }),
     ...secondOf(all.find(({ ifname }) => ifname === second)),
     publicKey: key.publicKey,
     ...(key.nextKey && { nextKey: key.nextKey }),
@@ -168,8 +173,8 @@ async function readExpression(
   { all, last }: { readonly all: readonly LinkJson[]; readonly last: HostFacts | undefined },
 ): Promise<PodCidrs> {
   if (expression === undefined) return { prefixes: [], rejected: [] };
-  const second = nextInterface(interfaceName);
-  const others = all.filter(({ ifname }) => ifname !== second);
+  const beside = [nextInterface(interfaceName), bridgeInterface(interfaceName)];
+  const others = all.filter(({ ifname = "" }) => !beside.includes(ifname));
   const inputs = { interfaces: interfacesOf(others, interfaceName), node: metadata };
   const { prefixes, trouble } = await expression.read(inputs, last?.podCidrExpression ?? []);
   const rejected = trouble === undefined ? [] : [{ node, claim: expression.name, reason: trouble }];

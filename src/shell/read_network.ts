@@ -13,6 +13,7 @@ import { type Netconf, parseNetconf } from "./read_netconf.ts";
 export interface LinkJson extends LinkAddresses {
   readonly mtu?: number;
   readonly group?: string;
+  readonly master?: string;
   readonly flags?: readonly string[];
 }
 

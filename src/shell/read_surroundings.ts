@@ -7,15 +7,17 @@ import { locate, run } from "./command.ts";
 import { folderOf, nameIn } from "./paths.ts";
 
 const CNI_FOLDERS = ["/opt/cni/bin", "/usr/lib/cni"];
-const CNI_PLUGINS = ["ptp", "host-local", "portmap"];
 const CNI_FILE = /\.(conf|conflist|json)$/;
 
 /** Looks at all of it; what cannot be read is left out. */
 export async function readSurroundings(
-  { isFirewallOnly, cniConfigPath }: GivenSettings,
+  { isFirewallOnly, isBridged, cniConfigPath }: GivenSettings,
   dropChains: readonly string[],
 ): Promise<Surroundings> {
-  return { cni: isFirewallOnly ? undefined : await readCniSurroundings(cniConfigPath), dropChains };
+  return {
+    cni: isFirewallOnly ? undefined : await readCniSurroundings(cniConfigPath, isBridged),
+    dropChains,
+  };
 }
 
 interface ChainJson {
@@ -36,9 +38,10 @@ export async function readDropChains(): Promise<string[]> {
   ).map(({ family, table, name }) => `${family} ${table} ${name}`);
 }
 
-async function readCniSurroundings(path: string): Promise<CniSurroundings> {
+async function readCniSurroundings(path: string, isBridged: boolean): Promise<CniSurroundings> {
+  const plugins = [isBridged ? "bridge" : "ptp", "host-local", "portmap"];
   const entries = await Array.fromAsync(Deno.readDir(folderOf(path))).catch(() => []);
-  const missing = await Promise.all(CNI_PLUGINS.map(async (plugin) => {
+  const missing = await Promise.all(plugins.map(async (plugin) => {
     const found = await Promise.all(
       CNI_FOLDERS.map((folder) => Deno.stat(`${folder}/${plugin}`).then(() => true, () => false)),
     );

@@ -1,7 +1,9 @@
 // What wakes the loop: monitors of the kernel, file watches, polls where there are no events, audits for all the rest.
 
+import { bridgeInterface } from "../core/bridge/names.ts";
 import {
   concernsBaseChains,
+  concernsBridge,
   concernsFastpath,
   concernsNetwork,
   concernsRules,
@@ -76,12 +78,13 @@ export class HostWatch {
   start(): void {
     if (this.#isStarted) return;
     this.#isStarted = true;
-    const { reconciler, keeper, settings, traced } = this.options;
-    const second = nextInterface(settings.interfaceName);
+    const { reconciler, keeper, settings, settings: { interfaceName }, traced } = this.options;
+    const [second, bridge] = [nextInterface(interfaceName), bridgeInterface(interfaceName)];
     this.#supervise("nft", (line) => {
       if (isTrace(line)) traced(line);
       else if (concernsTable(line)) reconciler.heard("table", line);
       else if (concernsFastpath(line)) reconciler.doubt("fastpath");
+      else if (concernsBridge(line)) reconciler.doubt("bridge");
       else if (concernsBaseChains(line, keeper.dropChains)) this.#doubtChains();
       else if (tellsOfLoss(line)) this.#doubtTables();
     });
@@ -90,13 +93,14 @@ export class HostWatch {
       this.#heardOfPaths(line);
       const isOurs = (name: string) => concernsNetwork(line, name, routes);
       const isLink = /^(Deleted )?\d+: /.test(line);
-      if (isOurs(settings.interfaceName)) reconciler.heard("network", line);
+      if (isOurs(interfaceName)) reconciler.heard("network", line);
       else if (isOurs(second)) {
         if (isLink) {
           reconciler.heard("second", line);
           reconciler.doubtFacts(); // whose it is
         } else if (!isOfKernel(line)) reconciler.heard("network", line);
-      } else if (concernsRules(line)) reconciler.doubt("network");
+      } else if (isOurs(bridge)) this.#heardOfBridge(isLink);
+      else if (concernsRules(line)) reconciler.doubt("network");
       else if (tellsOfIpvs(line)) reconciler.doubtFacts(); // policies go by it: at once
       else if (tellsOfPlace(line, reconciler.progress().desired?.clear)) reconciler.doubt("network");
       else if (isLink) {
@@ -137,8 +141,14 @@ export class HostWatch {
     });
   }
 
+  /** Of the bridge or its ports. */
+  #heardOfBridge(isLink: boolean): void {
+    this.options.reconciler.doubt("bridge");
+    if (isLink) this.options.reconciler.doubtFacts();
+  }
+
   #doubtTables(): void {
-    this.options.reconciler.doubt("table", "fastpath");
+    this.options.reconciler.doubt("table", "fastpath", "bridge");
     this.options.reconciler.doubtChains(); // no audit reads them
   }
 
@@ -208,7 +218,7 @@ export class HostWatch {
       this.#doubtTables();
     }
     if (this.#deafUntilMs.has("ip")) {
-      reconciler.doubt("network", "second");
+      reconciler.doubt("network", "second", "bridge");
       reconciler.doubtFacts();
       reconciler.doubtPaths(["all"]);
     }

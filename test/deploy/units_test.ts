@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { CAPABILITIES } from "../../deploy/image/confine.ts";
 import { controlFiles } from "../../deploy/package/control.ts";
+import { bridgeInterface } from "../../src/core/bridge/names.ts";
 import { STUCK_SECONDS } from "../../src/core/metrics/health.ts";
 import { cniTarget } from "../../src/core/plan/diff.ts";
 import { nextInterface } from "../../src/core/rotation/names.ts";
@@ -57,16 +58,19 @@ Deno.test("the guard makes the link that the agent would make, at the same path"
   assert.deepEqual(values("wigglenet-guard.service", "ConditionPathIsSymbolicLink"), [`!${path}`]);
 });
 
-Deno.test("systemd-networkd and NetworkManager are told of our interface, and of the second one of a key rotation", () => {
+Deno.test("systemd-networkd and NetworkManager are told of our interface, of the second one of a key rotation, and of the bridge", () => {
   const name = SETTINGS.interfaceName.fallback;
-  const second = nextInterface(name);
+  const [second, bridge] = [nextInterface(name), bridgeInterface(name)];
   assert.match(
     read("systemd/networkd.network"),
-    new RegExp(`^Name=${name} ${second}$[^]*^Unmanaged=yes$`, "m"),
+    new RegExp(`^Name=${name} ${second} ${bridge}$[^]*^Unmanaged=yes$`, "m"),
   );
   assert.match(
     read("systemd/networkmanager.conf"),
-    new RegExp(`^match-device=interface-name:${name};interface-name:${second}$[^]*^managed=0$`, "m"),
+    new RegExp(
+      `^match-device=interface-name:${name};interface-name:${second};interface-name:${bridge}$[^]*^managed=0$`,
+      "m",
+    ),
   );
 });
 

@@ -32,7 +32,7 @@ export interface Citation {
 }
 
 /** A link to a file of tests, and behind it names: `[x_test.ts](x_test.ts): "what is so", "what else"`. */
-const CITATION = /\]\(([^)\s]+_test\.ts)\):((?:,?\s+"[^"]+")+)/g;
+const CITATION = /\]\(([^)\s]+_(?:test|cases)\.ts)\):((?:,?\s+"[^"]+")+)/g;
 
 /** The tests that a document names. */
 export function citationsIn({ path, text }: Document): Citation[] {

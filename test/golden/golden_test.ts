@@ -38,9 +38,10 @@ function filesOf(folder: URL): Map<string, string> {
   const facts = { ...NO_FACTS, interfaces: interfacesIn(new URL("interfaces.json", folder)) };
   const desired = desire(settingsOf(settings), nodesIn(new URL("nodes.yaml", folder)), facts);
   assert.ok(desired !== undefined, "the scenario has no Node n1");
-  const { nft, wireguard, routes, cni, rejected } = renderAll(desired);
+  const { nft, bridge, wireguard, routes, cni, rejected } = renderAll(desired);
   const files: Record<string, string> = {
     "table.nft": nft,
+    "bridge.nft": bridge ?? "",
     "wireguard.conf": wireguard,
     "routes.batch": routes.map(({ text }) => `route replace ${text}\n`).join(""),
     "10-wigglenet.conflist": cni ?? "",

@@ -20,6 +20,12 @@ export const HAS_FLOWTABLE: boolean = new Deno.Command("nft", {
   stderr: "null",
 }).outputSync().success;
 
+/** True when rules can tell bridges apart (nft_meta_bridge, Linux 5.3): by loading one that asks. */
+export const HAS_BRIDGE_META: boolean = new Deno.Command("nft", {
+  args: ["-c", "add table bridge probe0; add chain bridge probe0 c; add rule bridge probe0 c meta ibrname x"],
+  stderr: "null",
+}).outputSync().success;
+
 /** True when IPVS is there (modprobe ip_vs): its module makes this file in each network namespace. */
 export const HAS_IPVS: boolean = isThere("/proc/net/ip_vs");
 

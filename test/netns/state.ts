@@ -4,7 +4,7 @@ import type { Node } from "../lab/node.ts";
 import { readTable } from "../demo/table.ts";
 
 /** The parts of the data plane. */
-export const PARTS = ["table", "link", "routes", "wireguard", "cni"] as const;
+export const PARTS = ["table", "link", "routes", "wireguard", "cni", "bridge"] as const;
 /** A part of the data plane. */
 export type Part = (typeof PARTS)[number];
 
@@ -16,6 +16,7 @@ const READERS: Readonly<Record<Part, (node: Node) => Promise<unknown>>> = {
   routes: async (node) => [...await readRoutes(node, "-4"), ...await readRoutes(node, "-6")],
   wireguard: readWireguard,
   cni: readCni,
+  bridge: readBridge,
 };
 
 /** Reads parts (default: all) of what is ours, as text. */
@@ -100,6 +101,33 @@ async function readWireguard(node: Node): Promise<unknown> {
     port: head![2],
     peers: peers.map(([key, , endpoint, allowed, , , , keepalive]) =>
       `${key} ${endpoint} ${allowed!.split(",").sort()} ${keepalive}`
+    ).sort(),
+  };
+}
+
+/** With its rules and ports; undefined: there is none. */
+async function readBridge(node: Node): Promise<unknown> {
+  const { stdout: table } = await node.attempt(["nft", "list", "table", "bridge", "wigglenet"]);
+  const { code, stdout } = await node.attempt([
+    ...["ip", "-j", "-d", "address", "show", "dev", `${INTERFACE}-br`],
+  ]);
+  const ports = JSON.parse(await node.run(["ip", "-j", "-d", "link", "show", "group", "148"]) || "[]") as {
+    readonly ifname?: string;
+    readonly master?: string;
+    readonly linkinfo?: { readonly info_slave_data?: { readonly hairpin?: boolean } };
+  }[];
+  const known = ports.filter(({ ifname }) => ifname !== undefined);
+  if (code !== 0 && table === "" && known.length === 0) return undefined;
+  const [link] = JSON.parse(code === 0 ? stdout : "[]") as [(LinkJson & { readonly address: string })?];
+  return {
+    rules: withoutMoving(table).split("\n"),
+    kind: link?.linkinfo?.info_kind,
+    address: link?.address,
+    isUp: link?.flags.includes("UP"),
+    addresses: link?.addr_info.filter(({ scope }) => scope === "global")
+      .map(({ local, prefixlen }) => `${local}/${prefixlen}`).sort(),
+    ports: known.map(({ ifname, master, linkinfo }) =>
+      `${ifname} of ${master} hairpin ${linkinfo?.info_slave_data?.hairpin}`
     ).sort(),
   };
 }

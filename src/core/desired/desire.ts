@@ -1,11 +1,13 @@
 // Settings, Nodes and host facts -> the one DesiredState. The same Nodes in any order give the same value.
 
+import { bridgeUnguarded, desireBridge } from "../bridge/desire_bridge.ts";
 import type { Family } from "../net/address.ts";
 import { comparePrefixes, type Prefix, summarise } from "../net/prefix.ts";
 import { withoutApi } from "../nodes/api_claims.ts";
 import { ANNOTATION, type Node, type ParsedNode, type Rejected } from "../nodes/node.ts";
 import { settleClaims, type Settlement } from "../nodes/settle_claims.ts";
 import type { SettledNode } from "../nodes/settled_node.ts";
+import { bridgeInterface } from "../bridge/names.ts";
 import { type Settings, usesTunnel } from "../settings/settings.ts";
 import { desireFastpath } from "./desire_fastpath.ts";
 import { desirePeers, type PodCidr } from "./desire_peers.ts";
@@ -55,29 +57,35 @@ export function desire(
   const mtu = ways.isTunnelWanted ? tunnelMtu(settings, { own, others: known }, facts) : undefined;
   const link = mtu && linkOf(settings, { own, facts }, mtu);
   const parts = { own, others: known, peers: prospects.peers, link, facts, refused: settlement.rejected };
-  const hosts = desireHosts(settings, { own, others }, facts);
   const wish = desireFastpath(settings, facts, ways.isTunnelWanted);
-  const beside = besideTunnel(settings, { ways, own, facts, link });
+  const [hosts, bridge] = [desireHosts(settings, { own, others }, facts), desireBridge(settings, own, facts)];
+  const beside = { ...besideTunnel(settings, { ways, own, facts, link }), ...(bridge && { bridge }) };
+  const uncovered = [...bridgeUnguarded(bridge), ...hosts.uncovered];
   const waiting = [mtu, wish, ways, prospects].flatMap((part) => part?.waiting ?? []);
   return {
     node: own.node.name,
-    interfaceName: settings.interfaceName,
+    ...placesOf(settings),
     link,
     rotation: desireRotation(settings, parts),
     peers: prospects.peers,
     ...beside,
     routes: desireRoutes(settings, { own, ways }, guarded),
     ...hosts.routing,
-    table: desireTable(settings, { own, others, facts, ways }, guarded),
+    table: desireTable(settings, { own, others, facts, ways, bridge }, guarded),
     fastpath: wish.fastpath,
-    cniPath: settings.cniConfigPath,
     cni: cniOf(settings, own, beside.podMtu?.bytes ?? link?.mtuBytes),
     rejected: [...refused, ...cluster.rejected, ...settlement.rejected, ...prospects.rejected].sort(byNode),
     waiting: [...waitingOf(settings, { own, facts }), ...hosts.waiting, ...waiting],
     sysctls: sysctlsOf(settings, { own, facts }),
-    unguarded: [...unguarded(settings, settlement.podCidrs, cluster.prefixes), ...hosts.uncovered],
+    unguarded: [...unguarded(settings, settlement.podCidrs, cluster.prefixes), ...uncovered],
     settled: settlement.nodes,
   };
+}
+
+function placesOf(
+  { interfaceName, cniConfigPath }: Settings,
+): Pick<DesiredState, "interfaceName" | "cniPath"> {
+  return { interfaceName, cniPath: cniConfigPath };
 }
 
 /** All Nodes as far as each is believed for itself, and what is not. */
@@ -115,6 +123,7 @@ function cniOf(settings: Settings, own: SettledNode, mtuBytes: number | undefine
   return {
     mtuBytes,
     podCidrs: ranges.map(({ text }) => text),
+    ...(settings.isBridged && { bridge: bridgeInterface(settings.interfaceName) }),
   };
 }
 

@@ -1,5 +1,6 @@
 // The nftables table of a node: which templates, and the members of its sets.
 
+import type { DesiredBridge } from "../bridge/desire_bridge.ts";
 import type { Family } from "../net/address.ts";
 import { type Prefix, withoutNested } from "../net/prefix.ts";
 import { familySettings, type Settings, usesTunnel } from "../settings/settings.ts";
@@ -25,10 +26,17 @@ const FAMILIES: readonly Family[] = [4, 6];
 const POD_TEXTS = { 4: new KeptMap<Prefix, string>(), 6: new KeptMap<Prefix, string>() };
 const textOf = ({ text }: Prefix) => text;
 
+/** What the rules depend on besides. */
+interface TableParts {
+  readonly facts: HostFacts;
+  readonly ways: Ways;
+  readonly bridge: DesiredBridge | undefined;
+}
+
 /** FIREWALL_ONLY and native families have no guard: their pods' packets belong to whoever routes them. */
 export function desireTable(
   settings: Settings,
-  { own, others, facts, ways }: Hosts & { readonly facts: HostFacts; readonly ways: Ways },
+  { own, others, facts, ways, bridge }: Hosts & TableParts,
   { podCidrs, clusterPodCidrs }: Guarded,
 ): DesiredTable {
   const pods = withoutNested([...podCidrs.map(({ prefix }) => prefix), ...clusterPodCidrs]);
@@ -38,9 +46,15 @@ export function desireTable(
   const podTexts = (family: Family) => POD_TEXTS[family].map(ofFamily(pods, family), "", textOf);
   const proxied = proxiedSources(settings, own, facts);
   return {
-    templates: [...templatesOf(settings, facts, ways), ...proxied.map(({ family }) => `proxied-v${family}`)],
+    templates: [
+      ...templatesOf(settings, { facts, ways, bridge }),
+      ...proxied.map(({ family }) => `proxied-v${family}`),
+    ],
     defines: {
-      ...{ ...definesOf(settings, ways), ...clearDefines(ways), ...hostDefines(settings, facts) },
+      ...definesOf(settings, ways),
+      ...(bridge?.isOn && { pod_bridge: `"${bridge.name}"` }),
+      ...clearDefines(ways),
+      ...hostDefines(settings, facts),
       ...Object.fromEntries(proxied.map(({ family, text }) => [`tunnel_v${family}`, text])),
     },
     sets: {
@@ -112,13 +126,14 @@ function clearDefines(ways: Ways): DesiredTable["defines"] {
   };
 }
 
-function templatesOf(settings: Settings, facts: HostFacts, ways: Ways): string[] {
+function templatesOf(settings: Settings, { facts, ways, bridge }: TableParts): string[] {
   const templates = ["sets"];
   if (facts.wireguard === "userspace" && familySettings(settings, 6).isRouted) {
     templates.push("checksum-v6");
   }
   if (usesTunnel(settings)) templates.push("clamp");
   templates.push("forward");
+  if (bridge?.isOn) templates.push("neighbours");
   if (settings.isPolicyEnabled && hasIpvs(facts)) templates.push("ipvs");
   if (overlayOf(ways) !== undefined) templates.push("vxlan");
   templates.push(...familiesBeside(ways).map((family) => `clear-v${family}`));

@@ -1,5 +1,6 @@
 // All that the agent wants of the host, as one plain value: sorted, canonical, comparable.
 
+import type { DesiredBridge } from "../bridge/desire_bridge.ts";
 import type { Family } from "../net/address.ts";
 import type { PublicKey } from "../net/keys.ts";
 import type { Rejected } from "../nodes/node.ts";
@@ -188,6 +189,8 @@ export interface DesiredCni {
   readonly mtuBytes: number | undefined;
   /** IPv6 first, as the original. */
   readonly podCidrs: readonly string[];
+  /** The bridge that pods hang on; left out: each on an interface of its own. */
+  readonly bridge?: string;
 }
 
 /** Something that is not done yet, and why. */
@@ -240,6 +243,8 @@ export interface DesiredState {
   readonly policy?: PolicyObjects;
   /** Undefined: none may stand. */
   readonly fastpath: DesiredFastpath | undefined;
+  /** Undefined: none is wanted, and none is there. */
+  readonly bridge?: DesiredBridge;
   /** Where the CNI configuration stands, or must not stand. */
   readonly cniPath: string;
   readonly cni: DesiredCni | undefined;

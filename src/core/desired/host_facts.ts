@@ -1,5 +1,6 @@
 // What the agent must know of its host to say what it wants of it. Facts, not state: nothing here is written by us.
 
+import type { BridgeFacts } from "../bridge/desire_bridge.ts";
 import type { Address, Family } from "../net/address.ts";
 import type { PublicKey } from "../net/keys.ts";
 import type { Prefix } from "../net/prefix.ts";
@@ -58,6 +59,8 @@ export interface HostFacts {
   readonly second?: "ours" | "foreign";
   /** There is an interface of the overlay's name. */
   readonly hasOverlay?: true;
+  /** Undefined: there is no bridge of ours, nor a port of one. */
+  readonly bridge?: BridgeFacts;
   /** This agent writes the annotations of its Node: they say what it is, and are no source of it. */
   readonly isPublished?: boolean;
   /** At which it asks the API server; undefined: it asks none, or by a name. */

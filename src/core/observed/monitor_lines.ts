@@ -6,6 +6,7 @@ import { parseAddress } from "../net/address.ts";
 import { refused } from "../net/refusal.ts";
 import { type ClearPeerText, ROUTE_PROTOCOL, UNREACHABLE_METRIC } from "../desired/desired_state.ts";
 import { IPVS_INTERFACE } from "../desired/host_facts.ts";
+import { BRIDGE_TABLE } from "../bridge/render_bridge.ts";
 import { FASTPATH, TABLE } from "../render/render_table.ts";
 import type { ObservedState } from "./observed_state.ts";
 import { toldRouteText, withoutAnySource } from "./parse_network.ts";
@@ -26,6 +27,13 @@ const FASTPATHS = new RegExp(`\\binet ${FASTPATH}(\\s|$)`);
 /** True when a line of `nft monitor` concerns the flowtable's table; of its devices nft 1.0.6 says nothing. */
 export function concernsFastpath(line: string): boolean {
   return FASTPATHS.test(line);
+}
+
+const BRIDGES = new RegExp(`\\b${BRIDGE_TABLE}(\\s|$)`);
+
+/** True when a line of `nft monitor` concerns the bridge's table. */
+export function concernsBridge(line: string): boolean {
+  return BRIDGES.test(line);
 }
 
 /** True when `nft monitor` (1.0.6) says that the kernel had more to tell than it had room for: what, nobody knows. */

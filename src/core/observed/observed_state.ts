@@ -1,5 +1,6 @@
 // What the host has, as far as it concerns us. Read back at start, at each audit and after anything foreign.
 
+import type { ObservedBridge } from "../bridge/observed_bridge.ts";
 import type { Heard } from "../rotation/heard.ts";
 import type { ObservedPolicy } from "./parse_policy.ts";
 
@@ -139,5 +140,7 @@ export interface ObservedState {
   readonly fastpath: ObservedFastpath | undefined;
   /** As `reference`; undefined also when no flowtable is wanted. */
   readonly fastpathReference: string | undefined;
+  /** Undefined: it is neither wanted nor there. */
+  readonly bridge?: ObservedBridge | undefined;
   readonly cni: ObservedCni;
 }

@@ -34,6 +34,15 @@ export function parseFastpath(json: string): ObservedFastpath {
 }
 
 /**
+ * Reads the JSON of a table of rules alone.
+ * @throws SyntaxError when it is not nft's JSON
+ */
+export function parseRules(json: string): Pick<ObservedTable, "hasFlags" | "structure"> {
+  const objects = objectsIn(json);
+  return { hasFlags: hasFlags(objects), structure: structureOf(objects) };
+}
+
+/**
  * Reads the JSON of a table that holds policy only.
  * @throws SyntaxError when it is not nft's JSON
  */

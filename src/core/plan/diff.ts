@@ -1,5 +1,6 @@
 // DesiredState and ObservedState -> Plan. Additions before deletions; the guard stands before anything carries packets.
 
+import { diffBridge, foreignBridge } from "../bridge/diff_bridge.ts";
 import {
   type DesiredState,
   type DesiredTable,
@@ -34,6 +35,7 @@ export function diff(desired: DesiredState, observed: ObservedState, steadySecon
   const blocked = foreignKind(desired, observed);
   const standing = withoutOther(desired, observed);
   const awaited = blocked === undefined ? awaitedServer(desired, standing) : undefined;
+  const foreign = foreignBridge(desired, observed);
   const turn = turnOf(desired, observed, steadySeconds);
   const first = firstDesired(desired, observed, turn);
   const rotation = diffRotation(desired, observed, { turn, steadySeconds });
@@ -52,7 +54,7 @@ export function diff(desired: DesiredState, observed: ObservedState, steadySecon
     ...diffOverlay(desired, observed),
     ...diffFastpath(desired, observed),
     ...diffSysctls(desired),
-    ...diffCni(desired, observed),
+    ...(foreign === undefined ? [...diffBridge(desired, observed), ...diffCni(desired, observed)] : []),
   ];
   const carried = isCarried(desired, observed) ? undefined : UNCARRIED;
   const due = awaited === undefined ? all : all.filter(({ needs }) => !needs.includes("link"));
@@ -65,6 +67,7 @@ export function diff(desired: DesiredState, observed: ObservedState, steadySecon
       ...turn.waiting,
       ...[
         blocked,
+        foreign,
         awaited,
         rotation.waiting,
         keptKey(desired, observed),
@@ -245,12 +248,14 @@ function diffCni({ cni, cniPath }: DesiredState, { cni: observed }: ObservedStat
   return [{
     part: "cni",
     stage: STAGE.cni,
-    needs: ["table"],
+    needs: cni.bridge === undefined ? ["table"] : ["table", "bridge"],
     changes: [{
       op,
       kind: "cni",
       target: cniPath,
-      text: `${cni.podCidrs.join(", ")}, mtu ${cni.mtuBytes ?? "unknown"}`,
+      text: `${cni.podCidrs.join(", ")}, mtu ${cni.mtuBytes ?? "unknown"}${
+        cni.bridge ? `, on ${cni.bridge}` : ""
+      }`,
       reason,
     }],
     actions: [{ kind: "writeFile", path, text, linkFrom: cniPath }],

@@ -62,6 +62,9 @@ export type Part =
   /** The interface that wraps packets in the clear. */
   | "overlay"
   | "fastpath"
+  | "bridge"
+  /** Of the bridge. */
+  | "ports"
   | "sysctl"
   | "cni"
   /** An interface that an object has declared, or a piece of it. */

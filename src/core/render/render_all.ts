@@ -2,6 +2,7 @@
 
 import type { DesiredState, HostRouting, Waiting } from "../desired/desired_state.ts";
 import type { Rejected } from "../nodes/node.ts";
+import { renderBridge } from "../bridge/render_bridge.ts";
 import { renderCni, renderWireguard } from "./render_network.ts";
 import { renderPolicyDelta, wholeDelta } from "./render_policy.ts";
 import { renderFastpath, renderTable } from "./render_table.ts";
@@ -29,6 +30,8 @@ export interface Rendered {
   readonly nft: string;
   /** For `nft -f`, by itself; undefined without ENABLE_FLOWTABLE. */
   readonly fastpath: string | undefined;
+  /** For `nft -f`, by itself: the rules of the bridge; left out without CNI_BRIDGE. */
+  readonly bridge?: string;
   /** The conflist; undefined when the node gets none. */
   readonly cni: string | undefined;
   readonly rejected: readonly Rejected[];
@@ -46,6 +49,7 @@ export function renderAll(desired: DesiredState): Rendered {
     addresses: [
       ...(link?.addresses ?? []).map((address) => ({ address, dev: interfaceName })),
       ...(overlay.link?.addresses ?? []).map((address) => ({ address, dev: overlay.name })),
+      ...(desired.bridge?.addresses ?? []).map((address) => ({ address, dev: desired.bridge!.name })),
     ],
     routes: desired.routes.map((route) => ({
       destination: route.destination,
@@ -57,6 +61,7 @@ export function renderAll(desired: DesiredState): Rendered {
     wireguard: renderWireguard(desired),
     nft: renderTable(desired.table, desired.policy && renderPolicyDelta(wholeDelta(desired.policy))),
     fastpath: desired.fastpath && renderFastpath(desired.fastpath),
+    ...(desired.bridge?.isOn && { bridge: renderBridge(desired.bridge.name) }),
     cni: desired.cni && renderCni(desired.cni),
     rejected,
     waiting,

@@ -46,7 +46,11 @@ export function renderCni(cni: DesiredCni): string {
     dataDir: "/run/cni-ipam-state",
     ranges: cni.podCidrs.map((subnet) => [{ subnet }]),
   };
-  const ptp = { type: "ptp", ...(cni.mtuBytes === undefined ? {} : { mtu: cni.mtuBytes }), ipam };
+  const attached = cni.bridge === undefined
+    ? { type: "ptp" }
+    : { type: "bridge", bridge: cni.bridge, isGateway: true, hairpinMode: true };
+  const first = { ...attached, ...(cni.mtuBytes === undefined ? {} : { mtu: cni.mtuBytes }), ipam };
   const portmap = { type: "portmap", capabilities: { portMappings: true } };
-  return JSON.stringify({ cniVersion: "0.3.1", name: "wigglenet", plugins: [ptp, portmap] }, null, 2) + "\n";
+  return JSON.stringify({ cniVersion: "0.3.1", name: "wigglenet", plugins: [first, portmap] }, null, 2) +
+    "\n";
 }

@@ -23,6 +23,7 @@ import masqueradeUnguardedV4 from "../../../nft-templates/masquerade-unguarded-v
 import masqueradeUnguardedV6 from "../../../nft-templates/masquerade-unguarded-v6.nft" with { type: "text" };
 import masqueradeV4 from "../../../nft-templates/masquerade-v4.nft" with { type: "text" };
 import masqueradeV6 from "../../../nft-templates/masquerade-v6.nft" with { type: "text" };
+import neighbours from "../../../nft-templates/neighbours.nft" with { type: "text" };
 import noMasqueradeV4 from "../../../nft-templates/no-masquerade-v4.nft" with { type: "text" };
 import noMasqueradeV6 from "../../../nft-templates/no-masquerade-v6.nft" with { type: "text" };
 import proxiedV4 from "../../../nft-templates/proxied-v4.nft" with { type: "text" };
@@ -49,6 +50,7 @@ const TEMPLATES: Readonly<Record<string, string>> = {
   "forward": forward,
   "ipvs": ipvs,
   "vxlan": vxlan,
+  "neighbours": neighbours,
   "clear-v4": clearV4,
   "clear-v6": clearV6,
   "guard": guard,
@@ -95,7 +97,7 @@ export function renderStructure(table: DesiredTable): string {
 }
 
 /** A template's own defines make it a file of its own; here one value each stands on top. */
-function withoutDefines(template: string): string {
+export function withoutDefines(template: string): string {
   return template.replace(/^\s*(define .*|#.*)?\n/gm, "");
 }
 

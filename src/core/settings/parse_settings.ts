@@ -49,6 +49,7 @@ function contradictions(settings: GivenSettings): readonly string[] {
     ...oneAddress(settings),
     ...hosts(settings),
     ...vxlanPort(settings),
+    ...bridge(settings),
   ];
 }
 
@@ -129,6 +130,15 @@ function transports(settings: GivenSettings, said: (env: string) => string): rea
       }, and with ${rival} this agent routes nothing: leave one of them out`,
     ];
   });
+}
+
+/** Without a CNI file of ours no pod is attached by it. */
+function bridge({ isBridged, isFirewallOnly }: GivenSettings): readonly string[] {
+  return isBridged && isFirewallOnly
+    ? [
+      "CNI_BRIDGE (--cni-bridge) is true, and with FIREWALL_ONLY this agent attaches no pods: leave one of them out",
+    ]
+    : [];
 }
 
 function podCidrSources(settings: GivenSettings): readonly string[] {

@@ -103,6 +103,11 @@ export const SETTINGS = {
     meaning: "Which family a peer's endpoint may be; `dualstack`: any, IPv4 first.",
   }),
   cniConfigPath: path("CNI_CONFIG_PATH", "/etc/cni/net.d/10-wigglenet.conflist", "The CNI configuration."),
+  isBridged: boolean(
+    "CNI_BRIDGE",
+    false,
+    "Pods hang on a [bridge](#a-bridge) rather than each on an interface of its own; drain the node before you change it.",
+  ),
   arePluginsInstalled: boolean("INSTALL_CNI_PLUGINS", true, "`install-cni` adds missing CNI plugins."),
   ...TRAFFIC_SETTINGS,
   ...HOST_SETTINGS,

@@ -34,6 +34,7 @@ Deno.test("The defaults are the original's, and STRICT is on", () => {
     mtu: "auto",
     endpointFamily: "dualstack",
     cniConfigPath: "/etc/cni/net.d/10-wigglenet.conflist",
+    isBridged: false,
     arePluginsInstalled: true,
     ...{ masqueradeIpv4: true, masqueradeIpv6: true, noMasqueradeCidrs: [] },
     filterIpv4: false,
