@@ -11,7 +11,6 @@ import {
   observeFastpath,
   observeFastpathReference,
   observeNetwork,
-  observeOverlay,
   observeReference,
   observeSecond,
   observeServers,
@@ -21,6 +20,7 @@ import {
 } from "./observe.ts";
 import { observeBridge } from "./observe_bridge.ts";
 import { observeHostRouting } from "./observe_host_routing.ts";
+import { observeOverlay } from "./observe_overlay.ts";
 import { relieve } from "./relieve.ts";
 import { socketOf } from "./wireguard_go.ts";
 

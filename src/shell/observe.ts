@@ -187,12 +187,6 @@ export async function observeNetwork(interfaceName: string): Promise<Pick<Observ
   return { link, routes: { 4: v4, 6: await observeRoutes(6, dev) } };
 }
 
-/** The interface that wraps packets in the clear; not asked for where none is wanted, nor any of its name was seen. */
-export async function observeOverlay({ overlay }: DesiredState): Promise<Pick<ObservedState, "overlay">> {
-  const isAsked = overlay.link !== undefined || overlay.isStanding;
-  return { overlay: isAsked ? await observeLink(overlay.name) : undefined };
-}
-
 /** The clocks of this moment. */
 function now(): Now {
   return { wallSeconds: Date.now() / 1000, steadySeconds: steadySeconds() };

@@ -8,7 +8,6 @@ import {
   observeFastpath,
   observeFastpathReference,
   observeNetwork,
-  observeOverlay,
   observeReference,
   observeSecond,
   observeServers,
@@ -18,6 +17,7 @@ import {
 } from "./observe.ts";
 import { observeBridge } from "./observe_bridge.ts";
 import { observeHostRouting } from "./observe_host_routing.ts";
+import { observeOverlay } from "./observe_overlay.ts";
 
 /** Everything at once, for a command that looks once. */
 export async function observeAll(desired: DesiredState): Promise<ObservedState> {

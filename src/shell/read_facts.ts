@@ -113,12 +113,8 @@ export async function readFacts(settings: Settings, known: KnownFacts, last?: Ho
     }],
   };
   const computed = await readExpression(settings, known, { all, last });
-  const second = nextInterface(settings.interfaceName);
-  const bridge = bridgeIn(all, settings.interfaceName);
-  const overlay = vxlanInterface(settings);
-  const ours = [settings.interfaceName, second, overlay, bridgeInterface(settings.interfaceName)];
-  const isOurs = ({ ifname = "" }: LinkJson) => ours.includes(ifname);
-  const interfaces = all.filter((link) => !isOurs(link) && link.mtu !== undefined)
+  const ours = [settings.interfaceName, ...Object.values(besideOf(settings))];
+  const interfaces = all.filter(({ ifname = "", mtu }) => !ours.includes(ifname) && mtu !== undefined)
     .map((link): HostInterface => ({
       name: link.ifname!,
       mtuBytes: link.mtu!,
@@ -137,9 +133,7 @@ export async function readFacts(settings: Settings, known: KnownFacts, last?: Ho
     unforwarded: ([4, 6] as const).filter((family) => forwarding[family] === false),
     surroundings,
     paths: NO_FACTS.paths,
-    ...(all.some(({ ifname }) => ifname === overlay) && { hasOverlay: true }),
-    ...(bridge && { bridge }),
-    ...secondOf(all.find(({ ifname }) => ifname === second)),
+    ...standingOf(settings, all),
     publicKey: key.publicKey,
     ...(key.nextKey && { nextKey: key.nextKey }),
     ...(key.isRotationDue && { isRotationDue: true }),
@@ -150,8 +144,33 @@ export async function readFacts(settings: Settings, known: KnownFacts, last?: Ho
   };
 }
 
-function secondOf(link: LinkJson | undefined): Pick<HostFacts, "second"> {
-  return link === undefined ? {} : { second: isOfNextGroup(link) ? "ours" : "foreign" };
+/** Interfaces of ours beside the first one, whether they are there or not. */
+function besideOf(
+  settings: Pick<GivenSettings, "interfaceName">,
+): Record<"second" | "overlay" | "bridge", string> {
+  const { interfaceName } = settings;
+  return {
+    second: nextInterface(interfaceName),
+    overlay: vxlanInterface(settings),
+    bridge: bridgeInterface(interfaceName),
+  };
+}
+
+/** What is there of them. */
+function standingOf(
+  settings: GivenSettings,
+  all: readonly LinkJson[],
+): Pick<HostFacts, "second" | "hasOverlay" | "bridge"> {
+  const names = besideOf(settings);
+  const [second, overlay] = [names.second, names.overlay].map((name) =>
+    all.find(({ ifname }) => ifname === name)
+  );
+  const bridge = bridgeIn(all, settings.interfaceName);
+  return {
+    ...(second && { second: isOfNextGroup(second) ? "ours" : "foreign" }),
+    ...(overlay && { hasOverlay: true }),
+    ...(bridge && { bridge }),
+  };
 }
 
 const SIGHT_MS = 10_000;
@@ -173,7 +192,7 @@ async function readExpression(
   { all, last }: { readonly all: readonly LinkJson[]; readonly last: HostFacts | undefined },
 ): Promise<PodCidrs> {
   if (expression === undefined) return { prefixes: [], rejected: [] };
-  const beside = [nextInterface(interfaceName), bridgeInterface(interfaceName)];
+  const beside = Object.values(besideOf({ interfaceName }));
   const others = all.filter(({ ifname = "" }) => !beside.includes(ifname));
   const inputs = { interfaces: interfacesOf(others, interfaceName), node: metadata };
   const { prefixes, trouble } = await expression.read(inputs, last?.podCidrExpression ?? []);

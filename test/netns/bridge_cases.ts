@@ -12,7 +12,8 @@ import type { Pod } from "../lab/pod.ts";
 import { policyObject, putFile, putPods, removeFile } from "../lab/policy_files.ts";
 import { until } from "../lab/until.ts";
 import { Wire } from "../lab/wire.ts";
-import { type Drift, Victim } from "./drift.ts";
+import { bridgeDrifts } from "./bridge_drifts.ts";
+import { Victim } from "./drift.ts";
 
 const FAMILIES = [4, 6] as const;
 const BRIDGED = { "cni-bridge": "true" };
@@ -29,7 +30,10 @@ mesh.pods.push(other);
 Deno.test.afterAll(() => mesh.close());
 
 async function macOf(host: Pod, device: string): Promise<string> {
-  return (await host.run(["cat", `/sys/class/net/${device}/address`])).trim();
+  const [link] = JSON.parse(await host.run(["ip", "-j", "link", "show", "dev", device])) as [
+    { address: string },
+  ];
+  return link.address;
 }
 
 Deno.test("pods of one node and of two reach each other; the bridge takes no more than its ports", async () => {
@@ -155,7 +159,10 @@ for (const family of FAMILIES) {
     const frames: Readonly<Record<string, readonly [string, string]>> = {
       "a packet for the pod in a broadcast frame": [pod.address(family)!, "ff:ff:ff:ff:ff:ff"],
       "one in a multicast frame": [pod.address(family)!, "01:00:5e:00:00:fb"],
-      "multicast": [family === 4 ? "224.0.0.251" : "ff02::fb", family === 4 ? "01:00:5e:00:00:fb" : "33:33:00:00:00:fb"],
+      "multicast": [
+        family === 4 ? "224.0.0.251" : "ff02::fb",
+        family === 4 ? "01:00:5e:00:00:fb" : "33:33:00:00:00:fb",
+      ],
       "with a tag": [pod.address(family)!, own],
     };
     const make = (port: number, name: string) => {
@@ -234,45 +241,13 @@ Deno.test("a pod is no router for its neighbours", async () => {
   assert.equal(announced, 0);
 });
 
-const ip = (...args: string[]) => victim.on("ip", ...args);
-const nft = (...args: string[]) => victim.on("nft", ...args);
-const portOf = async () => {
-  const ports = JSON.parse(await n1.run(["ip", "-j", "link", "show", "master", BRIDGE])) as {
-    ifname: string;
-  }[];
-  return ports[0]!.ifname;
-};
-const drifts: Readonly<Record<string, Drift>> = {
-  "its rules are deleted": {
-    act: nft("delete", "table", "bridge", "wigglenet"),
-    log: /\+ table bridge wigglenet/,
-  },
-  "the ruleset is flushed": { act: nft("flush", "ruleset"), log: /\+ table bridge wigglenet/ },
-  "one rule comes beside": {
-    act: nft("insert", "rule", "bridge", "wigglenet", "between", "accept"),
-    log: /~ table bridge wigglenet.*its rules differ/,
-  },
-  "it is down": { act: ip("link", "set", BRIDGE, "down"), log: /~ interface wigglenet-br.*it is down/ },
-  "it has another MAC": {
-    act: ip("link", "set", BRIDGE, "address", "02:00:00:00:00:01"),
-    log: /~ interface wigglenet-br.*02:00:00:00:00:01/,
-  },
-  "it loses an address": {
-    act: () => n1.run(["ip", "address", "flush", "dev", BRIDGE, "scope", "global"]),
-    log: /\+ address wigglenet-br/,
-  },
-  "a port is taken off": {
-    act: async () => await n1.run(["ip", "link", "set", await portOf(), "nomaster"]),
-    log: /hangs on nothing/,
-  },
-  "it is deleted": { act: ip("link", "del", BRIDGE), log: /\+ interface wigglenet-br/, withinMs: 2_500 },
-};
-
-for (const [what, drift] of Object.entries(drifts)) {
+for (const [what, drift] of Object.entries(bridgeDrifts(victim, BRIDGE))) {
   Deno.test(`the bridge: ${what}: traffic flows both ways again in time`, async () => {
-    // Contents of policies that nobody is bound to go some seconds later: until then they are no state to come back to.
-    await until("what the policies left to go", async () => {
-      return !/chain [ei][46]-/.test(await n1.run(["nft", "list", "table", "inet", "wigglenet"]));
+    // Ports are marked, and contents of policies that nobody is bound to go, some time later: until then this is no state to come back to.
+    await until("ports to be marked, and what the policies left to go", async () => {
+      const marked = await n1.run(["ip", "-br", "link", "show", "group", "148"]);
+      const table = await n1.run(["nft", "list", "table", "inet", "wigglenet"]);
+      return marked.trim().split("\n").length >= 2 && !/chain [ei][46]-/.test(table);
     });
     await victim.healsTraffic(drift);
     await mesh.reachable();

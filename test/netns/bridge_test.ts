@@ -26,3 +26,17 @@ Deno.test("a kernel whose rules cannot tell bridges apart is named, and no file 
   assert.notEqual((await node.attempt(["test", "-e", node.conflistPath])).code, 0);
   assert.doesNotMatch(await node.run(["nft", "list", "tables"]), /table bridge/);
 });
+
+Deno.test("a node without the bridge plugin says so", async () => {
+  const lab = await Lab.create({ nodes: 1 });
+  await using _ = lab;
+  const [node] = lab.nodes as [Node];
+  for (const folder of ["/opt/cni/bin", "/usr/lib/cni"]) {
+    await node.attempt(["mount", "-t", "tmpfs", "tmpfs", folder]); // there is one of them at least
+  }
+  node.startAgent({ settings: { "cni-bridge": "true" } });
+  await node.agent!.line(
+    "stderr",
+    / warn +waiting: pod network: CNI plugins are missing: bridge, host-local, portmap;/,
+  );
+});

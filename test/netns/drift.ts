@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import type { Host } from "../lab/host.ts";
 import type { LabOptions } from "../lab/lab.ts";
 import type { Node, Settings } from "../lab/node.ts";
-import { until } from "../lab/until.ts";
+import { PATIENCE, until } from "../lab/until.ts";
 import { Mesh } from "./mesh.ts";
 import { differences, readState } from "./state.ts";
 
@@ -58,7 +58,8 @@ export class Victim {
     await probe.flowing();
     const { there, back } = await probe.stop();
     const gaps = `there: ${there.longestGapMs.toFixed()} ms, back: ${back.longestGapMs.toFixed()} ms`;
-    assert.ok(Math.max(there.longestGapMs, back.longestGapMs) <= (drift.withinMs ?? EVENT_MS), gaps);
+    const allowedMs = (drift.withinMs ?? EVENT_MS) * PATIENCE;
+    assert.ok(Math.max(there.longestGapMs, back.longestGapMs) <= allowedMs, gaps);
   }
 
   /** Runs a program on the node when it is time. */

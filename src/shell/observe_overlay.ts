@@ -1,0 +1,11 @@
+// The interface that wraps packets in the clear, as the host has it.
+
+import type { DesiredState } from "../core/desired/desired_state.ts";
+import type { ObservedState } from "../core/observed/observed_state.ts";
+import { observeLink } from "./observe.ts";
+
+/** Not asked for where none is wanted, nor any of its name was seen. */
+export async function observeOverlay({ overlay }: DesiredState): Promise<Pick<ObservedState, "overlay">> {
+  const isAsked = overlay.link !== undefined || overlay.isStanding;
+  return { overlay: isAsked ? await observeLink(overlay.name) : undefined };
+}
