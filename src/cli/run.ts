@@ -126,12 +126,13 @@ function keeperOf<T extends ParsedNode>(
   { source, api, openDeclared }: Pick<OpenedSource<T>, "source" | "api" | "openDeclared">,
   options: Pick<DeclaredOptions, "settings" | "log" | "implementation">,
 ): DeclaredKeeper {
-  const names = () => source.state().items.flatMap(({ node }) => node?.name ?? []);
+  const nodes = () => source.state().items;
   const { settings: { nodeName: node }, log } = options;
   return new DeclaredKeeper({
     ...options,
-    source: openDeclared({ node, nodes: () => source.state().items.length, log }),
-    api: api && { client: api, nodes: names },
+    source: openDeclared({ node, nodes: () => nodes().length, log }),
+    nodes,
+    api,
   });
 }
 

@@ -1,5 +1,6 @@
 // Removes all that carries our name or number, and nothing else.
 
+import { parseInterfaces } from "../core/declared/observed/parse_interfaces.ts";
 import { LINK_KIND } from "../core/plan/diff_link.ts";
 import { bridgeInterface } from "../core/bridge/names.ts";
 import { BRIDGE_REFERENCE, BRIDGE_TABLE } from "../core/bridge/render_bridge.ts";
@@ -11,7 +12,7 @@ import { vxlanInterface } from "../core/transport/vxlan/vxlan.ts";
 import type { GivenSettings } from "../core/settings/settings.ts";
 import { run } from "./command.ts";
 import { readLink, removeEmptyFolder, removeFile, RUN_FOLDER, sweepLeftovers } from "./files.ts";
-import { DeclaredObserver } from "./declared/observe_declared.ts";
+import { declaredKeyFolder, removeDeclaredKeys } from "./declared/declared_keys.ts";
 import { observeLink, observeNetwork, unlessAbsent } from "./observe.ts";
 import { observeHostRouting } from "./observe_host_routing.ts";
 import { readStatus, STATUS_SOCKET } from "./status_socket.ts";
@@ -67,13 +68,14 @@ async function removeNetwork({ interfaceName }: GivenSettings): Promise<string[]
 
 /** All that is in the group of declared interfaces. With one end of a pair, or what a VXLAN stands on, others go. */
 async function removeDeclared(): Promise<string[]> {
-  const { interfaces, serving } = await new DeclaredObserver().read();
+  const interfaces = parseInterfaces(await run({ program: "ip", args: ["-j", "-d", "address", "show"] }));
   const removed: string[] = [];
   for (const { name, isOurs } of interfaces.values()) {
     if (!isOurs) continue;
+    const pids = await findServers(name);
     const output = await unlessAbsent(run({ program: "ip", args: ["link", "del", "dev", name] }));
     if (output !== undefined) removed.push(`interface ${name}`);
-    for (const pid of serving.get(name)?.userspacePids ?? []) await endServer(pid, name);
+    for (const pid of pids) await endServer(pid, name);
   }
   return removed;
 }
@@ -159,6 +161,7 @@ async function removeFiles(settings: GivenSettings, isKeyPurged: boolean): Promi
   ];
   const removed: string[] = [];
   for (const path of files) if (await removeFile(path)) removed.push(path);
+  if (isKeyPurged) removed.push(...await removeDeclaredKeys(declaredKeyFolder(settings)));
   for (const folder of [RUN_FOLDER, "/var/run/wireguard"]) {
     if (await removeEmptyFolder(folder)) removed.push(folder);
   }

@@ -78,7 +78,7 @@ export function makeKey(): string {
 }
 
 /** The private key of the interface; undefined when there is no interface, nobody serves it, or it has none yet. */
-async function readInterfaceKey(interfaceName: string): Promise<string | undefined> {
+export async function readInterfaceKey(interfaceName: string): Promise<string | undefined> {
   if (locate("wg") === undefined) return undefined;
   const args = ["show", interfaceName, "private-key"];
   const key = (await unlessAbsent(run({ program: "wg", args })))?.trim();

@@ -127,7 +127,7 @@ export const BAD_OBJECTS: readonly BadObject[] = [
   ]),
   bad("the loopback interface", [DUMMY, "interfaceName", "lo"], [
     /^spec.interfaceName: "lo" is not a name for an interface$/,
-    /must not be lo, all or default/,
+    /must not be lo, all, default or interfaces/,
   ]),
   bad("a port 0", [WIREGUARD, "listenPort", 0], [
     /^spec.listenPort: 0 is not 1 to 65535$/,
@@ -192,6 +192,26 @@ export const BAD_OBJECTS: readonly BadObject[] = [
   bad("a VXLAN between two families", [VXLAN, "vxlan.group", "fd00::1"], [
     /^spec.vxlan: local and group must be of one family$/,
     /local and group must be of one family/,
+  ]),
+  bad("a VXLAN to nobody", [VXLAN, "vxlan", { vni: 1, group: "0.0.0.0" }], [
+    /^spec.vxlan.group: "0.0.0.0" is nobody's address$/,
+    /must be an IP address of somebody/,
+  ]),
+  bad("a VXLAN on itself", [VXLAN, "vxlan", { vni: 1, dev: "vxlan1" }], [
+    /^spec: a VXLAN cannot stand on itself$/,
+    /a VXLAN cannot stand on itself/,
+  ]),
+  bad("a bridge in itself", [BRIDGE, "bridge.slaves", ["br1"]], [
+    /^spec: a bridge cannot be a member of itself$/,
+    /a bridge cannot be a member of itself/,
+  ]),
+  bad("a name that wg reads as a word", [WIREGUARD, "interfaceName", "interfaces"], [
+    /^spec.interfaceName: "interfaces" is not a name for an interface$/,
+    /must not be lo, all, default or interfaces/,
+  ]),
+  bad("an expiry that is no day", [PLAN, "nodes.0.expires", "2026-02-30T00:00:00Z"], [
+    /^spec.nodes\[0\].expires: "2026-02-30T00:00:00Z" is no date with a time$/,
+    /expires/,
   ]),
   bad("source ports in the wrong order", [VXLAN, "vxlan.portRange", [2, 1]], [
     /^spec.vxlan: portRange must begin below its end$/,

@@ -82,7 +82,7 @@ await lax1.run(["ip", "link", "add", "port0", "type", "veth", "peer", "name", "p
 let plan = PLAN;
 
 Deno.test("The plan's link stands on both hosts, and its addresses answer", async () => {
-  for (const host of [lax1, lax2]) await settle(host, [PLAN]);
+  for (const host of [lax1, lax2]) await converge(host, [PLAN]);
   plan = await planWithKeys();
   for (const host of [lax1, lax2]) await settle(host, [plan]);
   const shown = await lax1.run(["ip", "address", "show", "dev", "wg-lax1-lax2-0"]);

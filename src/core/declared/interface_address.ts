@@ -1,10 +1,13 @@
 // An address on a declared interface, with its one text: what `ip address` takes, and what its output comes to.
 
-import type { Address } from "../net/address.ts";
+import { type Address, widthOf } from "../net/address.ts";
+import { type Prefix, prefixOf } from "../net/prefix.ts";
 
 /** An address, or the two of a point-to-point link. */
 export interface InterfaceAddress {
   readonly local: Address;
+  /** What the kernel makes a route to; undefined: none. */
+  readonly network: Prefix | undefined;
   /** `10.7.0.1/24`, `10.4.0.1 peer 10.4.0.2/32`, with ` noprefixroute` behind it where the kernel makes no route. */
   readonly text: string;
 }
@@ -21,5 +24,10 @@ export interface Surroundings {
 export function addressOn(local: Address, { peer, length, noPrefixRoute }: Surroundings): InterfaceAddress {
   const isAlone = peer === undefined || peer.value === local.value;
   const network = isAlone ? `${local.text}/${length}` : `${local.text} peer ${peer.text}/${length}`;
-  return { local, text: noPrefixRoute ? `${network} noprefixroute` : network };
+  const isRouted = !noPrefixRoute && !(isAlone && length === widthOf(local.family));
+  return {
+    local,
+    network: isRouted ? prefixOf(peer ?? local, length) : undefined,
+    text: noPrefixRoute ? `${network} noprefixroute` : network,
+  };
 }

@@ -1,7 +1,7 @@
 // What the host has after a step that succeeded: the last read plus what the kernel confirmed. Only a cache: an
 // audit replaces it, and dropping it at any moment leads to the same end.
 
-import type { ObservedPeer, ObservedState } from "../observed/observed_state.ts";
+import type { ObservedPeer, ObservedState, ObservedWireguard } from "../observed/observed_state.ts";
 import type { Confirmation, ConfirmedPeer } from "./plan.ts";
 
 /** The observed state with confirmed steps in it, in their order; the input is left as it was. */
@@ -24,6 +24,11 @@ export function confirm(observed: ObservedState, confirmations: readonly Confirm
     next = { ...next, wireguard: { ...next.wireguard, peers: changedPeers(next.wireguard.peers, peers) } };
   }
   return next;
+}
+
+/** The same for WireGuard's side of an interface alone. */
+export function confirmPeers(wireguard: ObservedWireguard, { peers }: Confirmation): ObservedWireguard {
+  return peers === undefined ? wireguard : { ...wireguard, peers: changedPeers(wireguard.peers, [peers]) };
 }
 
 /** One copy for all: of thousands of members it is a third of a megabyte. */

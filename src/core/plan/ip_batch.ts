@@ -21,7 +21,8 @@ const LONG = 30_000;
 /** Undefined: it does something else, too, or in another way, or takes long. */
 function linesOf({ actions: [action, ...others] }: Step): string | undefined {
   const isBatch = others.length === 0 && action?.kind === "run" && action.program === "ip" &&
-    action.args.join(" ") === "-batch" && action.input !== undefined && action.input.length < LONG;
+    /^(-force )?-batch$/.test(action.args.join(" ")) && action.input !== undefined &&
+    action.input.length < LONG;
   return isBatch ? action.input : undefined;
 }
 

@@ -82,7 +82,8 @@ export function list(text: string): string[] {
 }
 
 // The kernel's rule for interface names (dev_valid_name), without the characters that ip and nft read as patterns.
-const INTERFACE = /^(?!\.\.?$)[A-Za-z0-9_.-]{1,15}$/;
+// `wg show interfaces` is a question of its own.
+const INTERFACE = /^(?!\.\.?$|interfaces$)[A-Za-z0-9_.-]{1,15}$/;
 
 /** True for a name that ip and nft take as it stands. */
 export function isInterfaceName(text: string): boolean {

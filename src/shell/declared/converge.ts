@@ -39,11 +39,15 @@ export async function converge(
   { wanted, unread, observer, held, onKeyError, ...given }: Pass,
 ): Promise<Passed> {
   const { interfaces, refused } = wanted;
-  const names = interfaces.flatMap(({ link }) => link.kind === "wireguard" ? link.keyName : []);
+  const names = new Map(
+    interfaces.flatMap(({ name, link }) => link.kind === "wireguard" ? [[link.keyName, name] as const] : []),
+  );
   const keys = await ensureDeclaredKeys(given.keyFolder, names, onKeyError);
   const observed = await observer.read();
   const desired = { interfaces, spared: [...refused, ...unread] };
   const plan = diffDeclared(desired, observed, { ...given, keys, steadySeconds: steadySeconds() });
   const hasOurs = observed.interfaces.values().some(({ isOurs }) => isOurs);
-  return { keys, observed, plan, outcomes: await apply({ ...plan, rejected: [] }, held), hasOurs };
+  const outcomes = await apply({ ...plan, rejected: [] }, held);
+  observer.confirmed(outcomes.flatMap(({ step, error }) => error === undefined ? step : []));
+  return { keys, observed, plan, outcomes, hasOurs };
 }

@@ -2,28 +2,31 @@
 // does is decided in core.
 
 import type { DeclaredObject } from "../../core/declared/declared_object.ts";
-import { type NodeParts, publishedKeys } from "../../core/declared/status/node_parts.ts";
+import type { NodeParts } from "../../core/declared/status/node_parts.ts";
 import { type DeclaredReport, type DeclaredSight, reportOf } from "../../core/declared/status/report.ts";
 import type { WantedInterface } from "../../core/declared/want/wanted_interface.ts";
-import { wantInterfaces } from "../../core/declared/want/want_interfaces.ts";
 import type { Waiting } from "../../core/desired/desired_state.ts";
 import { describeChange } from "../../core/plan/describe.ts";
-import { nextPort } from "../../core/rotation/names.ts";
+import type { ParsedNode } from "../../core/nodes/node.ts";
 import type { Settings } from "../../core/settings/settings.ts";
 import { Backoff } from "../backoff.ts";
 import type { Log } from "../log.ts";
 import { NameResolver } from "../name_resolver.ts";
-import { folderOf } from "../paths.ts";
 import type { DeclaredSource } from "../sources/declared_source.ts";
 import type { ApiClient } from "../sources/kubernetes/api_client.ts";
 import { tellBlocked, tellChanges, tellProblems } from "../tell.ts";
 import { converge, type Passed } from "./converge.ts";
+import { declaredKeyFolder } from "./declared_keys.ts";
 import { DeclaredPublisher } from "./declared_publisher.ts";
+import { KeptWish } from "./kept_wish.ts";
+import { LastGood } from "./last_good.ts";
 import { PlanHerald } from "./plan_herald.ts";
 import { DeclaredObserver } from "./observe_declared.ts";
 
 /** Drift is seen by looking: one program, and one more for each WireGuard interface. */
 const LOOK_MS = 1_000;
+/** Between two passes of which one follows the other. */
+const LEAST_PAUSE_MS = 20;
 /** Where all that is declared is for other nodes. */
 const IDLE_LOOK_MS = 10_000;
 /** Where nobody declares anything, what an earlier agent has left can wait: a booting node has better to do. */
@@ -34,14 +37,11 @@ export interface DeclaredOptions {
   readonly settings: Settings;
   readonly implementation: "kernel" | "userspace";
   readonly source: DeclaredSource;
+  /** All Nodes that are known; the same list until one changes. */
+  readonly nodes: () => readonly ParsedNode[];
   readonly log: Log;
   /** Where it is told what stands; undefined: nowhere. */
-  readonly api?: { readonly client: ApiClient; readonly nodes: () => readonly string[] } | undefined;
-}
-
-/** The folder of the private keys: beside that of the pod network. */
-export function declaredKeyFolder({ privateKeyPath }: Pick<Settings, "privateKeyPath">): string {
-  return `${folderOf(privateKeyPath)}/declared`;
+  readonly api?: ApiClient | undefined;
 }
 
 /** Where the manifests put the agent; a kubeconfig need not say any. */
@@ -55,10 +55,13 @@ export class DeclaredKeeper {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #pass: Promise<void> | undefined;
   #isAgain = false;
+  #hasApplied = false;
   #isClosed = false;
   readonly #leftoversAtMs = performance.now() + LEFTOVERS_MS;
   /** Undefined: nothing of ours is there, and nobody declares anything. */
   #lookMs: number | undefined = LOOK_MS;
+  readonly #known = new LastGood();
+  readonly #wish: KeptWish;
   readonly #publisher: DeclaredPublisher | undefined;
   readonly #herald: PlanHerald | undefined;
   #report: DeclaredReport | undefined;
@@ -66,11 +69,12 @@ export class DeclaredKeeper {
   constructor(private readonly options: DeclaredOptions) {
     const { api, settings: { nodeName }, log, source } = options;
     source.listen(() => this.wake());
+    this.#wish = new KeptWish(options.settings);
     if (api === undefined) return;
-    const { client, nodes } = api;
-    const namespace = client.credentials.namespace ?? USUAL_NAMESPACE;
-    this.#publisher = new DeclaredPublisher({ client, nodeName, log });
-    this.#herald = new PlanHerald({ client, namespace, nodeName, nodes, log });
+    const namespace = api.credentials.namespace ?? USUAL_NAMESPACE;
+    const nodes = () => options.nodes().flatMap(({ node }) => node?.name ?? []);
+    this.#publisher = new DeclaredPublisher({ client: api, nodeName, log });
+    this.#herald = new PlanHerald({ client: api, namespace, nodeName, nodes, log });
   }
 
   /** What the last pass has found; undefined: there was none, or nothing is declared here. */
@@ -99,10 +103,11 @@ export class DeclaredKeeper {
     this.#pass = this.#tryPass().finally(() => {
       this.#pass = undefined;
       if (this.#isClosed) return;
-      if (this.#isAgain) {
-        this.#isAgain = false;
-        this.wake();
-      } else if (this.#lookMs !== undefined) this.#timer = setTimeout(() => this.wake(), this.#lookMs);
+      // Never without a pause: what somebody else changes as often, or the kernel does not keep, would have all of a processor.
+      const isDue = this.#isAgain || this.#hasApplied;
+      const waitMs = isDue ? Math.max(LEAST_PAUSE_MS, this.#backoff.paceMs(this.#hasApplied)) : this.#lookMs;
+      this.#isAgain = this.#hasApplied = false;
+      if (waitMs !== undefined) this.#timer = setTimeout(() => this.wake(), waitMs);
     });
   }
 
@@ -132,25 +137,18 @@ export class DeclaredKeeper {
     if (parsed === undefined) return;
     const isIdle = this.#lookMs === undefined || performance.now() < this.#leftoversAtMs;
     if (parsed.length === 0 && isIdle && this.#report === undefined) return;
-    const { nodeName, interfaceName, port } = settings;
-    const objects = parsed.flatMap(({ object }): DeclaredObject[] => object === undefined ? [] : [object]);
-    const unread = parsed.flatMap(({ rejected }) => rejected ?? []);
+    const { objects, unread, isHeld } = this.#known.take(parsed);
     const nodes = this.#othersFor(objects);
     if (nodes === "unknown") return;
-    const wanted = wantInterfaces(objects, {
-      nodeName,
-      interfaceName,
-      ports: [port, nextPort(port)],
-      nowMs: Date.now(),
-      published: publishedKeys(nodes ?? []),
-    });
+    const wanted = this.#wish.of({ objects, nodes: this.options.nodes(), said: nodes ?? [] });
     for (const { kind, name, claim, reason } of [...unread, ...wanted.rejected]) {
       log.warn(`rejected: ${kind} ${name}: ${claim}: ${reason}`);
     }
-    await this.#names.want(hostNames(wanted.interfaces));
+    // Not waited for: who knows no name still has interfaces to make, and is woken by an answer.
+    this.#names.want(hostNames(wanted.interfaces));
     const passed = await converge({
       wanted,
-      unread,
+      unread: unread.filter((it) => !isHeld(it)),
       observer: this.#observer,
       implementation: this.options.implementation,
       keyFolder: declaredKeyFolder(settings),
@@ -161,7 +159,14 @@ export class DeclaredKeeper {
     const isBusy = wanted.interfaces.length > 0 || passed.hasOurs || this.#publisher?.isGone === false;
     this.#lookMs = isBusy ? LOOK_MS : parsed.length > 0 ? IDLE_LOOK_MS : undefined;
     this.#settle(passed);
-    this.#tell({ nodeName, objects, unread, wanted, ...passed, failing: this.#backoff.failing() }, nodes);
+    this.#tell({
+      nodeName: settings.nodeName,
+      objects,
+      unread,
+      wanted,
+      ...passed,
+      failing: this.#backoff.failing(),
+    }, nodes);
   }
 
   /** What other nodes say, where that matters here; without it the keys of all would be gone for a moment. */
@@ -191,10 +196,12 @@ export class DeclaredKeeper {
       if (error === undefined) {
         this.#backoff.succeeded(step.part);
         tellChanges(log, step, step.cause ?? "declared");
+        this.#hasApplied = true;
+        const contest = step.changes.length > 0 &&
+          this.#backoff.repaired(step.part, describeChange(step.changes[0]!));
+        if (contest) log.error(contest.text, { retryInMs: contest.retryInMs });
       } else this.#failed(step.part, `${describeChange(step.changes[0]!)}: ${error.message}`);
     }
-    // One more pass sees whether that was all.
-    if (outcomes.some(({ error }) => error === undefined)) this.#isAgain = true;
   }
 
   #failed(what: Parameters<Backoff["failed"]>[0], message: string): void {

@@ -2,20 +2,41 @@
 // ever reads them.
 
 import type { PublicKey } from "../../core/net/keys.ts";
-import { writeAtomically } from "../files.ts";
-import { makeKey, readPublicKey } from "../key_file.ts";
+import type { GivenSettings } from "../../core/settings/settings.ts";
+import { removeEmptyFolder, removeFile, writeAtomically } from "../files.ts";
+import { folderOf } from "../paths.ts";
+import { makeKey, readInterfaceKey, readPublicKey } from "../key_file.ts";
 
-/** The public keys of those files, by name; what cannot be read or written is told, and costs the others nothing. */
+/** The folder of the private keys: beside that of the pod network. */
+export function declaredKeyFolder({ privateKeyPath }: Pick<GivenSettings, "privateKeyPath">): string {
+  return `${folderOf(privateKeyPath)}/declared`;
+}
+
+/** Keys, and what a killed agent has left of one; returns what was removed. */
+export async function removeDeclaredKeys(folder: string): Promise<string[]> {
+  const removed: string[] = [];
+  for (const { name } of await Array.fromAsync(Deno.readDir(folder)).catch(() => [])) {
+    const path = `${folder}/${name}`;
+    if (/[.](key|temp)$/.test(name) && await removeFile(path)) removed.push(path);
+  }
+  if (await removeEmptyFolder(folder)) removed.push(folder);
+  return removed;
+}
+
+/**
+ * The public keys of those files, by name; what cannot be read or written is told, and costs the others nothing.
+ * @param interfaces one that has the key, by the name of the file
+ */
 export async function ensureDeclaredKeys(
   folder: string,
-  names: Iterable<string>,
+  interfaces: ReadonlyMap<string, string>,
   onError: (name: string, error: Error) => void,
 ): Promise<ReadonlyMap<string, PublicKey>> {
   const keys = new Map<string, PublicKey>();
-  for (const name of new Set(names)) {
+  for (const [name, interfaceName] of interfaces) {
     const path = `${folder}/${name}.key`;
     try {
-      const key = await readPublicKey(path) ?? await make(path);
+      const key = await readPublicKey(path) ?? await make(path, interfaceName);
       if (key !== undefined) keys.set(name, key);
     } catch (error) {
       onError(name, error as Error);
@@ -24,7 +45,8 @@ export async function ensureDeclaredKeys(
   return keys;
 }
 
-async function make(path: string): Promise<PublicKey | undefined> {
-  await writeAtomically(path, makeKey(), 0o600);
+/** From the interface that has it, by which the others know this host, as that of the pod network (0019). */
+async function make(path: string, interfaceName: string): Promise<PublicKey | undefined> {
+  await writeAtomically(path, await readInterfaceKey(interfaceName) ?? makeKey(), 0o600);
   return await readPublicKey(path);
 }

@@ -6,6 +6,9 @@ import type {
 } from "../../core/declared/observed/observed_interfaces.ts";
 import { parseInterfaces } from "../../core/declared/observed/parse_interfaces.ts";
 import { DumpReader } from "../../core/observed/dump_reader.ts";
+import { interfaceOf } from "../../core/declared/plan/configure_interface.ts";
+import { confirmPeers } from "../../core/plan/confirm.ts";
+import type { Step } from "../../core/plan/plan.ts";
 import { LINK_KIND } from "../../core/plan/diff_link.ts";
 import { run } from "../command.ts";
 import { observeWireguard } from "../observe.ts";
@@ -22,14 +25,30 @@ export class DeclaredObserver {
   async read(): Promise<ObservedInterfaces> {
     const interfaces = parseInterfaces(await run({ program: "ip", args: ["-j", "-d", "address", "show"] }));
     const serving = new Map<string, ObservedServing>();
+    const unread = new Map<string, string>();
     for (const { name, isOurs, kind } of interfaces.values()) {
       if (!isOurs || !KINDS.includes(kind)) continue;
       const reader = this.#readers.get(name) ?? new DumpReader(SEED);
       this.#readers.set(name, reader);
-      serving.set(name, await observeWireguard(name, this.#last.get(name)?.wireguard, reader));
+      try {
+        serving.set(name, await observeWireguard(name, this.#last.get(name)?.wireguard, reader));
+      } catch (error) {
+        unread.set(name, (error as Error).message);
+      }
     }
     for (const name of this.#readers.keys()) if (!serving.has(name)) this.#readers.delete(name);
     this.#last = serving;
-    return { interfaces, serving };
+    return { interfaces, serving, unread };
+  }
+
+  /** What the kernel has after steps that succeeded: which endpoint is of this agent's choice is not to be read. */
+  confirmed(steps: readonly Step[]): void {
+    const serving = new Map(this.#last);
+    for (const { part, confirms } of steps) {
+      const [name, has] = [interfaceOf(part) ?? "", serving.get(interfaceOf(part) ?? "")];
+      if (confirms === undefined || has?.wireguard === undefined) continue;
+      serving.set(name, { ...has, wireguard: confirmPeers(has.wireguard, confirms) });
+    }
+    this.#last = serving;
   }
 }

@@ -6,7 +6,7 @@ import type { SourceProblem } from "./node_source.ts";
 
 /** Declared objects that concern this node, as they are now. */
 export interface DeclaredSource {
-  /** Undefined: not all of them are known yet, and nothing may be changed. */
+  /** The same list until something changes. Undefined: not all of them are known yet, and nothing may be changed. */
   declared(): readonly ParsedDeclared[] | undefined;
   /** Who is told that something may have changed. */
   listen(onChange: () => void): void;

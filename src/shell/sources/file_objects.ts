@@ -51,6 +51,8 @@ export class FileObjects<T> implements NodeSource<T> {
   #listeners: PolicyListeners | undefined;
   #onPolicyChange: () => void = () => {};
   #onDeclaredChange: () => void = () => {};
+  #declaredOf: readonly Item<T>[] | undefined;
+  #declaredItems: readonly ParsedDeclared[] = [];
   #read: SourceState<Item<T>> | undefined;
   #nodes: SourceState<T> | undefined;
 
@@ -106,11 +108,12 @@ export class FileObjects<T> implements NodeSource<T> {
   /** One that stands in two files is what the last one says; undefined while a file was never read. */
   #declared(): readonly ParsedDeclared[] | undefined {
     if (!this.#isComplete()) return undefined;
+    const { items } = this.#files.state();
+    if (items === this.#declaredOf) return this.#declaredItems;
     const found = new Map<string, ParsedDeclared>();
-    for (const item of this.#files.state().items) {
-      if (item instanceof DeclaredItem) found.set(item.key, item.parsed);
-    }
-    return [...found.values()];
+    for (const item of items) if (item instanceof DeclaredItem) found.set(item.key, item.parsed);
+    this.#declaredOf = items;
+    return this.#declaredItems = [...found.values()];
   }
 
   async start(): Promise<void> {

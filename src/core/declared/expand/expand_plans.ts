@@ -21,6 +21,8 @@ export interface PlanInterface {
   /** The node at the other end. */
   readonly to: string;
   readonly interfaceName: string;
+  /** What the plan says of this node's key; undefined: nothing. */
+  readonly publicKey: PublicKey | undefined;
   readonly listenPort: number;
   readonly mtuBytes: number;
   readonly addresses: readonly InterfaceAddress[];
@@ -103,6 +105,7 @@ function interfaceOf(plan: NetworkPlan, link: LinkEnd, listening: Listening): Pl
     plan,
     to: to.nodeName,
     interfaceName: linkName(from.nodeName, to.nodeName),
+    publicKey: from.publicKey,
     listenPort,
     mtuBytes: from.mtu,
     addresses: addressesOf(link),

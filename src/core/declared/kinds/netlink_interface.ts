@@ -5,7 +5,7 @@ import { areOfOneFamily, CONTAINER, MTU, PORT } from "../schema/parts.ts";
 import { defaulted, optional, required, struct } from "../schema/struct.ts";
 import {
   ADDRESS_IN_NETWORK,
-  ANY_ADDRESS,
+  GROUP_ADDRESS,
   INTERFACE_NAME,
   isMulticast,
   NODE_NAME,
@@ -48,7 +48,7 @@ const VXLAN = struct({
   ),
   local: optional(UNICAST, "Source address of its packets."),
   group: optional(
-    ANY_ADDRESS,
+    GROUP_ADDRESS,
     "Where packets go whose place is not known: a multicast group, or the one other end.",
   ),
   port: defaulted(PORT, 4789, "UDP port of the other ends."),
@@ -64,7 +64,7 @@ const VXLAN = struct({
 }, [
   {
     cel:
-      "!has(self.group) || !isIP(self.group) || !self.group.matches('^(22[4-9]|23[0-9]|[fF][fF]..:)') || has(self.dev)",
+      "!has(self.group) || !isIP(self.group) || !self.group.matches('^(22[4-9][.]|23[0-9][.]|[fF][fF][0-9a-fA-F]{2}:)') || has(self.dev)",
     message: "a multicast group needs dev",
     holds: ({ group, dev }) => group === undefined || !isMulticast(group) || dev !== undefined,
   },
@@ -123,6 +123,16 @@ const SPEC = struct({
     cel: "self.type != 'vxlan' || has(self.vxlan)",
     message: "vxlan is missing, which its type asks for",
     holds: ({ type, vxlan }) => type !== "vxlan" || vxlan !== undefined,
+  },
+  {
+    cel: "!has(self.vxlan) || !has(self.vxlan.dev) || self.vxlan.dev != self.interfaceName",
+    message: "a VXLAN cannot stand on itself",
+    holds: ({ vxlan, interfaceName }) => vxlan?.dev !== interfaceName,
+  },
+  {
+    cel: "!has(self.bridge) || !has(self.bridge.slaves) || !(self.interfaceName in self.bridge.slaves)",
+    message: "a bridge cannot be a member of itself",
+    holds: ({ bridge, interfaceName }) => !bridge?.slaves.includes(interfaceName),
   },
   {
     cel: "self.type != 'veth' || has(self.veth)",

@@ -27,6 +27,8 @@ export interface ObservedInterface {
   readonly words: string | undefined;
   /** By their texts, without those that the kernel or a router has given it. */
   readonly addresses: ReadonlySet<string>;
+  /** Those that the kernel or a router has given it. */
+  readonly given: ReadonlySet<string>;
 }
 
 /** WireGuard's side of an interface. */
@@ -43,7 +45,13 @@ export interface ObservedInterfaces {
   readonly interfaces: ReadonlyMap<string, ObservedInterface>;
   /** Of those that are ours and WireGuard's, by name. */
   readonly serving: ReadonlyMap<string, ObservedServing>;
+  /** Why WireGuard's side of one could not be read, by name. */
+  readonly unread: ReadonlyMap<string, string>;
 }
 
 /** A host that nobody has looked at, or that has nothing. */
-export const NO_INTERFACES: ObservedInterfaces = { interfaces: new Map(), serving: new Map() };
+export const NO_INTERFACES: ObservedInterfaces = {
+  interfaces: new Map(),
+  serving: new Map(),
+  unread: new Map(),
+};

@@ -78,6 +78,7 @@ function interfaceOf(json: InterfaceJson): ObservedInterface {
     other: kind === "veth" ? json.link : undefined,
     words: kind === "vxlan" ? wordsOf(json.linkinfo?.info_data ?? {}) : undefined,
     addresses: new Set(json.addr_info?.filter((it) => !isGiven(it, json)).flatMap(textOf)),
+    given: new Set(json.addr_info?.filter((it) => isGiven(it, json)).flatMap(textOf)),
   };
 }
 

@@ -63,6 +63,8 @@ function configureLink(
   }];
 }
 
+const NONE: ReadonlySet<string> = new Set();
+
 function configureAddresses(
   { name, addresses }: WantedInterface,
   has: ObservedInterface | undefined,
@@ -71,7 +73,7 @@ function configureAddresses(
   const wanted = new Set(addresses.map(({ text }) => text));
   return ([4, 6] as const).flatMap((family): Step[] => {
     const isOfFamily = (text: string) => text.includes(":") === (family === 6);
-    const added = [...wanted.difference(found)].filter(isOfFamily);
+    const added = [...wanted.difference(found).difference(has?.given ?? NONE)].filter(isOfFamily);
     const gone = [...found.difference(wanted)].filter(isOfFamily).sort();
     if (added.length + gone.length === 0) return [];
     const change = (op: Change["op"], text: string, reason: string): Change => ({
@@ -95,7 +97,8 @@ function configureAddresses(
         ...gone.map((text) => change("-", text, "not wanted")),
         ...added.map((text) => change("+", text, "missing")),
       ],
-      actions: [{ kind: "run", program: "ip", args: ["-batch"], input: lines.join("") }],
+      // One that the kernel refuses keeps no other out.
+      actions: [{ kind: "run", program: "ip", args: ["-force", "-batch"], input: lines.join("") }],
     }];
   });
 }

@@ -12,7 +12,11 @@ import type { WantedInterface } from "../want/wanted_interface.ts";
 import { partOf } from "./configure_interface.ts";
 
 /** Steps that make it where it is missing, or of another make. A VXLAN comes behind what it may stand on. */
-export function createInterface(wanted: WantedInterface, { interfaces }: ObservedInterfaces): Step[] {
+export function createInterface(
+  wanted: WantedInterface,
+  all: readonly WantedInterface[],
+  { interfaces }: ObservedInterfaces,
+): Step[] {
   const { name, link } = wanted;
   const has = interfaces.get(name);
   if (!kindDiffers(wanted, has, "kernel") || link.kind === "veth" && !link.isFirst) return [];
@@ -29,7 +33,8 @@ export function createInterface(wanted: WantedInterface, { interfaces }: Observe
   return [{
     part: partOf(name),
     stage: link.kind === "vxlan" ? STAGE.serve : STAGE.link,
-    needs: [],
+    // Of a device that it does not know ip ends the whole batch.
+    needs: link.kind === "vxlan" && all.some((it) => it.name === link.dev) ? [partOf(link.dev!)] : [],
     changes: [{ op: has === undefined ? "+" : "~", kind: "interface", target: name, text, reason }],
     actions: [{ kind: "run", program: "ip", args: ["-batch"], input: `${removal}${creation(wanted)}\n` }],
   }];

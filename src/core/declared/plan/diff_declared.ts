@@ -53,7 +53,8 @@ export function diffDeclared(
   const waiting: DeclaredWaiting[] = [];
   for (const wanted of interfaces) {
     const has = observed.interfaces.get(wanted.name);
-    const blocked = foreign(wanted, observed) ?? lacking(wanted, interfaces, observed);
+    const blocked = foreign(wanted, observed) ?? kept(wanted, observed, spared) ?? unread(wanted, observed) ??
+      lacking(wanted, interfaces, observed);
     if (blocked !== undefined) {
       waiting.push(blocked);
       continue;
@@ -63,7 +64,7 @@ export function diffDeclared(
       steps.push(...made.steps);
       waiting.push(...made.waiting);
     } else {
-      steps.push(...createInterface(wanted, observed));
+      steps.push(...createInterface(wanted, interfaces, observed));
     }
     const standing = kindDiffers(wanted, has, moment.implementation) ? undefined : has;
     steps.push(...configureInterface(wanted, standing));
@@ -94,14 +95,49 @@ function foreign(
   };
 }
 
-/** What it stands on is not there, and nobody here makes it. */
+/** One that an object has which is not taken up as it says now: what it has stays as it is. */
+function kept(
+  { name, owner, link }: WantedInterface,
+  { interfaces }: ObservedInterfaces,
+  spared: readonly DeclaredId[],
+): DeclaredWaiting | undefined {
+  for (const it of link.kind === "veth" ? [name, link.other] : [name]) {
+    const alias = interfaces.get(it)?.alias ?? "";
+    const holder = spared.find((id) => isAliasOf(alias, id));
+    if (holder === undefined) continue;
+    return {
+      owner,
+      what: `interface ${name}`,
+      why: `${it} is kept as it is for ${holder.kind} ${holder.name}, which is not taken up as it says now`,
+      next: `mend ${holder.kind} ${holder.name}, or delete it`,
+      isBlocking: true,
+    };
+  }
+}
+
+function unread({ name, owner }: WantedInterface, observed: ObservedInterfaces): DeclaredWaiting | undefined {
+  const why = observed.unread.get(name);
+  if (why === undefined) return undefined;
+  return {
+    owner,
+    what: `interface ${name}`,
+    why: `it cannot be read: ${why}`,
+    next: `wg show ${name}`,
+    isBlocking: true,
+  };
+}
+
+/** What it stands on is not there, and nobody here makes it before. */
 function lacking(
   { name, link, owner }: WantedInterface,
   all: readonly WantedInterface[],
   observed: ObservedInterfaces,
 ): DeclaredWaiting | undefined {
   if (link.kind !== "vxlan" || link.dev === undefined) return undefined;
-  if (observed.interfaces.has(link.dev) || all.some((it) => it.name === link.dev)) return undefined;
+  const maker = all.find((it) => it.name === link.dev);
+  if (observed.interfaces.has(link.dev) || maker !== undefined && maker.link.kind !== "vxlan") {
+    return undefined;
+  }
   return {
     owner,
     what: `interface ${name}`,

@@ -56,9 +56,10 @@ function standing(
     other: undefined,
     words: undefined,
     addresses: new Set(),
+    given: new Set(),
     ...it,
   }));
-  return { interfaces: new Map(whole.map((it) => [it.name, it])), serving: new Map() };
+  return { interfaces: new Map(whole.map((it) => [it.name, it])), serving: new Map(), unread: new Map() };
 }
 
 const DUMMY_AS_WANTED = {
@@ -194,4 +195,57 @@ Deno.test("A peer whose key nobody has said is waited for, and the interface sta
   const lines = told(planOf([{ ...PLAN, spec: { ...PLAN.spec, nodes } }], NO_INTERFACES));
   assert.equal(lines.filter((line) => line.includes("peer lax2")).length, 1);
   assert.match(lines.at(-1)!, /^… peer lax2 of wg-lax1-lax2-0: nobody has said its public key yet/);
+});
+
+Deno.test("A peer with this host's own key is left out and told: WireGuard takes none, and says nothing", () => {
+  const nodes = (PLAN.spec.nodes as Record<string, unknown>[]).map((node) => ({ ...node, publicKey: KEY }));
+  const lines = told(planOf([{ ...PLAN, spec: { ...PLAN.spec, nodes } }], NO_INTERFACES));
+  assert.ok(!lines.some((line) => line.startsWith("+ peer")), lines.join("\n"));
+  assert.match(lines.at(-1)!, /^… peer lax2 of wg-lax1-lax2-0: it is said to have this host's own key/);
+});
+
+Deno.test("A key that is another than the plan says is told", () => {
+  const [lax1, lax2] = PLAN.spec.nodes as Record<string, unknown>[];
+  const nodes = [{ ...lax1, publicKey: "Q0K7obhosJ0yfIX8D7s8fAfte/JX191c5+rKwKFAvHk=" }, lax2];
+  const lines = told(planOf([{ ...PLAN, spec: { ...PLAN.spec, nodes } }], NO_INTERFACES));
+  assert.match(lines.at(-1)!, /^… key of wg-lax1-lax2-0: WireGuardNetworkPlan plan1 says Q0K7/);
+});
+
+Deno.test("Without a key that can be read wg is asked for nothing", () => {
+  const plan = planOf([{ ...PLAN, metadata: { name: "plan2" } }], NO_INTERFACES);
+  assert.deepEqual(commands(plan).filter((line) => line.startsWith("wg")), []);
+  assert.match(
+    told(plan).at(-1)!,
+    /^… key of wg-lax1-lax2-0: \S+plan-plan2.key cannot be read, or is no key/,
+  );
+});
+
+Deno.test("What an object has that cannot be taken up is nobody else's", () => {
+  const spoiled = { ...DUMMY, spec: { ...DUMMY.spec, container: { docker: { name: "a" } } } };
+  const other = { ...DUMMY, metadata: { name: "other" }, spec: { ...DUMMY.spec, mtu: 1400 } };
+  assert.deepEqual(told(planOf([spoiled, other], standing(DUMMY_AS_WANTED))), [
+    "… interface dummy1: dummy1 is kept as it is for NetlinkInterface dummy, which is not taken up as it says now; " +
+    "mend NetlinkInterface dummy, or delete it",
+  ]);
+});
+
+Deno.test("Of two new VXLANs of which one stands on the other that one waits for a pass", () => {
+  const over = {
+    ...VXLAN,
+    metadata: { name: "over" },
+    spec: {
+      ...VXLAN.spec,
+      interfaceName: "over",
+      addresses: [],
+      vxlan: { vni: 2, dev: "vxlan1", port: 4790 },
+    },
+  };
+  const lines = told(planOf([PLAN, VXLAN, over], NO_INTERFACES));
+  assert.match(lines.join("\n"), /\+ interface vxlan1/);
+  assert.match(lines.at(-1)!, /^… interface over: NetlinkInterface over puts it on vxlan1/);
+});
+
+Deno.test("An address that the kernel has given already is not asked for again", () => {
+  const has = { ...DUMMY_AS_WANTED, addresses: new Set(["10.7.0.1/24"]), given: new Set(["fe80::7/64"]) };
+  assert.deepEqual(told(planOf([DUMMY], standing(has))), []);
 });

@@ -4,6 +4,7 @@
 import type { DesiredLink, Peer } from "../../desired/desired_state.ts";
 import type { Resolution } from "../../desired/host_facts.ts";
 import { endpointOf } from "../../net/endpoint.ts";
+import type { PublicKey } from "../../net/keys.ts";
 import { diffLink, makeLink } from "../../plan/diff_link.ts";
 import { diffPeers } from "../../plan/diff_peers.ts";
 import { STAGE, type Step } from "../../plan/plan.ts";
@@ -37,13 +38,27 @@ export function diffWireguard(
     ...serving,
     routes: NO_ROUTES,
   };
+  const key = moment.keys.get(kind.keyName);
+  if (key === undefined) {
+    return {
+      // wg prints the content of a file that is no key.
+      steps: makeLink(desired, found).map((step) => ofInterface(step, name)),
+      waiting: [{
+        owner: wanted.owner,
+        what: `key of ${name}`,
+        why: `${link.privateKeyPath} cannot be read, or is no key`,
+        next: "restore it, or remove it to have it written anew",
+        isBlocking: true,
+      }],
+    };
+  }
   const steps = [
     ...makeLink(desired, found),
     // Up and addressed like any other.
     ...diffLink(desired, found).filter(({ stage }) => stage !== STAGE.up),
     ...diffPeers(desired, found, moment.steadySeconds),
   ];
-  return { steps: steps.map((step) => ofInterface(step, name)), waiting: waitingOf(wanted, kind) };
+  return { steps: steps.map((step) => ofInterface(step, name)), waiting: waitingOf(wanted, kind, key) };
 }
 
 interface LinkCircumstances {
@@ -74,9 +89,10 @@ function linkOf(
   };
 }
 
-function peersOf({ peers }: WireguardKind, { resolved }: DeclaredMoment): Peer[] {
+function peersOf({ peers, keyName }: WireguardKind, { resolved, keys }: DeclaredMoment): Peer[] {
   return peers.flatMap(({ node, publicKey, endpoint, allowedIps, keepaliveSeconds }) => {
-    if (publicKey === undefined) return [];
+    // WireGuard takes no peer with its own key, and says nothing.
+    if (publicKey === undefined || publicKey === keys.get(keyName)) return [];
     const candidates = candidatesOf(endpoint, resolved);
     const isUnresolved = endpoint !== undefined && candidates.length === 0;
     return [{
@@ -101,16 +117,36 @@ function candidatesOf(
   return addresses.map((address) => endpointOf(address, port).text);
 }
 
-function waitingOf({ name, owner }: WantedInterface, { peers }: WireguardKind): DeclaredWaiting[] {
-  return peers.filter(({ publicKey }) => publicKey === undefined).map(({ node }) => ({
+function waitingOf(
+  { name, owner }: WantedInterface,
+  { peers, statedKey }: WireguardKind,
+  key: PublicKey,
+): DeclaredWaiting[] {
+  const object = `${owner.kind} ${owner.name}`;
+  const unknown = peers.filter(({ publicKey }) => publicKey === undefined).map(({ node }) => ({
     owner,
     what: `peer ${node} of ${name}`,
     why: "nobody has said its public key yet",
-    next: `its agent publishes it; where there is none: nodes[].publicKey of ${owner.kind} ${owner.name}`,
+    next: `its agent publishes it; where there is none: nodes[].publicKey of ${object}`,
   }));
+  const same = peers.filter(({ publicKey }) => publicKey === key).map(({ node }) => ({
+    owner,
+    what: `peer ${node} of ${name}`,
+    why: `it is said to have this host's own key ${key}`,
+    next: `say its own in ${object}; of machines that were copied remove the key file of one`,
+    isTrouble: true,
+  } as const));
+  if (statedKey === undefined || statedKey === key) return [...unknown, ...same];
+  return [...unknown, ...same, {
+    owner,
+    what: `key of ${name}`,
+    why: `${object} says ${statedKey}, by which the others know this node, and its key is ${key}`,
+    next: `say ${key} there, or put the private key to it into place`,
+    isTrouble: true,
+  }];
 }
 
-/** Its parts are its own, and it is confirmed by being read. */
-function ofInterface({ confirms: _, ...step }: Step, name: string): Step {
+/** Its parts are its own. */
+function ofInterface(step: Step, name: string): Step {
   return { ...step, part: partOf(name), needs: [] };
 }

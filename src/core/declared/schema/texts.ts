@@ -16,12 +16,17 @@ const LONGEST_NAME = 253;
 const ENDS_IN_NUMBER = "(^|[.])([0-9]+|0[xX][0-9A-Fa-f]*)$";
 const NAME = "[A-Za-z0-9]([-A-Za-z0-9]{0,61}[A-Za-z0-9])?([.][A-Za-z0-9]([-A-Za-z0-9]{0,61}[A-Za-z0-9])?)*";
 
-/** Any address but a zone's or an IPv4-mapped one. */
-export const ANY_ADDRESS: Schema<Address> = text({
+/** An address that packets may be sent to, of one host or of many. */
+export const GROUP_ADDRESS: Schema<Address> = text({
   pattern: `^(${ADDRESS})$`,
   longest: LONGEST_ADDRESS,
-  cel: [{ rule: "isIP(self)", message: "must be an IP address" }],
-  parse: parseAddress,
+  cel: [{ rule: "isIP(self) && !ip(self).isUnspecified()", message: "must be an IP address of somebody" }],
+  parse: (input) => {
+    const address = parseAddress(input);
+    return !refused(address) && address.value === 0n
+      ? new Refusal(`${quote(input)} is nobody's address`)
+      : address;
+  },
 });
 
 /** An address that an interface may have; link-local ones are welcome. */
@@ -89,14 +94,17 @@ export const NODE_NAME: Schema<string> = text({
   parse: parseObjectName as (input: string) => string | Refusal,
 });
 
-/** Names that the kernel's sysctl folders or every host have already. */
-const RESERVED: readonly string[] = ["lo", "all", "default"];
+/** Names that the kernel's sysctl folders or every host have already, and the one that `wg show` takes for a word of its own. */
+const RESERVED: readonly string[] = ["lo", "all", "default", "interfaces"];
 
 /** The name of an interface: what the kernel, ip and nft take as it stands. */
 export const INTERFACE_NAME: Schema<string> = text({
   pattern: "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}$",
   longest: 15,
-  cel: [{ rule: "!(self in ['lo', 'all', 'default'])", message: "must not be lo, all or default" }],
+  cel: [{
+    rule: "!(self in ['lo', 'all', 'default', 'interfaces'])",
+    message: "must not be lo, all, default or interfaces",
+  }],
   parse: (input) =>
     isInterfaceName(input) && /^\w/.test(input) && !RESERVED.includes(input)
       ? input

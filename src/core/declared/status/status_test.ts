@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { PLAN, WALK_THROUGH } from "../../../../test/declared/walk_through.ts";
+import type { PublicKey } from "../../net/keys.ts";
 import type { DeclaredObject, NetworkPlan } from "../declared_object.ts";
 import type { KindName } from "../kinds/kinds.ts";
 import type { PlanPart } from "../kinds/wireguard_node.ts";
@@ -36,7 +37,11 @@ function reportFor(
   const moment = {
     implementation: "kernel",
     keyFolder: "/k",
-    keys: new Map(),
+    // As the plan says it; a WireGuardInterface's is any.
+    keys: new Map<string, PublicKey>([
+      ["plan-plan1", "wDBZu1y0MvkLcfFOcVDZ4kHnPX0LZ2tTWLdxHFw7aBY=" as PublicKey],
+      ["interface-lax1-wg1", "wDBZu1y0MvkLcfFOcVDZ4kHnPX0LZ2tTWLdxHFw7aBY=" as PublicKey],
+    ]),
     resolved: new Map(),
     steadySeconds: 0,
   } as const;

@@ -36,6 +36,7 @@ export function ofPlan({ plan, to, peer, ...it }: PlanInterface): WantedInterfac
       kind: "wireguard",
       listenPort: it.listenPort,
       keyName: keyName("plan", plan.name),
+      statedKey: it.publicKey,
       peers: [{ node: to, ...peer, allowedIps: EVERYTHING }],
     },
   };
@@ -113,7 +114,7 @@ export function ofNetlink(object: NetlinkInterface): readonly WantedInterface[] 
     ];
   }
   const link: WantedKind = vxlan !== undefined
-    ? { kind: "vxlan", words: vxlanWords(vxlanOf(vxlan)), dev: vxlan.dev }
+    ? { kind: "vxlan", words: vxlanWords(vxlanOf(vxlan)), dev: vxlan.dev, port: vxlan.port }
     : spec.type === "bridge"
     ? { kind: "bridge", members: bridge?.slaves ?? [] }
     : { kind: "dummy" };

@@ -11,6 +11,7 @@ import {
   type RejectedPart,
   type WireguardInterface,
 } from "../declared_object.ts";
+import { nextInterface } from "../../rotation/names.ts";
 import { expandPlans } from "../expand/expand_plans.ts";
 import {
   netlinkObjection,
@@ -20,6 +21,7 @@ import {
   planObjection,
   wireguardObjection,
 } from "./interfaces_of.ts";
+import { addressObjection, NOTHING_TAKEN, type Taken } from "./taken.ts";
 import type { WantedInterface } from "./wanted_interface.ts";
 
 /** Whose interfaces these are, and what of its names and ports is the agent's own. */
@@ -27,10 +29,14 @@ export interface Surroundings {
   readonly nodeName: string;
   /** The pod network's interface: its name, and all that begin with it and a dash. */
   readonly interfaceName: string;
+  /** Of the pod network's VXLAN; left out: any other name. */
+  readonly overlayName?: string;
   /** UDP ports of the pod network. */
   readonly ports: readonly number[];
   /** Milliseconds since 1970: what has expired by then is not wanted. */
   readonly nowMs: number;
+  /** Addresses that are somebody's; left out: none is known. */
+  readonly taken?: Taken;
   /** What other agents say of their keys; left out: nobody does. */
   readonly published?: PublishedKeys;
 }
@@ -85,6 +91,8 @@ class Desk {
   readonly refused: DeclaredId[] = [];
   readonly #names = new Map<string, string>();
   readonly #ports = new Map<number, string>();
+  /** Those of VXLANs, of which several may share one. */
+  readonly #vxlanPorts = new Map<number, string>();
   readonly #members = new Map<string, string>();
 
   constructor(private readonly surroundings: Surroundings) {
@@ -128,21 +136,30 @@ class Desk {
       if (it.link.kind === "wireguard" && it.link.listenPort !== undefined) {
         this.#ports.set(it.link.listenPort, owner);
       }
+      if (it.link.kind === "vxlan") this.#vxlanPorts.set(it.link.port, owner);
       this.interfaces.push(it.link.kind === "bridge" ? this.#withMembers(it, it.link.members) : it);
     }
   }
 
-  #objection({ name, link }: WantedInterface): string | undefined {
-    const port = link.kind === "wireguard" ? link.listenPort : undefined;
+  #objection({ name, link, addresses }: WantedInterface): string | undefined {
     const named = this.#ownerOf(name);
     if (named !== undefined) return `the name ${name} belongs to ${named}`;
-    const listening = port === undefined ? undefined : this.#ports.get(port);
-    return listening && `the port ${port} belongs to ${listening}`;
+    const port = link.kind === "wireguard" ? link.listenPort : link.kind === "vxlan" ? link.port : undefined;
+    const listening = port === undefined
+      ? undefined
+      : this.#ports.get(port) ?? (link.kind === "vxlan" ? undefined : this.#vxlanPorts.get(port));
+    if (listening !== undefined) return `the port ${port} belongs to ${listening}`;
+    const locals = addresses.filter(({ local }) => local.family === 6).map(({ local }) => local.text);
+    const twice = locals.find((text, i) => locals.indexOf(text) < i);
+    if (twice !== undefined) return `${twice} stands twice: the kernel takes it once`;
+    const { taken = NOTHING_TAKEN } = this.surroundings;
+    return addresses.map((address) => addressObjection(address, taken)).find((it) => it !== undefined);
   }
 
   #ownerOf(name: string): string | undefined {
     const { interfaceName } = this.surroundings;
-    const isOwn = name === interfaceName || name.startsWith(`${interfaceName}-`);
+    const isOwn = name === interfaceName || name.startsWith(`${interfaceName}-`) ||
+      name === nextInterface(interfaceName) || name === this.surroundings.overlayName;
     return isOwn ? POD_NETWORK : this.#names.get(name);
   }
 

@@ -9,9 +9,13 @@ import {
   WALK_THROUGH,
   WIREGUARD,
 } from "../../../../test/declared/walk_through.ts";
+import { parseAddress } from "../../net/address.ts";
+import { parsePrefix, type Prefix } from "../../net/prefix.ts";
+import { refused } from "../../net/refusal.ts";
 import type { DeclaredObject } from "../declared_object.ts";
 import type { KindName } from "../kinds/kinds.ts";
 import { parseDeclared } from "../parse_declared.ts";
+import type { Taken } from "./taken.ts";
 import { type Wanted, wantInterfaces } from "./want_interfaces.ts";
 
 const HERE = { nodeName: "lax1", interfaceName: "wigglenet", ports: [24_601, 24_602], nowMs: 0 };
@@ -152,6 +156,16 @@ const LOST: readonly [string, readonly ObjectJson[], string][] = [
     "WireGuardInterface a: interface wg1: the port 24602 belongs to the pod network",
   ],
   [
+    "The pod network's port for a VXLAN",
+    [withSpec(VXLAN, "z", { vxlan: { vni: 1, port: 24_601 } })],
+    "NetlinkInterface z: interface vxlan1: the port 24601 belongs to the pod network",
+  ],
+  [
+    "The port of a WireGuardInterface for a VXLAN",
+    [WIREGUARD, withSpec(VXLAN, "z", { vxlan: { vni: 1, port: 51_821 } })],
+    "NetlinkInterface z: interface vxlan1: the port 51821 belongs to WireGuardInterface lax1-wg1",
+  ],
+  [
     "A port that another WireGuardInterface has",
     [WIREGUARD, withSpec(WIREGUARD, "z", { interfaceName: "wg2" })],
     "WireGuardInterface z: interface wg2: the port 51821 belongs to WireGuardInterface lax1-wg1",
@@ -188,3 +202,56 @@ for (const [what, objects, told] of LOST) {
     }
   });
 }
+
+const NODE_HERE: Taken = {
+  nodes: new Map(["10.9.1.1", "10.9.1.2", "fd09::2"].map((text) => {
+    const address = parseAddress(text);
+    assert.ok(!refused(address));
+    return [text, { address, node: "n2" }];
+  })),
+  podCidrs: [{ prefix: prefix("10.244.2.0/24"), node: "n2" }, { prefix: prefix("fd10:2::/64"), node: "n2" }],
+};
+
+function prefix(text: string): Prefix {
+  const parsed = parsePrefix(text);
+  assert.ok(!refused(parsed));
+  return parsed;
+}
+
+const TAKING: readonly [string, Record<string, unknown>, string | undefined][] = [
+  ["a node's address", { ipcidr: "10.9.1.2/32" }, "10.9.1.2 is an address of node n2"],
+  [
+    "a way to a node",
+    { ipcidr: "10.5.0.1/32", peerCidr: "10.9.1.2/32" },
+    "would route 10.9.1.2, an address of node n2",
+  ],
+  ["a network with a node in it", { ipcidr: "10.9.0.1/16" }, "would route 10.9.1.1, an address of node n2"],
+  ["a pod's address", { ipcidr: "10.244.2.9/32" }, "10.244.2.9 is in 10.244.2.0/24, the pod CIDR of node n2"],
+  [
+    "a part of a pod CIDR",
+    { ipcidr: "fd20::1/128", peerCidr: "fd10:2::1/80" },
+    "would route fd10:2::/64, the pod CIDR",
+  ],
+  ["a network around a pod CIDR", { ipcidr: "10.0.0.1/8" }, "would route"],
+  ["half of all addresses", { ipcidr: "192.0.2.1/1" }, "would route half of all addresses or more"],
+  ["all addresses", { ipcidr: "fd77::1/0" }, "would route half of all addresses or more"],
+  ["what nobody has", { ipcidr: "10.7.0.1/24" }, undefined],
+  ["a link-local network", { ipcidr: "fe80::7/64" }, undefined],
+];
+
+for (const [what, address, reason] of TAKING) {
+  Deno.test(`An interface may ${reason === undefined ? "" : "not "}have ${what}`, () => {
+    const object = read(withSpec(DUMMY, "d", { addresses: [address] }));
+    const { interfaces, rejected } = wantInterfaces([object], { ...HERE, taken: NODE_HERE });
+    assert.equal(interfaces.length, reason === undefined ? 1 : 0);
+    if (reason !== undefined) assert.ok(rejected[0]!.reason.includes(reason), rejected[0]!.reason);
+  });
+}
+
+Deno.test("An IPv6 address that stands twice is refused: the kernel takes it once", () => {
+  const addresses = [{ ipcidr: "fd07::1/64" }, { ipcidr: "fd07::1/128" }];
+  assert.equal(
+    want(withSpec(DUMMY, "d", { addresses })).rejected[0]!.reason,
+    "fd07::1 stands twice: the kernel takes it once",
+  );
+});

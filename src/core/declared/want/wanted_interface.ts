@@ -33,6 +33,8 @@ export type WantedKind =
     readonly listenPort: number | undefined;
     /** The file that has its private key, in the folder of such keys. */
     readonly keyName: string;
+    /** What its plan says of the public key; undefined: nothing. */
+    readonly statedKey?: PublicKey | undefined;
     readonly peers: readonly WantedPeer[];
   }
   | { readonly kind: "dummy" }
@@ -42,6 +44,8 @@ export type WantedKind =
     /** As ip takes it behind `type`, and as what ip tells comes to: `vxlan id 100 dev wg1 dstport 4789`. */
     readonly words: string;
     readonly dev: string | undefined;
+    /** UDP port that it listens on. */
+    readonly port: number;
   }
   | {
     readonly kind: "veth";

@@ -36,6 +36,9 @@ export interface ApiDeclaredOptions {
 export class ApiDeclaredSource implements DeclaredSource {
   #parts: readonly NeededSource<ParsedDeclared>[] = [];
   #nodes: NeededSource<NodeParts> | undefined;
+  /** What {@link declared} last told, and of what. */
+  #lists: readonly (readonly ParsedDeclared[])[] = [];
+  #items: readonly ParsedDeclared[] = [];
   #onChange: () => void = () => {};
   #probing: ReturnType<typeof setTimeout> | undefined;
   #ending: Promise<unknown> = Promise.resolve();
@@ -54,7 +57,12 @@ export class ApiDeclaredSource implements DeclaredSource {
 
   declared(): readonly ParsedDeclared[] | undefined {
     if (this.#parts.length === 0 || !this.#parts.every(({ isComplete }) => isComplete)) return undefined;
-    return this.#parts.flatMap((part) => part.items());
+    const lists = this.#parts.map((part) => part.items());
+    if (!lists.every((list, i) => list === this.#lists[i])) {
+      this.#lists = lists;
+      this.#items = lists.flat();
+    }
+    return this.#items;
   }
 
   needNodes(areNeeded: boolean): void {
