@@ -51,7 +51,7 @@ async function publishes(node: Node): Promise<void> {
 }
 
 Deno.test("nodes that only the API knows make a mesh, and publish what the original does", async () => {
-  await cluster.startAll({ settings: { "key-rotation": "manual" } });
+  await cluster.startAll();
   const [a, b] = await Promise.all([n1, n2].map((node) => node.addPod(`${node.name}-pod`)));
   await meet(a!, b!);
   for (const node of cluster.nodes) await publishes(node);

@@ -141,7 +141,6 @@ const FAULTS: Readonly<Record<string, Fault>> = {
     put: chain("input", "accept", "udp dport 24602 drop;"),
     take: withoutTable,
     line: /^error: inet foreign c drops UDP port 24602: /,
-    settings: { "key-rotation": "manual" },
   },
   "a UDP port that is blocked on the way": {
     put: async () => {

@@ -11,7 +11,7 @@ import { until } from "../lab/until.ts";
 import { losing } from "../netns/losses.ts";
 import { Mesh } from "../netns/mesh.ts";
 
-const mesh = await Mesh.create({ nodes: 3 }, { "key-rotation": "manual" });
+const mesh = await Mesh.create({ nodes: 3 });
 const { lab, settings } = mesh;
 const [n1, n2, n3] = mesh.nodes as [Node, Node, Node];
 const traffic = await mesh.traffic();

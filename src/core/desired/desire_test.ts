@@ -149,7 +149,8 @@ for (const [what, environment, without, templates] of modes) {
   Deno.test(`${what} means ${templates.sort().join(", ")}${without && `, and nothing ${without}`}`, () => {
     const desired = desireOf(MESH, environment);
     const hasTunnel = !without.startsWith("tunnel");
-    const common = hasTunnel ? ["clamp", "forward", "sets"] : ["forward", "sets"];
+    const proxied = ["v4", "v6"].filter((family) => family !== without).map((family) => `proxied-${family}`);
+    const common = ["forward", "sets", ...(hasTunnel ? ["clamp", ...proxied] : [])];
     assert.deepEqual(desired.table.templates.toSorted(), [...common, ...templates].sort());
     assert.equal(desired.link !== undefined, hasTunnel);
     assert.equal(desired.peers.length, hasTunnel ? 2 : 0);
@@ -281,6 +282,8 @@ Deno.test("WIREGUARD_MODE, port and interface name reach link and table", () => 
     next_group: "146",
     port: "61000-61001",
     spare_ports: "50000-60998",
+    tunnel_v4: "10.244.1.1",
+    tunnel_v6: "fd00:10:244:1::1",
   });
   assert.equal(desireOf(MESH, { WIGGLENET_WG_PORT: "60998" }).table.defines.spare_ports, "61000-65535");
   assert.equal(desired.peers[0]?.endpoint, "10.9.1.2:61000");

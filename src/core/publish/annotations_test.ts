@@ -25,7 +25,7 @@ const SAID = {
 
 /** The annotations of the patch for a Node; undefined: no patch. */
 function patchOf(words: NodeWords, environment: RawSettings = {}, facts: Partial<HostFacts> = {}): unknown {
-  const settings = settingsOf({ KEY_ROTATION: "manual", ...environment });
+  const settings = settingsOf(environment);
   const { node, stated } = nodeParser(settingsOf())(nodeJson(words), "n1");
   const patch = annotationPatch(wantedAnnotations(settings, node!, { ...FACTS, ...facts }), stated!);
   return patch && JSON.parse(patch).metadata.annotations;
@@ -103,7 +103,7 @@ Deno.test("while the key cannot be read, what the others know of it stays", () =
   assert.deepEqual(patchOf({ ...SPEC, key: keyOf(1) }, {}, { publicKey: undefined }), rest);
 });
 
-Deno.test("with KEY_ROTATION=off, as it is by default, nothing is said of a next key, and what was said goes", () => {
+Deno.test("with KEY_ROTATION=off nothing is said of a next key, and what was said goes", () => {
   const { "wigglenet/next-key": _, ...rest } = SAID;
   assert.deepEqual(patchOf(SPEC, { KEY_ROTATION: "off" }), rest);
   const said = { podCidrs: ["fd00:10:244:1::/64", "10.244.1.0/24"], nodeIps: [] };

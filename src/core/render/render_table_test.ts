@@ -89,6 +89,8 @@ Deno.test("Each value of the settings stands on top, once", () => {
     "define next_group = 146",
     "define port = 61000-61001",
     "define spare_ports = 50000-60998",
+    "define tunnel_v4 = 10.244.1.1",
+    "define tunnel_v6 = fd00:10:244:1::1",
   ]);
 });
 

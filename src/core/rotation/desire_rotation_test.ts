@@ -26,7 +26,7 @@ Deno.test("While nobody's key rotates there is one interface, whoever knows rota
 Deno.test("With KEY_ROTATION=off nobody's announcement changes anything, and who asks is told; what has begun goes on", () => {
   const off = { KEY_ROTATION: "off" };
   const nodes = [ordinaryNode(1), { ...ordinaryNode(2), nextKey: NEXT_2 }];
-  const plain = desireOf([1, 2].map(ordinaryNode), {}, OWN);
+  const plain = desireOf([1, 2].map(ordinaryNode), off, OWN);
   const { rotation, table, routes, peers } = desireOf(nodes, off, OWN);
   assert.equal(rotation.isOn, false);
   assert.deepEqual([table, routes, peers], [plain.table, plain.routes, plain.peers]);

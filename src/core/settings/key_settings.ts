@@ -11,7 +11,7 @@ export const KEY_SETTINGS = {
   ),
   keyRotation: {
     env: "KEY_ROTATION",
-    fallback: "off",
+    fallback: "manual",
     accepts: "off, manual, or `30d`, `12h`: 1 hour to 3650 days",
     meaning:
       "When this node's key is replaced ([key rotation](#key-rotation)), the same on all nodes: by `rotate-key`, or also when it has become so old; `off`: never, and it takes part in no rotation of others.",

@@ -24,7 +24,7 @@ Deno.test("The defaults are the original's, and STRICT is on", () => {
   assert.deepEqual(settingsOf(), {
     nodeName: "n1",
     nodes: [],
-    keyRotation: "off",
+    keyRotation: "manual",
     kubeconfig: [],
     interfaceName: "wigglenet",
     port: 24601,
