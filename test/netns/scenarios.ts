@@ -1,7 +1,6 @@
 // What a cluster may look like, seen from n1: settings and Nodes. n1 is real, the others are said to exist.
 
 import { type Families, type Manifest, manifestOf } from "../lab/manifest.ts";
-import { HAS_BRIDGE_META } from "../lab/kernel.ts";
 import type { Settings } from "../lab/node.ts";
 
 /** One cluster. */
@@ -92,8 +91,6 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     settings: { ...FILTERED, "transport-ipv4": "vxlan", "transport-ipv6": "vxlan" },
     nodes: saying(clusterOf(2), "ipv4=vxlan,ipv6=vxlan", ["n1", "n2", "n3"]),
   },
-  ...(HAS_BRIDGE_META
-    ? { "a bridge": { settings: { ...FILTERED, "cni-bridge": "true" }, nodes: clusterOf(2) } }
-    : {}),
+  "a bridge": { settings: { ...FILTERED, "cni-bridge": "true" }, nodes: clusterOf(2) },
   "no pod CIDR": { settings: {}, nodes: clusterOf(2, { pods: [] }) },
 };
