@@ -3,6 +3,7 @@
 import type { ParsedNode } from "../core/nodes/node.ts";
 import { peerStatuses, type Status } from "../core/plan/status.ts";
 import type { GivenSettings } from "../core/settings/settings.ts";
+import type { DeclaredKeeper } from "../shell/declared/declared_keeper.ts";
 import type { PolicyProgress } from "../shell/policy/policy_progress.ts";
 import type { Publisher } from "../shell/publish.ts";
 import type { Progress } from "../shell/progress.ts";
@@ -18,11 +19,13 @@ export interface Parts {
   readonly publisher: Publisher | undefined;
   readonly telemetry: Telemetry;
   readonly policies?: PolicyProgress | undefined;
+  /** Undefined: this host's name is not known yet. */
+  readonly declared?: DeclaredKeeper;
 }
 
 /** The status of this moment. */
 export async function statusOf(
-  { settings, source, progress: now, publisher, telemetry, policies }: Parts,
+  { settings, source, progress: now, publisher, telemetry, policies, declared }: Parts,
 ): Promise<Status> {
   await policies?.counted();
   const progress = now();
@@ -43,6 +46,7 @@ export async function statusOf(
     policies: policies?.status(),
     ...(progress.ownTurn && { rotation: progress.ownTurn }),
     peers: peerStatuses(progress.desired, progress.observed),
+    ...(declared?.report && { declared: declared.report }),
     ...(clear && { clear }),
     applied: {
       isInSync: progress.isInSync,
@@ -51,7 +55,12 @@ export async function statusOf(
       failing: progress.failing,
     },
     rejected: progress.desired?.rejected ?? items.flatMap(({ rejected }) => rejected),
-    waiting: [...progress.waiting, ...publisher?.waiting() ?? [], ...telemetry.waiting],
+    waiting: [
+      ...progress.waiting,
+      ...publisher?.waiting() ?? [],
+      ...telemetry.waiting,
+      ...declared?.waiting ?? [],
+    ],
     unguarded: progress.desired?.unguarded ?? [],
     drift: progress.drift,
   };

@@ -96,7 +96,7 @@ async function runNamed(settings: Settings, { host, log, signal, systemd }: Star
   const parts = { settings, source, keeper, names, log, publish, onlooker, policiesKnown };
   const reconciler: Reconciler = new Reconciler({ ...parts, policy: policies.input });
   const declared = keeperOf({ source, api, openDeclared }, { settings, log, implementation: host.wireguard });
-  const socket = await serveStatus(() => statusOf({ ...told, publisher, telemetry }));
+  const socket = await serveStatus(() => statusOf({ ...told, publisher, telemetry, declared }));
   if (socket === undefined) {
     log.warn(`another agent answers on ${STATUS_SOCKET}: this one's status is not served`);
   }

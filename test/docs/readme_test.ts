@@ -67,6 +67,7 @@ Deno.test("README tells every field of status --json", () => {
     rotation: { stage: "announced", nextKey: "", awaited: [] },
     peers: [{ ...peer, ...lists, keepaliveSeconds: 0 }],
     clear: [{ node: "", family: 4, route: "", podCidrs: [] }],
+    declared: { objects: [], interfaces: [] },
     applied: { isInSync: true, steps: 0, lastMs: 0, failing: {} },
     rejected: [],
     waiting: [],

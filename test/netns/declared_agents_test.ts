@@ -62,6 +62,15 @@ Deno.test("A plan in the folder makes keys and links; with the keys in it the ad
   await answers();
 });
 
+Deno.test("status shows the link, with its peer's handshake", async () => {
+  const { stdout } = await n1.runAgent({ verb: "status" });
+  assert.match(
+    stdout,
+    /wg-n1-n2-0 wireguard up, port \d+, mtu 1420, 10\.4\.0\.1 peer 10\.4\.0\.2\/32 \(WireGuardNetworkPlan/,
+  );
+  assert.match(stdout, /^ {4}n2 10\.9\.1\.2:\d+ handshake \d+ s ago$/m);
+});
+
 Deno.test("What somebody deletes is back within seconds", async () => {
   await n1.run(["ip", "link", "del", "dev", LINK]);
   await answers();

@@ -1,5 +1,7 @@
 // What `wigglenet status` answers, built from plain values. Documented in README; fields are only ever added.
 
+import { describeDeclared } from "../declared/status/describe_declared.ts";
+import type { DeclaredReport } from "../declared/status/report.ts";
 import type { ClearPeerText, DesiredState, Waiting } from "../desired/desired_state.ts";
 import type { Rejected } from "../nodes/node.ts";
 import { someOf } from "../policy/drop_line.ts";
@@ -69,6 +71,8 @@ export interface Status {
   readonly peers: readonly PeerStatus[];
   /** Nodes whose pods are sent to in the clear; left out: none. */
   readonly clear?: readonly ClearPeerText[];
+  /** Declared networks of this host; left out: none. */
+  readonly declared?: DeclaredReport;
   readonly applied: {
     readonly isInSync: boolean;
     readonly steps: number;
@@ -132,6 +136,7 @@ export function describeStatus(status: Status, nowSeconds: number): string[] {
     ...(status.clear ?? []).map(({ node, route, podCidrs }) =>
       `  ${node} in the clear ${route} to ${podCidrs.join(", ")}`
     ),
+    ...(status.declared === undefined ? [] : describeDeclared(status.declared, nowSeconds)),
     ...Object.entries(applied.failing).map(([part, { error }]) => `failing: ${part}: ${error}`),
     ...status.rejected.map(({ node, claim, reason }) => `rejected: ${node}: ${claim}: ${reason}`),
     ...status.waiting.map(({ what, why, next }) => `waiting: ${what}: ${why}; ${next}`),

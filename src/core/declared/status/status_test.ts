@@ -8,6 +8,7 @@ import { NO_INTERFACES } from "../observed/observed_interfaces.ts";
 import { parseDeclared } from "../parse_declared.ts";
 import { diffDeclared } from "../plan/diff_declared.ts";
 import { wantInterfaces } from "../want/want_interfaces.ts";
+import { describeDeclared } from "./describe_declared.ts";
 import { parseNodeParts, publishedKeys } from "./node_parts.ts";
 import { conditionPatch, nodeStatus, verdict } from "./node_status.ts";
 import { planSummary } from "./plan_status.ts";
@@ -88,6 +89,20 @@ Deno.test("What fails is told before what waits, and a message that is too long 
   const { message } = verdict(many);
   assert.ok(message.length <= 2048);
   assert.match(message, /; and \d+ more$/);
+});
+
+Deno.test("A status for people has each interface with its peers, and what is not there", () => {
+  const lines = describeDeclared(reportFor([read(PLAN)]), 1_000);
+  assert.equal(lines[0], "declared networks: 1 objects, 1 not ready");
+  assert.match(
+    lines[1]!,
+    /^ {2}wg-lax1-lax2-0 wireguard missing, port \d+, mtu 1420, 10.4.0.1 peer 10.4.0.2\/32 \(/,
+  );
+  assert.equal(lines[2], "    lax2 (no endpoint) no handshake yet");
+  assert.match(
+    lines[3]!,
+    /^ {2}! WireGuardNetworkPlan plan1: Pending: interface wg-lax1-lax2-0 is being made/,
+  );
 });
 
 Deno.test("What grows old by itself is no reason to write a status anew", () => {
