@@ -113,8 +113,13 @@ interface Shot {
   /** Left out: the outsider. */
   readonly from?: Host;
   readonly outer: string;
+  /** Left out: this node's address. */
+  readonly to?: string;
+  readonly port?: number;
   readonly vni?: number;
   readonly inner: string;
+  /** Left out: its pod. */
+  readonly target?: string;
 }
 
 /** A packet as a VXLAN of this network has it: flags with the next protocol, the network's number. */
@@ -130,8 +135,50 @@ async function neighbourOf(place: Host, address: string): Promise<string> {
   return known.lladdr;
 }
 
+/** Which of these reach a pod of n1 by the time that the last of them, which does, has for some times. */
+async function arrivingWrapped(
+  shots: Readonly<Record<string, Shot>>,
+  senders: readonly Host[],
+): Promise<string[]> {
+  const [to, near] = [pod1.address(4)!, n1.address(4)!];
+  const gateway = async (host: Host) =>
+    (JSON.parse(await host.run(["ip", "-j", "route", "show", "default"])) as [{ gateway: string }])[0]
+      .gateway;
+  const wires = new Map<Host, { readonly wire: Wire; readonly lladdr: string }>();
+  for (const place of [mesh.lab.outsider, ...senders]) {
+    const next = place === mesh.lab.outsider ? near : await gateway(place);
+    wires.set(place, { wire: new Wire(place, "eth0"), lladdr: await neighbourOf(place, next) });
+  }
+  const there = new Wire(pod1, "eth0");
+  const seen: string[] = [];
+  const names = Object.keys(shots);
+  const shoot = (name: string, i: number) => {
+    const { from = mesh.lab.outsider, outer, to: there = near, port = PORT, vni = 146, inner, target = to } =
+      shots[name]!;
+    const { wire, lladdr } = wires.get(from)!;
+    const packet = ipPacket(
+      { source: inner, destination: target },
+      udp(20_000 + i, 9_999, new Uint8Array(8)),
+    );
+    const body = udp(40_000 + i, port, wrappedIn(vni, packet));
+    wire.send(frameOf(ipPacket({ source: outer, destination: there }, body), lladdr));
+  };
+  try {
+    await until("what nobody can tell from a node's to arrive", () => {
+      names.forEach(shoot);
+      for (const { destinationPort, sourcePort } of there.receive()) {
+        if (destinationPort === 9_999) seen.push(names[sourcePort! - 20_000]!);
+      }
+      return seen.filter((name) => name === names.at(-1)).length > 5;
+    });
+  } finally {
+    for (const { wire } of wires.values()) wire.close();
+    there.close();
+  }
+  return [...new Set(seen)];
+}
+
 Deno.test("of what comes wrapped, only what is of this network, from a node, and of a pod of another one, reaches a pod", async () => {
-  const to = pod1.address(4)!;
   const near = n1.address(4)!;
   const other = await n1.addPod("n1-other");
   const [n2Address, pod] = [n2.address(4)!, pod2.address(4)!];
@@ -143,39 +190,29 @@ Deno.test("of what comes wrapped, only what is of this network, from a node, and
     // Masqueraded it would come from its node.
     "wrapped by a pod, of another pod": { from: pod2, outer: pod, inner: pod3.address(4)! },
     "wrapped by a pod here, of another pod": { from: other, outer: other.address(4)!, inner: pod },
+    "forged by a pod here, in a node's name": { from: other, outer: n2Address, inner: pod },
+    "the same to the pods' gateway": { from: other, outer: n2Address, to: "10.244.1.1", inner: pod },
+    "wrapped by a pod, to an address that the Node does not say": {
+      ...{ from: pod2, outer: pod, to: "10.9.1.101", inner: pod3.address(4)! },
+    },
+    "in a node's name, to such an address": { outer: n2Address, to: "10.9.1.101", inner: pod },
+    "by a Service": { from: pod2, outer: pod, port: 30_000, inner: pod3.address(4)! },
+    "somebody outside, to the node itself": { outer: n2Address, inner: "192.0.2.9", target: "10.244.1.1" },
     "forged in a node's name": { outer: n2Address, inner: pod },
   };
-  const gateway = async (host: Host) =>
-    (JSON.parse(await host.run(["ip", "-j", "route", "show", "default"])) as [{ gateway: string }])[0]
-      .gateway;
-  const wires = new Map<Host, { readonly wire: Wire; readonly lladdr: string }>();
-  for (const place of [mesh.lab.outsider, pod2, other]) {
-    const next = place === mesh.lab.outsider ? near : await gateway(place);
-    wires.set(place, { wire: new Wire(place, "eth0"), lladdr: await neighbourOf(place, next) });
-  }
-  const there = new Wire(pod1, "eth0");
-  const seen: string[] = [];
-  const names = Object.keys(shots);
-  const shoot = (name: string, i: number) => {
-    const { from = mesh.lab.outsider, outer, vni = 146, inner } = shots[name]!;
-    const { wire, lladdr } = wires.get(from)!;
-    const packet = ipPacket({ source: inner, destination: to }, udp(20_000 + i, 9_999, new Uint8Array(8)));
-    const body = udp(40_000 + i, PORT, wrappedIn(vni, packet));
-    wire.send(frameOf(ipPacket({ source: outer, destination: near }, body), lladdr));
-  };
-  try {
-    await until("what nobody can tell from a node's to arrive", () => {
-      names.forEach(shoot);
-      for (const { destinationPort, sourcePort } of there.receive()) {
-        if (destinationPort === 9_999) seen.push(names[sourcePort! - 20_000]!);
-      }
-      return seen.filter((name) => name === "forged in a node's name").length > 5;
-    });
-  } finally {
-    for (const { wire } of wires.values()) wire.close();
-    there.close();
-  }
-  assert.deepEqual([...new Set(seen)], ["forged in a node's name"]);
+  await n1.ip(["address add 10.9.1.101/24 dev eth0"]);
+  const service = "table ip service { chain at-entry { type nat hook prerouting priority dstnat; " +
+    `udp dport 30000 dnat to ${near}:${PORT}; }; }`;
+  await n1.run(["nft", "-f", "-"], { stdin: service });
+  const arrived = await arrivingWrapped(shots, [pod2, other]);
+  await n1.run(["nft", "delete", "table", "ip", "service"]);
+  await n1.ip(["address del 10.9.1.101/24 dev eth0"]);
+  assert.deepEqual(arrived, ["forged in a node's name"]);
+  // Where nothing but these rules would have dropped it: what is for the node itself.
+  const chain = await n1.run(["nft", "list", "chain", "inet", "wigglenet", "unwrapped"]);
+  assert.ok(Number(/packets (\d+)/.exec(chain)![1]) > 0, chain);
+  const own = await n1.run(["nft", "list", "chain", "inet", "wigglenet", "vxlan"]);
+  assert.match(own, /ct status dnat counter packets [1-9]/);
 });
 
 Deno.test("a VXLAN of somebody else on another port is untouched; one on ours keeps it away, and that is told", async () => {

@@ -4,7 +4,8 @@ import type { Family } from "../net/address.ts";
 import { parseEndpoint } from "../net/endpoint.ts";
 import { firstAddress, parsePrefix, type Prefix, summarise } from "../net/prefix.ts";
 import { refused } from "../net/refusal.ts";
-import { IPV4_LEAST_BYTES, IPV6_LEAST_BYTES, OVERHEAD_BYTES } from "../desired/tunnel_mtu.ts";
+import { IPV4_LEAST_BYTES, OVERHEAD_BYTES } from "../desired/tunnel_mtu.ts";
+import { IPV6_LEAST_BYTES } from "../desired/underlay_mtu.ts";
 import type { PeerStatus } from "../plan/status.ts";
 import type { Finding } from "./check.ts";
 

@@ -18,6 +18,7 @@ import {
   nearMembers,
   outerMembers,
   overlayOf,
+  ownOuter,
 } from "../transport/clear_peers.ts";
 import type { Ways } from "../transport/ways.ts";
 
@@ -70,6 +71,8 @@ export function desireTable(
       "near-v6": nearMembers(ways[6], 6),
       "vxlan-peers-v4": outerMembers(ways, 4),
       "vxlan-peers-v6": outerMembers(ways, 6),
+      "vxlan-own-v4": ownOuter(ways, own, 4),
+      "vxlan-own-v6": ownOuter(ways, own, 6),
       ...hostSets(settings, { own, others }),
     },
   };
@@ -109,6 +112,17 @@ function definesOf({ interfaceName, port }: Settings, ways: Ways): DesiredTable[
   };
 }
 
+function overlayTemplates(ways: Ways, hasIpvs: boolean): string[] {
+  if (overlayOf(ways) === undefined) return [];
+  const wrapped = FAMILIES.filter((family) => ways[family].overlay !== undefined);
+  return [
+    "vxlan",
+    ...(hasIpvs ? ["vxlan-ipvs"] : []),
+    ...wrapped.map((family) => `unwrapped-v${family}`),
+    "unwrapped",
+  ];
+}
+
 /** Families in which somebody may send in the clear, now or later: the rules do not go by who there is. */
 function familiesBeside(ways: Ways): Family[] {
   return FAMILIES.filter((family) => ways[family].devices.length > 0);
@@ -121,7 +135,11 @@ function clearDefines(ways: Ways): DesiredTable["defines"] {
     return [`clear_v${family}`, `{ ${names.join(", ")} }`];
   });
   return {
-    ...(overlay && { vxlan_port: String(overlay.port), vxlan_vni: String(overlay.vni) }),
+    ...(overlay && {
+      overlay: `"${overlay.name}"`,
+      vxlan_port: String(overlay.port),
+      vxlan_vni: String(overlay.vni),
+    }),
     ...Object.fromEntries(devices),
   };
 }
@@ -135,7 +153,7 @@ function templatesOf(settings: Settings, { facts, ways, bridge }: TableParts): s
   templates.push("forward");
   if (bridge?.isOn) templates.push("neighbours");
   if (settings.isPolicyEnabled && hasIpvs(facts)) templates.push("ipvs");
-  if (overlayOf(ways) !== undefined) templates.push("vxlan");
+  templates.push(...overlayTemplates(ways, settings.isPolicyEnabled && hasIpvs(facts)));
   templates.push(...familiesBeside(ways).map((family) => `clear-v${family}`));
   const isGuarded = (family: Family) => settings.isStrict && familySettings(settings, family).isRouted;
   const areSourcesAsked = (family: Family) => {

@@ -159,6 +159,8 @@ export const SET_NAMES = [
   "near-v6",
   "vxlan-peers-v4",
   "vxlan-peers-v6",
+  "vxlan-own-v4",
+  "vxlan-own-v6",
   "host-peers-v4",
   "host-peers-v6",
   "host-own-v4",

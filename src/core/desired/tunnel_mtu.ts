@@ -8,13 +8,12 @@ import { encryptsHosts } from "../settings/host_settings.ts";
 import { familySettings, type Settings } from "../settings/settings.ts";
 import type { Waiting } from "./desired_state.ts";
 import { isAllowed, overrideOf } from "./endpoints.ts";
-import { type HostFacts, LOOPBACK } from "./host_facts.ts";
+import type { HostFacts } from "./host_facts.ts";
 import { KeptMap } from "./kept_map.ts";
+import { IPV6_LEAST_BYTES, underlayMtu } from "./underlay_mtu.ts";
 
 /** Bytes around a packet in the tunnel, by the family of the endpoint: IP (20 or 40), UDP (8) and WireGuard (32). */
 export const OVERHEAD_BYTES: Readonly<Record<Family, number>> = { 4: 60, 6: 80 };
-/** IPv6's least, RFC 8200 section 5: below it the kernel switches IPv6 off. */
-export const IPV6_LEAST_BYTES = 1280;
 /** What every IPv4 host takes, RFC 791. */
 export const IPV4_LEAST_BYTES = 576;
 const DEFAULT_UNDERLAY_BYTES = 1500;
@@ -58,16 +57,6 @@ const NOWHERE: readonly Address[] = [];
 function overridden(settings: Settings, node: Node | undefined, facts: HostFacts): readonly Address[] {
   if (node?.endpoint === undefined || node.name === settings.nodeName) return NOWHERE;
   return overrideOf(settings, node, facts).endpoints.map(({ address }) => address);
-}
-
-/** Smallest MTU, in bytes, of the interfaces that hold our node addresses, else of those with a default route. */
-export function underlayMtu(addresses: readonly Address[], { interfaces }: HostFacts): number | undefined {
-  const own = new Set(addresses.map(({ text }) => text));
-  const holders = interfaces.filter(({ name, addresses }) =>
-    name !== LOOPBACK && addresses.some(({ text }) => own.has(text))
-  );
-  const carriers = holders.length > 0 ? holders : interfaces.filter(({ hasDefaultRoute }) => hasDefaultRoute);
-  return carriers.length === 0 ? undefined : Math.min(...carriers.map(({ mtuBytes }) => mtuBytes));
 }
 
 /** Who takes part: us, and all others; those that are no peers do not count. */

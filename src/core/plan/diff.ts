@@ -19,7 +19,7 @@ import { turnOf } from "../rotation/turn.ts";
 import { diffHostRouting } from "./diff_host.ts";
 import { diffFastpath } from "./diff_fastpath.ts";
 import { awaitedServer, diffLink, foreignKind, keptKey, makeLink, withoutOther } from "./diff_link.ts";
-import { diffOverlay, foreignOverlay } from "./diff_overlay.ts";
+import { diffOverlay, foreignOverlay, withoutForeign } from "./diff_overlay.ts";
 import { diffPeers } from "./diff_peers.ts";
 import { differences } from "./differences.ts";
 import { diffRoutes } from "./diff_routes.ts";
@@ -37,7 +37,7 @@ export function diff(desired: DesiredState, observed: ObservedState, steadySecon
   const awaited = blocked === undefined ? awaitedServer(desired, standing) : undefined;
   const foreign = foreignBridge(desired, observed);
   const turn = turnOf(desired, observed, steadySeconds);
-  const first = firstDesired(desired, observed, turn);
+  const first = withoutForeign(firstDesired(desired, observed, turn), observed);
   const rotation = diffRotation(desired, observed, { turn, steadySeconds });
   const all = [
     ...diffTable(desired, observed),

@@ -21,11 +21,18 @@ export function foreignOverlay(
   };
 }
 
-/** One step at most; the routes by it come behind. */
+/** Without routes by an interface that is nothing of ours. */
+export function withoutForeign<T extends DesiredState>(desired: T, observed: ObservedState): T {
+  if (foreignOverlay(desired, observed) === undefined) return desired;
+  const by = ` dev ${desired.overlay.name} `;
+  return { ...desired, routes: desired.routes.filter(({ text }) => !text.includes(by)) };
+}
+
+/** The interface, and its addresses for themselves: a host may have one family switched off. The routes by it come behind. */
 export function diffOverlay({ overlay }: DesiredState, { overlay: has }: ObservedState): Step[] {
   const { name, link } = overlay;
   if (link === undefined) {
-    if (has?.kind !== KIND) return [];
+    if (has?.kind !== KIND || has.vxlanPort === undefined) return []; // somebody else's
     return [
       stepOf(STAGE.linkDeletion, [changeOf(name, ["-", KIND], "no transport uses it")], [
         `link del dev ${name}`,
@@ -33,10 +40,13 @@ export function diffOverlay({ overlay }: DesiredState, { overlay: has }: Observe
     ];
   }
   if (has !== undefined && has.kind !== KIND) return [];
-  const isOther = has !== undefined && has.vxlanPort !== link.port;
-  const { changes, lines } = configured(link, isOther ? undefined : has);
+  // Whoever is in the group of the tunnel's next interface is believed as that.
+  const isOther = has !== undefined && (has.vxlanPort !== link.port || has.isNext === true);
+  const addressing = addressed(link, isOther ? undefined : has);
   if (has !== undefined && !isOther) {
-    return changes.length === 0 ? [] : [stepOf(STAGE.overlay, changes, lines)];
+    if (has.isUp && has.mtuBytes === link.mtuBytes) return addressing;
+    const state = `it is ${has.isUp ? "up" : "down"} with mtu ${has.mtuBytes}`;
+    return [stepOf(STAGE.overlay, [upOf(link, state)], [upLine(link)]), ...addressing];
   }
   const text = `${KIND}, UDP port ${link.port}`;
   const change = isOther
@@ -46,41 +56,43 @@ export function diffOverlay({ overlay }: DesiredState, { overlay: has }: Observe
   const creation =
     `link add dev ${name} type ${KIND} external gpe dstport ${link.port} nolearning udp6zerocsumrx`;
   const removal = isOther ? [`link del dev ${name}`] : [];
-  return [stepOf(STAGE.overlay, [change, ...changes], [...removal, creation, ...lines])];
+  return [
+    stepOf(STAGE.overlay, [change, upOf(link, "new")], [...removal, creation, upLine(link)]),
+    ...addressing,
+  ];
 }
 
-interface Work {
-  readonly changes: readonly Change[];
-  readonly lines: readonly string[];
+type Link = NonNullable<DesiredOverlay["link"]>;
+
+function upOf({ name, mtuBytes }: Link, state: string): Change {
+  return changeOf(name, ["~", `mtu ${mtuBytes}, up`], state);
 }
 
-function configured(
-  { name, mtuBytes, addresses }: NonNullable<DesiredOverlay["link"]>,
-  has: ObservedLink | undefined,
-): Work {
+function upLine({ name, mtuBytes }: Link): string {
+  return `link set dev ${name} mtu ${mtuBytes} up`;
+}
+
+function addressed({ name, addresses }: Link, has: ObservedLink | undefined): Step[] {
   const wanted = new Set(addresses);
   const missing = addresses.filter((text) => !has?.addresses.has(text));
   const surplus = [...has?.addresses ?? []].filter((text) => !wanted.has(text)).sort();
-  const isUp = has?.isUp === true && has.mtuBytes === mtuBytes;
-  const state = has === undefined ? "new" : `it is ${has.isUp ? "up" : "down"} with mtu ${has.mtuBytes}`;
-  return {
-    changes: [
-      ...(isUp ? [] : [changeOf(name, ["~", `mtu ${mtuBytes}, up`], state)]),
-      ...missing.map((text): Change => ({ op: "+", kind: "address", target: name, text, reason: "missing" })),
-      ...surplus.map((text): Change => ({
-        op: "-",
-        kind: "address",
-        target: name,
-        text,
-        reason: "not wanted",
-      })),
-    ],
-    lines: [
-      ...(isUp ? [] : [`link set dev ${name} mtu ${mtuBytes} up`]),
-      ...missing.map((text) => `address replace ${text} dev ${name}`),
-      ...surplus.map((text) => `address del ${text} dev ${name}`),
-    ],
-  };
+  return ([4, 6] as const).flatMap((family): Step[] => {
+    const isOurs = (text: string) => text.includes(":") === (family === 6);
+    const [added, gone] = [missing.filter(isOurs), surplus.filter(isOurs)];
+    if (added.length + gone.length === 0) return [];
+    const change = (op: Change["op"], text: string, reason: string): Change => ({
+      ...{ op, kind: "address", target: name, text, reason },
+    });
+    const changes = [
+      ...added.map((text) => change("+", text, "missing")),
+      ...gone.map((text) => change("-", text, "not wanted")),
+    ];
+    const lines = [
+      ...added.map((text) => `address replace ${text} dev ${name}`),
+      ...gone.map((text) => `address del ${text} dev ${name}`),
+    ];
+    return [{ ...stepOf(STAGE.link, changes, lines), part: `overlay-v${family}`, needs: ["overlay"] }];
+  });
 }
 
 function changeOf(target: string, [op, text]: readonly [Change["op"], string], reason: string): Change {

@@ -61,6 +61,7 @@ export type Part =
   | `host-v${Family}`
   /** The interface that wraps packets in the clear. */
   | "overlay"
+  | `overlay-v${Family}`
   | "fastpath"
   | "bridge"
   /** Of the bridge. */

@@ -34,7 +34,11 @@ import sourceV6 from "../../../nft-templates/source-v6.nft" with { type: "text" 
 import unmasqueradedV4 from "../../../nft-templates/unmasqueraded-v4.nft" with { type: "text" };
 import unmasqueradedV6 from "../../../nft-templates/unmasqueraded-v6.nft" with { type: "text" };
 import sets from "../../../nft-templates/sets.nft" with { type: "text" };
+import unwrapped from "../../../nft-templates/unwrapped.nft" with { type: "text" };
+import unwrappedV4 from "../../../nft-templates/unwrapped-v4.nft" with { type: "text" };
+import unwrappedV6 from "../../../nft-templates/unwrapped-v6.nft" with { type: "text" };
 import vxlan from "../../../nft-templates/vxlan.nft" with { type: "text" };
+import vxlanIpvs from "../../../nft-templates/vxlan-ipvs.nft" with { type: "text" };
 import { POLICY_CHAIN } from "../policy/policy_objects.ts";
 import {
   type DesiredFastpath,
@@ -50,6 +54,10 @@ const TEMPLATES: Readonly<Record<string, string>> = {
   "forward": forward,
   "ipvs": ipvs,
   "vxlan": vxlan,
+  "vxlan-ipvs": vxlanIpvs,
+  "unwrapped": unwrapped,
+  "unwrapped-v4": unwrappedV4,
+  "unwrapped-v6": unwrappedV6,
   "neighbours": neighbours,
   "clear-v4": clearV4,
   "clear-v6": clearV6,
@@ -161,7 +169,7 @@ function discard(chains: readonly string[], sets: readonly string[]): string {
 /** The text with other names in the place of our sets'. */
 function interim(text: string): string {
   return text.replace(
-    /\b(?:(?:local-)?pod-cidrs|no-masquerade|clear|near|vxlan-peers|host-(?:peers|own))-v[46]\b/g,
+    /\b(?:(?:local-)?pod-cidrs|no-masquerade|clear|near|vxlan-(?:peers|own)|host-(?:peers|own))-v[46]\b/g,
     "$&-interim",
   );
 }

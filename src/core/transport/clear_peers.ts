@@ -3,7 +3,7 @@
 import type { ClearPeerText, DesiredLink, DesiredState, Route } from "../desired/desired_state.ts";
 import { ROUTE_PROTOCOL } from "../desired/desired_state.ts";
 import type { HostFacts } from "../desired/host_facts.ts";
-import { underlayMtu } from "../desired/tunnel_mtu.ts";
+import { underlayMtu } from "../desired/underlay_mtu.ts";
 import type { Family } from "../net/address.ts";
 import { firstAddress, hostPrefix, type Prefix, summarise, withoutNested } from "../net/prefix.ts";
 import type { SettledNode } from "../nodes/settled_node.ts";
@@ -62,7 +62,14 @@ export function besideTunnel(
     overlay: {
       name: vxlanInterface(settings),
       isStanding: facts.hasOverlay === true,
-      ...(overlay && { link: { ...overlay, addresses: firstAddresses(own) } }),
+      ...(overlay && {
+        link: {
+          ...overlay,
+          addresses: firstAddresses(own).filter((text) =>
+            ways[text.includes(":") ? 6 : 4].overlay !== undefined
+          ),
+        },
+      }),
     },
     ...(podMtu && { podMtu }),
   };
@@ -78,13 +85,20 @@ export function firstAddresses({ podCidrs }: SettledNode): string[] {
   return summarise(podCidrs).map((prefix) => hostPrefix(firstAddress(prefix)).text);
 }
 
+/** To which of its own addresses this host takes packets that are wrapped: those that its Node says. */
+export function ownOuter(ways: Ways, { node }: SettledNode, family: Family): string[] {
+  if (overlayOf(ways) === undefined) return [];
+  const own = statedAddresses(node).filter((address) => address.family === family);
+  return withoutNested(own.map(hostPrefix)).map(({ text }) => text);
+}
+
 /** Addresses from which packets are taken that are wrapped: all that Nodes say that may send so. */
 export function outerMembers(ways: Ways, family: Family): string[] {
   const peers = FAMILIES.flatMap((inner) => {
     const { overlay, clear, near } = ways[inner];
     return overlay === undefined ? [] : [...clear, ...near];
   });
-  const addresses = new Set(peers.flatMap(({ settled }) => statedAddresses(settled.node)));
+  const addresses = new Set(peers.flatMap(({ way }) => way.outer ?? []));
   const prefixes = [...addresses].filter((address) => address.family === family).map(hostPrefix);
   return withoutNested(prefixes).map(({ text }) => text);
 }

@@ -4,7 +4,7 @@ import type { Address, Family } from "../net/address.ts";
 import { containsAddress } from "../net/prefix.ts";
 import type { Waiting } from "../desired/desired_state.ts";
 import { isAllowed } from "../desired/endpoints.ts";
-import { IPV6_LEAST_BYTES, underlayMtu } from "../desired/tunnel_mtu.ts";
+import { IPV6_LEAST_BYTES, underlayMtu } from "../desired/underlay_mtu.ts";
 import type { Node } from "../nodes/node.ts";
 import type { SettledNode } from "../nodes/settled_node.ts";
 import type { Here } from "./transport.ts";
@@ -27,6 +27,8 @@ export interface Ends {
   readonly localOf: (family: Family) => Address | undefined;
   /** The other Node's first address of such a family. */
   readonly remoteOf: (other: SettledNode) => Address | undefined;
+  /** All of the other Node's that it may wrap from. */
+  readonly outerOf: (other: SettledNode) => Address[];
   /** What others must have, in words. */
   readonly condition: string;
   readonly waiting: readonly Waiting[];
@@ -37,38 +39,60 @@ export function endsOf({ settings, own, facts, family: inner, podCidrs }: Here):
   const stated = statedAddresses(own.node).filter(({ family }) => isAllowed(settings, family));
   const present = new Set(facts.interfaces.flatMap(({ addresses }) => addresses).map(({ text }) => text));
   const held = stated.filter(({ text }) => present.has(text));
-  const families = ([4, 6] as const).filter((family) => stated.some((address) => address.family === family));
-  const remoteOf = ({ node, addresses }: SettledNode) =>
-    statedAddresses(node).find((address) =>
-      families.includes(address.family) && !present.has(address.text) &&
+  // By what the host has, where it has any: it may have lost one of its families.
+  const usable = held.length > 0 ? held : stated;
+  const families = ([4, 6] as const).filter((family) => usable.some((address) => address.family === family));
+  const outerOf = ({ node, addresses }: SettledNode) =>
+    statedAddresses(node).filter((address) =>
+      !present.has(address.text) &&
       // What is settled is in nobody's pod CIDR.
       (addresses.includes(address) || !podCidrs().some((pod) => containsAddress(pod, address)))
     );
+  const remoteOf = (other: SettledNode) => outerOf(other).find(({ family }) => families.includes(family));
+  const lost = held.length === 0 || present.size === 0
+    ? []
+    : stated.filter((address) => !held.includes(address));
   return {
     families,
     localOf: (family) => held.find((address) => address.family === family),
     remoteOf,
+    outerOf,
     condition: `an InternalIP of a family that this node has (${
       families.map((family) => `IPv${family}`).join(", ") || "none"
     })`,
-    waiting: held.length > 0 || present.size === 0 ? [] : [{
-      what: `IPv${inner} from ${own.node.name}`,
-      why: `${
-        stated.length === 0
-          ? "its Node says no address that others could take it from"
-          : `none of the addresses that its Node says is on this host (${
-            stated.map(({ text }) => text).join(", ")
-          })`
-      }: they drop what it sends`,
-      next: `mend the InternalIP of Node ${own.node.name}, or set NODE_IP_INTERFACES`,
-      isTrouble: true,
-    }],
+    waiting: lost.length > 0
+      ? [lostWaits(own.node.name, inner, lost)]
+      : held.length > 0 || present.size === 0
+      ? []
+      : [{
+        what: `IPv${inner} from ${own.node.name}`,
+        why: `${
+          stated.length === 0
+            ? "its Node says no address that others could take it from"
+            : `none of the addresses that its Node says is on this host (${
+              stated.map(({ text }) => text).join(", ")
+            })`
+        }: they drop what it sends`,
+        next: `mend the InternalIP of Node ${own.node.name}, or set NODE_IP_INTERFACES`,
+        isTrouble: true,
+      }],
+  };
+}
+
+function lostWaits(name: string, family: Family, lost: readonly Address[]): Waiting {
+  return {
+    what: `IPv${family} of ${name}`,
+    why: `its Node says ${
+      lost.map(({ text }) => text).join(", ")
+    }, and this host does not have it: others may wrap to it`,
+    next: `mend the addresses of Node ${name}`,
+    isTrouble: true,
   };
 }
 
 /** The MTU of an interface that wraps, in bytes: IPv6 stays on whatever the underlay carries, in fragments then. */
 export function wrappedMtu({ settings, own, facts }: Here, overheadBytes: number): number {
-  if (settings.mtu !== "auto") return settings.mtu;
+  if (settings.mtu !== "auto") return Math.max(settings.mtu, IPV6_LEAST_BYTES);
   const underlay = underlayMtu(statedAddresses(own.node), facts) ?? DEFAULT_UNDERLAY_BYTES;
   return Math.max(underlay - overheadBytes, IPV6_LEAST_BYTES);
 }

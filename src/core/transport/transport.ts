@@ -23,6 +23,8 @@ export interface ClearWay {
   readonly mtuBytes: number;
   /** The other Node's own addresses by which it may be seen there, as far as the API server guards them. */
   readonly addresses: readonly Address[];
+  /** From which of its own addresses the other Node may wrap; left out: it wraps nothing. */
+  readonly outer?: readonly Address[];
 }
 
 /** What ways depend on, beside the Nodes that they lead to. */

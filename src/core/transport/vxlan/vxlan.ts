@@ -49,6 +49,7 @@ function wayTo(other: SettledNode, ends: Ends, { name, vni, mtuBytes }: Overlay)
     mtuBytes,
     // As in the tunnel, a pod's address is a pod's.
     addresses: [],
+    outer: ends.outerOf(other),
   };
 }
 

@@ -41,18 +41,18 @@ Deno.test("vxlan: a route that wraps for each pod CIDR, by one interface that kn
   assert.deepEqual(desired.table.sets["vxlan-peers-v4"], ["10.9.1.2/32"]);
   assert.deepEqual(desired.table.sets["vxlan-peers-v6"], ["2001:db8:9::3/128", "fd09::2/128"]);
   assert.deepEqual(told(desired), []);
-  const [step] = diff(desired, { ...hostOf(desired), overlay: undefined }, 0).steps;
-  assert.deepEqual(step?.actions, [{
-    kind: "run",
-    program: "ip",
-    args: ["-batch"],
-    input: [
+  const steps = diff(desired, { ...hostOf(desired), overlay: undefined }, 0).steps;
+  const inputs = steps.map(({ actions: [action] }) => action?.kind === "run" ? action.input : "");
+  assert.equal(
+    inputs.join(""),
+    [
       "link add dev wigglenet-vx type vxlan external gpe dstport 24603 nolearning udp6zerocsumrx",
       "link set dev wigglenet-vx mtu 1444 up",
       "address replace 10.244.1.1/32 dev wigglenet-vx",
       "address replace fd00:10:244:1::1/128 dev wigglenet-vx",
     ].map((line) => `${line}\n`).join(""),
-  }]);
+  );
+  assert.deepEqual(steps.map(({ part }) => part), ["overlay", "overlay-v4", "overlay-v6"]);
 });
 
 Deno.test("vxlan: IPv4 alone costs 36 bytes, who has no address of a common family is named, ports and networks can be set", () => {
@@ -97,8 +97,8 @@ Deno.test("vxlan: what is otherwise with the interface is mended, another kind i
     "~ interface wigglenet-vx: mtu 1444, up (it is down with mtu 1444)",
   ]);
   assert.deepEqual(linesWith({ ...sound, addresses: new Set(["10.244.1.1/32", "192.0.2.1/24"]) }), [
-    "+ address wigglenet-vx: fd00:10:244:1::1/128 (missing)",
     "- address wigglenet-vx: 192.0.2.1/24 (not wanted)",
+    "+ address wigglenet-vx: fd00:10:244:1::1/128 (missing)",
   ]);
   assert.match(
     linesWith({ ...sound, vxlanPort: 4789 })[0]!,
@@ -108,6 +108,40 @@ Deno.test("vxlan: what is otherwise with the interface is mended, another kind i
   const without = wish([ordinaryNode(1), ordinaryNode(2)], {});
   assert.deepEqual(linesWith(sound, without), ["- interface wigglenet-vx: vxlan (no transport uses it)"]);
   assert.deepEqual(linesWith({ ...sound, kind: "bridge" }, without), []);
+  const { vxlanPort: _, ...foreign } = sound;
+  assert.deepEqual(linesWith(foreign, without), [], "of somebody else, with a name of ours");
+  assert.match(
+    linesWith({ ...sound, isNext: true })[0]!,
+    /^~ interface wigglenet-vx: vxlan/,
+    "believed as the tunnel",
+  );
+  const bridged = diff(desired, { ...hostOf(desired), overlay: { ...sound, kind: "bridge" } }, 0);
+  const lines = describe(bridged).filter((line) => line.includes(" encap "));
+  assert.ok(lines.length === 2 && lines.every((line) => line.startsWith("- route ")), lines.join("\n"));
+});
+
+Deno.test("vxlan: only families that go by it have addresses there; below 1280 there would be no IPv6", () => {
+  const { link } = wish([wrapped(1), wrapped(2)], { TRANSPORT_IPV4: "vxlan" }).overlay;
+  assert.deepEqual(link?.addresses, ["10.244.1.1/32"]);
+  assert.equal(
+    wish([wrapped(1), wrapped(2)], { ...VXLAN, WIGGLENET_MTU: "1000" }).overlay.link?.mtuBytes,
+    1280,
+  );
+});
+
+Deno.test("vxlan: the family is one that the host has, and what it has lost is told", () => {
+  const interfaces = [nic("eth0", ["10.9.1.1/24"], { hasDefaultRoute: true })];
+  const other = wrapped(2, { internal: ["fd09::2", "10.9.1.2"] });
+  const desired = wish([wrapped(1), other], VXLAN, { interfaces });
+  assert.match(routesOf(desired)[0]!, / encap ip id 146 src 10\.9\.1\.1 dst 10\.9\.1\.2 /);
+  assert.match(told(desired)[0]!, /^IPv4 of n1: its Node says fd09::1, and this host does not have it/);
+});
+
+Deno.test("vxlan: nobody is believed by an address of this host or of a pod that his Node says", () => {
+  const bad = wrapped(2, { day: 9, internal: ["10.244.1.9", "10.9.1.1", "10.9.1.2"] });
+  const { sets } = wish([wrapped(1, { day: 1 }), bad], VXLAN).table;
+  assert.deepEqual(sets["vxlan-peers-v4"], ["10.9.1.2/32"]);
+  assert.deepEqual(sets["vxlan-own-v4"], ["10.9.1.1/32"]);
 });
 
 Deno.test("vxlan: who says another Node's address, be he older, takes nothing from it; none is in a pod CIDR, translated or this host's", () => {
