@@ -74,10 +74,7 @@ const RUNS: Readonly<Record<string, { runs: readonly TestRun[]; needs?: Need; lo
       longest: [
         "metrics",
         "endpoints",
-        "mtu",
-        "faults",
         "rest",
-        "crash",
         "doctor",
         "contest",
         "lifecycle",
@@ -86,7 +83,11 @@ const RUNS: Readonly<Record<string, { runs: readonly TestRun[]; needs?: Need; lo
     needs: "root",
   },
   // Minutes, for what it is about takes minutes.
-  slow: { runs: [{ folders: ["test/slow"], flags: ["-A"] }], needs: "root", long: true },
+  slow: {
+    runs: [{ folders: ["test/slow"], flags: ["-A"], lanes: 2, longest: ["rotation"] }],
+    needs: "root",
+    long: true,
+  },
   api: { runs: [{ folders: ["test/api"], flags: ["-A"] }], needs: "a control plane", long: true },
   image: { runs: [{ folders: ["test/image"], flags: ["-A"] }], needs: "an image", long: true },
   booted: { runs: [{ folders: ["test/booted"], flags: ["-A"] }], needs: "nodes that boot", long: true },

@@ -10,9 +10,9 @@ import { fakeClock } from "../lab/fake_clock.ts";
 import type { Node } from "../lab/node.ts";
 import { run } from "../lab/process.ts";
 import { until } from "../lab/until.ts";
-import { losing } from "./losses.ts";
-import { Mesh } from "./mesh.ts";
-import { differences, readState } from "./state.ts";
+import { losing } from "../netns/losses.ts";
+import { Mesh } from "../netns/mesh.ts";
+import { differences, readState } from "../netns/state.ts";
 
 const mesh = await Mesh.create({ nodes: 3 }, { "filter-ipv4": "true", "filter-ipv6": "true" });
 const { lab, settings } = mesh;

@@ -8,10 +8,10 @@ import { type Manifest, manifestOf } from "../lab/manifest.ts";
 import type { Node } from "../lab/node.ts";
 import { run } from "../lab/process.ts";
 import { PATIENCE, until } from "../lab/until.ts";
-import { dyingArgv } from "./builds.ts";
-import { pidOf } from "./drift.ts";
-import { PRIVATE_KEY } from "./scenarios.ts";
-import { differences, readState } from "./state.ts";
+import { dyingArgv } from "../netns/builds.ts";
+import { pidOf } from "../netns/drift.ts";
+import { PRIVATE_KEY } from "../netns/scenarios.ts";
+import { differences, readState } from "../netns/state.ts";
 
 const SETTINGS = { "filter-ipv4": "true", "filter-ipv6": "true" };
 const WORKERS = 3;
