@@ -109,7 +109,11 @@ for await (const line of lines) {
   const [deed, ...args] = line.trim().split(" ") as [string, ...string[]];
   api.fault = DEEDS[deed]!(...args.map(Number));
   api.endWatches();
-  ending?.close();
+  try {
+    ending?.close();
+  } catch {
+    // whoever watched has gone meanwhile
+  }
   ending = undefined;
   console.log(`now ${deed}`);
 }
