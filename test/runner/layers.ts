@@ -88,7 +88,17 @@ const RUNS: Readonly<Record<string, { runs: readonly TestRun[]; needs?: Need; lo
     needs: "root",
     long: true,
   },
-  api: { runs: [{ folders: ["test/api"], flags: ["-A"] }], needs: "a control plane", long: true },
+  // Each file has a control plane of its own, and mostly waits.
+  api: {
+    runs: [{
+      folders: ["test/api"],
+      flags: ["-A"],
+      lanes: 2,
+      longest: ["claims", "declared_agents", "outages"],
+    }],
+    needs: "a control plane",
+    long: true,
+  },
   image: { runs: [{ folders: ["test/image"], flags: ["-A"] }], needs: "an image", long: true },
   booted: { runs: [{ folders: ["test/booted"], flags: ["-A"] }], needs: "nodes that boot", long: true },
   vm: { runs: [{ folders: ["test/vm"], flags: ["-A"] }], needs: "a virtual machine", long: true },
