@@ -1,6 +1,7 @@
 // Says of this host's own Node that its network stands, where somebody says that it does not. Looked at, not watched: the conditions of
 // all Nodes change all the time, and are passed over.
 
+import { pauseMs } from "../core/kubernetes/retry.ts";
 import type { Waiting } from "../core/desired/desired_state.ts";
 import { availablePatch, isNetworkOurs } from "../core/publish/network_available.ts";
 import type { Settings } from "../core/settings/settings.ts";
@@ -10,7 +11,6 @@ import type { ApiClient } from "./sources/kubernetes/api_client.ts";
 
 /** A controller that says the opposite is answered no oftener than this. */
 const LOOK_MS = 600_000;
-const FIRST_PAUSE_MS = 10_000;
 
 /** What it goes by. */
 export interface NetworkConditionOptions {
@@ -63,9 +63,9 @@ export class NetworkCondition {
       this.#trouble = undefined;
       this.#notBeforeMs = performance.now() + LOOK_MS * (1 + Math.random() / 4);
     } catch (error) {
-      const pauseMs = Math.min(LOOK_MS, FIRST_PAUSE_MS * 2 ** this.#failures++);
-      this.#notBeforeMs = performance.now() + pauseMs;
-      this.options.log.warn((error as Error).message, { retryInMs: pauseMs });
+      const retryInMs = pauseMs(++this.#failures);
+      this.#notBeforeMs = performance.now() + retryInMs;
+      this.options.log.warn((error as Error).message, { retryInMs });
     } finally {
       this.#isBusy = false;
     }

@@ -5,6 +5,9 @@ const LONGEST_MS = 30_000;
 /** A server that asks for more is asked again then, and asks once more. */
 const LONGEST_ASKED_MS = 60_000;
 
+const FIRST_PAUSE_MS = 10_000;
+const LONGEST_PAUSE_MS = 600_000;
+
 /** What a failure is followed by. */
 export interface Retry {
   /** Failures in a row, this one included. */
@@ -19,6 +22,14 @@ export interface Retry {
 export function retryMs({ failures, chance, askedMs }: Retry): number {
   const bound = Math.min(LONGEST_MS, FIRST_MS * 2 ** (failures - 1));
   return Math.round(Math.min(askedMs, LONGEST_ASKED_MS) + bound * chance);
+}
+
+/**
+ * Milliseconds to leave alone what will not be different in a minute: who may not write is not asked all the time.
+ * @param failures in a row, this one included
+ */
+export function pauseMs(failures: number): number {
+  return Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (failures - 1));
 }
 
 /** Milliseconds of a Retry-After header in seconds; 0 where there is none, or a date. */

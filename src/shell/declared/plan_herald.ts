@@ -1,5 +1,6 @@
 // Sums up for each plan what all nodes say of it, where this node holds the Lease for it.
 
+import { pauseMs } from "../../core/kubernetes/retry.ts";
 import type { DeclaredObject, NetworkPlan } from "../../core/declared/declared_object.ts";
 import { conditionPatch } from "../../core/declared/status/node_status.ts";
 import { planSummary } from "../../core/declared/status/plan_status.ts";
@@ -29,8 +30,6 @@ const PACE_MS = 10_000;
 const REFRESH_MS = 600_000;
 /** Behind a change. */
 const SOON_MS = 30_000;
-const FIRST_PAUSE_MS = 10_000;
-const LONGEST_PAUSE_MS = 600_000;
 
 interface Told {
   readonly nodes: string;
@@ -71,9 +70,9 @@ export class PlanHerald {
     this.#isBusy = true;
     this.#notBeforeMs = nowMs + LOOK_MS;
     this.#work(plans, findings).then(() => this.#failures = 0, (error: Error) => {
-      const pauseMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** this.#failures++);
-      this.#notBeforeMs = performance.now() + pauseMs;
-      this.options.log.warn(`cannot sum up plans: ${error.message}`, { retryInMs: pauseMs });
+      const retryInMs = pauseMs(++this.#failures);
+      this.#notBeforeMs = performance.now() + retryInMs;
+      this.options.log.warn(`cannot sum up plans: ${error.message}`, { retryInMs });
     }).finally(() => this.#isBusy = false);
   }
 

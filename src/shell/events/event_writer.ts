@@ -1,6 +1,7 @@
 // Writes the Events that core decides on, one after the other, and asks for the Lease where it is needed. What fails here
 // costs nothing but the Event.
 
+import { pauseMs } from "../../core/kubernetes/retry.ts";
 import { decideEvents, type Memory, NOTHING_SEEN, toldOf } from "../../core/events/event_desk.ts";
 import { eventJson, namespaceOfEvent, type RefusalEvent } from "../../core/events/refusal_event.ts";
 import type { Rejected } from "../../core/nodes/node.ts";
@@ -25,9 +26,6 @@ export interface EventWriterOptions {
 
 const LEASE = "wigglenet-events";
 const LOOK_MS = 5_000;
-const FIRST_PAUSE_MS = 10_000;
-/** After what will not be different in a minute: who may not write is not asked all the time. */
-const LONGEST_PAUSE_MS = 600_000;
 
 /** Looks at what is refused each time it is told to, at most every five seconds. */
 export class EventWriter {
@@ -60,9 +58,9 @@ export class EventWriter {
       await this.#work();
       this.#failures = 0;
     } catch (error) {
-      const pauseMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** this.#failures++);
-      this.#notBeforeMs = this.#now() + pauseMs;
-      this.#options.log.warn(`cannot write Events: ${(error as Error).message}`, { retryInMs: pauseMs });
+      const retryInMs = pauseMs(++this.#failures);
+      this.#notBeforeMs = this.#now() + retryInMs;
+      this.#options.log.warn(`cannot write Events: ${(error as Error).message}`, { retryInMs });
     } finally {
       this.#isBusy = false;
     }
