@@ -2,6 +2,9 @@
 
 import type { DesiredState, Waiting } from "../desired/desired_state.ts";
 import type { ObservedState } from "../observed/observed_state.ts";
+import { added, addressDifference, gone } from "../plan/diff_addresses.ts";
+import { rulesReason } from "../plan/diff_fastpath.ts";
+import { foreignInterface } from "../plan/diff_link.ts";
 import { type Change, STAGE, type Step } from "../plan/plan.ts";
 import type { DesiredBridge } from "./desire_bridge.ts";
 import { BRIDGE_ADDRESS, PORT_GROUP } from "./names.ts";
@@ -15,12 +18,7 @@ const KIND = "bridge";
 export function foreignBridge({ bridge }: DesiredState, observed: ObservedState): Waiting | undefined {
   const kind = observed.bridge?.link?.kind;
   if (!bridge?.isOn || kind === undefined || kind === KIND) return undefined;
-  return {
-    what: `interface ${bridge.name}`,
-    why: `it exists with kind ${kind}, wanted is ${KIND}`,
-    next: `remove it (ip link del ${bridge.name}) or choose another WIGGLENET_IFACE_NAME`,
-    isBlocking: true,
-  };
+  return foreignInterface(bridge.name, kind, KIND);
 }
 
 /** What separates the bridge from what is wanted of it. */
@@ -36,13 +34,7 @@ export function diffBridge({ bridge }: DesiredState, { bridge: observed = NOTHIN
 }
 
 function diffRules({ name }: DesiredBridge, { table, reference }: ObservedBridge): Step[] {
-  const reason = table === undefined
-    ? "missing"
-    : table.hasFlags
-    ? "it is dormant"
-    : table.structure !== reference
-    ? "its rules differ"
-    : undefined;
+  const reason = rulesReason(table, reference);
   if (reason === undefined) return [];
   const text = `pods on ${name} reach nobody but this node`;
   const change: Change = {
@@ -84,18 +76,11 @@ function diffInterface({ name }: DesiredBridge, { link }: ObservedBridge): Step[
 }
 
 function diffAddresses({ name, addresses }: DesiredBridge, { link }: ObservedBridge): Step[] {
-  const has = link?.addresses ?? new Set<string>();
-  const missing = addresses.filter((address) => !has.has(address));
-  const surplus = [...has].filter((address) => !addresses.includes(address)).sort();
+  const { missing, surplus } = addressDifference({ wanted: addresses, found: link?.addresses });
   if (missing.length + surplus.length === 0) return [];
-  const change = (op: Change["op"], text: string, reason: string): Change => ({
-    ...{ op, text, reason },
-    kind: "address",
-    target: name,
-  });
   return [ipStep(STAGE.up, [
-    ...missing.map((text) => change("+", text, "missing")),
-    ...surplus.map((text) => change("-", text, "not wanted")),
+    ...missing.map((text) => added({ name, text })),
+    ...surplus.map((text) => gone({ name, text })),
   ], [
     // Nobody else has it: pods that start at once need not wait for the kernel to find that out.
     ...missing.map((text) => `address replace ${text} dev ${name}${text.includes(":") ? " nodad" : ""}\n`),

@@ -22,15 +22,8 @@ export function diffFastpath(
   }
   const isBound = observed?.devices.size === fastpath.devices.length &&
     fastpath.devices.every((name) => observed.devices.has(name));
-  const reason = observed === undefined
-    ? "missing"
-    : observed.hasFlags
-    ? "it is dormant"
-    : observed.structure !== fastpathReference
-    ? "its rules differ"
-    : isBound
-    ? undefined
-    : `it is on ${[...observed.devices].sort().join(", ") || "nothing"}`;
+  const reason = rulesReason(observed, fastpathReference) ??
+    (isBound ? undefined : `it is on ${[...observed!.devices].sort().join(", ") || "nothing"}`);
   if (reason === undefined) return [];
   const text = `flowtable on ${fastpath.devices.join(", ")} after ${fastpath.packets} packets`;
   const op = observed === undefined ? "+" : "~";
@@ -38,6 +31,16 @@ export function diffFastpath(
     ...step([change(op, text, reason)], renderFastpath(fastpath)),
     needs: link !== undefined && fastpath.devices.includes(link.name) ? ["table", "link"] : ["table"],
   }];
+}
+
+/** Why a table that is always replaced as a whole is to be; undefined: it stands as it should. */
+export function rulesReason(
+  observed: { readonly hasFlags: boolean; readonly structure: string } | undefined,
+  reference: string | undefined,
+): string | undefined {
+  if (observed === undefined) return "missing";
+  if (observed.hasFlags) return "it is dormant";
+  return observed.structure === reference ? undefined : "its rules differ";
 }
 
 function step(changes: readonly Change[], input: string): Step {

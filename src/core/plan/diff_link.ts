@@ -7,6 +7,7 @@ import {
   type Waiting,
 } from "../desired/desired_state.ts";
 import type { ObservedState } from "../observed/observed_state.ts";
+import { replaceAddresses } from "./diff_addresses.ts";
 import { type Action, type Change, STAGE, type Step } from "./plan.ts";
 
 /** The kind of interface that each implementation uses, as `ip -d link` names it. */
@@ -53,15 +54,23 @@ export function foreignKind({ link, spared }: DesiredState, observed: ObservedSt
   if (link === undefined || observed.link === undefined) return undefined;
   const kind = LINK_KIND[link.implementation];
   if (observed.link.kind === kind) return undefined;
-  const what = `interface ${link.name}`;
-  const why = `it exists with kind ${observed.link.kind}, wanted is ${kind}`;
+  const foreign = foreignInterface(link.name, observed.link.kind, kind);
   if (isOtherOfOurs(link, observed)) {
     if (spared === undefined || spared.peers.size + spared.routes.size === 0) return undefined;
     const next = "mend the file: until then it keeps the peers that may be wanted there";
-    return { what, why: `${why}, and a file was never read`, next, isBlocking: true };
+    return { ...foreign, why: `${foreign.why}, and a file was never read`, next };
   }
-  const next = `remove it (ip link del ${link.name}) or choose another WIGGLENET_IFACE_NAME`;
-  return { what, why, next, isBlocking: true };
+  return foreign;
+}
+
+/** An interface of a name of ours that somebody else has made. */
+export function foreignInterface(name: string, kind: string, wanted: string): Waiting {
+  return {
+    what: `interface ${name}`,
+    why: `it exists with kind ${kind}, wanted is ${wanted}`,
+    next: `remove it (ip link del ${name}) or choose another WIGGLENET_IFACE_NAME`,
+    isBlocking: true,
+  };
 }
 
 /**
@@ -234,36 +243,10 @@ function configureLink({ name, mtuBytes, mtuReason }: DesiredLink, observed: Evi
   return [linkStep(STAGE.up, [change], [{ kind: "run", program: "ip", args: ["-batch"], input }])];
 }
 
-/** A step for each family: the kernel may have one of them switched off. */
 function configureAddresses({ name, addresses }: DesiredLink, observed: Evidence): Step[] {
-  const wanted = new Set(addresses);
-  const has = observed.link?.addresses ?? new Set<string>();
-  const missing = addresses.filter((address) => !has.has(address));
-  const surplus = [...has].filter((address) => !wanted.has(address)).sort();
-  return ([4, 6] as const).flatMap((family): Step[] => {
-    const isOurs = (text: string) => text.includes(":") === (family === 6);
-    const [added, gone] = [missing.filter(isOurs), surplus.filter(isOurs)];
-    if (added.length + gone.length === 0) return [];
-    const change = (op: Change["op"], text: string, reason: string): Change => ({
-      op,
-      kind: "address",
-      target: name,
-      text,
-      reason,
-    });
-    const lines = [
-      ...added.map((address) => `address replace ${address} dev ${name}\n`),
-      ...gone.map((address) => `address del ${address} dev ${name}\n`),
-    ];
-    return [{
-      part: `addresses-v${family}`,
-      stage: STAGE.up,
-      needs: ["link"],
-      changes: [
-        ...added.map((text) => change("+", text, "missing")),
-        ...gone.map((text) => change("-", text, "not wanted")),
-      ],
-      actions: [{ kind: "run", program: "ip", args: ["-batch"], input: lines.join("") }],
-    }];
-  });
+  return replaceAddresses({ name, wanted: addresses, found: observed.link?.addresses }, (family) => ({
+    part: `addresses-v${family}`,
+    stage: STAGE.up,
+    needs: ["link"],
+  }));
 }

@@ -2,6 +2,8 @@
 
 import type { DesiredOverlay, DesiredState, Waiting } from "../desired/desired_state.ts";
 import type { ObservedLink, ObservedState } from "../observed/observed_state.ts";
+import { replaceAddresses } from "./diff_addresses.ts";
+import { foreignInterface } from "./diff_link.ts";
 import { type Change, STAGE, type Step } from "./plan.ts";
 
 const KIND = "vxlan";
@@ -12,13 +14,7 @@ export function foreignOverlay(
   { overlay }: ObservedState,
 ): Waiting | undefined {
   if (link === undefined || overlay === undefined || overlay.kind === KIND) return undefined;
-  return {
-    what: `interface ${name}`,
-    why: `it exists with kind ${overlay.kind}, wanted is ${KIND}`,
-    next: `remove it (ip link del ${name}) or choose another WIGGLENET_IFACE_NAME`,
-    isBlocking: true,
-    isTrouble: true,
-  };
+  return { ...foreignInterface(name, overlay.kind, KIND), isTrouble: true };
 }
 
 /** Without routes by an interface that is nothing of ours. */
@@ -73,26 +69,11 @@ function upLine({ name, mtuBytes }: Link): string {
 }
 
 function addressed({ name, addresses }: Link, has: ObservedLink | undefined): Step[] {
-  const wanted = new Set(addresses);
-  const missing = addresses.filter((text) => !has?.addresses.has(text));
-  const surplus = [...has?.addresses ?? []].filter((text) => !wanted.has(text)).sort();
-  return ([4, 6] as const).flatMap((family): Step[] => {
-    const isOurs = (text: string) => text.includes(":") === (family === 6);
-    const [added, gone] = [missing.filter(isOurs), surplus.filter(isOurs)];
-    if (added.length + gone.length === 0) return [];
-    const change = (op: Change["op"], text: string, reason: string): Change => ({
-      ...{ op, kind: "address", target: name, text, reason },
-    });
-    const changes = [
-      ...added.map((text) => change("+", text, "missing")),
-      ...gone.map((text) => change("-", text, "not wanted")),
-    ];
-    const lines = [
-      ...added.map((text) => `address replace ${text} dev ${name}`),
-      ...gone.map((text) => `address del ${text} dev ${name}`),
-    ];
-    return [{ ...stepOf(STAGE.link, changes, lines), part: `overlay-v${family}`, needs: ["overlay"] }];
-  });
+  return replaceAddresses({ name, wanted: addresses, found: has?.addresses }, (family) => ({
+    part: `overlay-v${family}`,
+    stage: STAGE.link,
+    needs: ["overlay"],
+  }));
 }
 
 function changeOf(target: string, [op, text]: readonly [Change["op"], string], reason: string): Change {

@@ -1,7 +1,8 @@
 // An interface that is there: its alias, MTU, state and addresses. Each family of addresses is a part of its own: the kernel may
 // have one of them switched off.
 
-import { type Change, type Part, STAGE, type Step } from "../../plan/plan.ts";
+import { renewAddresses } from "../../plan/diff_addresses.ts";
+import { type Part, STAGE, type Step } from "../../plan/plan.ts";
 import type { ObservedInterface } from "../observed/observed_interfaces.ts";
 import type { WantedInterface } from "../want/wanted_interface.ts";
 
@@ -63,42 +64,14 @@ function configureLink(
   }];
 }
 
-const NONE: ReadonlySet<string> = new Set();
-
 function configureAddresses(
   { name, addresses }: WantedInterface,
   has: ObservedInterface | undefined,
 ): Step[] {
-  const found = has?.addresses ?? new Set<string>();
-  const wanted = new Set(addresses.map(({ text }) => text));
-  return ([4, 6] as const).flatMap((family): Step[] => {
-    const isOfFamily = (text: string) => text.includes(":") === (family === 6);
-    const added = [...wanted.difference(found).difference(has?.given ?? NONE)].filter(isOfFamily);
-    const gone = [...found.difference(wanted)].filter(isOfFamily).sort();
-    if (added.length + gone.length === 0) return [];
-    const change = (op: Change["op"], text: string, reason: string): Change => ({
-      op,
-      kind: "address",
-      target: name,
-      text,
-      reason,
-    });
-    // First what goes: an address with another peer or length is another entry, and with the first one of a network the kernel
-    // would take those that came behind it.
-    const lines = [
-      ...gone.map((text) => `address del ${text} dev ${name}\n`),
-      ...added.map((text) => `address add ${text} dev ${name}\n`),
-    ];
-    return [{
-      part: partOf(name, `v${family}`),
-      stage: STAGE.configure,
-      needs: [partOf(name)],
-      changes: [
-        ...gone.map((text) => change("-", text, "not wanted")),
-        ...added.map((text) => change("+", text, "missing")),
-      ],
-      // One that the kernel refuses keeps no other out.
-      actions: [{ kind: "run", program: "ip", args: ["-force", "-batch"], input: lines.join("") }],
-    }];
-  });
+  const wanted = addresses.map(({ text }) => text).filter((text) => !has?.given.has(text));
+  return renewAddresses({ name, wanted, found: has?.addresses }, (family) => ({
+    part: partOf(name, `v${family}`),
+    stage: STAGE.configure,
+    needs: [partOf(name)],
+  }));
 }
