@@ -4,6 +4,7 @@ import { check } from "./check.ts";
 import { cleanup } from "./cleanup.ts";
 import { diffVerb } from "./diff.ts";
 import { explain } from "./explain.ts";
+import { exportVerb } from "./export_node.ts";
 import { graph } from "./graph.ts";
 import { installCni } from "./install_cni.ts";
 import { nearest } from "./nearest.ts";
@@ -59,6 +60,12 @@ const VERBS: readonly Verb[] = [
     name: "rotate-key",
     meaning: "have the agent replace this host's key, without a packet lost; status tells how far it is",
     run: rotateKey,
+  },
+  {
+    name: "export",
+    meaning:
+      "print the WireGuard file, and the QR code, of a declared plan's machine without an agent, with a new key",
+    run: exportVerb,
   },
   {
     name: "cleanup",

@@ -77,7 +77,7 @@ export function makeKey(): string {
   return bytes.toBase64();
 }
 
-/** The private key of the interface; undefined when there is no interface, nobody serves it, or it has none yet. */
+/** The private key of an interface; undefined when there is no interface, nobody serves it, or it has none yet. */
 export async function readInterfaceKey(interfaceName: string): Promise<string | undefined> {
   if (locate("wg") === undefined) return undefined;
   const args = ["show", interfaceName, "private-key"];
@@ -103,7 +103,8 @@ export async function readPublicKey(path: string): Promise<PublicKey | undefined
   return await publicKeyOf(text.trim());
 }
 
-async function publicKeyOf(privateKey: string): Promise<PublicKey> {
+/** The public key to a private one. */
+export async function publicKeyOf(privateKey: string): Promise<PublicKey> {
   const key = await crypto.subtle.importKey("pkcs8", pkcs8Of(privateKey), { name: "X25519" }, true, [
     "deriveBits",
   ]);

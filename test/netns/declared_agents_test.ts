@@ -21,16 +21,33 @@ async function write(objects: readonly unknown[]): Promise<void> {
   await Deno.rename(part, FILE);
 }
 
-function planWith(keys: readonly (string | undefined)[]): unknown {
+/** Of a machine without agent, and when its time is over. */
+interface Laptop {
+  readonly publicKey: string | undefined;
+  readonly expires?: string;
+}
+
+function planWith(keys: readonly (string | undefined)[], laptop?: Laptop): unknown {
   return declared("WireGuardNetworkPlan", "backbone", {
-    nodes: [n1, n2].map((node, i) => ({
-      nodeName: node.name,
-      underlay: { hostname: node.address(4) },
-      addresses: [{ family: "inet", local: `10.4.0.${i + 1}` }],
-      ...(keys[i] !== undefined && { publicKey: keys[i] }),
-    })),
+    nodes: [
+      ...[n1, n2].map((node, i) => ({
+        nodeName: node.name,
+        underlay: { hostname: node.address(4) },
+        addresses: [{ family: "inet", local: `10.4.0.${i + 1}` }],
+        ...(keys[i] !== undefined && { publicKey: keys[i] }),
+      })),
+      ...(laptop === undefined ? [] : [{
+        nodeName: "laptop",
+        addresses: [{ family: "inet", local: "10.4.0.9" }],
+        ...laptop,
+      }]),
+    ],
     links: [
-      { fromNode: "n1", toNodes: [{ nodeName: "n2" }] },
+      {
+        fromNode: "n1",
+        toNodes: [{ nodeName: "n2" }, ...(laptop === undefined ? [] : [{ nodeName: "laptop" }])],
+      },
+      ...(laptop === undefined ? [] : [{ fromNode: "laptop", toNodes: [{ nodeName: "n1" }] }]),
       { fromNode: "n2", toNodes: [{ nodeName: "n1" }] },
     ],
   });
@@ -69,6 +86,36 @@ Deno.test("status shows the link, with its peer's handshake", async () => {
     /wg-n1-n2-0 wireguard up, port \d+, mtu 1420, 10\.4\.0\.1 peer 10\.4\.0\.2\/32 \(WireGuardNetworkPlan/,
   );
   assert.match(stdout, /^ {4}n2 10\.9\.1\.2:\d+ handshake \d+ s ago$/m);
+});
+
+Deno.test("A machine without an agent gets its file, reaches its node by it, and does so no more from its day on", async () => {
+  const keys = [await keyOf(n1), await keyOf(n2)];
+  await write([planWith(keys, { publicKey: undefined })]);
+  const argv = n1.agentArgv({ verb: "export" });
+  argv.splice(argv.indexOf("export") + 1, 0, "laptop");
+  const { code, stdout, stderr } = await n1.attempt(argv);
+  assert.equal(code, 0, stderr);
+  const [, privateKey] = /^PrivateKey = (.*)$/m.exec(stdout)!;
+  const publicKey = (await n1.run(["wg", "pubkey"], { stdin: privateKey! })).trim();
+  assert.match(stderr, new RegExp(`shown once and stored nowhere[^]*publicKey: ${RegExp.escape(publicKey)}`));
+  const laptop = await lab.addHost("laptop", ["10.9.1.99", "fd09::99"]);
+  const file = `${lab.folder}/laptop.conf`;
+  await Deno.writeTextFile(file, stdout, { mode: 0o600 });
+  const env = { WG_QUICK_USERSPACE_IMPLEMENTATION: "wireguard-go" };
+  await laptop.run(["wg-quick", "up", file], { env });
+  const expires = new Date(Date.now() + 8_000).toISOString();
+  await write([planWith(keys, { publicKey, expires })]);
+  const reaches = async () => (await laptop.attempt(["ping", "-c", "1", "-W", "1", "10.4.0.1"])).code === 0;
+  await until("n1 to answer the laptop", reaches, {
+    seen: async () => `${stdout}\n${await n1.run(["wg", "show"])}`,
+  });
+  await until("the laptop's link to be gone", async () => {
+    const { stdout: links } = await n1.attempt(["ip", "-o", "link", "show"]);
+    return !links.includes("/laptop");
+  }, { deadlineMs: 20_000, seen: () => n1.agent!.tail() });
+  assert.equal(await reaches(), false);
+  await laptop.run(["wg-quick", "down", file], { env });
+  await write([planWith(keys)]);
 });
 
 Deno.test("What somebody deletes is back within seconds", async () => {

@@ -1,0 +1,125 @@
+// A plan's node that is a machine without an agent -> the file that wg-quick, and WireGuard's apps, take: one interface with all its links.
+
+import { widthOf } from "../../net/address.ts";
+import { endpointOf } from "../../net/endpoint.ts";
+import { Refusal } from "../../net/refusal.ts";
+import type { NetworkPlan } from "../declared_object.ts";
+import { expandPlans, type PlanInterface } from "../expand/expand_plans.ts";
+import type { InterfaceAddress } from "../interface_address.ts";
+import { isExpired, type PublishedKeys } from "../want/want_interfaces.ts";
+
+/** For whom, and with what. */
+export interface ExportWish {
+  /** All plans: others may have ports before this one's. */
+  readonly plans: readonly NetworkPlan[];
+  /** Name of the one plan; undefined: the only one that has the node. */
+  readonly planName: string | undefined;
+  readonly nodeName: string;
+  readonly published: PublishedKeys;
+  /** Since 1970. */
+  readonly nowMs: number;
+}
+
+/** What is exported. */
+export interface Export {
+  readonly plan: NetworkPlan;
+  /** The file, for a private key. */
+  readonly textFor: (privateKey: string) => string;
+}
+
+/** Seconds, as WireGuard's own documents have it: of a machine that others cannot speak to first. */
+const KEEPALIVE_SECONDS = 25;
+
+/** The file, or why there is none. */
+export function exportNode(wish: ExportWish): Export | Refusal {
+  const plan = planOf(wish);
+  if (plan instanceof Refusal) return plan;
+  const { plans, nodeName, published, nowMs } = wish;
+  if (isExpired(plan, nodeName, nowMs)) return new Refusal(`${nodeName} has expired in plan ${plan.name}`);
+  const links = expandPlans(plans, nodeName).interfaces.filter((it) =>
+    it.plan === plan && !isExpired(plan, it.to, nowMs)
+  );
+  if (links.length === 0) {
+    return new Refusal(`${nodeName} has no link in plan ${plan.name} that both of its nodes declare`);
+  }
+  const node = plan.spec.nodes.find((it) => it.nodeName === nodeName)!;
+  if (node.underlay !== undefined && links.length > 1) {
+    return new Refusal(
+      `the others reach ${nodeName} at a port for each link, and this is one interface: leave its underlay out, then it speaks first`,
+    );
+  }
+  const keyOf = ({ to, peer }: PlanInterface) => peer.publicKey ?? published.get(plan.name)?.get(to);
+  const silent = links.filter((link) => keyOf(link) === undefined).map(({ to }) => to);
+  if (silent.length > 0) {
+    return new Refusal(
+      `nobody has said the public key of ${silent.join(", ")}: nodes[].publicKey of plan ${plan.name}`,
+    );
+  }
+  return {
+    plan,
+    textFor: (privateKey) =>
+      [
+        `# ${nodeName} in WireGuardNetworkPlan ${plan.name}`,
+        "[Interface]",
+        `PrivateKey = ${privateKey}`,
+        ...addressLines(links),
+        `MTU = ${node.mtu}`,
+        ...(node.underlay === undefined ? [] : [`ListenPort = ${links[0]!.listenPort}`]),
+        ...links.flatMap((link) => peerLines(link, { key: keyOf(link)!, nodeName, plans })),
+        "",
+      ].join("\n"),
+  };
+}
+
+function planOf({ plans, planName, nodeName }: ExportWish): NetworkPlan | Refusal {
+  const having = plans.filter(({ name, spec }) =>
+    (planName === undefined || name === planName) && spec.nodes.some((node) => node.nodeName === nodeName)
+  );
+  const [plan, ...others] = having;
+  if (plan === undefined) {
+    return new Refusal(`no ${planName === undefined ? "plan" : `plan ${planName}`} has a node ${nodeName}`);
+  }
+  if (others.length === 0) return plan;
+  return new Refusal(
+    `${having.map(({ name }) => name).join(" and ")} have a node ${nodeName}: say which by --plan`,
+  );
+}
+
+function addressLines(links: readonly PlanInterface[]): string[] {
+  return [...new Set(links.flatMap(({ addresses }) => addresses.map(wgQuickAddress)))].map((text) =>
+    `Address = ${text}`
+  );
+}
+
+/** It has no peers of addresses: those are among what may be sent to whom. */
+function wgQuickAddress({ local, text }: InterfaceAddress): string {
+  const [first] = text.split(" ");
+  return first!.includes("/") ? first! : `${local.text}/${widthOf(local.family)}`;
+}
+
+interface Other {
+  readonly key: string;
+  readonly nodeName: string;
+  readonly plans: readonly NetworkPlan[];
+}
+
+function peerLines(
+  { plan, to, peer: { endpoint } }: PlanInterface,
+  { key, nodeName, plans }: Other,
+): string[] {
+  const back = expandPlans(plans, to).interfaces.find((it) => it.plan === plan && it.to === nodeName);
+  const allowed = new Set(back?.addresses.map(({ local }) => `${local.text}/${widthOf(local.family)}`));
+  return [
+    "",
+    "[Peer]",
+    `# ${to}`,
+    `PublicKey = ${key}`,
+    ...(allowed.size === 0 ? [] : [`AllowedIPs = ${[...allowed].join(", ")}`]),
+    ...(endpoint === undefined ? [] : [`Endpoint = ${placeOf(endpoint)}`]),
+    `PersistentKeepalive = ${KEEPALIVE_SECONDS}`,
+  ];
+}
+
+function placeOf({ host, port }: NonNullable<PlanInterface["peer"]["endpoint"]>): string {
+  return typeof host === "string" ? `${host}:${port}` : endpointOf(host, port).text;
+}
