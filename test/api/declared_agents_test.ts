@@ -5,76 +5,20 @@
 
 import assert from "node:assert/strict";
 import { backbone, others, vxlans } from "../declared/two_nodes.ts";
-import { declared, type ObjectJson } from "../declared/walk_through.ts";
+import { DeclaredCluster, folderOf, GROUP } from "../declared/declared_cluster.ts";
+import { declared } from "../declared/walk_through.ts";
 import { Cluster } from "../lab/kubernetes/cluster.ts";
 import type { Node } from "../lab/node.ts";
 import { until } from "../lab/until.ts";
 
-const DECLARED = new URL("../../deploy/kubernetes/declared", import.meta.url).pathname;
-const GROUP = "/apis/networking.wigglenet.dev/v1alpha1";
 const LINK = "wg-n1-n2-0";
 
 const cluster = await Cluster.create({ nodes: 2 });
 const [n1, n2] = cluster.nodes as [Node, Node];
 Deno.test.afterAll(() => cluster[Symbol.asyncDispose]());
+const it = new DeclaredCluster(cluster);
 
 const PLAN = backbone([n1, n2].map((node) => ({ name: node.name, hostname: node.address(4) })));
-
-function folderOf({ kind }: ObjectJson): string {
-  return `${GROUP}/${kind.toLowerCase()}s`;
-}
-
-async function apply(...objects: readonly ObjectJson[]): Promise<void> {
-  for (const object of objects) {
-    await cluster.plane.mustKubectl(
-      ["apply", "--server-side", "--force-conflicts", "--validate=strict", "-f", "-"],
-      JSON.stringify(object),
-    );
-  }
-}
-
-async function remove(...objects: readonly ObjectJson[]): Promise<void> {
-  for (const object of objects) await cluster.admin.remove(`${folderOf(object)}/${object.metadata.name}`);
-}
-
-// deno-lint-ignore no-explicit-any -- JSON of the API
-async function statusOf(object: ObjectJson): Promise<any> {
-  return (await cluster.admin.demand(`${folderOf(object)}/${object.metadata.name}`)).status ?? {};
-}
-
-async function says(object: ObjectJson, ready: "True" | "False", reason: RegExp): Promise<string> {
-  let last: unknown;
-  return await until(
-    `${object.kind} ${object.metadata.name} to be Ready ${ready} for ${reason}`,
-    async () => {
-      const { conditions } = last = await statusOf(object);
-      const [condition] = conditions ?? [];
-      return condition?.status === ready && reason.test(`${condition.reason}: ${condition.message}`) &&
-          condition.message ||
-        condition?.status === ready && ready === "True" && "done";
-    },
-    {
-      deadlineMs: 60_000,
-      seen: () => `${JSON.stringify(last, null, 1)}\n${n1.agent!.tail()}\n${n2.agent!.tail()}`,
-    },
-  );
-}
-
-async function answers(node: Node, address: string): Promise<void> {
-  await until(`${address} to answer ${node.name}`, async () => {
-    return (await node.attempt(["ping", "-c", "1", "-W", "1", address])).code === 0;
-  }, {
-    deadlineMs: 60_000,
-    seen: async () =>
-      `${(await node.attempt(["sh", "-c", "wg show; ip addr"])).stdout}\n${node.agent!.tail()}`,
-  });
-}
-
-async function gone(node: Node, name: string): Promise<void> {
-  await until(`${name} to be gone on ${node.name}`, async () => {
-    return (await node.attempt(["ip", "link", "show", "dev", name])).code !== 0;
-  }, { deadlineMs: 30_000, seen: () => node.agent!.tail() });
-}
 
 Deno.test("without the definitions the mesh stands, and that they are missing is told once", async () => {
   await cluster.startAll();
@@ -84,24 +28,23 @@ Deno.test("without the definitions the mesh stands, and that they are missing is
 });
 
 Deno.test("the definitions are taken up when they come, and a plan makes keys, links and addresses that answer", async () => {
-  await cluster.plane.mustKubectl(["apply", "--server-side", "-k", DECLARED]);
-  await cluster.plane.mustKubectl(["wait", "--for=condition=Established", "--timeout=30s", "crd", "--all"]);
-  await apply(PLAN);
-  await answers(n1, "10.4.0.2");
-  await answers(n2, "10.4.0.1");
-  await answers(n1, `fe80::a:2%${LINK}`);
+  await it.define();
+  await it.apply(PLAN);
+  await it.answers(n1, "10.4.0.2");
+  await it.answers(n2, "10.4.0.1");
+  await it.answers(n1, `fe80::a:2%${LINK}`);
 });
 
 Deno.test("the plan says that it is ready, of which generation, and of each node its key, its addresses and that packets go", async () => {
-  await says(PLAN, "True", /Done/);
+  await it.says(PLAN, "True", /Done/);
   const { metadata: { generation } } = await cluster.admin.demand(`${folderOf(PLAN)}/backbone`);
   const status = await until("handshakes in the plan", async () => {
-    const now = await statusOf(PLAN);
+    const now = await it.statusOf(PLAN);
     return now.observedGeneration === generation &&
       // deno-lint-ignore no-explicit-any -- JSON of the API
       now.nodes.every(({ linksUp, lastHandshake }: any) => linksUp === 1 && lastHandshake !== undefined) &&
       now;
-  }, { deadlineMs: 90_000, seen: async () => JSON.stringify(await statusOf(PLAN), null, 1) });
+  }, { deadlineMs: 90_000, seen: async () => JSON.stringify(await it.statusOf(PLAN), null, 1) });
   const key = (await n2.run(["wg", "show", "wg-n2-n1-0", "public-key"])).trim();
   const { lastHandshake: _, ...told } = status.nodes[1];
   assert.deepEqual(told, {
@@ -139,8 +82,8 @@ Deno.test("no private key stands in any object", async () => {
 
 Deno.test("bridge, pair, and an Ethernet over the link, on which ff02::1 is answered by both", async () => {
   const objects = [...vxlans(["n1", "n2"]), ...others("n1")];
-  await apply(...objects);
-  for (const object of objects) await says(object, "True", /Done/);
+  await it.apply(...objects);
+  for (const object of objects) await it.says(object, "True", /Done/);
   for (
     const [device, addresses] of [["vxlan1", ["fe80::1", "fe80::2"]], ["pair-a", [
       "fe80::eeee:1",
@@ -157,19 +100,19 @@ Deno.test("bridge, pair, and an Ethernet over the link, on which ff02::1 is answ
 Deno.test("what is wrong is told by the object, with the reason, and costs the others nothing", async () => {
   const nodes = PLAN.spec.nodes as readonly Record<string, unknown>[];
   const links = PLAN.spec.links as readonly Record<string, unknown>[];
-  await apply({
+  await it.apply({
     ...PLAN,
     spec: {
       nodes: [...nodes, { nodeName: "nobody" }],
       links: [...links, { fromNode: "nobody", toNodes: [{ nodeName: "n1" }] }],
     },
   });
-  const message = await says(PLAN, "False", /^Rejected: .*link nobody to n1: n1 does not declare it/);
+  const message = await it.says(PLAN, "False", /^Rejected: .*link nobody to n1: n1 does not declare it/);
   assert.match(message, /nobody: there is no Node of this name, and no publicKey/);
   const clash = declared("WireGuardInterface", "clash", { node: "n1", interfaceName: LINK });
-  await apply(clash);
+  await it.apply(clash);
   assert.match(
-    await says(clash, "False", /^Rejected/),
+    await it.says(clash, "False", /^Rejected/),
     /the name wg-n1-n2-0 belongs to WireGuardNetworkPlan backbone/,
   );
   await n1.run(["ip", "link", "add", "theirs", "type", "bridge"]);
@@ -178,12 +121,12 @@ Deno.test("what is wrong is told by the object, with the reason, and costs the o
     interfaceName: "theirs",
     type: "bridge",
   });
-  await apply(foreign);
-  assert.match(await says(foreign, "False", /^Waiting/), /somebody else has one of that name/);
-  await answers(n1, "10.4.0.2");
-  await remove(clash, foreign);
-  await apply(PLAN);
-  await says(PLAN, "True", /Done/);
+  await it.apply(foreign);
+  assert.match(await it.says(foreign, "False", /^Waiting/), /somebody else has one of that name/);
+  await it.answers(n1, "10.4.0.2");
+  await it.remove(clash, foreign);
+  await it.apply(PLAN);
+  await it.says(PLAN, "True", /Done/);
 });
 
 Deno.test("a WireGuardNode that somebody removes is back, and the link with it", async () => {
@@ -196,7 +139,7 @@ Deno.test("a WireGuardNode that somebody removes is back, and the link with it",
       seen: () => n2.agent!.tail(),
     },
   );
-  await answers(n1, "10.4.0.2");
+  await it.answers(n1, "10.4.0.2");
 });
 
 Deno.test("an agent's token writes of its own node alone, and of objects nothing but their status", async () => {
@@ -220,9 +163,9 @@ Deno.test("an agent's token writes of its own node alone, and of objects nothing
 });
 
 Deno.test("what is deleted goes from the nodes, and with the last of it what they say", async () => {
-  await remove(PLAN, ...vxlans(["n1", "n2"]), ...others("n1"));
-  for (const name of [LINK, "vxlan1", "br1", "pair-a"]) await gone(n1, name);
-  await gone(n2, "wg-n2-n1-0");
+  await it.remove(PLAN, ...vxlans(["n1", "n2"]), ...others("n1"));
+  for (const name of [LINK, "vxlan1", "br1", "pair-a"]) await it.gone(n1, name);
+  await it.gone(n2, "wg-n2-n1-0");
   await until("no WireGuardNode to be left", async () => {
     return (await cluster.admin.demand(`${GROUP}/wireguardnodes`)).items.length === 0;
   }, { deadlineMs: 60_000, seen: () => n1.agent!.tail() });

@@ -25,6 +25,9 @@ Deno.test.afterAll(async () => {
   await lab.close();
 });
 
+// A namespace of a dry run is not there for what stands in it.
+await plane.mustKubectl(["create", "namespace", "wigglenet-secrets"]);
+
 for (const variant of [...VARIANTS, ...PARTS]) {
   Deno.test(`the API server takes ${variant}`, async () => {
     const { code, stdout, stderr } = await plane.kubectl([

@@ -17,4 +17,12 @@ export const KEY_SETTINGS = {
       "When this node's key is replaced ([key rotation](#key-rotation)), the same on all nodes: by `rotate-key`, or also when it has become so old; `off`: never, and it takes part in no rotation of others.",
     parse: keyAge,
   } satisfies Setting<KeyAge>,
+  declaredSecretsNamespace: {
+    env: "DECLARED_SECRETS_NAMESPACE",
+    fallback: "",
+    accepts: "the name of a namespace, or nothing",
+    meaning:
+      "The one namespace whose Secrets [declared networks](docs/decisions/0057-declared-networks.md) may name; without it none are read. Agents need `get` of `secrets` there, and nowhere else.",
+    parse: (text: string) => /^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)?$/.test(text) ? text : undefined,
+  } satisfies Setting<string>,
 } as const;

@@ -8,6 +8,7 @@ import {
 import type { DeclaredId } from "../../core/declared/declared_object.ts";
 import type { ObservedInterfaces } from "../../core/declared/observed/observed_interfaces.ts";
 import type { Wanted } from "../../core/declared/want/want_interfaces.ts";
+import type { WantedInterface } from "../../core/declared/want/wanted_interface.ts";
 import type { Part } from "../../core/plan/plan.ts";
 import { apply, type Outcome } from "../apply.ts";
 import { steadySeconds } from "../observe.ts";
@@ -15,7 +16,7 @@ import { ensureDeclaredKeys } from "./declared_keys.ts";
 import type { DeclaredObserver } from "./observe_declared.ts";
 
 /** What a pass goes by. */
-export interface Pass extends Pick<DeclaredMoment, "implementation" | "keyFolder" | "resolved"> {
+export interface Pass extends Pick<DeclaredMoment, "implementation" | "keyFolder" | "resolved" | "secrets"> {
   readonly wanted: Wanted;
   /** Objects that cannot be read. */
   readonly unread: readonly DeclaredId[];
@@ -26,7 +27,8 @@ export interface Pass extends Pick<DeclaredMoment, "implementation" | "keyFolder
 }
 
 /** What a pass has found and done. */
-export interface Passed extends Pick<DeclaredMoment, "keys"> {
+export interface Passed {
+  readonly moment: DeclaredMoment;
   readonly observed: ObservedInterfaces;
   readonly plan: DeclaredPlan;
   readonly outcomes: readonly Outcome[];
@@ -40,14 +42,21 @@ export async function converge(
 ): Promise<Passed> {
   const { interfaces, refused } = wanted;
   const names = new Map(
-    interfaces.flatMap(({ name, link }) => link.kind === "wireguard" ? [[link.keyName, name] as const] : []),
+    interfaces.flatMap(({ name, link }) =>
+      link.kind === "wireguard" && link.secret === undefined ? [[link.keyName, name] as const] : []
+    ),
   );
   const keys = await ensureDeclaredKeys(given.keyFolder, names, onKeyError);
-  const observed = await observer.read();
+  const observed = await observer.read(new Set(interfaces.filter(hasPreshared).map(({ name }) => name)));
   const desired = { interfaces, spared: [...refused, ...unread] };
-  const plan = diffDeclared(desired, observed, { ...given, keys, steadySeconds: steadySeconds() });
+  const moment = { ...given, keys, steadySeconds: steadySeconds() };
+  const plan = diffDeclared(desired, observed, moment);
   const hasOurs = observed.interfaces.values().some(({ isOurs }) => isOurs);
   const outcomes = await apply({ ...plan, rejected: [] }, held);
   observer.confirmed(outcomes.flatMap(({ step, error }) => error === undefined ? step : []));
-  return { keys, observed, plan, outcomes, hasOurs };
+  return { moment, observed, plan, outcomes, hasOurs };
+}
+
+function hasPreshared({ link }: WantedInterface): boolean {
+  return link.kind === "wireguard" && link.peers.some(({ presharedSecret }) => presharedSecret !== undefined);
 }

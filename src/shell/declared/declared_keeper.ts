@@ -21,6 +21,7 @@ import { DeclaredPublisher } from "./declared_publisher.ts";
 import { KeptWish } from "./kept_wish.ts";
 import { LastGood } from "./last_good.ts";
 import { PlanHerald } from "./plan_herald.ts";
+import { SecretKeys } from "./secret_keys.ts";
 import { DeclaredObserver } from "./observe_declared.ts";
 
 /** Drift is seen by looking: one program, and one more for each WireGuard interface. */
@@ -62,6 +63,7 @@ export class DeclaredKeeper {
   #lookMs: number | undefined = LOOK_MS;
   readonly #known = new LastGood();
   readonly #wish: KeptWish;
+  readonly #secrets: SecretKeys | undefined;
   readonly #publisher: DeclaredPublisher | undefined;
   readonly #herald: PlanHerald | undefined;
   #report: DeclaredReport | undefined;
@@ -69,7 +71,12 @@ export class DeclaredKeeper {
   constructor(private readonly options: DeclaredOptions) {
     const { api, settings: { nodeName }, log, source } = options;
     source.listen(() => this.wake());
-    this.#wish = new KeptWish(options.settings);
+    const { declaredSecretsNamespace: secrets } = options.settings;
+    const namespaceOfSecrets = api === undefined || secrets === "" ? undefined : secrets;
+    this.#wish = new KeptWish(options.settings, namespaceOfSecrets);
+    this.#secrets = namespaceOfSecrets === undefined
+      ? undefined
+      : new SecretKeys({ client: api!, namespace: namespaceOfSecrets, onChange: () => this.wake() });
     if (api === undefined) return;
     const namespace = api.credentials.namespace ?? USUAL_NAMESPACE;
     const nodes = () => options.nodes().flatMap(({ node }) => node?.name ?? []);
@@ -144,6 +151,7 @@ export class DeclaredKeeper {
     for (const { kind, name, claim, reason } of [...unread, ...wanted.rejected]) {
       log.warn(`rejected: ${kind} ${name}: ${claim}: ${reason}`);
     }
+    this.#secrets?.want(wanted);
     // Not waited for: who knows no name still has interfaces to make, and is woken by an answer.
     this.#names.want(hostNames(wanted.interfaces));
     const passed = await converge({
@@ -153,6 +161,7 @@ export class DeclaredKeeper {
       implementation: this.options.implementation,
       keyFolder: declaredKeyFolder(settings),
       resolved: this.#names.answers,
+      ...(this.#secrets && { secrets: this.#secrets.known }),
       held: this.#backoff.heldParts(),
       onKeyError: (_, error) => log.error(error.message),
     });

@@ -24,7 +24,8 @@ export class KeptWish {
   /** When the next of somebody's time is over. */
   #untilMs = Infinity;
 
-  constructor(private readonly settings: Settings) {}
+  /** @param secretsNamespace the one whose Secrets are read; undefined: none */
+  constructor(private readonly settings: Settings, private readonly secretsNamespace: string | undefined) {}
 
   of(parts: WishParts): Wanted {
     const { objects, nodes, said } = parts;
@@ -41,6 +42,7 @@ export class KeptWish {
       overlayName: vxlanInterface({ interfaceName }),
       ports: [port, nextPort(port), vxlanPort],
       nowMs,
+      secretsNamespace: this.secretsNamespace,
       taken: takenBy(nodes.flatMap(({ node }) => node ?? [])),
       published: publishedKeys(said),
     });

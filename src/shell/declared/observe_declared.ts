@@ -7,6 +7,7 @@ import type {
 import { parseInterfaces } from "../../core/declared/observed/parse_interfaces.ts";
 import { DumpReader } from "../../core/observed/dump_reader.ts";
 import { interfaceOf } from "../../core/declared/plan/configure_interface.ts";
+import { markOf } from "../../core/declared/want/secrets.ts";
 import { confirmPeers } from "../../core/plan/confirm.ts";
 import type { Step } from "../../core/plan/plan.ts";
 import { LINK_KIND } from "../../core/plan/diff_link.ts";
@@ -21,8 +22,11 @@ export class DeclaredObserver {
   readonly #readers = new Map<string, DumpReader>();
   #last: ObservedInterfaces["serving"] = new Map();
 
-  /** All interfaces, by one program, and one more for each WireGuard interface of ours. */
-  async read(): Promise<ObservedInterfaces> {
+  /**
+   * All interfaces, by one program, and one more for each WireGuard interface of ours.
+   * @param keyed those of whose peers some have preshared keys
+   */
+  async read(keyed: ReadonlySet<string> = new Set()): Promise<ObservedInterfaces> {
     const interfaces = parseInterfaces(await run({ program: "ip", args: ["-j", "-d", "address", "show"] }));
     const serving = new Map<string, ObservedServing>();
     const unread = new Map<string, string>();
@@ -31,7 +35,9 @@ export class DeclaredObserver {
       const reader = this.#readers.get(name) ?? new DumpReader(SEED);
       this.#readers.set(name, reader);
       try {
-        serving.set(name, await observeWireguard(name, this.#last.get(name)?.wireguard, reader));
+        const served = await observeWireguard(name, this.#last.get(name)?.wireguard, reader);
+        const isKeyed = keyed.has(name) && served.wireguard !== undefined;
+        serving.set(name, isKeyed ? { ...served, preshared: await readPreshared(name) } : served);
       } catch (error) {
         unread.set(name, (error as Error).message);
       }
@@ -51,4 +57,13 @@ export class DeclaredObserver {
     }
     this.#last = serving;
   }
+}
+
+/** Marks of preshared keys by peer: the keys themselves go no further. */
+async function readPreshared(name: string): Promise<ReadonlyMap<string, string>> {
+  const lines = (await run({ program: "wg", args: ["show", name, "preshared-keys"] })).trim().split("\n");
+  return new Map(lines.flatMap((line) => {
+    const [peer, key] = line.split("\t");
+    return key === undefined || key === "(none)" ? [] : [[peer!, markOf(key)] as const];
+  }));
 }

@@ -6,6 +6,7 @@ import type { HostName } from "../../net/destination.ts";
 import type { PublicKey } from "../../net/keys.ts";
 import { byAge, type NetworkPlan, type RejectedPart } from "../declared_object.ts";
 import type { InterfaceAddress } from "../interface_address.ts";
+import type { PlanNode } from "../kinds/plan.ts";
 import type { PortRange } from "../schema/parts.ts";
 import { addressesOf } from "./link_addresses.ts";
 import { linkName } from "./link_name.ts";
@@ -23,6 +24,8 @@ export interface PlanInterface {
   readonly interfaceName: string;
   /** What the plan says of this node's key; undefined: nothing. */
   readonly publicKey: PublicKey | undefined;
+  /** The Secret with this node's private key; undefined: its agent makes one. */
+  readonly privateKeyRef: PlanNode["privateKeyRef"];
   readonly listenPort: number;
   readonly mtuBytes: number;
   readonly addresses: readonly InterfaceAddress[];
@@ -106,6 +109,7 @@ function interfaceOf(plan: NetworkPlan, link: LinkEnd, listening: Listening): Pl
     to: to.nodeName,
     interfaceName: linkName(from.nodeName, to.nodeName),
     publicKey: from.publicKey,
+    privateKeyRef: from.privateKeyRef,
     listenPort,
     mtuBytes: from.mtu,
     addresses: addressesOf(link),

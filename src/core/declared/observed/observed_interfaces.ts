@@ -35,6 +35,8 @@ export interface ObservedInterface {
 export interface ObservedServing {
   /** Undefined: nobody serves it. */
   readonly wireguard: ObservedWireguard | undefined;
+  /** Marks (want/secrets.ts) of preshared keys by peer; undefined: nobody asked. */
+  readonly preshared?: ReadonlyMap<string, string>;
   /** Process ids of the wireguard-go that serves it. */
   readonly userspacePids: readonly number[];
 }

@@ -7,6 +7,7 @@ import type { Resolution } from "../../desired/host_facts.ts";
 import { type Action, STAGE, type Step } from "../../plan/plan.ts";
 import type { DeclaredId } from "../declared_object.ts";
 import type { ObservedInterfaces } from "../observed/observed_interfaces.ts";
+import type { KnownSecrets } from "../want/secrets.ts";
 import { isAliasOf, type WantedInterface } from "../want/wanted_interface.ts";
 import { configureInterface, partOf } from "./configure_interface.ts";
 import { createInterface, kindDiffers } from "./create_interface.ts";
@@ -20,6 +21,8 @@ export interface DeclaredMoment {
   readonly keyFolder: string;
   /** Public keys by the names of the files that have the private ones. */
   readonly keys: ReadonlyMap<string, PublicKey>;
+  /** Of those that are asked for what is known of them; left out: nothing. */
+  readonly secrets?: KnownSecrets;
   readonly resolved: ReadonlyMap<string, Resolution>;
   /** Of a clock that nobody sets. */
   readonly steadySeconds: number;

@@ -9,9 +9,18 @@ import { diffLink, makeLink } from "../../plan/diff_link.ts";
 import { diffPeers } from "../../plan/diff_peers.ts";
 import { STAGE, type Step } from "../../plan/plan.ts";
 import { DECLARED_GROUP, type ObservedInterfaces } from "../observed/observed_interfaces.ts";
+import type { SecretId } from "../want/secrets.ts";
 import type { WantedInterface, WantedKind, WantedPeer } from "../want/wanted_interface.ts";
 import { partOf } from "./configure_interface.ts";
 import type { DeclaredMoment, DeclaredPlan, DeclaredWaiting } from "./diff_declared.ts";
+import {
+  presharedOf,
+  presharedSteps,
+  sparedOf,
+  unreadOf,
+  withoutPreshared,
+  withPreshared,
+} from "./diff_preshared.ts";
 
 type WireguardKind = Extract<WantedKind, { kind: "wireguard" }>;
 
@@ -31,37 +40,99 @@ export function diffWireguard(
   const { name } = wanted;
   const has = observed.interfaces.get(name);
   const serving = observed.serving.get(name) ?? { wireguard: undefined, userspacePids: [] };
-  const link = linkOf(name, kind, { moment, port: serving.wireguard?.port });
-  const desired = { link, interfaceName: name, rotation: { name: "" }, peers: peersOf(kind, moment) };
+  const { key, path } = keyOf(kind, moment);
+  const link = linkOf(name, kind, { moment, key, path, port: serving.wireguard?.port });
+  const peers = peersOf(kind, moment, key);
+  const preshared = presharedOf(kind, moment.secrets);
+  const desired = {
+    link,
+    interfaceName: name,
+    rotation: { name: "" },
+    peers,
+    spared: sparedOf(kind, moment.secrets),
+  };
   const found = {
     link: has && { ...has, addresses: new Set<string>() },
     ...serving,
+    wireguard: serving.wireguard && withoutPreshared(serving.wireguard, kind),
     routes: NO_ROUTES,
   };
-  const key = moment.keys.get(kind.keyName);
   if (key === undefined) {
     return {
       // wg prints the content of a file that is no key.
       steps: makeLink(desired, found).map((step) => ofInterface(step, name)),
-      waiting: [{
-        owner: wanted.owner,
-        what: `key of ${name}`,
-        why: `${link.privateKeyPath} cannot be read, or is no key`,
-        next: "restore it, or remove it to have it written anew",
-        isBlocking: true,
-      }],
+      waiting: [keyless(wanted, kind, { path, moment })],
     };
   }
   const steps = [
     ...makeLink(desired, found),
     // Up and addressed like any other.
     ...diffLink(desired, found).filter(({ stage }) => stage !== STAGE.up),
-    ...diffPeers(desired, found, moment.steadySeconds),
+    ...withPreshared(name, diffPeers(desired, found, moment.steadySeconds), preshared),
+    ...presharedSteps(name, preshared, serving),
   ];
-  return { steps: steps.map((step) => ofInterface(step, name)), waiting: waitingOf(wanted, kind, key) };
+  return {
+    steps: steps.map((step) => ofInterface(step, name)),
+    waiting: waitingOf(wanted, kind, { key, moment }),
+  };
 }
 
-interface LinkCircumstances {
+interface Keyless {
+  readonly path: string;
+  readonly moment: DeclaredMoment;
+}
+
+function keyless(
+  wanted: WantedInterface,
+  { secret }: WireguardKind,
+  { path, moment }: Keyless,
+): DeclaredWaiting {
+  if (secret !== undefined) return waitingFor(wanted, secret, moment);
+  return {
+    owner: wanted.owner,
+    what: `key of ${wanted.name}`,
+    why: `${path} cannot be read, or is no key`,
+    next: "restore it, or remove it to have it written anew",
+    isBlocking: true,
+  };
+}
+
+interface Key {
+  /** Undefined: it cannot be had. */
+  readonly key: PublicKey | undefined;
+  /** Of the file with the private one. */
+  readonly path: string;
+}
+
+function keyOf({ secret, keyName }: WireguardKind, { secrets, keys, keyFolder }: DeclaredMoment): Key {
+  if (secret === undefined) return { key: keys.get(keyName), path: `${keyFolder}/${keyName}.key` };
+  const known = secrets?.get(secret);
+  return known !== undefined && "path" in known
+    ? { key: known.publicKey, path: known.path }
+    : { key: undefined, path: "" };
+}
+
+/** The public key of an interface; undefined: it has none yet. */
+export function publicKeyOf(kind: WireguardKind, moment: DeclaredMoment): PublicKey | undefined {
+  return keyOf(kind, moment).key;
+}
+
+function waitingFor(
+  { owner, name }: WantedInterface,
+  secret: SecretId,
+  { secrets }: DeclaredMoment,
+): DeclaredWaiting {
+  const known = secrets?.get(secret);
+  return {
+    owner,
+    what: `Secret ${secret.slice(0, secret.lastIndexOf("/"))} for ${name}`,
+    why: known !== undefined && "reason" in known ? known.reason : "it was not read yet",
+    next: "mend it: it is read anew within a minute; what stands stays as it is",
+    isBlocking: true,
+  };
+}
+
+interface LinkCircumstances extends Key {
   readonly moment: DeclaredMoment;
   /** That it listens on. */
   readonly port: number | undefined;
@@ -69,8 +140,8 @@ interface LinkCircumstances {
 
 function linkOf(
   name: string,
-  { listenPort, keyName }: WireguardKind,
-  { moment, port }: LinkCircumstances,
+  { listenPort }: WireguardKind,
+  { moment, key, path, port }: LinkCircumstances,
 ): DesiredLink {
   return {
     name,
@@ -80,8 +151,8 @@ function linkOf(
     port: listenPort ?? port ?? 0,
     mtuBytes: 0,
     mtuReason: "",
-    privateKeyPath: `${moment.keyFolder}/${keyName}.key`,
-    publicKey: moment.keys.get(keyName),
+    privateKeyPath: path,
+    publicKey: key,
     publishedKey: undefined,
     keepaliveSeconds: undefined,
     addresses: [],
@@ -89,22 +160,25 @@ function linkOf(
   };
 }
 
-function peersOf({ peers, keyName }: WireguardKind, { resolved, keys }: DeclaredMoment): Peer[] {
-  return peers.flatMap(({ node, publicKey, endpoint, allowedIps, keepaliveSeconds }) => {
-    // WireGuard takes no peer with its own key, and says nothing.
-    if (publicKey === undefined || publicKey === keys.get(keyName)) return [];
-    const candidates = candidatesOf(endpoint, resolved);
-    const isUnresolved = endpoint !== undefined && candidates.length === 0;
-    return [{
-      node,
-      publicKey,
-      endpoint: candidates[0],
-      candidates,
-      allowedIps,
-      keepaliveSeconds,
-      ...(isUnresolved && { isUnresolved: true as const }),
-    }];
-  });
+function peersOf(kind: WireguardKind, moment: DeclaredMoment, key: PublicKey | undefined): Peer[] {
+  const unread = new Set(unreadOf(kind, moment.secrets));
+  return kind.peers.filter((peer) => !unread.has(peer)).flatMap(
+    ({ node, publicKey, endpoint, allowedIps, keepaliveSeconds }) => {
+      // WireGuard takes no peer with its own key, and says nothing.
+      if (publicKey === undefined || publicKey === key) return [];
+      const candidates = candidatesOf(endpoint, moment.resolved);
+      const isUnresolved = endpoint !== undefined && candidates.length === 0;
+      return [{
+        node,
+        publicKey,
+        endpoint: candidates[0],
+        candidates,
+        allowedIps,
+        keepaliveSeconds,
+        ...(isUnresolved && { isUnresolved: true as const }),
+      }];
+    },
+  );
 }
 
 function candidatesOf(
@@ -117,11 +191,17 @@ function candidatesOf(
   return addresses.map((address) => endpointOf(address, port).text);
 }
 
-function waitingOf(
-  { name, owner }: WantedInterface,
-  { peers, statedKey }: WireguardKind,
-  key: PublicKey,
-): DeclaredWaiting[] {
+interface Known {
+  readonly key: PublicKey;
+  readonly moment: DeclaredMoment;
+}
+
+function waitingOf(wanted: WantedInterface, kind: WireguardKind, { key, moment }: Known): DeclaredWaiting[] {
+  const { name, owner } = wanted;
+  const { peers, statedKey } = kind;
+  const unread = unreadOf(kind, moment.secrets).map(({ presharedSecret }) =>
+    waitingFor(wanted, presharedSecret!, moment)
+  );
   const object = `${owner.kind} ${owner.name}`;
   const unknown = peers.filter(({ publicKey }) => publicKey === undefined).map(({ node }) => ({
     owner,
@@ -136,8 +216,8 @@ function waitingOf(
     next: `say its own in ${object}; of machines that were copied remove the key file of one`,
     isTrouble: true,
   } as const));
-  if (statedKey === undefined || statedKey === key) return [...unknown, ...same];
-  return [...unknown, ...same, {
+  if (statedKey === undefined || statedKey === key) return [...unread, ...unknown, ...same];
+  return [...unread, ...unknown, ...same, {
     owner,
     what: `key of ${name}`,
     why: `${object} says ${statedKey}, by which the others know this node, and its key is ${key}`,

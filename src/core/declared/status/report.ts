@@ -4,6 +4,7 @@ import type { DeclaredId, DeclaredObject, RejectedPart } from "../declared_objec
 import type { ObservedInterfaces } from "../observed/observed_interfaces.ts";
 import { interfaceOf } from "../plan/configure_interface.ts";
 import type { DeclaredMoment, DeclaredPlan } from "../plan/diff_declared.ts";
+import { publicKeyOf } from "../plan/diff_wireguard.ts";
 import type { Wanted } from "../want/want_interfaces.ts";
 import type { WantedInterface, WantedPeer } from "../want/wanted_interface.ts";
 
@@ -64,7 +65,7 @@ export interface DeclaredSight {
   /** What could not be done, by part. */
   readonly failing: Readonly<Record<string, { readonly error: string }>>;
   readonly observed: ObservedInterfaces;
-  readonly keys: DeclaredMoment["keys"];
+  readonly moment: DeclaredMoment;
 }
 
 /** Puts it together. */
@@ -107,7 +108,7 @@ function troublesOf({ unread, wanted, plan, failing }: DeclaredSight): Map<strin
   return troubles;
 }
 
-function interfaceReport(wanted: WantedInterface, { observed, keys }: DeclaredSight): InterfaceReport {
+function interfaceReport(wanted: WantedInterface, { observed, moment }: DeclaredSight): InterfaceReport {
   const { name, owner, link } = wanted;
   const found = observed.interfaces.get(name);
   const has = found?.isOurs ? found : undefined;
@@ -119,7 +120,7 @@ function interfaceReport(wanted: WantedInterface, { observed, keys }: DeclaredSi
     type: link.kind,
     state: has === undefined ? "missing" : has.isUp ? "up" : "down",
     listenPort: isWireguard ? link.listenPort ?? serving?.port : undefined,
-    publicKey: isWireguard ? keys.get(link.keyName) : undefined,
+    publicKey: isWireguard ? publicKeyOf(link, moment) : undefined,
     mtuBytes: has?.mtuBytes ?? wanted.mtuBytes,
     addresses: wanted.addresses.map(({ text }) => text),
     peers: isWireguard

@@ -55,7 +55,7 @@ function reportFor(
     plan,
     failing,
     observed: NO_INTERFACES,
-    keys: moment.keys,
+    moment,
   });
 }
 

@@ -8,19 +8,22 @@ import { wireguardAddress } from "../expand/link_addresses.ts";
 import { addressOn, type InterfaceAddress } from "../interface_address.ts";
 import type { NetlinkAddress } from "../kinds/netlink_interface.ts";
 import type { PlanNode } from "../kinds/plan.ts";
+import { secretId, secretObjection } from "./secrets.ts";
 import { vxlanOf, vxlanWords } from "./vxlan_words.ts";
 import { aliasOf, type WantedInterface, type WantedKind } from "./wanted_interface.ts";
 
 const IN_CONTAINER = "it belongs into a container, and this agent puts nothing there";
-const OF_SECRET = "its key is in a Secret, and this agent reads none";
 
 /** "ACLs are not the duty of the tunnel": what a plan's peer may send and be sent. */
 const EVERYTHING = "0.0.0.0/0,::/0";
 
 /** Why a node of a plan gets no interfaces here; undefined: it does. */
-export function planObjection({ container, moveToContainer, privateKeyRef }: PlanNode): string | undefined {
+export function planObjection(
+  { container, moveToContainer, privateKeyRef }: PlanNode,
+  secretsNamespace: string | undefined,
+): string | undefined {
   if (container !== undefined || moveToContainer) return IN_CONTAINER;
-  return privateKeyRef === undefined ? undefined : OF_SECRET;
+  return secretObjection(privateKeyRef, secretsNamespace);
 }
 
 /** The interface of one of this node's links. */
@@ -36,6 +39,7 @@ export function ofPlan({ plan, to, peer, ...it }: PlanInterface): WantedInterfac
       kind: "wireguard",
       listenPort: it.listenPort,
       keyName: keyName("plan", plan.name),
+      secret: it.privateKeyRef && secretId(it.privateKeyRef),
       statedKey: it.publicKey,
       peers: [{ node: to, ...peer, allowedIps: EVERYTHING }],
     },
@@ -43,11 +47,14 @@ export function ofPlan({ plan, to, peer, ...it }: PlanInterface): WantedInterfac
 }
 
 /** Why a WireGuardInterface gets none here; undefined: it does. */
-export function wireguardObjection({ spec }: WireguardInterface): string | undefined {
+export function wireguardObjection(
+  { spec }: WireguardInterface,
+  secretsNamespace: string | undefined,
+): string | undefined {
   if (spec.container !== undefined || spec.moveToContainer) return IN_CONTAINER;
-  const isOfSecret = spec.privateKeySecretRef !== undefined ||
-    spec.peers.some(({ presharedKeySecretRef }) => presharedKeySecretRef !== undefined);
-  if (isOfSecret) return OF_SECRET;
+  const references = [spec.privateKeySecretRef, ...spec.peers.map((peer) => peer.presharedKeySecretRef)];
+  const unread = references.map((it) => secretObjection(it, secretsNamespace)).find((it) => it !== undefined);
+  if (unread !== undefined) return unread;
   const texts = spec.peers.flatMap(({ allowedIPs }) => [...new Set(allowedIPs.map(({ text }) => text))]);
   const twice = texts.find((text, i) => texts.indexOf(text) < i);
   return twice === undefined
@@ -69,12 +76,14 @@ export function ofWireguard(object: WireguardInterface): WantedInterface {
       kind: "wireguard",
       listenPort: spec.listenPort,
       keyName: keyName("interface", name),
-      peers: spec.peers.map(({ publicKey, allowedIPs, endpoint, persistentKeepalive = 0 }) => ({
+      secret: spec.privateKeySecretRef && secretId(spec.privateKeySecretRef),
+      peers: spec.peers.map(({ publicKey, allowedIPs, endpoint, ...it }) => ({
         node: publicKey,
         publicKey,
         allowedIps: textOf(allowedIPs),
         endpoint: endpoint && { host: endpoint.host, port: endpoint.port },
-        keepaliveSeconds: persistentKeepalive,
+        keepaliveSeconds: it.persistentKeepalive ?? 0,
+        presharedSecret: it.presharedKeySecretRef && secretId(it.presharedKeySecretRef),
       })),
     },
   };

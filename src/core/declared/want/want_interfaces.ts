@@ -37,6 +37,8 @@ export interface Surroundings {
   readonly nowMs: number;
   /** Addresses that are somebody's; left out: none is known. */
   readonly taken?: Taken;
+  /** The one namespace whose Secrets are read; left out: none are. */
+  readonly secretsNamespace?: string | undefined;
   /** What other agents say of their keys; left out: nobody does. */
   readonly published?: PublishedKeys;
 }
@@ -61,7 +63,7 @@ export function wantInterfaces(objects: readonly DeclaredObject[], surroundings:
     spec.node === surroundings.nodeName;
   desk.takePlans(sorted.filter((it): it is NetworkPlan => it.kind === "WireGuardNetworkPlan"));
   for (const it of sorted.filter(isWireguard).filter(isHere)) {
-    desk.take(it, wireguardObjection(it), () => [ofWireguard(it)]);
+    desk.take(it, wireguardObjection(it, surroundings.secretsNamespace), () => [ofWireguard(it)]);
   }
   for (const it of sorted.filter(isNetlink).filter(isHere)) {
     desk.take(it, netlinkObjection(it), () => ofNetlink(it));
@@ -100,10 +102,10 @@ class Desk {
   }
 
   takePlans(plans: readonly NetworkPlan[]): void {
-    const { nodeName, nowMs, published } = this.surroundings;
+    const { nodeName, nowMs, published, secretsNamespace } = this.surroundings;
     for (const plan of plans) {
       const own = plan.spec.nodes.find((node) => node.nodeName === nodeName);
-      const reason = own && planObjection(own);
+      const reason = own && planObjection(own, secretsNamespace);
       if (reason !== undefined) this.#refuse(plan, `node ${nodeName}`, reason);
     }
     // Those that get nothing here, or not any more, keep their ports: the others count on it.

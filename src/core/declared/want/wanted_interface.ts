@@ -5,6 +5,7 @@ import type { HostName } from "../../net/destination.ts";
 import type { PublicKey } from "../../net/keys.ts";
 import type { DeclaredId } from "../declared_object.ts";
 import type { InterfaceAddress } from "../interface_address.ts";
+import type { SecretId } from "./secrets.ts";
 
 /** Where a peer is to be reached. */
 export interface PeerPlace {
@@ -23,6 +24,8 @@ export interface WantedPeer {
   /** Undefined: it must speak first. */
   readonly endpoint: PeerPlace | undefined;
   readonly keepaliveSeconds: number;
+  /** The Secret with its preshared key; undefined: it has none. */
+  readonly presharedSecret?: SecretId | undefined;
 }
 
 /** What it is, with all that this kind has of its own. */
@@ -33,6 +36,8 @@ export type WantedKind =
     readonly listenPort: number | undefined;
     /** The file that has its private key, in the folder of such keys. */
     readonly keyName: string;
+    /** The Secret with its private key; undefined: that file has it. */
+    readonly secret?: SecretId | undefined;
     /** What its plan says of the public key; undefined: nothing. */
     readonly statedKey?: PublicKey | undefined;
     readonly peers: readonly WantedPeer[];

@@ -1,0 +1,128 @@
+import assert from "node:assert/strict";
+import { WIREGUARD } from "../../../../test/declared/walk_through.ts";
+import type { PublicKey } from "../../net/keys.ts";
+import { describe } from "../../plan/describe.ts";
+import type { DeclaredObject } from "../declared_object.ts";
+import { NO_INTERFACES, type ObservedInterfaces } from "../observed/observed_interfaces.ts";
+import { parseDeclared } from "../parse_declared.ts";
+import type { KnownSecrets } from "../want/secrets.ts";
+import { wantInterfaces } from "../want/want_interfaces.ts";
+import { type DeclaredPlan, diffDeclared } from "./diff_declared.ts";
+
+const KEY = "wDBZu1y0MvkLcfFOcVDZ4kHnPX0LZ2tTWLdxHFw7aBY=" as PublicKey;
+const MOMENT = {
+  implementation: "kernel",
+  keyFolder: "/etc/wigglenet/declared",
+  keys: new Map(),
+  resolved: new Map(),
+  steadySeconds: 0,
+} as const;
+const HERE = { nodeName: "lax1", interfaceName: "wigglenet", ports: [], nowMs: 0 };
+
+function told(plan: DeclaredPlan): string[] {
+  return describe({ ...plan, rejected: [] });
+}
+
+function commands({ steps }: DeclaredPlan): string[] {
+  return steps.flatMap(({ actions }) =>
+    actions.flatMap((action) => action.kind === "run" ? `${action.program} ${action.args.join(" ")}` : [])
+  );
+}
+
+const SECRET_KEY = "Q0K7obhosJ0yfIX8D7s8fAfte/JX191c5+rKwKFAvHk=" as PublicKey;
+const OF_SECRETS = {
+  ...WIREGUARD,
+  spec: {
+    ...WIREGUARD.spec,
+    addresses: [],
+    privateKeySecretRef: { name: "own", key: "private" },
+    peers: [{
+      ...(WIREGUARD.spec.peers as object[])[0],
+      presharedKeySecretRef: { name: "shared", key: "psk" },
+    }],
+  },
+};
+const READ: KnownSecrets = new Map([
+  ["own/private", { path: "/run/a.key", publicKey: SECRET_KEY, mark: "a" }],
+  ["shared/psk", { path: "/run/b.key", publicKey: KEY, mark: "b" }],
+]);
+
+function withSecrets(secrets: KnownSecrets, observed: ObservedInterfaces): DeclaredPlan {
+  const { interfaces, refused } = wantInterfaces([
+    parseDeclared("WireGuardInterface", OF_SECRETS, "").object as DeclaredObject,
+  ], { ...HERE, secretsNamespace: "vpn" });
+  return diffDeclared({ interfaces, spared: refused }, observed, { ...MOMENT, secrets });
+}
+
+const OTHER = "Ky5TSVYyYqfGMyFAu7rLMUrl7sJuAm3nIfqcZJwlQxI=";
+
+function served(preshared: ReadonlyMap<string, string>): ObservedInterfaces {
+  const alias = "WireGuardInterface/lax1-wg1";
+  const peer = {
+    publicKey: OTHER,
+    endpoint: "10.9.1.2:51821",
+    allowedIps: "0.0.0.0/0,::/0",
+    handshakeSeconds: 0,
+    aliveSeconds: -Infinity,
+    receivedBytes: 0,
+    sentBytes: 0,
+    keepaliveSeconds: 25,
+    hasPresharedKey: true,
+    isRoamed: false,
+    isProven: true,
+    silence: undefined,
+    choice: undefined,
+  };
+  const wireguard = { publicKey: SECRET_KEY, port: 51_821, hasMark: false, peers: new Map([[OTHER, peer]]) };
+  const wg1 = {
+    name: "wg1",
+    isOurs: true,
+    kind: "wireguard",
+    alias,
+    mtuBytes: 1420,
+    isUp: true,
+    master: undefined,
+    other: undefined,
+    words: undefined,
+    addresses: new Set<string>(),
+    given: new Set<string>(),
+  };
+  return {
+    interfaces: new Map([["wg1", wg1]]),
+    unread: new Map(),
+    serving: new Map([["wg1", { wireguard, preshared, userspacePids: [] }]]),
+  };
+}
+
+Deno.test("Keys of Secrets are set from their files, and the preshared one where the peer has another", () => {
+  const made = commands(withSecrets(READ, NO_INTERFACES)).join("\n");
+  assert.match(made, /private-key \/run\/a\.key/);
+  const [keyed, allowed] = [
+    made.indexOf(`wg set wg1 peer ${OTHER} preshared-key /run/b.key`),
+    made.indexOf("allowed-ips"),
+  ];
+  assert.ok(keyed >= 0 && keyed < allowed, made);
+  assert.deepEqual(commands(withSecrets(READ, served(new Map([[OTHER, "other"]])))), [
+    `wg set wg1 peer ${OTHER} preshared-key /run/b.key`,
+  ]);
+  assert.deepEqual(told(withSecrets(READ, served(new Map([[OTHER, "b"]])))), []);
+});
+
+Deno.test("A Secret that is missing or of wrong shape is told, and what stands stays as it is", () => {
+  const none = new Map([
+    ...READ,
+    ["shared/psk", { reason: "there is none of that name in namespace vpn" }] as const,
+  ]);
+  const kept = withSecrets(none, served(new Map([[OTHER, "b"]])));
+  assert.deepEqual(commands(kept), []);
+  assert.match(
+    told(kept)[0]!,
+    /^… Secret shared for wg1: there is none of that name in namespace vpn; mend it/,
+  );
+  const fresh = withSecrets(none, NO_INTERFACES);
+  assert.ok(!told(fresh).some((line) => line.startsWith("+ peer")), told(fresh).join("\n"));
+  const keyless = withSecrets(new Map(), NO_INTERFACES);
+  assert.deepEqual(commands(keyless).filter((line) => line.startsWith("wg")), []);
+  assert.deepEqual(commands(withSecrets(new Map(), served(new Map([[OTHER, "b"]])))), []);
+  assert.match(told(keyless).at(-1)!, /^… Secret own for wg1: it was not read yet/);
+});

@@ -1,0 +1,143 @@
+// Keys of declared interfaces that stand in Secrets of one namespace: private ones of both ends, and one that they share.
+//
+//   n1 wgs 10.6.0.1 ══ 10.6.0.2 wgs n2       api
+
+import assert from "node:assert/strict";
+import { DeclaredCluster, GROUP } from "../declared/declared_cluster.ts";
+import { backbone } from "../declared/two_nodes.ts";
+import { declared, type ObjectJson } from "../declared/walk_through.ts";
+import { Cluster } from "../lab/kubernetes/cluster.ts";
+import type { Node } from "../lab/node.ts";
+import { until } from "../lab/until.ts";
+
+const LINK = "wg-n1-n2-0";
+const OF_SECRETS = { "declared-secrets-namespace": "wigglenet-secrets" };
+
+const cluster = await Cluster.create({ nodes: 2 });
+const [n1, n2] = cluster.nodes as [Node, Node];
+Deno.test.afterAll(() => cluster[Symbol.asyncDispose]());
+const it = new DeclaredCluster(cluster);
+
+const PLAN = backbone([n1, n2].map((node) => ({ name: node.name, hostname: node.address(4) })));
+
+const SECRETS = new URL("../../deploy/kubernetes/declared-secrets", import.meta.url).pathname;
+const SECRETS_PATH = "/api/v1/namespaces/wigglenet-secrets/secrets";
+
+function secret(name: string, keys: Readonly<Record<string, string>>): unknown {
+  const data = Object.fromEntries(Object.entries(keys).map(([key, text]) => [key, btoa(text)]));
+  return { apiVersion: "v1", kind: "Secret", metadata: { name }, data };
+}
+
+const keys: string[] = [];
+const publicOf = async (key: string) => (await n1.run(["wg", "pubkey"], { stdin: key })).trim();
+
+function ofSecrets(
+  node: Node,
+  other: { readonly publicKey: string; readonly address: string | undefined },
+): ObjectJson {
+  return declared("WireGuardInterface", `secret-${node.name}`, {
+    node: node.name,
+    interfaceName: "wgs",
+    listenPort: 52_000,
+    privateKeySecretRef: { name: `own-${node.name}`, key: "private" },
+    addresses: [{ family: "inet", local: `10.6.0.${node === n1 ? 1 : 2}`, prefixlen: 24 }],
+    peers: [{
+      publicKey: other.publicKey,
+      presharedKeySecretRef: { name: "shared", key: "psk" },
+      allowedIPs: ["10.6.0.0/24"],
+      endpoint: `${other.address}:52000`,
+    }],
+  });
+}
+
+let secretive: readonly [ObjectJson, ObjectJson];
+
+Deno.test("keys of Secrets: told while they are missing or of wrong shape, and a link with a preshared key once they are there", async () => {
+  await it.define();
+  await cluster.plane.mustKubectl(["apply", "--server-side", "-k", SECRETS]);
+  await cluster.startAll({ settings: OF_SECRETS });
+  for (let i = 0; i < 3; i++) keys.push((await n1.run(["wg", "genkey"])).trim());
+  secretive = [
+    ofSecrets(n1, { publicKey: await publicOf(keys[1]!), address: n2.address(4) }),
+    ofSecrets(n2, { publicKey: await publicOf(keys[0]!), address: n1.address(4) }),
+  ];
+  await it.apply(...secretive);
+  const missing = /^Waiting: .*Secret own-n1 for wgs: there is none of that name/;
+  await it.says(secretive[0], "False", missing);
+  for (const [i, node] of [n1, n2].entries()) {
+    await cluster.admin.create(SECRETS_PATH, secret(`own-${node.name}`, { private: keys[i]! }));
+  }
+  await cluster.admin.create(SECRETS_PATH, secret("shared", { psk: "no key" }));
+  await it.says(secretive[0], "False", /psk in it is not 32 bytes in base64, as wg prints keys/);
+  assert.equal((await n1.run(["wg", "show", "wgs", "peers"])).trim(), "", "nobody is let in without it");
+  await cluster.admin.patch(`${SECRETS_PATH}/shared`, { data: { psk: btoa(keys[2]!) } });
+  for (const object of secretive) await it.says(object, "True", /Done/);
+  await it.answers(n1, "10.6.0.2");
+  assert.match(await n1.run(["wg", "show", "wgs", "preshared-keys"]), new RegExp(RegExp.escape(keys[2]!)));
+});
+
+Deno.test("Secrets that go, or are no keys any more, are told, and the interface that stands is kept as it is", async () => {
+  const before = await n1.run(["wg", "showconf", "wgs"]);
+  await cluster.admin.patch(`${SECRETS_PATH}/shared`, { data: { psk: btoa(keys[2]!.slice(1)) } });
+  await cluster.admin.remove(`${SECRETS_PATH}/own-n1`);
+  // Who asks for another one has all of them read again.
+  const asking = declared("WireGuardInterface", "asking", {
+    node: "n1",
+    interfaceName: "wgq",
+    privateKeySecretRef: { name: "never", key: "private" },
+    peers: [],
+  });
+  await it.apply(asking);
+  await it.says(secretive[0], "False", /Secret own-n1 for wgs: there is none of that name/);
+  assert.equal(await n1.run(["wg", "showconf", "wgs"]), before);
+  await n1.agent!.kill();
+  await cluster.start(n1, { settings: OF_SECRETS });
+  await it.says(secretive[0], "False", /Secret own-n1 for wgs: there is none of that name/);
+  assert.equal(await n1.run(["wg", "showconf", "wgs"]), before);
+  await cluster.admin.create(SECRETS_PATH, secret("own-n1", { private: keys[0]! }));
+  await cluster.admin.patch(`${SECRETS_PATH}/shared`, { data: { psk: btoa(keys[2]!) } });
+  await it.remove(asking);
+  for (const object of secretive) await it.says(object, "True", /Done/);
+});
+
+Deno.test("a plan's node may have its key from a Secret: the others learn the public one", async () => {
+  await it.apply(PLAN);
+  await it.answers(n1, "10.4.0.2");
+  const [first, second] = PLAN.spec.nodes as readonly object[];
+  const ref = { name: "own-n2", key: "private" };
+  await it.apply({ ...PLAN, spec: { ...PLAN.spec, nodes: [first, { ...second, privateKeyRef: ref }] } });
+  const key = await publicOf(keys[1]!);
+  await until("n1 to have n2's key of the Secret", async () => {
+    return (await n1.run(["wg", "show", LINK, "peers"])).trim() === key;
+  }, { deadlineMs: 30_000, seen: () => `${n1.agent!.tail()}\n${n2.agent!.tail()}` });
+  await it.answers(n1, "10.4.0.2");
+  await it.apply(PLAN);
+  await until("n1 to have n2's own key again", async () => {
+    return (await n1.run(["wg", "show", LINK, "peers"])).trim() !== key;
+  }, { deadlineMs: 30_000, seen: () => n2.agent!.tail() });
+  await it.answers(n1, "10.4.0.2");
+});
+
+Deno.test("no key of a Secret is told, agents may list none and read none elsewhere, and files of keys go with who asks for them", async () => {
+  const argvs = await n1.run(["sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '"]);
+  const told = JSON.stringify([
+    await cluster.admin.demand(`${GROUP}/wireguardnodes`),
+    await cluster.admin.demand(`${GROUP}/wireguardinterfaces`),
+    await cluster.admin.demand(`${GROUP}/wireguardnetworkplans`),
+    await cluster.admin.demand("/api/v1/events"),
+    await n1.runAgent({ verb: "status" }),
+    ...[n1, n2].map((node) => node.agent!.stderr),
+    argvs,
+  ]);
+  for (const key of keys) assert.ok(!told.includes(key));
+  using agent = await cluster.plane.clientWith(await cluster.account.podToken("n1"));
+  assert.equal((await agent.ask(`${SECRETS_PATH}/own-n1`)).status, 200);
+  assert.equal((await agent.ask(SECRETS_PATH)).status, 403);
+  assert.equal((await agent.ask("/api/v1/namespaces/kube-system/secrets/any")).status, 403);
+  const files = async () => (await n1.attempt(["ls", "/run/wigglenet/declared"])).stdout.trim();
+  assert.match(await files(), /^secret-[0-9a-f]+[.]key\nsecret-[0-9a-f]+[.]key$/);
+  assert.match(await n1.run(["sh", "-c", "stat -c %a /run/wigglenet/declared/*"]), /^(600\n)+$/);
+  await it.remove(...secretive);
+  await it.gone(n1, "wgs");
+  await until("the files of keys to be gone", async () => await files() === "");
+});
