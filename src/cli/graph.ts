@@ -5,7 +5,7 @@ import { NO_FACTS } from "../core/desired/host_facts.ts";
 import { peerStatuses } from "../core/plan/status.ts";
 import { drawGraph } from "../core/render/render_graph.ts";
 import { mermaidGraph } from "../core/render/render_mermaid.ts";
-import { drawnOf, type Sketch } from "../core/render/sketch.ts";
+import { drawnOf, linksOf, type Sketch } from "../core/render/sketch.ts";
 import { readStatus, silenceOf } from "../shell/status_socket.ts";
 import { parseArguments, parseSwitches } from "./arguments.ts";
 import { nameNode } from "./name_node.ts";
@@ -28,7 +28,8 @@ export async function graph(args: readonly string[]): Promise<number> {
 async function running(): Promise<Sketch> {
   const status = await readStatus();
   if (typeof status === "object") {
-    return { ...status, peers: drawnOf(status.peers, status.clear), nowSeconds: Date.now() / 1000 };
+    const links = linksOf(status.declared);
+    return { ...status, peers: drawnOf(status.peers, status.clear), links, nowSeconds: Date.now() / 1000 };
   }
   throw new Error(`${silenceOf(status)}, or draw manifests with --node-name and --nodes`);
 }

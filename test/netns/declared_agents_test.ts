@@ -88,6 +88,13 @@ Deno.test("status shows the link, with its peer's handshake", async () => {
   assert.match(stdout, /^ {4}n2 10\.9\.1\.2:\d+ handshake \d+ s ago$/m);
 });
 
+Deno.test("graph draws the link, with the age of its handshake", async () => {
+  const mermaid = (await n1.runAgent({ verb: "graph", args: ["--mermaid"] })).stdout;
+  assert.match(mermaid, /n0 ===\|"wg-n1-n2-0<br\/>WireGuardNetworkPlan backbone<br\/>\d+ s"\| n1/);
+  const drawn = (await n1.runAgent({ verb: "graph" })).stdout;
+  assert.match(drawn, /wg-n1-n2-0 to n2 10\.9\.1\.2:\d+, WireGuardNetworkPlan backbone \d+ s/);
+});
+
 Deno.test("A machine without an agent gets its file, reaches its node by it, and does so no more from its day on", async () => {
   const keys = [await keyOf(n1), await keyOf(n2)];
   await write([planWith(keys, { publicKey: undefined })]);

@@ -5,6 +5,7 @@ import {
   ageOf,
   COLOURS,
   type Drawn,
+  type DrawnLink,
   type Health,
   healthOf,
   inNaturalOrder,
@@ -93,7 +94,10 @@ export function drawGraph(sketch: Sketch): string {
   const plan = peers.length <= MOST_AROUND ? around(peers.length) : inRows(peers.length);
   const { byNode, others } = rejectedOf(sketch);
   const kept = others.slice(0, SHOWN_OTHERS);
-  const height = plan.height + (kept.length === 0 ? 0 : (kept.length + 3) * LINE);
+  const { links = [] } = sketch;
+  const shown = links.slice(0, SHOWN_OTHERS);
+  const below = plan.height + heightOf(shown);
+  const height = below + heightOf(kept);
   const width = Math.max(plan.width, 760);
   const centre = { x: plan.own.x + OWN.width / 2, y: plan.own.y + OWN.height / 2 };
   const lines = peers.length > MOST_AROUND ? [] : peers.map((peer, i) => {
@@ -115,7 +119,8 @@ export function drawGraph(sketch: Sketch): string {
     ...peers.flatMap((peer, i) =>
       drawPeer(peer, plan.peers[i]!, { nowSeconds, rejected: byNode.get(peer.node) ?? [] })
     ),
-    ...drawOthers(others, { x: MARGIN, y: plan.height }),
+    ...drawLinks(links, { x: MARGIN, y: plan.height }, nowSeconds),
+    ...drawOthers(others, { x: MARGIN, y: below }),
     "</svg>",
     "",
   ].join("\n");
@@ -184,6 +189,41 @@ function drawRejected(rejected: readonly Rejected[], place: Point): string[] {
   const all = rejected.map(({ claim, reason }) => `${claim}: ${reason}`).join("\n");
   const drawn = text(place, `${shortened(first.claim, 32 - more.length)}${more}`, "bad");
   return [drawn.replace("</text>", `<title>${escape(all)}</title></text>`)];
+}
+
+function heightOf(lines: readonly unknown[]): number {
+  return lines.length === 0 ? 0 : (lines.length + 3) * LINE;
+}
+
+/** Declared links, which are beside the mesh. */
+function drawLinks(links: readonly DrawnLink[], { x, y }: Point, nowSeconds: number | undefined): string[] {
+  if (links.length === 0) return [];
+  const left = links.length - SHOWN_OTHERS;
+  return [
+    text({ x, y }, "Declared links", "name"),
+    ...links.slice(0, SHOWN_OTHERS).flatMap((link, i) => {
+      const at = y + (i + 1) * LINE + 4;
+      const { interfaceName, owner, node, endpoint } = link;
+      const words = `${interfaceName} to ${node} ${endpoint ?? "(waits for it to speak)"}, ${owner} ${
+        ageOf(link, nowSeconds)
+      }`;
+      return [
+        `<rect x="${x}" y="${at - 9}" width="9" height="9" rx="2" fill="${
+          COLOURS[healthOf(link, nowSeconds)]
+        }"/>`,
+        text({ x: x + 16, y: at }, shortened(words.trimEnd(), 140), "mono"),
+      ];
+    }),
+    ...(left > 0
+      ? [
+        text(
+          { x, y: y + (SHOWN_OTHERS + 1) * LINE + 4 },
+          `and ${left} more that wigglenet status lists`,
+          "mono",
+        ),
+      ]
+      : []),
+  ];
 }
 
 /** Of objects that are no peers. */

@@ -101,3 +101,32 @@ Deno.test("mermaid text has the same, with every character escaped that it would
 `,
   );
 });
+
+const LINKS = [
+  {
+    interfaceName: "wg-n1-n2-0",
+    owner: "WireGuardNetworkPlan backbone",
+    node: "n2",
+    endpoint: "10.9.1.2:25001",
+    handshakeSeconds: 990,
+  },
+  {
+    interfaceName: "wg-n1-x-0",
+    owner: "WireGuardNetworkPlan backbone",
+    node: `lap"top`,
+    endpoint: undefined,
+    handshakeSeconds: 0,
+  },
+];
+
+Deno.test("Declared links are drawn below the mesh, and as thick lines to nodes that need be no peers", () => {
+  const svg = drawGraph({ ...SKETCH, links: LINKS });
+  assert.match(svg, />wg-n1-n2-0 to n2 10\.9\.1\.2:25001, WireGuardNetworkPlan backbone 10 s<\/text>/);
+  assert.match(
+    svg,
+    />wg-n1-x-0 to lap&quot;top \(waits for it to speak\), WireGuardNetworkPlan backbone never<\/text>/,
+  );
+  const mermaid = mermaidGraph({ ...SKETCH, links: LINKS });
+  assert.match(mermaid, /^ {2}n0 ===\|"wg-n1-n2-0<br\/>WireGuardNetworkPlan backbone<br\/>10 s"\| n1$/m);
+  assert.match(mermaid, /^ {2}n4\["lap#34;top"\]$/m);
+});

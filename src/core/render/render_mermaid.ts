@@ -4,10 +4,12 @@ import { ageOf, COLOURS, healthOf, inNaturalOrder, prefixesOf, rejectedOf, type 
 
 /** A mermaid flowchart; for documents and issues that draw it. */
 export function mermaidGraph(sketch: Sketch): string {
-  const { node, podCidrs, nowSeconds } = sketch;
+  const { node, podCidrs, nowSeconds, links = [] } = sketch;
   const peers = inNaturalOrder(sketch.peers);
   const { byNode, others } = rejectedOf(sketch);
-  const ids = new Map([node, ...peers.map((peer) => peer.node)].map((name, i) => [name, `n${i}`]));
+  const names = new Set([node, ...peers.map((peer) => peer.node), ...links.map((link) => link.node)]);
+  const ids = new Map([...names].map((name, i) => [name, `n${i}`]));
+  const drawn = new Set([node, ...peers.map((peer) => peer.node)]);
   const classes = Object.entries(COLOURS).map(([health, colour]) => `classDef ${health} stroke:${colour}`);
   const claims = [...[...byNode].flatMap(([, list]) => list), ...others];
   return [
@@ -22,6 +24,11 @@ export function mermaidGraph(sketch: Sketch): string {
         }]`,
         `class ${id} ${healthOf(peer, nowSeconds)}`,
       ];
+    }),
+    ...[...names].filter((name) => !drawn.has(name)).map((name) => `${ids.get(name)}[${label([name])}]`),
+    ...links.map((link) => {
+      const words = [link.interfaceName, link.owner, ageOf(link, nowSeconds)].filter((it) => it !== "");
+      return `n0 ===|${label(words)}| ${ids.get(link.node)}`;
     }),
     ...claims.map(({ node, claim, reason }, i) => {
       const id = ids.get(node);

@@ -2,6 +2,7 @@
 
 import { SESSION_SECONDS } from "../observed/follow_peer.ts";
 import type { ClearPeerText } from "../desired/desired_state.ts";
+import type { DeclaredReport } from "../declared/status/report.ts";
 import type { PeerStatus } from "../plan/status.ts";
 import type { Rejected } from "../nodes/node.ts";
 
@@ -43,9 +44,39 @@ export interface Sketch {
   readonly podCidrs: readonly string[];
   readonly peers: readonly Drawn[];
   readonly rejected: readonly Rejected[];
+  /** Declared links of this host; left out: none. */
+  readonly links?: readonly DrawnLink[];
   /** Seconds since 1970; undefined: nobody was asked for handshakes. */
   readonly nowSeconds: number | undefined;
 }
+
+/** A declared link to one peer. */
+export interface DrawnLink {
+  readonly interfaceName: string;
+  /** `WireGuardNetworkPlan backbone`. */
+  readonly owner: string;
+  /** The node at the other end; its key where it has no name. */
+  readonly node: string;
+  readonly endpoint: string | undefined;
+  /** Seconds since 1970; 0: never. */
+  readonly handshakeSeconds: number;
+}
+
+/** The links of a report; an interface without a peer is none. */
+export function linksOf({ interfaces }: DeclaredReport = { objects: [], interfaces: [] }): DrawnLink[] {
+  return interfaces.flatMap(({ name, owner, peers }) =>
+    peers.map(({ node, endpoint, handshakeSeconds }) => ({
+      interfaceName: name,
+      owner: `${owner.kind} ${owner.name}`,
+      node,
+      endpoint,
+      handshakeSeconds,
+    }))
+  );
+}
+
+/** Of whom it is asked how old a handshake is. */
+type Spoken = Pick<Drawn, "handshakeSeconds" | "isClear">;
 
 /** What a handshake's age says; `clear`: there is none to be had. */
 export type Health = "fresh" | "old" | "never" | "unknown" | "clear";
@@ -68,7 +99,7 @@ export const MEANINGS: Readonly<Record<Health, string>> = {
 };
 
 /** How a peer is. */
-export function healthOf({ handshakeSeconds, isClear }: Drawn, nowSeconds: number | undefined): Health {
+export function healthOf({ handshakeSeconds, isClear }: Spoken, nowSeconds: number | undefined): Health {
   if (isClear) return "clear";
   if (nowSeconds === undefined) return "unknown";
   if (handshakeSeconds === 0) return "never";
@@ -76,7 +107,7 @@ export function healthOf({ handshakeSeconds, isClear }: Drawn, nowSeconds: numbe
 }
 
 /** Age of the last handshake in words; empty when nobody was asked. */
-export function ageOf({ handshakeSeconds, isClear }: Drawn, nowSeconds: number | undefined): string {
+export function ageOf({ handshakeSeconds, isClear }: Spoken, nowSeconds: number | undefined): string {
   if (nowSeconds === undefined || isClear) return "";
   if (handshakeSeconds === 0) return "never";
   const seconds = Math.max(0, Math.round(nowSeconds - handshakeSeconds));
