@@ -215,6 +215,23 @@ Deno.test("of what comes wrapped, only what is of this network, from a node, and
   assert.match(own, /ct status dnat counter packets [1-9]/);
 });
 
+Deno.test("a host whose new interfaces have no IPv6 keeps IPv4 by it, and has both once they do", async () => {
+  await n1.sysctl("1", ["net.ipv6.conf.default.disable_ipv6"]);
+  await n1.ip(["link del wigglenet-vx"]);
+  await n1.says(
+    "IPv6 is refused",
+    ({ applied: { failing } }) => "overlay-v6" in failing && !("overlay" in failing),
+  );
+  await until(
+    "IPv4 to flow",
+    async () => (await pod1.ping(pod2.address(4)!, { timeoutMs: 500 })).received === 1,
+  );
+  await n1.sysctl("0", ["net.ipv6.conf.default.disable_ipv6"]);
+  await n1.ip(["link del wigglenet-vx"]);
+  await n1.inSync(40_000);
+  await mesh.reachable();
+});
+
 Deno.test("a VXLAN of somebody else on another port is untouched; one on ours keeps it away, and that is told", async () => {
   await n1.ip([
     "link add flannel.1 type vxlan id 1 dev eth0 dstport 8472 nolearning",
