@@ -39,7 +39,7 @@ export class Reconciler {
   readonly #intake: NodeIntake;
   /** Undefined where there are no policies. */
   readonly policy: PolicyKeeper | undefined;
-  readonly #sparing = new Sparing();
+  readonly #sparing = new Sparing(() => this.doubt("network", "wireguard"));
   readonly #backoff = new Backoff();
   readonly #host: HostState;
   readonly #drift: Record<string, number> = {};

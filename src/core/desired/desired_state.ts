@@ -252,6 +252,8 @@ export interface DesiredState {
   readonly cni: DesiredCni | undefined;
   /** Given while some Nodes are not known. */
   readonly spared?: Spared;
+  /** No tunnel is wanted, and that there is one is to be left as it is: others may not have heard of it yet. */
+  readonly isTunnelLeft?: true;
   readonly rejected: readonly Rejected[];
   readonly waiting: readonly Waiting[];
   /** What the kernel is told because it is otherwise, in this order: `net.ipv4.ip_forward=1`. */

@@ -31,7 +31,8 @@ import { replacements } from "./replace_table.ts";
  * What must be done so that the host has what is wanted. What is spared is not removed.
  * @param steadySeconds of a clock that nobody sets, to tell living WireGuard sessions from dead ones
  */
-export function diff(desired: DesiredState, observed: ObservedState, steadySeconds: number): Plan {
+export function diff(desired: DesiredState, host: ObservedState, steadySeconds: number): Plan {
+  const observed = withoutLeft(desired, host);
   const blocked = foreignKind(desired, observed);
   const standing = withoutOther(desired, observed);
   const awaited = blocked === undefined ? awaitedServer(desired, standing) : undefined;
@@ -79,6 +80,11 @@ export function diff(desired: DesiredState, observed: ObservedState, steadySecon
     rejected: desired.rejected,
     ...(turn.own && { ownTurn: turn.own }),
   };
+}
+
+/** Without a tunnel that is to be left alone. */
+function withoutLeft({ isTunnelLeft }: DesiredState, host: ObservedState): ObservedState {
+  return isTunnelLeft ? { ...host, link: undefined, wireguard: undefined, userspacePids: [] } : host;
 }
 
 const UNCARRIED: Waiting = {

@@ -5,6 +5,7 @@ import { quote, refused } from "../net/refusal.ts";
 import type { Setting } from "./grammar.ts";
 import { ownTransports } from "../transport/own_transports.ts";
 import { transportsText } from "../transport/stated.ts";
+import { TRANSPORTS } from "../transport/transports.ts";
 import { nextPort } from "../rotation/names.ts";
 import { encryptsHosts } from "./host_settings.ts";
 import { flagOf, type GivenSettings, type PodCidrSource, SETTINGS, usesTunnel } from "./settings.ts";
@@ -87,7 +88,9 @@ function oneAddress({ isMetricsEnabled, metricsAddress, healthAddress }: GivenSe
 function vxlanPort(
   { transportIpv4, transportIpv6, vxlanPort: port, port: tunnel }: GivenSettings,
 ): readonly string[] {
-  if (transportIpv4 !== "vxlan" && transportIpv6 !== "vxlan") return [];
+  if (
+    ![transportIpv4, transportIpv6].some((name) => name !== undefined && TRANSPORTS[name].medium === "vxlan")
+  ) return [];
   if (port !== tunnel && port !== nextPort(tunnel)) return [];
   return [
     `VXLAN_PORT (--vxlan-port) is ${port}, which is WireGuard's, or is its while keys rotate: choose another one`,

@@ -9,7 +9,14 @@ import type { SettledNode } from "../nodes/settled_node.ts";
 import type { Settings } from "../settings/settings.ts";
 
 /** Names of transports, as TRANSPORT_IPV4 and `wigglenet/transport` say them. */
-export const TRANSPORT_NAMES = ["wireguard", "native", "direct", "direct-or-wireguard", "vxlan"] as const;
+export const TRANSPORT_NAMES = [
+  "wireguard",
+  "native",
+  "direct",
+  "direct-or-wireguard",
+  "vxlan",
+  "vxlan-or-wireguard",
+] as const;
 /** Name of a transport. */
 export type TransportName = (typeof TRANSPORT_NAMES)[number];
 

@@ -3,7 +3,7 @@
 import { DIRECT, DIRECT_OR_WIREGUARD } from "./direct/direct.ts";
 import { NATIVE } from "./native/native.ts";
 import type { Transport, TransportName } from "./transport.ts";
-import { VXLAN } from "./vxlan/vxlan.ts";
+import { VXLAN, VXLAN_OR_WIREGUARD } from "./vxlan/vxlan.ts";
 import { WIREGUARD } from "./wireguard/wireguard.ts";
 
 /** All of them, by the names that settings and Nodes have for them. */
@@ -13,4 +13,5 @@ export const TRANSPORTS: Readonly<Record<TransportName, Transport>> = {
   "direct": DIRECT,
   "direct-or-wireguard": DIRECT_OR_WIREGUARD,
   "vxlan": VXLAN,
+  "vxlan-or-wireguard": VXLAN_OR_WIREGUARD,
 };

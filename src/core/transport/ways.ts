@@ -147,9 +147,7 @@ function farWaits(far: readonly string[], { condition, family, name }: Told): Wa
   return [{
     what: `IPv${family} to ${listed(far)}`,
     why: `no route: with TRANSPORT_IPV${family}=${name} a node needs ${condition}`,
-    next: name === "direct"
-      ? `give them one, or set TRANSPORT_IPV${family}=direct-or-wireguard on all nodes`
-      : "give them one",
+    next: `give them one, or set TRANSPORT_IPV${family}=${name}-or-wireguard on all nodes`,
     isTrouble: true,
   }];
 }

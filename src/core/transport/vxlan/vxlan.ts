@@ -55,3 +55,5 @@ function wayTo(other: SettledNode, ends: Ends, { name, vni, mtuBytes }: Overlay)
 
 /** Any two nodes reach each other that have addresses of one family. */
 export const VXLAN: Transport = { medium: "vxlan", reach: reachByVxlan };
+/** Who has none is reached by the tunnel, which stands for all. */
+export const VXLAN_OR_WIREGUARD: Transport = { ...VXLAN, isTunnelElse: true };
