@@ -79,6 +79,8 @@ export interface ObservedLink {
   readonly isNext?: true;
   /** Of a VXLAN that wraps by routes: its UDP port. */
   readonly vxlanPort?: number;
+  /** That one learns, wants a checksum around what comes in IPv6, or has a master: packets get lost, or come by another interface. */
+  readonly isOdd?: true;
 }
 
 /** Our table. */

@@ -88,8 +88,16 @@ interface LinkJson {
   readonly flags?: readonly string[];
   readonly linkinfo?: {
     readonly info_kind?: string;
-    readonly info_data?: { readonly external?: boolean; readonly gpe?: boolean; readonly port?: number };
+    readonly info_data?: {
+      readonly external?: boolean;
+      readonly gpe?: boolean;
+      readonly port?: number;
+      readonly learning?: boolean;
+      readonly udp_zero_csum6_rx?: boolean;
+    };
   };
+  /** Of a bridge, a bond or a VRF that has taken it. */
+  readonly master?: string;
   readonly addr_info?: readonly {
     readonly scope?: string;
     readonly local?: string;
@@ -112,9 +120,11 @@ export function parseLink(json: string): ObservedLink | undefined {
   };
 }
 
-function vxlanOf({ linkinfo }: LinkJson): Pick<ObservedLink, "vxlanPort"> {
-  const { external, gpe, port } = linkinfo?.info_data ?? {};
-  return linkinfo?.info_kind === "vxlan" && external && gpe && port !== undefined ? { vxlanPort: port } : {};
+function vxlanOf({ linkinfo, master }: LinkJson): Pick<ObservedLink, "vxlanPort" | "isOdd"> {
+  const { external, gpe, port, learning, udp_zero_csum6_rx: takesNoChecksum } = linkinfo?.info_data ?? {};
+  if (linkinfo?.info_kind !== "vxlan" || !external || !gpe || port === undefined) return {};
+  const isOdd = master !== undefined || learning === true || takesNoChecksum === false;
+  return { vxlanPort: port, ...(isOdd && { isOdd }) };
 }
 
 /** True for an interface, as ip tells of it, that has been made as our second one. */

@@ -147,6 +147,15 @@ Deno.test("An interface is its kind, MTU, state and global addresses", () => {
   });
   assert.equal(parseLink(LINK.replace(`"UP",`, ""))?.isUp, false);
   assert.equal(parseLink(LINK.replace("linkinfo", "x"))?.kind, "physical");
+  const vxlan = { external: true, gpe: true, port: 24603, learning: false, udp_zero_csum6_rx: true };
+  const told = (data: object, besides = {}) =>
+    parseLink(
+      JSON.stringify([{ ifname: "v", linkinfo: { info_kind: "vxlan", info_data: data }, ...besides }]),
+    );
+  assert.equal(told(vxlan)?.vxlanPort, 24603);
+  assert.equal(told(vxlan)?.isOdd, undefined);
+  assert.ok(told({ ...vxlan, learning: true })?.isOdd && told({ ...vxlan, udp_zero_csum6_rx: false })?.isOdd);
+  assert.ok(told(vxlan, { master: "br0" })?.isOdd);
 });
 
 Deno.test("No interface is what ip prints when there is none: nothing, no list, empty objects", () => {

@@ -37,7 +37,8 @@ export function diffOverlay({ overlay }: DesiredState, { overlay: has }: Observe
   }
   if (has !== undefined && has.kind !== KIND) return [];
   // Whoever is in the group of the tunnel's next interface is believed as that.
-  const isOther = has !== undefined && (has.vxlanPort !== link.port || has.isNext === true);
+  const isOther = has !== undefined &&
+    (has.vxlanPort !== link.port || has.isNext === true || has.isOdd === true);
   const addressing = addressed(link, isOther ? undefined : has);
   if (has !== undefined && !isOther) {
     if (has.isUp && has.mtuBytes === link.mtuBytes) return addressing;
@@ -46,7 +47,7 @@ export function diffOverlay({ overlay }: DesiredState, { overlay: has }: Observe
   }
   const text = `${KIND}, UDP port ${link.port}`;
   const change = isOther
-    ? changeOf(name, ["~", text], `it wraps otherwise, or by port ${has.vxlanPort ?? "of its own"}`)
+    ? changeOf(name, ["~", text], otherwise(has))
     : changeOf(name, ["+", text], "missing");
   // Of IPv6 the kernel sends no checksum around packets that have their own, and takes none where it is told so (RFC 6935).
   const creation =
@@ -59,6 +60,13 @@ export function diffOverlay({ overlay }: DesiredState, { overlay: has }: Observe
 }
 
 type Link = NonNullable<DesiredOverlay["link"]>;
+
+function otherwise({ isNext, isOdd, vxlanPort }: ObservedLink): string {
+  if (isNext) return "it is in the group of the tunnel's next interface";
+  return isOdd
+    ? "it has a master, or other flags"
+    : `it wraps otherwise, or by port ${vxlanPort ?? "of its own"}`;
+}
 
 function upOf({ name, mtuBytes }: Link, state: string): Change {
   return changeOf(name, ["~", `mtu ${mtuBytes}, up`], state);

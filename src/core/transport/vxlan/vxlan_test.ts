@@ -115,6 +115,7 @@ Deno.test("vxlan: what is otherwise with the interface is mended, another kind i
     /^~ interface wigglenet-vx: vxlan/,
     "believed as the tunnel",
   );
+  assert.match(linesWith({ ...sound, isOdd: true })[0]!, /^~ interface wigglenet-vx: vxlan.*has a master/);
   const bridged = diff(desired, { ...hostOf(desired), overlay: { ...sound, kind: "bridge" } }, 0);
   const lines = describe(bridged).filter((line) => line.includes(" encap "));
   assert.ok(lines.length === 2 && lines.every((line) => line.startsWith("- route ")), lines.join("\n"));
