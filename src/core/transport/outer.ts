@@ -1,7 +1,7 @@
 // Between which addresses packets are wrapped, by transports with an interface of their own.
 
 import type { Address, Family } from "../net/address.ts";
-import { containsAddress } from "../net/prefix.ts";
+import { containsAddress, type Prefix } from "../net/prefix.ts";
 import type { Waiting } from "../desired/desired_state.ts";
 import { isAllowed } from "../desired/endpoints.ts";
 import { IPV6_LEAST_BYTES, underlayMtu } from "../desired/underlay_mtu.ts";
@@ -42,11 +42,12 @@ export function endsOf({ settings, own, facts, family: inner, podCidrs }: Here):
   // By what the host has, where it has any: it may have lost one of its families.
   const usable = held.length > 0 ? held : stated;
   const families = ([4, 6] as const).filter((family) => usable.some((address) => address.family === family));
+  let pods: readonly Prefix[] | undefined;
   const outerOf = ({ node, addresses }: SettledNode) =>
     statedAddresses(node).filter((address) =>
       !present.has(address.text) &&
       // What is settled is in nobody's pod CIDR.
-      (addresses.includes(address) || !podCidrs().some((pod) => containsAddress(pod, address)))
+      (addresses.includes(address) || !(pods ??= podCidrs()).some((pod) => containsAddress(pod, address)))
     );
   const remoteOf = (other: SettledNode) => outerOf(other).find(({ family }) => families.includes(family));
   const lost = held.length === 0 || present.size === 0
@@ -90,9 +91,24 @@ function lostWaits(name: string, family: Family, lost: readonly Address[]): Wait
   };
 }
 
-/** The MTU of an interface that wraps, in bytes: IPv6 stays on whatever the underlay carries, in fragments then. */
-export function wrappedMtu({ settings, own, facts }: Here, overheadBytes: number): number {
-  if (settings.mtu !== "auto") return Math.max(settings.mtu, IPV6_LEAST_BYTES);
+/** The MTU of an interface that wraps, in bytes: IPv6 stays on whatever the underlay carries, in fragments then, and that is told. */
+export function wrappedMtu(
+  { settings, own, facts, family }: Here,
+  { name, overheadBytes }: { readonly name: string; readonly overheadBytes: number },
+): { readonly mtuBytes: number; readonly waiting: readonly Waiting[] } {
   const underlay = underlayMtu(statedAddresses(own.node), facts) ?? DEFAULT_UNDERLAY_BYTES;
-  return Math.max(underlay - overheadBytes, IPV6_LEAST_BYTES);
+  const wanted = settings.mtu === "auto" ? underlay - overheadBytes : settings.mtu;
+  if (wanted >= IPV6_LEAST_BYTES) return { mtuBytes: wanted, waiting: [] };
+  return {
+    mtuBytes: IPV6_LEAST_BYTES,
+    waiting: [{
+      what: `an MTU of ${name} that fits, for IPv${family}`,
+      why: settings.mtu === "auto"
+        ? `IPv6 needs ${IPV6_LEAST_BYTES}, and the node's own interfaces leave ${wanted}: full packets travel in fragments`
+        : `IPv6 needs ${IPV6_LEAST_BYTES}, and WIGGLENET_MTU is ${wanted}`,
+      next: settings.mtu === "auto"
+        ? `give them an MTU of ${IPV6_LEAST_BYTES + overheadBytes} or more`
+        : `set WIGGLENET_MTU to ${IPV6_LEAST_BYTES} or more`,
+    }],
+  };
 }

@@ -22,18 +22,21 @@ function reachByVxlan(here: Here): Reach {
   const { settings } = here;
   const ends = endsOf(here);
   const { families, condition, waiting } = ends;
+  const name = vxlanInterface(settings);
+  const overheadBytes = OVERHEAD_BYTES[families.includes(6) ? 6 : 4];
+  const mtu = wrappedMtu(here, { name, overheadBytes });
   const overlay: Overlay = {
-    name: vxlanInterface(settings),
+    name,
     port: settings.vxlanPort,
     vni: settings.vxlanVni,
-    mtuBytes: wrappedMtu(here, OVERHEAD_BYTES[families.includes(6) ? 6 : 4]),
+    mtuBytes: mtu.mtuBytes,
   };
   return {
     wayTo: (other) => wayTo(other, ends, overlay),
     devices: [overlay.name],
     condition,
     overlay,
-    waiting,
+    waiting: [...waiting, ...mtu.waiting],
   };
 }
 

@@ -121,12 +121,22 @@ Deno.test("vxlan: what is otherwise with the interface is mended, another kind i
   assert.ok(lines.length === 2 && lines.every((line) => line.startsWith("- route ")), lines.join("\n"));
 });
 
-Deno.test("vxlan: only families that go by it have addresses there; below 1280 there would be no IPv6", () => {
+Deno.test("vxlan: only families that go by it have addresses there; below 1280 there would be no IPv6, and that is told", () => {
   const { link } = wish([wrapped(1), wrapped(2)], { TRANSPORT_IPV4: "vxlan" }).overlay;
   assert.deepEqual(link?.addresses, ["10.244.1.1/32"]);
-  assert.equal(
-    wish([wrapped(1), wrapped(2)], { ...VXLAN, WIGGLENET_MTU: "1000" }).overlay.link?.mtuBytes,
-    1280,
+  const small = wish([wrapped(1), wrapped(2)], { ...VXLAN, WIGGLENET_MTU: "1000" });
+  assert.equal(small.overlay.link?.mtuBytes, 1280);
+  assert.match(
+    told(small)[0]!,
+    /^an MTU of wigglenet-vx that fits, for IPv4: IPv6 needs 1280, and WIGGLENET_MTU is 1000; set WIGGLENET_MTU to 1280/,
+  );
+  const interfaces = [nic("eth0", ["10.9.1.1/24"], { hasDefaultRoute: true, mtuBytes: 1300 })];
+  const own = wrapped(1, { internal: ["10.9.1.1"] });
+  const narrow = wish([own, wrapped(2)], { TRANSPORT_IPV4: "vxlan" }, { interfaces });
+  assert.equal(narrow.overlay.link?.mtuBytes, 1280);
+  assert.match(
+    told(narrow).join(),
+    /own interfaces leave 1264: full packets travel in fragments; give them an MTU of 1316/,
   );
 });
 
