@@ -1,6 +1,7 @@
 // What a running agent answers to `wigglenet status`, put together from its parts.
 
 import type { ParsedNode } from "../core/nodes/node.ts";
+import { lackingOverlay } from "../core/plan/diff_overlay.ts";
 import { peerStatuses, type Status } from "../core/plan/status.ts";
 import type { GivenSettings } from "../core/settings/settings.ts";
 import type { DeclaredKeeper } from "../shell/declared/declared_keeper.ts";
@@ -57,6 +58,7 @@ export async function statusOf(
     rejected: progress.desired?.rejected ?? items.flatMap(({ rejected }) => rejected),
     waiting: [
       ...progress.waiting,
+      ...(progress.desired === undefined ? [] : lackingOverlay(progress.desired, progress.failing)),
       ...publisher?.waiting() ?? [],
       ...telemetry.waiting,
       ...declared?.waiting ?? [],

@@ -215,6 +215,31 @@ Deno.test("of what comes wrapped, only what is of this network, from a node, and
   assert.match(own, /ct status dnat counter packets [1-9]/);
 });
 
+Deno.test("given up: a program in a node's network that may do nothing else is any pod of any other node", async () => {
+  const ends = { source: pod3.address(4)!, destination: pod1.address(4)! };
+  const bytes = wrappedIn(146, ipPacket(ends, udp(20_000, 9_999, new Uint8Array(8))));
+  const socket = `/dev/udp/${n1.address(4)}/${PORT}`;
+  const script = `base64 -d | dd bs=2000 iflag=fullblock status=none > ${socket}`;
+  const humble = [
+    "setpriv",
+    "--bounding-set=-all",
+    "--inh-caps=-all",
+    "--no-new-privs",
+    "bash",
+    "-c",
+    script,
+  ];
+  const there = new Wire(pod1, "eth0");
+  try {
+    await until("it to arrive", async () => {
+      await n2.run(humble, { stdin: btoa(String.fromCharCode(...bytes)) });
+      return there.receive().some(({ destinationPort }) => destinationPort === 9_999);
+    });
+  } finally {
+    there.close();
+  }
+});
+
 Deno.test("a host whose new interfaces have no IPv6 keeps IPv4 by it, and has both once they do", async () => {
   await n1.sysctl("1", ["net.ipv6.conf.default.disable_ipv6"]);
   await n1.ip(["link del wigglenet-vx"]);

@@ -17,6 +17,38 @@ export function foreignOverlay(
   return { ...foreignInterface(name, overlay.kind, KIND), isTrouble: true };
 }
 
+/**
+ * What a kernel lacks that refuses the interface, or all of its routes, and what that costs.
+ * @param failing by part, as the programs told it
+ */
+export function lackingOverlay(
+  { overlay: { name, link }, clear = [] }: DesiredState,
+  failing: Readonly<Record<string, { readonly error: string }>>,
+): Waiting[] {
+  if (link === undefined) return [];
+  const [interfaceError = "", ...routeErrors] = ["overlay", "clear-v4", "clear-v6"].map((part) =>
+    failing[part]?.error
+  );
+  const lacking = UNKNOWN_KIND.test(interfaceError)
+    ? `this kernel has no ${KIND}`
+    : routeErrors.some((error = "") => NO_WRAPPING.test(error))
+    ? "this kernel does not wrap by routes"
+    : undefined;
+  if (lacking === undefined) return [];
+  const nodes = new Set(clear.filter(({ route }) => route.endsWith(` dev ${name}`)).map(({ node }) => node));
+  return [{
+    what: `interface ${name}`,
+    why: `${lacking}: pods of ${nodes.size} nodes are not reached`,
+    next:
+      "modprobe vxlan, take a kernel with CONFIG_VXLAN and CONFIG_LWTUNNEL, or set another transport on all nodes",
+    isTrouble: true,
+  }];
+}
+
+/** As the kernel says it by ip: of a link, and of routes. */
+const UNKNOWN_KIND = /Unknown device type|Operation not supported/i;
+const NO_WRAPPING = /LWTUNNEL|LWT encapsulation|encapsulation type not supported/i;
+
 /** Without routes by an interface that is nothing of ours. */
 export function withoutForeign<T extends DesiredState>(desired: T, observed: ObservedState): T {
   if (foreignOverlay(desired, observed) === undefined) return desired;

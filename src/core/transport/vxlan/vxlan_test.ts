@@ -5,6 +5,7 @@ import { hostOf } from "../../../../test/host_state.ts";
 import type { DesiredState } from "../../desired/desired_state.ts";
 import type { ObservedState } from "../../observed/observed_state.ts";
 import { diff } from "../../plan/diff.ts";
+import { lackingOverlay } from "../../plan/diff_overlay.ts";
 import { describe } from "../../plan/describe.ts";
 import { parseSettings, type RawSettings } from "../../settings/parse_settings.ts";
 
@@ -138,6 +139,24 @@ Deno.test("vxlan: only families that go by it have addresses there; below 1280 t
     told(narrow).join(),
     /own interfaces leave 1264: full packets travel in fragments; give them an MTU of 1316/,
   );
+});
+
+Deno.test("vxlan: a kernel that has none, or that does not wrap by routes, is told as such, with whom that cuts off", () => {
+  const desired = wish([wrapped(1), wrapped(2), wrapped(3)], VXLAN);
+  const lacks = (part: string, error: string, wanted = desired) =>
+    lackingOverlay(wanted, { [part]: { error } }).map(({ what, why, isTrouble }) =>
+      `${what}: ${why}${isTrouble ? "!" : ""}`
+    );
+  const noKind = "ip -batch exited 1: Error: Unknown device type. Command failed -:1";
+  const noWrapping = "ip -4 -force -batch exited 1: Error: CONFIG_LWTUNNEL is not enabled in this kernel.";
+  const cost = "pods of 2 nodes are not reached!";
+  assert.deepEqual(lacks("overlay", noKind), [`interface wigglenet-vx: this kernel has no vxlan: ${cost}`]);
+  assert.deepEqual(lacks("clear-v4", noWrapping), [
+    `interface wigglenet-vx: this kernel does not wrap by routes: ${cost}`,
+  ]);
+  assert.deepEqual(lacks("overlay", "RTNETLINK answers: Address already in use"), []);
+  assert.deepEqual(lacks("clear-v4", "RTNETLINK answers: Invalid argument"), []);
+  assert.deepEqual(lacks("overlay", noKind, wish([ordinaryNode(1), ordinaryNode(2)], {})), []);
 });
 
 Deno.test("vxlan: the family is one that the host has, and what it has lost is told", () => {
