@@ -36,7 +36,10 @@ const ENDPOINTS = [
 const gateway = ["203.0.113.7", "2001:db8::7"].map((text) => parseAddress(text) as Address);
 const RESOLVED = new Map([["gw.example.org", { addresses: gateway, trouble: undefined }]]);
 
-const STATED_TRANSPORTS = ["ipv4=direct,ipv6=direct", "ipv4=direct-or-wireguard,ipv6=wireguard"];
+const STATED_TRANSPORTS = [
+  ...["ipv4=direct,ipv6=direct", "ipv4=direct-or-wireguard,ipv6=wireguard"],
+  ...["ipv4=vxlan,ipv6=vxlan", "ipv4=wireguard,ipv6=vxlan-or-wireguard"],
+];
 
 /** Now and then junk among what is meant. */
 function mostly(good: readonly unknown[], maxLength: number): fc.Arbitrary<unknown[]> {
@@ -110,7 +113,10 @@ export const objects: fc.Arbitrary<unknown[]> = fc.tuple(
 ).map(([first, rest]) => [first, ...rest]);
 
 const flag = fc.constantFrom(undefined, undefined, "true", "false");
-const transport = fc.constantFrom(undefined, undefined, undefined, "direct", "direct-or-wireguard");
+const transport = fc.constantFrom(
+  ...[undefined, undefined, undefined, undefined],
+  ...["direct", "direct-or-wireguard", "vxlan", "vxlan-or-wireguard"],
+);
 const rare = fc.constantFrom(...Array.from({ length: 6 }, () => undefined), "true", "false");
 
 /** Settings that leave interface, paths and WireGuard's implementation alone. */

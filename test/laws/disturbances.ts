@@ -47,8 +47,22 @@ export const DISTURBANCES: Readonly<Record<string, (host: ModelHost) => void>> =
   "an address is added": ({ network: { link } }) => void link?.addresses.add("10.99.0.1/32"),
   "the addresses are removed": ({ network: { link } }) => link?.addresses.clear(),
   "routes of others get our protocol number": ({ network: { routes } }) =>
-    FOREIGN_ROUTES.forEach((text) => routes[4].run(`route replace ${text}`, undefined)),
+    FOREIGN_ROUTES.forEach((text) => routes[4].run(`route replace ${text}`)),
   "routes are removed": ({ network: { link, routes } }) => void (link && routes[6].dropDevice(link.name)),
+  "the interface that wraps is deleted": ({ network }) =>
+    void (network.overlay && network.deleteLink(network.overlay.name)),
+  "the interface that wraps is taken down": ({ network }) => {
+    const { overlay } = network;
+    if (overlay === undefined) return;
+    overlay.isUp = false;
+    for (const text of overlay.addresses) if (text.includes(":")) overlay.addresses.delete(text);
+    network.dropRoutes(overlay.name);
+  },
+  "the interface that wraps gets another port, MTU and address": ({ network: { overlay } }) => {
+    if (overlay === undefined) return;
+    Object.assign(overlay, { port: 4789, mtu: 1300 });
+    overlay.addresses.add("10.99.0.1/32");
+  },
   "rules and routes of node addresses are removed": ({ network: { hostRouting } }) => {
     hostRouting[4].clear();
     hostRouting[6].clear();

@@ -56,14 +56,14 @@ export function converge(host: ModelHost, first: Pass): ObservedState {
 
 /** What a host is compared by. */
 export type HostState =
-  & Pick<ObservedState, "table" | "fastpath" | "routes" | "hostRouting" | "link" | "wireguard">
+  & Pick<ObservedState, "table" | "fastpath" | "routes" | "hostRouting" | "link" | "overlay" | "wireguard">
   & {
     readonly cni: ObservedState["cni"] | undefined;
   };
 
 /** All of the host that the agent is answerable for. A peer without an address keeps an endpoint that it once had. */
 export function stateOf(host: ModelHost, desired: DesiredState): HostState {
-  const { wireguard, table, fastpath, routes, hostRouting, link, cni } = host.observe(desired);
+  const { wireguard, table, fastpath, routes, hostRouting, link, overlay, cni } = host.observe(desired);
   const silent = new Set<string>(
     desired.peers.filter((peer) => peer.endpoint === undefined).map((it) => it.publicKey),
   );
@@ -72,7 +72,7 @@ export function stateOf(host: ModelHost, desired: DesiredState): HostState {
   );
   const isForeign = cni.linkTarget === undefined;
   return {
-    ...{ table, fastpath, routes, link },
+    ...{ table, fastpath, routes, link, overlay },
     ...(hostRouting && { hostRouting }),
     wireguard: wireguard && { ...wireguard, peers: new Map(peers) },
     cni: desired.cni === undefined && isForeign ? undefined : cni,

@@ -77,6 +77,7 @@ export class ModelHost {
     const linkTarget = this.links.get(cniPath);
     return {
       link: parseLink(this.network.linkJson()),
+      overlay: parseLink(this.network.overlayJson()),
       wireguard: wireguard && parseWireguard(wireguard.dump(), last?.wireguard, CLOCKS),
       // Looked for only where nobody answers, or where the kernel is to take its place.
       userspacePids: wireguard === undefined || link?.implementation === "kernel" ? pids : [],

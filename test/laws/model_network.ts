@@ -14,9 +14,15 @@ export interface ModelLink {
   readonly addresses: Set<string>;
 }
 
-/** At most one interface, of any name; the routes of our protocol. */
+/** The one that wraps. */
+export interface ModelOverlay extends ModelLink {
+  port: number;
+}
+
+/** At most one interface of any name, and one that wraps; the routes of our protocol. */
 export class ModelNetwork {
   link: ModelLink | undefined;
+  overlay: ModelOverlay | undefined;
   wireguard: ModelWireguard | undefined;
   readonly routes = { 4: new ModelRoutes(4), 6: new ModelRoutes(6) };
   readonly hostRouting = { 4: new ModelHostRouting(), 6: new ModelHostRouting() };
@@ -48,10 +54,19 @@ export class ModelNetwork {
 
   /** Addresses and routes go with it; a process that served it lives on for a while. */
   deleteLink(name: string): void {
-    this.#linkNamed(name);
+    const link = this.#linkNamed(name);
     this.dropRoutes(name);
+    if (link === this.overlay) {
+      this.overlay = undefined;
+      return;
+    }
     this.link = undefined;
     this.wireguard = undefined;
+  }
+
+  #createOverlay(name: string, port: number): void {
+    if (this.overlay !== undefined) throw new Refused("File exists");
+    this.overlay = { name, kind: "vxlan", port, mtu: 1500, isUp: false, addresses: new Set() };
   }
 
   /** An interface that goes, or goes down, has none any more. */
@@ -63,14 +78,18 @@ export class ModelNetwork {
   }
 
   #linkNamed(name: string): ModelLink {
-    if (this.link?.name !== name) throw new Refused(`Cannot find device "${name}"`);
-    return this.link;
+    const found = [this.link, this.overlay].find((link) => link?.name === name);
+    if (found === undefined) throw new Refused(`Cannot find device "${name}"`);
+    return found;
   }
 
   #configure(line: string): void {
     const words = line.split(" ");
     if (/^link add dev \S+ type wireguard$/.test(line)) return this.#create(words[3]!, "wireguard");
     if (/^tuntap add dev \S+ mode tun$/.test(line)) return this.#create(words[3]!, "tun");
+    const [, name, port] = WRAPS.exec(line) ?? [];
+    if (name !== undefined) return this.#createOverlay(name, Number(port));
+    if (/^link del dev \S+$/.test(line)) return this.deleteLink(words[3]!);
     const link = this.#linkNamed(words[words.indexOf("dev") + 1] ?? "");
     if (/^address replace \S+ dev \S+$/.test(line)) link.addresses.add(words[2]!);
     else if (/^address del \S+ dev \S+$/.test(line)) {
@@ -88,8 +107,10 @@ export class ModelNetwork {
   }
 
   #route(family: 4 | 6, line: string): void {
-    const routes = isOfHosts(line) ? this.hostRouting[family] : this.routes[family];
-    routes.run(line, this.link?.isUp ? this.link.name : undefined);
+    if (isOfHosts(line)) {
+      return this.hostRouting[family].run(line, this.link?.isUp ? this.link.name : undefined);
+    }
+    this.routes[family].run(line, [this.link, this.overlay].flatMap((link) => link?.isUp ? [link.name] : []));
   }
 
   #delete(family: 4 | 6, lines: readonly string[]): void {
@@ -142,19 +163,32 @@ export class ModelNetwork {
 
   /** What `ip -j -d address show` prints. */
   linkJson(): string {
-    if (this.link === undefined) return "[]";
-    const { name, kind, mtu, isUp, addresses } = this.link;
-    const flags = isUp ? ["POINTOPOINT", "UP"] : ["POINTOPOINT"];
-    const local = (text: string, scope: string) => {
-      const [address, prefixlen] = text.split("/");
-      return { local: address, prefixlen: Number(prefixlen), scope };
-    };
-    const addr_info = [...[...addresses].map((text) => local(text, "global")), local("fe80::1/64", "link")];
-    return JSON.stringify([{ ifname: name, mtu, flags, linkinfo: { info_kind: kind }, addr_info }]);
+    return shown(this.link);
+  }
+
+  /** The same of the interface that wraps. */
+  overlayJson(): string {
+    const { port } = this.overlay ?? {};
+    const info_data = { external: true, gpe: true, port, learning: false, udp_zero_csum6_rx: true };
+    return shown(this.overlay, { info_data });
   }
 
   /** The peers, for somebody who disturbs them. */
   get peers(): Map<string, ModelPeer> {
     return this.wireguard?.peers ?? new Map();
   }
+}
+
+const WRAPS = /^link add dev (\S+) type vxlan external gpe dstport (\d+) nolearning udp6zerocsumrx$/;
+
+function shown(link: ModelLink | undefined, besides = {}): string {
+  if (link === undefined) return "[]";
+  const { name, kind, mtu, isUp, addresses } = link;
+  const flags = isUp ? ["POINTOPOINT", "UP"] : ["POINTOPOINT"];
+  const local = (text: string, scope: string) => {
+    const [address, prefixlen] = text.split("/");
+    return { local: address, prefixlen: Number(prefixlen), scope };
+  };
+  const addr_info = [...[...addresses].map((text) => local(text, "global")), local("fe80::1/64", "link")];
+  return JSON.stringify([{ ifname: name, mtu, flags, linkinfo: { info_kind: kind, ...besides }, addr_info }]);
 }

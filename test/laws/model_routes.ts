@@ -5,6 +5,7 @@ import { Refused } from "./refused.ts";
 interface Route {
   readonly type: string | undefined;
   readonly dst: string;
+  readonly encap: string | undefined;
   readonly gateway: string | undefined;
   readonly dev: string | undefined;
   readonly metric: number;
@@ -12,7 +13,7 @@ interface Route {
 }
 
 const LINE =
-  /^route (replace|del) (?:(unreachable|blackhole) )?(\S+)(?: via (\S+))?(?: dev (\S+))?( onlink)? proto 146(?: metric (\d+))?$/;
+  /^route (replace|del) (?:(unreachable|blackhole) )?(\S+)(?: encap (ip6? id \d+(?: src \S+)? dst \S+))?(?: via (\S+))?(?: dev (\S+))?( onlink)? proto 146(?: metric (\d+))?$/;
 
 /** The routes that `ip route show proto 146` lists. */
 export class ModelRoutes {
@@ -20,9 +21,9 @@ export class ModelRoutes {
 
   constructor(readonly family: 4 | 6) {}
 
-  /** One line of a batch; `device` is the interface of ours that is up. */
-  run(line: string, device: string | undefined): void {
-    const [, verb, type, dst, gateway, dev, onlink, metric] = LINE.exec(line) ?? [];
+  /** One line of a batch; `devices` are the interfaces of ours that are up. */
+  run(line: string, devices: readonly string[] = []): void {
+    const [, verb, type, dst, encap, gateway, dev, onlink, metric] = LINE.exec(line) ?? [];
     if (dst === undefined || dst.includes(":") !== (this.family === 6)) {
       throw new Refused(`unknown: ip ${line}`);
     }
@@ -31,6 +32,7 @@ export class ModelRoutes {
     const route: Route = {
       type,
       dst,
+      encap,
       gateway,
       dev,
       metric: metric === undefined ? implied : Number(metric),
@@ -38,7 +40,9 @@ export class ModelRoutes {
     };
     const place = `${dst} ${route.metric}`;
     if (verb === "replace") {
-      if (dev !== undefined && dev !== "eth0" && dev !== device) throw new Refused(`${dev} is not up`);
+      if (dev !== undefined && dev !== "eth0" && !devices.includes(dev)) {
+        throw new Refused(`${dev} is not up`);
+      }
       this.#routes.set(place, route);
       return;
     }
@@ -54,16 +58,19 @@ export class ModelRoutes {
     for (const [place, { dev }] of this.#routes) if (dev === name) this.#routes.delete(place);
   }
 
-  /** What `ip -j route show` prints: hosts without their length, and of IPv6 every metric. */
+  /** What `ip -j route show` prints: hosts without their length, of IPv6 every metric. How it wraps is one word here: ip prints two fields `dst`. */
   json(): string {
     const isIpv6 = this.family === 6;
-    return JSON.stringify([...this.#routes.values()].map(({ type, dst, gateway, dev, metric, flags }) => ({
-      type,
-      dst: dst.replace(isIpv6 ? /\/128$/ : /\/32$/, ""),
-      gateway,
-      dev: type !== undefined && isIpv6 ? "lo" : dev,
-      metric: metric === 0 && !isIpv6 ? undefined : metric,
-      flags,
-    })));
+    return JSON.stringify(
+      [...this.#routes.values()].map(({ type, dst, encap, gateway, dev, metric, flags }) => ({
+        type,
+        dst: dst.replace(isIpv6 ? /\/128$/ : /\/32$/, ""),
+        encap,
+        gateway,
+        dev: type !== undefined && isIpv6 ? "lo" : dev,
+        metric: metric === 0 && !isIpv6 ? undefined : metric,
+        flags,
+      })),
+    );
   }
 }

@@ -13,13 +13,18 @@ import { converge, fromClean, stateOf } from "./model_agent.ts";
 import { ModelHost } from "./model_host.ts";
 
 /** What a route is for: no two of one place can stand. */
-const placeOf = (route: string) => route.replace(/ (?:via|dev) .*/, "");
+const placeOf = (route: string) => route.replace(/ (?:via|encap|dev) .*/, "");
 
-/** In the clear, where nothing may leave so any more, or to pods that are known to be elsewhere: that goes, known or not. */
-function leaves(route: string, family: Family, { clearFamilies = [], settled }: DesiredState): boolean {
+/** In the clear, where nothing may leave so any more, nor be wrapped, or to pods that are known to be elsewhere: that goes, known or not. */
+function leaves(
+  route: string,
+  family: Family,
+  { clearFamilies = [], settled, overlay }: DesiredState,
+): boolean {
   const place = parsePrefix(placeOf(route)) as Prefix;
   const isKnown = settled.some(({ podCidrs }) => podCidrs.some((prefix) => overlaps(prefix, place)));
-  return route.includes(" via ") && (isKnown || !clearFamilies.includes(family));
+  if (route.includes(" encap ") && overlay.link === undefined) return true;
+  return / (?:via|encap) /.test(route) && (isKnown || !clearFamilies.includes(family));
 }
 
 const OWN = nodeJson({ name: "n1", internal: ["10.9.1.1", "fd09::1"] });

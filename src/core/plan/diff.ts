@@ -19,7 +19,7 @@ import { turnOf } from "../rotation/turn.ts";
 import { diffHostRouting } from "./diff_host.ts";
 import { diffFastpath } from "./diff_fastpath.ts";
 import { awaitedServer, diffLink, foreignKind, keptKey, makeLink, withoutOther } from "./diff_link.ts";
-import { diffOverlay, foreignOverlay, withoutForeign } from "./diff_overlay.ts";
+import { diffOverlay, foreignOverlay, withoutForeign, withoutOtherOverlay } from "./diff_overlay.ts";
 import { diffPeers } from "./diff_peers.ts";
 import { differences } from "./differences.ts";
 import { diffRoutes } from "./diff_routes.ts";
@@ -34,7 +34,7 @@ import { replacements } from "./replace_table.ts";
 export function diff(desired: DesiredState, host: ObservedState, steadySeconds: number): Plan {
   const observed = withoutLeft(desired, host);
   const blocked = foreignKind(desired, observed);
-  const standing = withoutOther(desired, observed);
+  const standing = withoutOtherOverlay(desired, withoutOther(desired, observed));
   const awaited = blocked === undefined ? awaitedServer(desired, standing) : undefined;
   const foreign = foreignBridge(desired, observed);
   const turn = turnOf(desired, observed, steadySeconds);

@@ -2,6 +2,7 @@
 
 import type { DesiredOverlay, DesiredState, Waiting } from "../desired/desired_state.ts";
 import type { ObservedLink, ObservedState } from "../observed/observed_state.ts";
+import type { Family } from "../net/address.ts";
 import { replaceAddresses } from "./diff_addresses.ts";
 import { foreignInterface } from "./diff_link.ts";
 import { type Change, STAGE, type Step } from "./plan.ts";
@@ -68,9 +69,7 @@ export function diffOverlay({ overlay }: DesiredState, { overlay: has }: Observe
     ];
   }
   if (has !== undefined && has.kind !== KIND) return [];
-  // Whoever is in the group of the tunnel's next interface is believed as that.
-  const isOther = has !== undefined &&
-    (has.vxlanPort !== link.port || has.isNext === true || has.isOdd === true);
+  const isOther = has !== undefined && isOtherwise(link, has);
   const addressing = addressed(link, isOther ? undefined : has);
   if (has !== undefined && !isOther) {
     if (has.isUp && has.mtuBytes === link.mtuBytes) return addressing;
@@ -92,6 +91,23 @@ export function diffOverlay({ overlay }: DesiredState, { overlay: has }: Observe
 }
 
 type Link = NonNullable<DesiredOverlay["link"]>;
+
+/** It must be made anew. Whoever is in the group of the tunnel's next interface is believed as that. */
+function isOtherwise({ port }: Link, { vxlanPort, isNext, isOdd }: ObservedLink): boolean {
+  return vxlanPort !== port || isNext === true || isOdd === true;
+}
+
+/** Without an interface that is made anew, and the routes that go with it. */
+export function withoutOtherOverlay(
+  { overlay: { name, link } }: DesiredState,
+  observed: ObservedState,
+): ObservedState {
+  const { overlay: has } = observed;
+  if (link === undefined || has?.kind !== KIND || !isOtherwise(link, has)) return observed;
+  const others = (family: Family) =>
+    new Set([...observed.routes[family]].filter((text) => !text.includes(` dev ${name} `)));
+  return { ...observed, overlay: undefined, routes: { 4: others(4), 6: others(6) } };
+}
 
 function otherwise({ isNext, isOdd, vxlanPort }: ObservedLink): string {
   if (isNext) return "it is in the group of the tunnel's next interface";

@@ -36,7 +36,7 @@ export function diffRoutes(desired: DesiredState, observed: ObservedState, isBlo
     // Who was expected to take it is so already: then the way changes before the rules count on it.
     const near = observed.table?.sets.get(`near-v${family}`) ?? NONE;
     const isExpected = (text: string) =>
-      near.has(text.slice(0, text.indexOf(" "))) && (observed.overlay !== undefined || !isWrapping(text));
+      near.has(text.slice(0, text.indexOf(" "))) && (observed.overlay?.isUp === true || !isWrapping(text));
     const clearBatch = { family, verb: "replace", surplus, isClear: true } as const;
     const clearSteps = [
       ...routeStep({ ...clearBatch, stage: STAGE.expected }, clear.filter(isExpected)),
