@@ -2,7 +2,7 @@
 
 import type { ParsedNode } from "../core/nodes/node.ts";
 import { lackingOverlay } from "../core/plan/diff_overlay.ts";
-import { peerStatuses, type Status } from "../core/plan/status.ts";
+import { clearStatuses, peerStatuses, type Status } from "../core/plan/status.ts";
 import type { GivenSettings } from "../core/settings/settings.ts";
 import type { DeclaredKeeper } from "../shell/declared/declared_keeper.ts";
 import type { PolicyProgress } from "../shell/policy/policy_progress.ts";
@@ -48,7 +48,7 @@ export async function statusOf(
     ...(progress.ownTurn && { rotation: progress.ownTurn }),
     peers: peerStatuses(progress.desired, progress.observed),
     ...(declared?.report && { declared: declared.report }),
-    ...(clear && { clear }),
+    ...(clear && { clear: clearStatuses(progress.desired!, progress.observed) }),
     applied: {
       isInSync: progress.isInSync,
       steps: progress.appliedSteps,

@@ -16,6 +16,7 @@ import {
   usesTunnel,
 } from "../core/settings/settings.ts";
 import { nextInterface, nextPort } from "../core/rotation/names.ts";
+import { needsKeys } from "../core/transport/own_transports.ts";
 import type { Program } from "../core/shipped/programs.ts";
 import { locate, run } from "./command.ts";
 import { inspectPitfalls } from "./inspect_pitfalls.ts";
@@ -59,7 +60,8 @@ export interface Inspection extends Pick<HostReport, "naming"> {
 export async function inspectHost(settings: GivenSettings, inspection: Inspection): Promise<HostReport> {
   const families = ([4, 6] as const).filter((family) => isRouted(settings, family));
   const hasAdmin = await hasNetAdmin();
-  const tunnel = usesTunnel(settings) ? await inspectTunnel(settings, hasAdmin) : undefined;
+  const isTunnelled = usesTunnel(settings) && (needsKeys(settings) || await hasLink(settings));
+  const tunnel = isTunnelled ? await inspectTunnel(settings, hasAdmin) : undefined;
   const isUserspace = tunnel !== undefined &&
     (tunnel.mode === "userspace" || tunnel.mode === "auto" && !tunnel.hasKernel);
   const netconf = await readNetconf();
@@ -152,6 +154,11 @@ async function versionOf(program: Program): Promise<string | undefined> {
   return text.split("\n")[0]!.trim();
 }
 
+/** Where all leaves in the clear the tunnel stands for others, or not at all. */
+async function hasLink({ interfaceName }: GivenSettings): Promise<boolean> {
+  return locate("ip") !== undefined && await observeLink(interfaceName) !== undefined;
+}
+
 async function inspectTunnel(
   settings: GivenSettings,
   hasAdmin: boolean,
@@ -222,7 +229,7 @@ async function inspectServing(settings: GivenSettings): Promise<HostReport["serv
 }
 
 /** What is looked at here besides is not told twice. */
-function agentOf({ applied, waiting, rejected, podCidrs, peers }: Status): HostReport["agent"] {
+function agentOf({ applied, waiting, rejected, podCidrs, peers, clear }: Status): HostReport["agent"] {
   const others = waiting.filter(({ what }) => !isForwardingWait(what) && !isObstacleWait(what));
   return {
     isInSync: applied.isInSync,
@@ -231,5 +238,6 @@ function agentOf({ applied, waiting, rejected, podCidrs, peers }: Status): HostR
     rejected,
     podCidrs,
     peers,
+    ...(clear && { clear }),
   };
 }

@@ -7,14 +7,14 @@ import { nftFinding } from "./nft_version.ts";
 import { mtuFindings, type MtuReport } from "./mtu_probe.ts";
 import { pitfallFindings, type Pitfalls } from "./pitfalls.ts";
 import type { Rejected } from "../nodes/node.ts";
-import type { PeerStatus } from "../plan/status.ts";
+import type { ClearStatus, PeerStatus } from "../plan/status.ts";
 import { type Program, PROGRAM_PACKAGES } from "../shipped/programs.ts";
 
 /** What `wigglenet check` looks at. Undefined: could not be read, which is a finding of its own where it matters. */
 export interface HostReport extends Surroundings {
   /** First line of each program's version; undefined: not found. */
   readonly programs: Readonly<Partial<Record<Program, string | undefined>>>;
-  /** What is there for the tunnel; undefined: no family needs one. */
+  /** What is there for the tunnel; undefined: no family needs one, and there is none. */
   readonly tunnel: {
     readonly hasKernel: boolean;
     readonly hasTun: boolean;
@@ -54,6 +54,7 @@ export interface HostReport extends Surroundings {
       readonly rejected: readonly Rejected[];
       readonly podCidrs: readonly string[];
       readonly peers: readonly PeerStatus[];
+      readonly clear?: readonly ClearStatus[];
     }
     | "hangs"
     | undefined;
@@ -102,8 +103,9 @@ export function findingsOf(report: HostReport): Finding[] {
 }
 
 function meshOf({ agent, port }: HostReport): Parameters<typeof pitfallFindings>[1] {
-  const { podCidrs: own, peers } = typeof agent === "object" ? agent : { podCidrs: [], peers: [] };
-  return { own, peers, port };
+  if (typeof agent !== "object") return { own: [], peers: [], port };
+  const { podCidrs: own, peers, clear = [] } = agent;
+  return { own, peers, clear, port };
 }
 
 function isError({ level }: Finding): boolean {

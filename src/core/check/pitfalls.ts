@@ -4,7 +4,7 @@ import type { Family } from "../net/address.ts";
 import { parseAddress } from "../net/address.ts";
 import { contains, containsAddress, parsePrefix, type Prefix } from "../net/prefix.ts";
 import { refused } from "../net/refusal.ts";
-import type { PeerStatus } from "../plan/status.ts";
+import type { ClearStatus, PeerStatus } from "../plan/status.ts";
 import type { Finding } from "./check.ts";
 import type { ForeignRules } from "./foreign_rules.ts";
 
@@ -42,6 +42,8 @@ export interface ForeignRoute {
 export interface Mesh {
   readonly own: readonly string[];
   readonly peers: readonly PeerStatus[];
+  /** Nodes whose pods are sent to in the clear. */
+  readonly clear?: readonly ClearStatus[];
   readonly port: number;
 }
 
@@ -118,7 +120,7 @@ interface Owned {
 }
 
 /** Single addresses among a peer's are its node's. */
-function podCidrsOf({ own, peers }: Mesh): Owned[] {
+function podCidrsOf({ own, peers, clear = [] }: Mesh): Owned[] {
   const parsed = (texts: readonly string[], owner: string) =>
     texts.flatMap((text): Owned[] => {
       const prefix = parsePrefix(text);
@@ -127,6 +129,7 @@ function podCidrsOf({ own, peers }: Mesh): Owned[] {
   return [
     ...parsed(own, THIS),
     ...peers.flatMap(({ node, allowedIps }) => parsed(allowedIps, node)),
+    ...clear.flatMap(({ node, podCidrs }) => parsed(podCidrs, node)),
   ];
 }
 

@@ -123,6 +123,18 @@ for (const [seen, level, what, remedy] of cases) {
   });
 }
 
+Deno.test("check finds a route of others within the pods of a node that is reached in the clear", () => {
+  const way = {
+    node: "n4",
+    family: 4,
+    route: "via 10.9.1.4 dev eth0 onlink",
+    podCidrs: ["10.244.4.0/24"],
+  } as const;
+  const routes = [{ destination: "10.244.4.128/25", device: "eth1", isConnected: false }];
+  const [finding] = pitfallFindings({ ...WELL, routes }, { ...MESH, clear: [way] });
+  assert.match(finding!.what, /overlaps the pod CIDR 10\.244\.4\.0\/24 of n4/);
+});
+
 const rule = (chain: string, ...expr: readonly unknown[]) => ({
   rule: { family: "ip", table: "t", chain, expr },
 });

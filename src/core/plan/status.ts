@@ -25,6 +25,12 @@ export interface PeerStatus {
   readonly keepaliveSeconds: number;
 }
 
+/** A way in the clear as `status` shows it. */
+export interface ClearStatus extends ClearPeerText {
+  /** The host lacks a route of it. */
+  readonly isMissing?: true;
+}
+
 /** What NetworkPolicies come to on this node. */
 export interface PolicyStatus {
   /** All that they need could be read. */
@@ -69,8 +75,8 @@ export interface Status {
   /** While this host's key rotates. */
   readonly rotation?: OwnTurn;
   readonly peers: readonly PeerStatus[];
-  /** Nodes whose pods are sent to in the clear; left out: none. */
-  readonly clear?: readonly ClearPeerText[];
+  /** Nodes whose pods are to be sent to in the clear; left out: none. */
+  readonly clear?: readonly ClearStatus[];
   /** Declared networks of this host; left out: none. */
   readonly declared?: DeclaredReport;
   readonly applied: {
@@ -110,6 +116,21 @@ export function peerStatuses(
   return statuses.sort((a, b) => a.node < b.node ? -1 : 1);
 }
 
+/** The ways in the clear that are wanted, and which of them the host has not. */
+export function clearStatuses(
+  { clear = [], routes }: DesiredState,
+  observed: ObservedState | undefined,
+): ClearStatus[] {
+  const lacking = new Set(
+    routes.flatMap(({ type, family, text, destination }) =>
+      type === "clear" && observed?.routes[family].has(text) !== true ? [destination] : []
+    ),
+  );
+  return clear.map((way) =>
+    way.podCidrs.some((text) => lacking.has(text)) ? { ...way, isMissing: true } : way
+  );
+}
+
 /** The status for people. */
 export function describeStatus(status: Status, nowSeconds: number): string[] {
   const { source, applied } = status;
@@ -133,8 +154,10 @@ export function describeStatus(status: Status, nowSeconds: number): string[] {
         keepaliveText(peer)
       }`
     ),
-    ...(status.clear ?? []).map(({ node, route, podCidrs }) =>
-      `  ${node} in the clear ${route} to ${podCidrs.join(", ")}`
+    ...(status.clear ?? []).map(({ node, route, podCidrs, isMissing }) =>
+      `  ${node} in the clear ${route} to ${podCidrs.join(", ")}${
+        isMissing ? ": the host has no such route" : ""
+      }`
     ),
     ...(status.declared === undefined ? [] : describeDeclared(status.declared, nowSeconds)),
     ...Object.entries(applied.failing).map(([part, { error }]) => `failing: ${part}: ${error}`),

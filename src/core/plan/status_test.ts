@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { desireOf, keyOf, ordinaryNode } from "../../../test/cluster.ts";
 import { hostOf } from "../../../test/host_state.ts";
-import { describeStatus, peerStatuses, type Status } from "./status.ts";
+import { DIRECT, direct, ETH0 } from "../../../test/direct_nodes.ts";
+import { clearStatuses, describeStatus, peerStatuses, type Status } from "./status.ts";
 
 const DESIRED = desireOf([1, 3, 2].map(ordinaryNode));
 
@@ -50,6 +51,22 @@ Deno.test("The status of a node without trouble is four lines", () => {
     "0 peers",
     "no drift repaired",
   ]);
+});
+
+Deno.test("A way in the clear that the host has not, or not yet, is shown as such", () => {
+  const desired = desireOf([1, 2, 3].map((i) => direct(i)), DIRECT, { interfaces: [ETH0] });
+  const host = hostOf(desired);
+  const shown = (observed: typeof host | undefined) =>
+    clearStatuses(desired, observed).map(({ node, family, isMissing }) => `${node} ${family} ${isMissing}`);
+  assert.deepEqual(shown(host), ["n2 4", "n2 6", "n3 4", "n3 6"].map((way) => `${way} undefined`));
+  const lost = new Set([...host.routes[4]].filter((text) => !text.startsWith("10.244.3.0/24")));
+  const without = { ...host, routes: { ...host.routes, 4: lost } };
+  assert.deepEqual(shown(without), ["n2 4 undefined", "n2 6 undefined", "n3 4 true", "n3 6 undefined"]);
+  assert.match(
+    describeStatus({ ...STATUS, clear: clearStatuses(desired, without) }, 100).join("\n"),
+    /n3 in the clear via 10\.9\.1\.3 .* to 10\.244\.3\.0\/24: the host has no such route\n/,
+  );
+  assert.ok(shown(undefined).every((way) => way.endsWith("true")));
 });
 
 Deno.test("While this host's key rotates the status says how far it is", () => {
