@@ -97,6 +97,6 @@ function seenOf({ podCidrs, addresses }: Member, verb: string, prefix: string): 
   return {
     ...ofEach(podCidrs, "element", (cidr) => (line) => isElement(line, verb, cidr)),
     ...ofEach(podCidrs, "route", isRoute),
-    "sender": (line) => line.startsWith(`${verb} element inet wigglenet vxlan-peers-v4 { ${addresses[0]} }`),
+    "sender": (line) => line.startsWith(`${verb} element inet wigglenet outer-v4 { ${addresses[0]} }`),
   };
 }

@@ -112,7 +112,7 @@ export class ModelTable {
 /** As a set shows them. One that is no interval set takes addresses, and no prefix. */
 function membersOf(name: string, text: string): string[] {
   const members = text.split(", ");
-  if (!/^(?:host|vxlan)-/.test(name)) return members;
+  if (!/^(?:host|outer)-/.test(name)) return members;
   return members.map((member) => {
     if (member.includes("/")) throw new Refused("You must add 'flags interval' to your set declaration");
     return `${member}/${member.includes(":") ? 128 : 32}`;

@@ -64,7 +64,7 @@ Deno.test("A Node that is told twice is told once", () => {
 });
 
 const MEMBERS =
-  /^add set inet wigglenet (?:(?:local-)?pod-cidrs|no-masquerade|clear|near|(?:vxlan|host)-(?:peers|own))-v([46]) \{ typeof (ip6?) saddr;(?: flags interval;)? elements = \{ (.*) \}; \}$/;
+  /^add set inet wigglenet (?:(?:local-)?pod-cidrs|no-masquerade|clear|near|outer(?:-own)?|host-(?:peers|own))-v([46]) \{ typeof (ip6?) saddr;(?: flags interval;)? elements = \{ (.*) \}; \}$/;
 
 Deno.test("A ruleset is the structure of its settings and of this host's own addresses, and members that are canonical prefixes, nothing else", () => {
   fc.assert(
@@ -86,7 +86,7 @@ Deno.test("A ruleset is the structure of its settings and of this host's own add
         const [, family, type, members] = MEMBERS.exec(line) ?? assert.fail(line);
         assert.equal(type, family === "4" ? "ip" : "ip6");
         for (const member of members!.split(", ")) {
-          const length = / (?:vxlan|host)-/.test(line) ? `/${family === "4" ? 32 : 128}` : "";
+          const length = / (?:outer|host)-/.test(line) ? `/${family === "4" ? 32 : 128}` : "";
           assertCanonical(`${member}${length}`, Number(family));
         }
       }

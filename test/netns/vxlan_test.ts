@@ -5,9 +5,8 @@
 //   n3-pod ── n3 ──┘   n3 says an address of IPv6 alone: it is wrapped to by that
 
 import assert from "node:assert/strict";
-import { frameOf, ipPacket, udp } from "../lab/craft.ts";
+import { type Body, ipPacket, udp } from "../lab/craft.ts";
 import { isWithin } from "../lab/frames.ts";
-import type { Host } from "../lab/host.ts";
 import { manifestOf } from "../lab/manifest.ts";
 import type { Node } from "../lab/node.ts";
 import type { Pod } from "../lab/pod.ts";
@@ -15,6 +14,7 @@ import { until } from "../lab/until.ts";
 import { Wire } from "../lab/wire.ts";
 import { type Drift, Victim } from "./drift.ts";
 import { policyDecides, saying } from "./transports.ts";
+import { arrivingWrapped, type Shot } from "./wrapped_shots.ts";
 
 const FAMILIES = [4, 6] as const;
 const VXLAN = { "transport-ipv4": "vxlan", "transport-ipv6": "vxlan" };
@@ -109,80 +109,27 @@ for (const [what, drift] of Object.entries(drifts)) {
 
 Deno.test("a NetworkPolicy decides who reaches a pod, as through the tunnel", () => policyDecides(mesh));
 
-interface Shot {
-  /** Left out: the outsider. */
-  readonly from?: Host;
-  readonly outer: string;
-  /** Left out: this node's address. */
-  readonly to?: string;
+/** Left out: as it is here. */
+interface VxlanShot extends Shot {
   readonly port?: number;
   readonly vni?: number;
-  readonly inner: string;
-  /** Left out: its pod. */
-  readonly target?: string;
 }
 
-/** A packet as a VXLAN of this network has it: flags with the next protocol, the network's number. */
-function wrappedIn(vni: number, packet: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+/** As a VXLAN of this network has it: flags with the next protocol, the network's number. */
+function numbered(vni: number, packet: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   const header = new Uint8Array([0x0c, 0, 0, 1, vni >> 16, (vni >> 8) & 255, vni & 255, 0]);
   return new Uint8Array([...header, ...packet]);
 }
 
-/** Where a frame of this place must be sent to so that it gets to an address. */
-async function neighbourOf(place: Host, address: string): Promise<string> {
-  await place.ping(address);
-  const [known] = JSON.parse(await place.run(["ip", "-j", "neigh", "show", address])) as [{ lladdr: string }];
-  return known.lladdr;
-}
-
-/** Which of these reach a pod of n1 by the time that the last of them, which does, has for some times. */
-async function arrivingWrapped(
-  shots: Readonly<Record<string, Shot>>,
-  senders: readonly Host[],
-): Promise<string[]> {
-  const [to, near] = [pod1.address(4)!, n1.address(4)!];
-  const gateway = async (host: Host) =>
-    (JSON.parse(await host.run(["ip", "-j", "route", "show", "default"])) as [{ gateway: string }])[0]
-      .gateway;
-  const wires = new Map<Host, { readonly wire: Wire; readonly lladdr: string }>();
-  for (const place of [mesh.lab.outsider, ...senders]) {
-    const next = place === mesh.lab.outsider ? near : await gateway(place);
-    wires.set(place, { wire: new Wire(place, "eth0"), lladdr: await neighbourOf(place, next) });
-  }
-  const there = new Wire(pod1, "eth0");
-  const seen: string[] = [];
-  const names = Object.keys(shots);
-  const shoot = (name: string, i: number) => {
-    const { from = mesh.lab.outsider, outer, to: there = near, port = PORT, vni = 146, inner, target = to } =
-      shots[name]!;
-    const { wire, lladdr } = wires.get(from)!;
-    const packet = ipPacket(
-      { source: inner, destination: target },
-      udp(20_000 + i, 9_999, new Uint8Array(8)),
-    );
-    const body = udp(40_000 + i, port, wrappedIn(vni, packet));
-    wire.send(frameOf(ipPacket({ source: outer, destination: there }, body), lladdr));
-  };
-  try {
-    await until("what nobody can tell from a node's to arrive", () => {
-      names.forEach(shoot);
-      for (const { destinationPort, sourcePort } of there.receive()) {
-        if (destinationPort === 9_999) seen.push(names[sourcePort! - 20_000]!);
-      }
-      return seen.filter((name) => name === names.at(-1)).length > 5;
-    });
-  } finally {
-    for (const { wire } of wires.values()) wire.close();
-    there.close();
-  }
-  return [...new Set(seen)];
+function wrappedIn({ vni = 146, port = PORT }: VxlanShot, packet: Uint8Array<ArrayBuffer>, i: number): Body {
+  return udp(40_000 + i, port, numbered(vni, packet));
 }
 
 Deno.test("of what comes wrapped, only what is of this network, from a node, and of a pod of another one, reaches a pod", async () => {
   const near = n1.address(4)!;
   const other = await n1.addPod("n1-other");
   const [n2Address, pod] = [n2.address(4)!, pod2.address(4)!];
-  const shots: Readonly<Record<string, Shot>> = {
+  const shots: Readonly<Record<string, VxlanShot>> = {
     "not from a node": { outer: mesh.lab.outsiderAddresses[0]!, inner: pod },
     "another network": { outer: n2Address, vni: 147, inner: pod },
     "a pod of this node": { outer: n2Address, inner: other.address(4)! },
@@ -204,20 +151,20 @@ Deno.test("of what comes wrapped, only what is of this network, from a node, and
   const service = "table ip service { chain at-entry { type nat hook prerouting priority dstnat; " +
     `udp dport 30000 dnat to ${near}:${PORT}; }; }`;
   await n1.run(["nft", "-f", "-"], { stdin: service });
-  const arrived = await arrivingWrapped(shots, [pod2, other]);
+  const arrived = await arrivingWrapped(mesh, shots, wrappedIn);
   await n1.run(["nft", "delete", "table", "ip", "service"]);
   await n1.ip(["address del 10.9.1.101/24 dev eth0"]);
   assert.deepEqual(arrived, ["forged in a node's name"]);
   // Where nothing but these rules would have dropped it: what is for the node itself.
   const chain = await n1.run(["nft", "list", "chain", "inet", "wigglenet", "unwrapped"]);
   assert.ok(Number(/packets (\d+)/.exec(chain)![1]) > 0, chain);
-  const own = await n1.run(["nft", "list", "chain", "inet", "wigglenet", "vxlan"]);
+  const own = await n1.run(["nft", "list", "chain", "inet", "wigglenet", "outer"]);
   assert.match(own, /ct status dnat counter packets [1-9]/);
 });
 
 Deno.test("given up: a program in a node's network that may do nothing else is any pod of any other node", async () => {
   const ends = { source: pod3.address(4)!, destination: pod1.address(4)! };
-  const bytes = wrappedIn(146, ipPacket(ends, udp(20_000, 9_999, new Uint8Array(8))));
+  const bytes = numbered(146, ipPacket(ends, udp(20_000, 9_999, new Uint8Array(8))));
   const socket = `/dev/udp/${n1.address(4)}/${PORT}`;
   const script = `base64 -d | dd bs=2000 iflag=fullblock status=none > ${socket}`;
   const humble = [

@@ -69,10 +69,10 @@ export function desireTable(
       "clear-v6": clearMembers(ways[6], 6),
       "near-v4": nearMembers(ways[4], 4),
       "near-v6": nearMembers(ways[6], 6),
-      "vxlan-peers-v4": outerMembers(ways, 4),
-      "vxlan-peers-v6": outerMembers(ways, 6),
-      "vxlan-own-v4": ownOuter(ways, own, 4),
-      "vxlan-own-v6": ownOuter(ways, own, 6),
+      "outer-v4": outerMembers(ways, 4),
+      "outer-v6": outerMembers(ways, 6),
+      "outer-own-v4": ownOuter(ways, own, 4),
+      "outer-own-v6": ownOuter(ways, own, 6),
       ...hostSets(settings, { own, others }),
     },
   };
@@ -112,11 +112,16 @@ function definesOf({ interfaceName, port }: Settings, ways: Ways): DesiredTable[
   };
 }
 
-function overlayTemplates(ways: Ways, hasIpvs: boolean): string[] {
+/** Around packets. */
+function outerTemplates(ways: Ways): string[] {
+  return overlayOf(ways) === undefined ? [] : ["outer", "vxlan"];
+}
+
+/** Of what is, or was, in them. */
+function wrappedTemplates(ways: Ways, hasIpvs: boolean): string[] {
   if (overlayOf(ways) === undefined) return [];
   const wrapped = FAMILIES.filter((family) => ways[family].overlay !== undefined);
   return [
-    "vxlan",
     ...(hasIpvs ? ["vxlan-ipvs"] : []),
     ...wrapped.map((family) => `unwrapped-v${family}`),
     "unwrapped",
@@ -150,10 +155,10 @@ function templatesOf(settings: Settings, { facts, ways, bridge }: TableParts): s
     templates.push("checksum-v6");
   }
   if (usesTunnel(settings)) templates.push("clamp");
-  templates.push("forward");
+  templates.push(...outerTemplates(ways), "forward");
   if (bridge?.isOn) templates.push("neighbours");
   if (settings.isPolicyEnabled && hasIpvs(facts)) templates.push("ipvs");
-  templates.push(...overlayTemplates(ways, settings.isPolicyEnabled && hasIpvs(facts)));
+  templates.push(...wrappedTemplates(ways, settings.isPolicyEnabled && hasIpvs(facts)));
   templates.push(...familiesBeside(ways).map((family) => `clear-v${family}`));
   const isGuarded = (family: Family) => settings.isStrict && familySettings(settings, family).isRouted;
   const areSourcesAsked = (family: Family) => {

@@ -46,7 +46,7 @@ Deno.test("Three dual-stack nodes: link, peers, routes, sets and CNI of the firs
   ]);
   assert.deepEqual(desired.table.sets, {
     ...{ "clear-v4": [], "clear-v6": [], "near-v4": [], "near-v6": [] },
-    ...{ "vxlan-peers-v4": [], "vxlan-peers-v6": [], "vxlan-own-v4": [], "vxlan-own-v6": [] },
+    ...{ "outer-v4": [], "outer-v6": [], "outer-own-v4": [], "outer-own-v6": [] },
     "host-own-v4": [],
     "host-own-v6": [],
     "host-peers-v4": [],

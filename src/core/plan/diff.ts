@@ -168,8 +168,8 @@ function withGuarded(
       { "clear-v4": union("clear-v4"), "near-v4": union("near-v4") }),
     ...(table.templates.includes("clear-v6") &&
       { "clear-v6": union("clear-v6"), "near-v6": union("near-v6") }),
-    ...(table.templates.includes("vxlan") &&
-      { "vxlan-peers-v4": union("vxlan-peers-v4"), "vxlan-peers-v6": union("vxlan-peers-v6") }),
+    ...(table.templates.includes("outer") &&
+      { "outer-v4": union("outer-v4"), "outer-v6": union("outer-v6") }),
   };
   return { ...table, sets: { ...table.sets, ...guarded } };
 }

@@ -9,7 +9,7 @@ const DESIRED = desireOf([1, 2].map(ordinaryNode));
 const HOST = hostOf(DESIRED);
 /** Those that the structure declares: without their settings there are none of hosts, none without masquerade, and none in the clear. */
 const DECLARED = [...HOST.table!.sets.keys()].filter((name) =>
-  !/^(host|no-masquerade|clear|near|vxlan-peers|vxlan-own)-/.test(name)
+  !/^(host|no-masquerade|clear|near|outer|outer-own)-/.test(name)
 );
 const SETS = DECLARED.map((name) => ({ set: { name, type: name.slice(-2) } }));
 const CHAINS = [{ chain: { name: "forward", hook: "forward" } }, { rule: { chain: "forward" } }];

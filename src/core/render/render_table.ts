@@ -33,6 +33,7 @@ import sourceV4 from "../../../nft-templates/source-v4.nft" with { type: "text" 
 import sourceV6 from "../../../nft-templates/source-v6.nft" with { type: "text" };
 import unmasqueradedV4 from "../../../nft-templates/unmasqueraded-v4.nft" with { type: "text" };
 import unmasqueradedV6 from "../../../nft-templates/unmasqueraded-v6.nft" with { type: "text" };
+import outer from "../../../nft-templates/outer.nft" with { type: "text" };
 import sets from "../../../nft-templates/sets.nft" with { type: "text" };
 import unwrapped from "../../../nft-templates/unwrapped.nft" with { type: "text" };
 import unwrappedV4 from "../../../nft-templates/unwrapped-v4.nft" with { type: "text" };
@@ -53,6 +54,7 @@ const TEMPLATES: Readonly<Record<string, string>> = {
   "checksum-v6": checksumV6,
   "forward": forward,
   "ipvs": ipvs,
+  "outer": outer,
   "vxlan": vxlan,
   "vxlan-ipvs": vxlanIpvs,
   "unwrapped": unwrapped,
@@ -169,7 +171,7 @@ function discard(chains: readonly string[], sets: readonly string[]): string {
 /** The text with other names in the place of our sets'. */
 function interim(text: string): string {
   return text.replace(
-    /\b(?:(?:local-)?pod-cidrs|no-masquerade|clear|near|vxlan-(?:peers|own)|host-(?:peers|own))-v[46]\b/g,
+    /\b(?:(?:local-)?pod-cidrs|no-masquerade|clear|near|outer(?:-own)?|host-(?:peers|own))-v[46]\b/g,
     "$&-interim",
   );
 }
@@ -240,7 +242,7 @@ function deleteElements(name: SetName, elements: readonly string[]): string {
 
 /** Asked for each packet: a hash, which takes addresses without their length. */
 function isOfHosts(name: SetName): boolean {
-  return name.startsWith("host-") || name.startsWith("vxlan-");
+  return name.startsWith("host-") || name.startsWith("outer-");
 }
 
 function membersText(name: SetName, elements: readonly string[]): string {

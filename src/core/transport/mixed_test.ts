@@ -44,7 +44,7 @@ for (const own of NAMES) {
           );
           const isTaken = wanted === "tunnel" ? isPeer : to.table.sets[`clear-v${family}`].includes(mine);
           assert.ok(isTaken, `${what} is taken`);
-          const outer = to.table.sets["vxlan-peers-v4"];
+          const outer = to.table.sets["outer-v4"];
           assert.ok(wanted !== "vxlan" || outer.includes(`10.9.1.${i}/32`), `${what} may wrap`);
         }
       }

@@ -39,8 +39,8 @@ Deno.test("vxlan: a route that wraps for each pod CIDR, by one interface that kn
   });
   assert.equal(desired.link, undefined);
   assert.equal(desired.cni?.mtuBytes, 1444);
-  assert.deepEqual(desired.table.sets["vxlan-peers-v4"], ["10.9.1.2/32"]);
-  assert.deepEqual(desired.table.sets["vxlan-peers-v6"], ["2001:db8:9::3/128", "fd09::2/128"]);
+  assert.deepEqual(desired.table.sets["outer-v4"], ["10.9.1.2/32"]);
+  assert.deepEqual(desired.table.sets["outer-v6"], ["2001:db8:9::3/128", "fd09::2/128"]);
   assert.deepEqual(told(desired), []);
   const steps = diff(desired, { ...hostOf(desired), overlay: undefined }, 0).steps;
   const inputs = steps.map(({ actions: [action] }) => action?.kind === "run" ? action.input : "");
@@ -170,8 +170,8 @@ Deno.test("vxlan: the family is one that the host has, and what it has lost is t
 Deno.test("vxlan: nobody is believed by an address of this host or of a pod that his Node says", () => {
   const bad = wrapped(2, { day: 9, internal: ["10.244.1.9", "10.9.1.1", "10.9.1.2"] });
   const { sets } = wish([wrapped(1, { day: 1 }), bad], VXLAN).table;
-  assert.deepEqual(sets["vxlan-peers-v4"], ["10.9.1.2/32"]);
-  assert.deepEqual(sets["vxlan-own-v4"], ["10.9.1.1/32"]);
+  assert.deepEqual(sets["outer-v4"], ["10.9.1.2/32"]);
+  assert.deepEqual(sets["outer-own-v4"], ["10.9.1.1/32"]);
 });
 
 Deno.test("vxlan: who says another Node's address, be he older, takes nothing from it; none is in a pod CIDR, translated or this host's", () => {
