@@ -56,12 +56,19 @@ export class FileObjects<T> implements NodeSource<T> {
   #read: SourceState<Item<T>> | undefined;
   #nodes: SourceState<T> | undefined;
 
-  constructor(readonly places: readonly string[], { parse, onChange, nameOf }: SourceOptions<T>) {
+  /** @param refillMs as of the files */
+  constructor(
+    readonly places: readonly string[],
+    { parse, onChange, nameOf }: SourceOptions<T>,
+    refillMs?: number,
+  ) {
     this.#files = new FileSource<Item<T>>(places, {
       kinds: KINDS,
+      ...(refillMs !== undefined && { refillMs }),
       parse: (json, origin) =>
         declaredItem(json, origin) ?? policyObject(json, origin) ?? parse(json, origin),
       isVital: isNode,
+      isLasting: (item) => item instanceof DeclaredItem,
       nameOf: (item) => isNode(item) ? nameOf?.(item) : item.key,
       onChange: () => {
         this.#tell();

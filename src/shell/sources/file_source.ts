@@ -9,6 +9,8 @@ import type { FileReading } from "./file_content.ts";
 export interface FileOptions<T> extends SourceOptions<T>, FileReading<T> {
   /** It is never believed to be gone together with all others of its path. By default each is so. */
   readonly isVital?: (item: T) => boolean;
+  /** Not vital; but where a path has nothing else, and loses it all at once, it stays until nobody has touched that for a while. */
+  readonly isLasting?: (item: T) => boolean;
   /** How long nobody must have touched a path that fills again, before what did not come back is gone. */
   readonly refillMs?: number;
 }
@@ -61,7 +63,9 @@ export class FileSource<T> implements NodeSource<T> {
 
   /** An emptied path is noticed at once: nobody may ask for the state before its first file is back. */
   #notice(place: Place<T>): void {
-    place.wasEmptied ||= !place.path.some(this.#isVital) && place.last.some(this.#isVital);
+    const { path, last } = place;
+    place.wasEmptied ||= !path.some(this.#isVital) && last.some(this.#isVital) ||
+      !path.some(() => true) && last.some((item) => this.options.isLasting?.(item) ?? false);
   }
 
   #newState(): SourceState<T> {
@@ -88,17 +92,19 @@ export class FileSource<T> implements NodeSource<T> {
     const found = path.items();
     const away = wasEmptied || (isAnyLeft && path.isAway) ? this.#notIn(found, last) : [];
     if (away.length === 0) {
-      place.wasEmptied &&= !found.some(this.#isVital);
+      place.wasEmptied &&= last.some(this.#isVital) && !found.some(this.#isVital);
       return { items: place.last = found };
     }
     place.last = [...away, ...found];
     const isBack = found.some(this.#isVital);
-    if (wasEmptied && isBack) this.#waitForQuiet(place);
-    const reason = isBack
-      ? `it was emptied, and is filled again: ${away.length} that are not back yet stay until it is left alone`
+    const isTimed = isBack || !last.some(this.#isVital);
+    if (wasEmptied && isTimed) this.#waitForQuiet(place);
+    const refilled = found.length > 0 ? ", and is filled again" : "";
+    const reason = isTimed && wasEmptied
+      ? `it was emptied${refilled}: ${away.length} that are not back yet stay until it is left alone`
       : `holds no Nodes any more: its last ${away.length} are kept`;
     if (!isBack && !isAnyLeft) return { items: place.last.filter((item) => !this.#isVital(item)) };
-    return { items: place.last, problem: { path: path.path, reason, isUnread: false, isPending: isBack } };
+    return { items: place.last, problem: { path: path.path, reason, isUnread: false, isPending: isTimed } };
   }
 
   /** Those of `last` that were not found; an object that was read anew is known by its name. */
@@ -114,7 +120,7 @@ export class FileSource<T> implements NodeSource<T> {
     place.timer = setTimeout(() => {
       place.timer = undefined;
       if (performance.now() < place.path.stirredMs + refillMs) return this.#waitForQuiet(place);
-      place.wasEmptied = !place.path.some(this.#isVital);
+      place.wasEmptied = !place.path.some(this.#isVital) && place.last.some(this.#isVital);
       this.#change();
     }, waitMs);
   }
