@@ -7,6 +7,7 @@ import { fieldsOf } from "../core/kubernetes/fields.ts";
 import { Refusal } from "../core/net/refusal.ts";
 import type { GivenSettings } from "../core/settings/settings.ts";
 import { makeKey, publicKeyOf } from "../shell/key_file.ts";
+import { podPorts } from "../shell/declared/kept_wish.ts";
 import { Log } from "../shell/log.ts";
 import type { DeclaredSource } from "../shell/sources/declared_source.ts";
 import { openSource } from "../shell/sources/open_source.ts";
@@ -22,7 +23,7 @@ export async function exportVerb(args: readonly string[]): Promise<number> {
   const { plans, published, isNode } = await readPlans(settings, nodeName);
   const found = isNode
     ? new Refusal(`${nodeName} is a Node: its agent makes its key, and keeps its links`)
-    : exportNode({ plans, planName, nodeName, published, nowMs: Date.now() });
+    : exportNode({ plans, planName, nodeName, published, nowMs: Date.now(), ports: podPorts(settings) });
   if (found instanceof Refusal) {
     console.error(`wigglenet: ${found.reason}`);
     return 1;

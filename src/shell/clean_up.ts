@@ -1,5 +1,6 @@
 // Removes all that carries our name or number, and nothing else.
 
+import { isRemovable } from "../core/declared/plan/diff_declared.ts";
 import { parseInterfaces } from "../core/declared/observed/parse_interfaces.ts";
 import { LINK_KIND } from "../core/plan/diff_link.ts";
 import { bridgeInterface } from "../core/bridge/names.ts";
@@ -13,6 +14,7 @@ import type { GivenSettings } from "../core/settings/settings.ts";
 import { run } from "./command.ts";
 import { readLink, removeEmptyFolder, removeFile, RUN_FOLDER, sweepLeftovers } from "./files.ts";
 import { SECRET_FOLDER } from "./declared/secret_keys.ts";
+import { INTERFACES } from "./declared/observe_declared.ts";
 import { declaredKeyFolder, removeDeclaredKeys } from "./declared/declared_keys.ts";
 import { observeLink, observeNetwork, unlessAbsent } from "./observe.ts";
 import { observeHostRouting } from "./observe_host_routing.ts";
@@ -69,10 +71,11 @@ async function removeNetwork({ interfaceName }: GivenSettings): Promise<string[]
 
 /** All that is in the group of declared interfaces. With one end of a pair, or what a VXLAN stands on, others go. */
 async function removeDeclared(): Promise<string[]> {
-  const interfaces = parseInterfaces(await run({ program: "ip", args: ["-j", "-d", "address", "show"] }));
+  const interfaces = parseInterfaces(await run(INTERFACES));
   const removed: string[] = [];
-  for (const { name, isOurs } of interfaces.values()) {
-    if (!isOurs) continue;
+  for (const it of interfaces.values()) {
+    if (!isRemovable(it)) continue;
+    const { name } = it;
     const pids = await findServers(name);
     const output = await unlessAbsent(run({ program: "ip", args: ["link", "del", "dev", name] }));
     if (output !== undefined) removed.push(`interface ${name}`);

@@ -8,6 +8,7 @@ import type { PublicKey } from "../core/net/keys.ts";
 import { type HostFacts, type HostInterface, LOOPBACK, NO_FACTS } from "../core/desired/host_facts.ts";
 import { bridgeInterface } from "../core/bridge/names.ts";
 import { bridgeIn } from "../core/bridge/observed_bridge.ts";
+import { DECLARED_GROUP } from "../core/declared/observed/observed_interfaces.ts";
 import { type Interfaces, interfacesOf } from "../core/expression/interfaces.ts";
 import { nextInterface } from "../core/rotation/names.ts";
 import { vxlanInterface } from "../core/transport/vxlan/vxlan.ts";
@@ -114,7 +115,10 @@ export async function readFacts(settings: Settings, known: KnownFacts, last?: Ho
   };
   const computed = await readExpression(settings, known, { all, last });
   const ours = [settings.interfaceName, ...Object.values(besideOf(settings))];
-  const interfaces = all.filter(({ ifname = "", mtu }) => !ours.includes(ifname) && mtu !== undefined)
+  const interfaces = all.filter(({ ifname = "", mtu, group }) =>
+    // What objects declare is no way to other nodes, and an address there none of this one.
+    !ours.includes(ifname) && group !== String(DECLARED_GROUP) && mtu !== undefined
+  )
     .map((link): HostInterface => ({
       name: link.ifname!,
       mtuBytes: link.mtu!,

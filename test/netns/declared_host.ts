@@ -1,7 +1,6 @@
 // A host with declared objects from a file and nothing else of the agent: `declared_host.ts NODE OBJECTS KEYS once|stay`. Passes over
 // them until nothing is left to do, and tells each pass as a line of JSON; with `stay` again and again.
 
-import "../../src/core/settings/settings.ts"; // first: transport/vxlan/vxlan.ts and it import each other
 import { parseDeclared } from "../../src/core/declared/parse_declared.ts";
 import type { KindName } from "../../src/core/declared/kinds/kinds.ts";
 import { wantInterfaces } from "../../src/core/declared/want/want_interfaces.ts";

@@ -1,10 +1,11 @@
 // Untrusted JSON of a declared object -> the object, or why it is refused as a whole. Never throws.
 
 import { fieldsOf } from "../kubernetes/fields.ts";
-import { type Refusal, refused } from "../net/refusal.ts";
+import { quote, Refusal, refused } from "../net/refusal.ts";
 import { parseTimestamp } from "../nodes/parse_node.ts";
 import { parseObjectName } from "../policy/object_reader.ts";
 import type { DeclaredId, DeclaredObject, ParsedDeclared } from "./declared_object.ts";
+import { API_VERSION } from "./kinds/kind.ts";
 import { type KindName, KINDS } from "./kinds/kinds.ts";
 import { COUNT, STATUS } from "./kinds/status.ts";
 import { Misfit } from "./schema/schema.ts";
@@ -15,10 +16,16 @@ import { Misfit } from "./schema/schema.ts";
  * @param origin where it came from (a path), named when the object has no name of its own
  */
 export function parseDeclared(kind: KindName, json: unknown, origin: string): ParsedDeclared {
-  const { metadata, spec, status } = fieldsOf(json);
+  const { apiVersion = API_VERSION, metadata, spec, status } = fieldsOf(json);
   const { name: text, creationTimestamp, generation: count } = fieldsOf(metadata);
   const name = parseObjectName(text);
   if (refused(name)) return rejected({ kind, name: origin }, name);
+  if (apiVersion !== API_VERSION) {
+    return rejected(
+      { kind, name },
+      new Refusal(`${quote(apiVersion)} is another API: this agent reads ${API_VERSION}`),
+    );
+  }
   const value = KINDS.find((it) => it.name === kind)!.spec!.parse(spec);
   if (value instanceof Misfit) return rejected({ kind, name }, value.within("spec"));
   const generation = COUNT.parse(count);

@@ -61,3 +61,15 @@ for (const [what, spec] of ODDITIES) {
     assert.match(parseDeclared("WireGuardInterface", json, "").rejected!.reason, /^spec: /);
   });
 }
+
+Deno.test("An object of the operator's own API is refused, and told which one is read", () => {
+  const { rejected } = parseDeclared("WireGuardInterface", {
+    apiVersion: "networking.dn42.io/v1alpha1",
+    metadata: { name: "a" },
+    spec: {},
+  }, "");
+  assert.equal(
+    rejected!.reason,
+    '"networking.dn42.io/v1alpha1" is another API: this agent reads networking.wigglenet.dev/v1alpha1',
+  );
+});

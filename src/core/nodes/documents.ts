@@ -197,8 +197,10 @@ function collect(value: unknown, found: Found, listed: DocumentKind | undefined)
   return undefined;
 }
 
+/** Declared kinds of any API: of the operator's that has them too it is told that they are not read, and why. */
 function isWanted({ apiVersion, kind }: Record<string, unknown>, kinds: ReadonlySet<DocumentKind>): boolean {
-  return kinds.has(kind as DocumentKind) && apiVersion === API_VERSIONS[kind as DocumentKind];
+  const version = API_VERSIONS[kind as DocumentKind];
+  return kinds.has(kind as DocumentKind) && (apiVersion === version || version === API_VERSION);
 }
 
 /** The kind of a list's items, where they leave it out; of a List: Node. undefined: it is no list that is read. */

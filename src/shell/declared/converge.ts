@@ -16,7 +16,8 @@ import { ensureDeclaredKeys } from "./declared_keys.ts";
 import type { DeclaredObserver } from "./observe_declared.ts";
 
 /** What a pass goes by. */
-export interface Pass extends Pick<DeclaredMoment, "implementation" | "keyFolder" | "resolved" | "secrets"> {
+export interface Pass
+  extends Pick<DeclaredMoment, "implementation" | "server" | "keyFolder" | "resolved" | "secrets"> {
   readonly wanted: Wanted;
   /** Objects that cannot be read. */
   readonly unread: readonly DeclaredId[];

@@ -26,6 +26,8 @@ import { DeclaredObserver } from "./observe_declared.ts";
 
 /** Drift is seen by looking: one program, and one more for each WireGuard interface. */
 const LOOK_MS = 1_000;
+/** `status` has them all. */
+const SHOWN = 20;
 /** Between two passes of which one follows the other. */
 const LEAST_PAUSE_MS = 20;
 /** Where all that is declared is for other nodes. */
@@ -148,7 +150,7 @@ export class DeclaredKeeper {
     const nodes = this.#othersFor(objects);
     if (nodes === "unknown") return;
     const wanted = this.#wish.of({ objects, nodes: this.options.nodes(), said: nodes ?? [] });
-    for (const { kind, name, claim, reason } of [...unread, ...wanted.rejected]) {
+    for (const { kind, name, claim, reason } of [...unread, ...wanted.rejected].slice(0, SHOWN)) {
       log.warn(`rejected: ${kind} ${name}: ${claim}: ${reason}`);
     }
     this.#secrets?.want(wanted);
@@ -159,6 +161,7 @@ export class DeclaredKeeper {
       unread: unread.filter((it) => !isHeld(it)),
       observer: this.#observer,
       implementation: this.options.implementation,
+      server: settings.wireguardGo,
       keyFolder: declaredKeyFolder(settings),
       resolved: this.#names.answers,
       ...(this.#secrets && { secrets: this.#secrets.known }),
@@ -199,7 +202,7 @@ export class DeclaredKeeper {
 
   #settle({ plan, outcomes }: Passed): void {
     const { log } = this.options;
-    tellBlocked(log, { ...plan, rejected: [] });
+    tellBlocked(log, { ...plan, waiting: plan.waiting.slice(0, SHOWN), rejected: [] });
     this.#backoff.keepOnly(new Set(plan.steps.map(({ part }) => part)));
     for (const { step, error } of outcomes) {
       if (error === undefined) {

@@ -10,6 +10,11 @@ import { nextPort } from "../../core/rotation/names.ts";
 import { vxlanInterface } from "../../core/transport/vxlan/vxlan.ts";
 import type { Settings } from "../../core/settings/settings.ts";
 
+/** UDP ports of the pod network, the same on all nodes as its settings are. */
+export function podPorts({ port, vxlanPort }: Pick<Settings, "port" | "vxlanPort">): readonly number[] {
+  return [port, nextPort(port), vxlanPort];
+}
+
 /** What it is made of; each the same list until something of it changes. */
 export interface WishParts {
   readonly objects: readonly DeclaredObject[];
@@ -33,14 +38,14 @@ export class KeptWish {
     const last = this.#parts;
     const isSame = last?.objects === objects && last.nodes === nodes && isAlike(last.said, said);
     if (isSame && this.#wanted !== undefined && nowMs < this.#untilMs) return this.#wanted;
-    const { nodeName, interfaceName, port, vxlanPort } = this.settings;
+    const { nodeName, interfaceName } = this.settings;
     this.#parts = parts;
     this.#untilMs = Math.min(...expiries(objects).filter((ms) => ms > nowMs));
     return this.#wanted = wantInterfaces(objects, {
       nodeName,
       interfaceName,
       overlayName: vxlanInterface({ interfaceName }),
-      ports: [port, nextPort(port), vxlanPort],
+      ports: podPorts(this.settings),
       nowMs,
       secretsNamespace: this.secretsNamespace,
       taken: takenBy(nodes.flatMap(({ node }) => node ?? [])),

@@ -15,6 +15,11 @@ import { run } from "../command.ts";
 import { observeWireguard } from "../observe.ts";
 import { SEED } from "../seed.ts";
 
+/** By their numbers (`-N`): a group is ours whatever /etc/iproute2/group calls it. */
+export const INTERFACES: Parameters<typeof run>[0] = {
+  program: "ip",
+  args: ["-N", "-j", "-d", "address", "show"],
+};
 const KINDS: readonly string[] = Object.values(LINK_KIND);
 
 /** Reads; keeps for each interface what tells its next dump from this one. */
@@ -27,7 +32,7 @@ export class DeclaredObserver {
    * @param keyed those of whose peers some have preshared keys
    */
   async read(keyed: ReadonlySet<string> = new Set()): Promise<ObservedInterfaces> {
-    const interfaces = parseInterfaces(await run({ program: "ip", args: ["-j", "-d", "address", "show"] }));
+    const interfaces = parseInterfaces(await run(INTERFACES));
     const serving = new Map<string, ObservedServing>();
     const unread = new Map<string, string>();
     for (const { name, isOurs, kind } of interfaces.values()) {

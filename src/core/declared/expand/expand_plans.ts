@@ -49,15 +49,25 @@ export interface Expansion {
 /**
  * The interfaces of a node, by age of their plans, each plan's in the order of its nodes.
  * @param nodeName this node
+ * @param reserved ports of the pod network, the same on all nodes
  */
-export function expandPlans(plans: readonly NetworkPlan[], nodeName: string): Expansion {
+export function expandPlans(
+  plans: readonly NetworkPlan[],
+  nodeName: string,
+  reserved: readonly number[] = [],
+): Expansion {
   const interfaces: PlanInterface[] = [];
   const rejected: RejectedPart[] = [];
   const ports = new Map<string, NodePorts>();
+  const portsAt = (node: string) => {
+    const known = ports.get(node) ?? new NodePorts(reserved);
+    ports.set(node, known);
+    return known;
+  };
   for (const plan of [...plans].sort(byAge)) {
     const links = linksOf(plan);
     rejected.push(...links.rejected.filter(({ claim }) => claim.split(" ").includes(nodeName)));
-    const listening = portsOf(plan, links.ends, ports);
+    const listening = portsOf(plan, links.ends, portsAt);
     for (const link of links.ends.get(nodeName) ?? []) {
       const made = interfaceOf(plan, link, listening);
       if ("reason" in made) rejected.push(made);
@@ -73,12 +83,11 @@ type Listening = ReadonlyMap<string, number | undefined>;
 function portsOf(
   { name, spec }: NetworkPlan,
   ends: ReadonlyMap<string, readonly LinkEnd[]>,
-  taken: Map<string, NodePorts>,
+  portsAt: (node: string) => NodePorts,
 ): Listening {
   const listening = new Map<string, number | undefined>();
   for (const [node, links] of ends) {
-    const ports = taken.get(node) ?? new NodePorts();
-    taken.set(node, ports);
+    const ports = portsAt(node);
     for (const { from, to } of links) {
       const key = keyOf(from.nodeName, to.nodeName);
       listening.set(key, ports.take(`${name} ${key}`, from.underlay?.portRange ?? spec.defaultPortRange));

@@ -186,3 +186,13 @@ function inet(local: string): Record<string, unknown> {
 function inet6(local: string): Record<string, unknown> {
   return { family: "inet6", local };
 }
+
+Deno.test("A port of the pod network is no link's, on either end", () => {
+  const range = { defaultPortRange: { start: 100, end: 102 } };
+  const plan = planOf({ ...pair({}), spec: { ...pair({}).spec, ...range } });
+  for (const reserved of [[100, 101], [101, 102], [100, 102]]) {
+    const [free] = [100, 101, 102].filter((port) => !reserved.includes(port));
+    const [here] = expandPlans([plan], "a", reserved).interfaces;
+    assert.deepEqual([here!.listenPort, here!.peer.endpoint!.port], [free, free]);
+  }
+});

@@ -5,7 +5,12 @@ import type { PortRange } from "../schema/parts.ts";
 
 /** The ports of one node that are in use. */
 export class NodePorts {
-  readonly #taken = new Set<number>();
+  readonly #taken: Set<number>;
+
+  /** @param reserved those of something else on every node */
+  constructor(reserved: readonly number[]) {
+    this.#taken = new Set(reserved);
+  }
 
   /**
    * The port for something of this name: where its digest says, and where that is taken at the digest's next place, and at last

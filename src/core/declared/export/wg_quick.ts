@@ -16,6 +16,8 @@ export interface ExportWish {
   readonly planName: string | undefined;
   readonly nodeName: string;
   readonly published: PublishedKeys;
+  /** Of the pod network; left out: none. */
+  readonly ports?: readonly number[];
   /** Since 1970. */
   readonly nowMs: number;
 }
@@ -34,9 +36,9 @@ const KEEPALIVE_SECONDS = 25;
 export function exportNode(wish: ExportWish): Export | Refusal {
   const plan = planOf(wish);
   if (plan instanceof Refusal) return plan;
-  const { plans, nodeName, published, nowMs } = wish;
+  const { plans, nodeName, published, nowMs, ports } = wish;
   if (isExpired(plan, nodeName, nowMs)) return new Refusal(`${nodeName} has expired in plan ${plan.name}`);
-  const links = expandPlans(plans, nodeName).interfaces.filter((it) =>
+  const links = expandPlans(plans, nodeName, ports).interfaces.filter((it) =>
     it.plan === plan && !isExpired(plan, it.to, nowMs)
   );
   if (links.length === 0) {
@@ -65,7 +67,7 @@ export function exportNode(wish: ExportWish): Export | Refusal {
         ...addressLines(links),
         `MTU = ${node.mtu}`,
         ...(node.underlay === undefined ? [] : [`ListenPort = ${links[0]!.listenPort}`]),
-        ...links.flatMap((link) => peerLines(link, { key: keyOf(link)!, nodeName, plans })),
+        ...links.flatMap((link) => peerLines(link, { key: keyOf(link)!, nodeName, plans, ports })),
         "",
       ].join("\n"),
   };
@@ -101,13 +103,14 @@ interface Other {
   readonly key: string;
   readonly nodeName: string;
   readonly plans: readonly NetworkPlan[];
+  readonly ports: readonly number[] | undefined;
 }
 
 function peerLines(
   { plan, to, peer: { endpoint } }: PlanInterface,
-  { key, nodeName, plans }: Other,
+  { key, nodeName, plans, ports }: Other,
 ): string[] {
-  const back = expandPlans(plans, to).interfaces.find((it) => it.plan === plan && it.to === nodeName);
+  const back = expandPlans(plans, to, ports).interfaces.find((it) => it.plan === plan && it.to === nodeName);
   const allowed = new Set(back?.addresses.map(({ local }) => `${local.text}/${widthOf(local.family)}`));
   return [
     "",

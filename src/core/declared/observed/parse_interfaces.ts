@@ -1,4 +1,4 @@
-// Output of `ip -j -d address show` -> interfaces by name.
+// Output of `ip -N -j -d address show` -> interfaces by name.
 
 import { parseAddress } from "../../net/address.ts";
 import { refused } from "../../net/refusal.ts";
@@ -12,7 +12,7 @@ interface AddressJson {
   readonly address?: string;
   readonly prefixlen?: number;
   readonly noprefixroute?: boolean;
-  /** `kernel_ll`, `kernel_ra`: who gave it, of kernels since 5.18. */
+  /** Who gave it, of kernels since 5.18: a number with `0x`, linux/if_addr.h. */
   readonly protocol?: string;
   /** A lifetime that ends: a router or a DHCP client gave it. */
   readonly dynamic?: boolean;
@@ -43,7 +43,7 @@ interface InterfaceJson {
   readonly ifalias?: string;
   /** Its hardware address. */
   readonly address?: string;
-  /** A number, or what /etc/iproute2/group calls it. */
+  /** A number. */
   readonly group?: string;
   readonly mtu?: number;
   readonly flags?: readonly string[];
@@ -82,12 +82,15 @@ function interfaceOf(json: InterfaceJson): ObservedInterface {
   };
 }
 
+/** IFAPROT_KERNEL_RA and IFAPROT_KERNEL_LL. */
+const KERNELS: readonly string[] = ["0x2", "0x3"];
+
 /** Not by us, nor by anybody who wants it to stay: it comes and goes with the interface. */
 function isGiven(
   { protocol, dynamic, local = "", ...it }: AddressJson,
   { address }: InterfaceJson,
 ): boolean {
-  return protocol === "kernel_ll" || protocol === "kernel_ra" || dynamic === true ||
+  return KERNELS.includes(protocol ?? "") || dynamic === true ||
     it["stable-privacy"] === true || local.startsWith("fe80:") && local === linkLocalOf(address);
 }
 

@@ -55,11 +55,12 @@ function configureLink(
       text: words.join(", "),
       reason: has === undefined ? "new" : reasons.join(", "),
     }],
+    // A line each: an MTU that the kernel refuses costs neither the alias, by which it is spared, nor that it is up.
     actions: [{
       kind: "run",
       program: "ip",
-      args: ["-batch"],
-      input: `link set dev ${name} ${words.join(" ")}\n`,
+      args: ["-force", "-batch"],
+      input: words.map((it) => `link set dev ${name} ${it}\n`).join(""),
     }],
   }];
 }

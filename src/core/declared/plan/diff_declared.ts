@@ -2,21 +2,24 @@
 // in our group is somebody else's, whatever its name.
 
 import type { PublicKey } from "../../net/keys.ts";
-import type { Waiting } from "../../desired/desired_state.ts";
+import type { DesiredLink, Waiting } from "../../desired/desired_state.ts";
 import type { Resolution } from "../../desired/host_facts.ts";
 import { type Action, STAGE, type Step } from "../../plan/plan.ts";
 import type { DeclaredId } from "../declared_object.ts";
-import type { ObservedInterfaces } from "../observed/observed_interfaces.ts";
+import type { ObservedInterface, ObservedInterfaces } from "../observed/observed_interfaces.ts";
 import type { KnownSecrets } from "../want/secrets.ts";
-import { isAliasOf, type WantedInterface } from "../want/wanted_interface.ts";
+import { isAliasOf, isDeclaredAlias, type WantedInterface } from "../want/wanted_interface.ts";
 import { configureInterface, partOf } from "./configure_interface.ts";
 import { createInterface, kindDiffers } from "./create_interface.ts";
 import { diffMembers } from "./diff_members.ts";
+import { freePorts } from "./free_ports.ts";
 import { diffWireguard } from "./diff_wireguard.ts";
 
 /** What decides over steps, beside what is there. */
 export interface DeclaredMoment {
   readonly implementation: "kernel" | "userspace";
+  /** Who runs wireguard-go; left out: this agent starts it. */
+  readonly server?: DesiredLink["server"];
   /** Where private keys stand. */
   readonly keyFolder: string;
   /** Public keys by the names of the files that have the private ones. */
@@ -54,12 +57,14 @@ export function diffDeclared(
 ): DeclaredPlan {
   const steps: Step[] = [];
   const waiting: DeclaredWaiting[] = [];
+  const blockedNames = new Set<string>();
   for (const wanted of interfaces) {
     const has = observed.interfaces.get(wanted.name);
     const blocked = foreign(wanted, observed) ?? kept(wanted, observed, spared) ?? unread(wanted, observed) ??
       lacking(wanted, interfaces, observed);
     if (blocked !== undefined) {
       waiting.push(blocked);
+      blockedNames.add(wanted.name);
       continue;
     }
     if (wanted.link.kind === "wireguard") {
@@ -72,9 +77,14 @@ export function diffDeclared(
     const standing = kindDiffers(wanted, has, moment.implementation) ? undefined : has;
     steps.push(...configureInterface(wanted, standing));
   }
-  const members = diffMembers(interfaces, observed);
+  const members = diffMembers(interfaces.filter(({ name }) => !blockedNames.has(name)), observed);
   return {
-    steps: [...steps, ...members.steps, ...removeSurplus({ interfaces, spared }, observed)]
+    steps: [
+      ...freePorts(interfaces, observed),
+      ...steps,
+      ...members.steps,
+      ...removeSurplus({ interfaces, spared }, observed),
+    ]
       .sort((a, b) => a.stage - b.stage),
     waiting: [...waiting, ...members.waiting],
   };
@@ -150,11 +160,20 @@ function lacking(
   };
 }
 
+/** Of a group of the same number that somebody else uses nothing goes: theirs have another alias, or are hardware. */
+export function isRemovable({ isOurs, kind, alias }: ObservedInterface): boolean {
+  return isOurs && kind !== "physical" && isDeclaredAlias(alias);
+}
+
 /** Those of ours that no object asks for. With one end of a pair the other one goes. */
 function removeSurplus({ interfaces, spared }: DesiredInterfaces, observed: ObservedInterfaces): Step[] {
   const wanted = new Set(interfaces.map(({ name }) => name));
-  const surplus = [...observed.interfaces.values()].filter(({ name, isOurs, alias }) =>
-    isOurs && !wanted.has(name) && !spared.some((id) => isAliasOf(alias, id))
+  const isRemade = (name: string, other: string | undefined) =>
+    interfaces.some(({ name: end, link }) => end === other && link.kind === "veth" && link.other !== name);
+  const surplus = [...observed.interfaces.values()].filter((it) =>
+    isRemovable(it) && !wanted.has(it.name) && !spared.some((id) => isAliasOf(it.alias, id)) &&
+    // An end whose pair is made anew goes with it.
+    !isRemade(it.name, it.other)
   );
   const gone = new Set<string>();
   // With what a VXLAN stands on it would go as well, and could not be found any more.

@@ -74,7 +74,9 @@ Deno.test("A plan's link is made with our group, comes up, and gets key, port, p
   const port = /listen port (\d+)/.exec(told(plan).join("\n"))?.[1];
   assert.deepEqual(commands(plan), [
     "ip link add dev wg-lax1-lax2-0 group 147 type wireguard",
-    "ip link set dev wg-lax1-lax2-0 alias WireGuardNetworkPlan/plan1/lax2 mtu 1420 up",
+    "ip link set dev wg-lax1-lax2-0 alias WireGuardNetworkPlan/plan1/lax2",
+    "ip link set dev wg-lax1-lax2-0 mtu 1420",
+    "ip link set dev wg-lax1-lax2-0 up",
     `wg set wg-lax1-lax2-0 listen-port ${port} fwmark 0 private-key /etc/wigglenet/declared/plan-plan1.key`,
     "wg set wg-lax1-lax2-0 peer Ky5TSVYyYqfGMyFAu7rLMUrl7sJuAm3nIfqcZJwlQxI= " +
     `endpoint 10.9.1.2:${endpointPort(plan)} allowed-ips 0.0.0.0/0,::/0 persistent-keepalive 25 ` +

@@ -2,7 +2,7 @@
 // be anybody's interface; nobody's is taken out of somebody else's bridge.
 
 import { type Change, STAGE, type Step } from "../../plan/plan.ts";
-import type { ObservedInterfaces } from "../observed/observed_interfaces.ts";
+import type { ObservedInterface, ObservedInterfaces } from "../observed/observed_interfaces.ts";
 import type { WantedInterface } from "../want/wanted_interface.ts";
 import { partOf } from "./configure_interface.ts";
 import type { DeclaredPlan, DeclaredWaiting } from "./diff_declared.ts";
@@ -27,10 +27,21 @@ export function diffMembers(
     const [bridge, has] = [masters.get(name), interfaces.get(name)?.master];
     if (bridge === has) continue;
     if (bridge === undefined) {
-      if (has !== undefined && names.has(has)) {
+      // Who put somebody else's interface there, a container runtime say, is not to be fought.
+      if (has !== undefined && names.has(has) && interfaces.get(name)?.isOurs) {
         const change = { op: "-", name, reason: "not wanted" } as const;
         steps.push(memberStep(has, change, `link set dev ${name} nomaster`));
       }
+    } else if (speaks(interfaces.get(name))) {
+      waiting.push({
+        owner: bridges.find((it) => it.name === bridge)!.owner,
+        what: `member ${name} of ${bridge}`,
+        why: `it has addresses of this host (${
+          [...interfaces.get(name)!.addresses].join(", ")
+        }), which a bridge would silence`,
+        next: `move them to ${bridge}, or take it out of the object's slaves`,
+        isBlocking: true,
+      });
     } else if (has === undefined || interfaces.get(has)?.isOurs) {
       const reason = has === undefined ? "missing" : `it is a member of ${has}`;
       steps.push(memberStep(bridge, { op: "+", name, reason }, `link set dev ${name} master ${bridge}`));
@@ -45,6 +56,11 @@ export function diffMembers(
     }
   }
   return { steps, waiting };
+}
+
+/** Somebody else's interface by which this host speaks. */
+function speaks(it: ObservedInterface | undefined): boolean {
+  return it !== undefined && !it.isOurs && it.master === undefined && it.addresses.size > 0;
 }
 
 interface Membership {

@@ -57,6 +57,12 @@ export function diffWireguard(
     wireguard: serving.wireguard && withoutPreshared(serving.wireguard, kind),
     routes: NO_ROUTES,
   };
+  if (isAwaited(moment) && serving.wireguard === undefined) {
+    return {
+      steps: makeLink(desired, found).map((step) => ofInterface(step, name)),
+      waiting: [awaited(wanted)],
+    };
+  }
   if (key === undefined) {
     return {
       // wg prints the content of a file that is no key.
@@ -74,6 +80,20 @@ export function diffWireguard(
   return {
     steps: steps.map((step) => ofInterface(step, name)),
     waiting: waitingOf(wanted, kind, { key, moment }),
+  };
+}
+
+function isAwaited({ implementation, server }: DeclaredMoment): boolean {
+  return implementation === "userspace" && server === "awaited";
+}
+
+function awaited({ owner, name }: WantedInterface): DeclaredWaiting {
+  return {
+    owner,
+    what: `interface ${name}`,
+    why: "this kernel has no WireGuard, and no wireguard-go serves it (WIREGUARD_GO=awaited)",
+    next: `run wireguard-go -f ${name}`,
+    isBlocking: true,
   };
 }
 
@@ -146,7 +166,7 @@ function linkOf(
   return {
     name,
     implementation: moment.implementation,
-    server: "started",
+    server: moment.server ?? "started",
     // Where none is asked for the kernel's choice stays.
     port: listenPort ?? port ?? 0,
     mtuBytes: 0,

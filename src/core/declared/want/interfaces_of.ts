@@ -2,6 +2,7 @@
 // is settled afterwards.
 
 import { comparePrefixes, type Prefix } from "../../net/prefix.ts";
+import { sha256 } from "../../policy/sha256.ts";
 import type { NetlinkInterface, WireguardInterface } from "../declared_object.ts";
 import type { PlanInterface } from "../expand/expand_plans.ts";
 import { wireguardAddress } from "../expand/link_addresses.ts";
@@ -139,5 +140,7 @@ const LONGEST_KEY_NAME = 200;
 
 /** An object's name may be a file's: it has no slash, and begins with no dot. */
 function keyName(of: "plan" | "interface", name: string): string {
-  return `${of}-${name}`.slice(0, LONGEST_KEY_NAME);
+  const whole = `${of}-${name}`;
+  if (whole.length <= LONGEST_KEY_NAME) return whole;
+  return `${whole.slice(0, LONGEST_KEY_NAME - 25)}-${sha256(whole).subarray(0, 12).toHex()}`;
 }

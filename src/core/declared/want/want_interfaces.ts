@@ -85,6 +85,14 @@ export function isExpired({ spec }: NetworkPlan, name: string, nowMs: number): b
 }
 
 const POD_NETWORK = "the pod network";
+/** Names by which others find their own: who has one before them is in their way. */
+const OTHERS: ReadonlyMap<string, string> = new Map([
+  ["kube-ipvs0", "kube-proxy"],
+  ["nodelocaldns", "node-local-dns"],
+  ["cni0", "the bridge plugin"],
+  ["docker0", "docker"],
+  ["flannel.1", "flannel"],
+]);
 
 /** Gives names, ports and bridge members to who asks first. */
 class Desk {
@@ -109,7 +117,7 @@ class Desk {
       if (reason !== undefined) this.#refuse(plan, `node ${nodeName}`, reason);
     }
     // Those that get nothing here, or not any more, keep their ports: the others count on it.
-    const { interfaces, rejected } = expandPlans(plans, nodeName);
+    const { interfaces, rejected } = expandPlans(plans, nodeName, this.surroundings.ports);
     this.rejected.push(...rejected);
     for (const it of interfaces) {
       const isOver = [nodeName, it.to].some((name) => isExpired(it.plan, name, nowMs));
@@ -162,7 +170,7 @@ class Desk {
     const { interfaceName } = this.surroundings;
     const isOwn = name === interfaceName || name.startsWith(`${interfaceName}-`) ||
       name === nextInterface(interfaceName) || name === this.surroundings.overlayName;
-    return isOwn ? POD_NETWORK : this.#names.get(name);
+    return isOwn ? POD_NETWORK : this.#names.get(name) ?? OTHERS.get(name);
   }
 
   /** A member has one bridge; the bridge stands without it. */

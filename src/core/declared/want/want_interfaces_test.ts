@@ -181,6 +181,11 @@ const LOST: readonly [string, readonly ObjectJson[], string][] = [
     "NetlinkInterface z: member dummy1: it belongs to NetlinkInterface bridge",
   ],
   [
+    "The name of what kube-proxy makes",
+    [withSpec(DUMMY, "z", { interfaceName: "kube-ipvs0" })],
+    "NetlinkInterface z: interface kube-ipvs0: the name kube-ipvs0 belongs to kube-proxy",
+  ],
+  [
     "The pod network's interface as a member",
     [withSpec(BRIDGE, "z", { bridge: { slaves: ["wigglenet"] } })],
     "NetlinkInterface z: member wigglenet: it belongs to the pod network",

@@ -4,6 +4,7 @@ import type { Address } from "../../net/address.ts";
 import type { HostName } from "../../net/destination.ts";
 import type { PublicKey } from "../../net/keys.ts";
 import type { DeclaredId } from "../declared_object.ts";
+import { KINDS } from "../kinds/kinds.ts";
 import type { InterfaceAddress } from "../interface_address.ts";
 import type { SecretId } from "./secrets.ts";
 
@@ -85,4 +86,9 @@ export function aliasOf({ kind, name }: DeclaredId, to?: string): string {
 export function isAliasOf(alias: string, id: DeclaredId): boolean {
   const own = aliasOf(id);
   return alias === own || alias.startsWith(`${own}/`);
+}
+
+/** True for one that some object's interface may have; without any it was made and not named before its agent died. */
+export function isDeclaredAlias(alias: string): boolean {
+  return alias === "" || KINDS.some(({ name }) => alias.startsWith(`${name}/`));
 }

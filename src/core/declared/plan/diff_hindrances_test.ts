@@ -1,0 +1,140 @@
+import assert from "node:assert/strict";
+import { BRIDGE, declared, type ObjectJson, VETH, VXLAN } from "../../../../test/declared/walk_through.ts";
+import type { PublicKey } from "../../net/keys.ts";
+import { describe } from "../../plan/describe.ts";
+import type { DeclaredObject } from "../declared_object.ts";
+import type { KindName } from "../kinds/kinds.ts";
+import type { ObservedInterface, ObservedInterfaces } from "../observed/observed_interfaces.ts";
+import { parseDeclared } from "../parse_declared.ts";
+import { wantInterfaces } from "../want/want_interfaces.ts";
+import { type DeclaredMoment, diffDeclared } from "./diff_declared.ts";
+
+const KEY = "wDBZu1y0MvkLcfFOcVDZ4kHnPX0LZ2tTWLdxHFw7aBY=" as PublicKey;
+const MOMENT: DeclaredMoment = {
+  implementation: "kernel",
+  keyFolder: "/k",
+  keys: new Map([["interface-a", KEY], ["interface-b", KEY]]),
+  resolved: new Map(),
+  steadySeconds: 0,
+};
+
+interface Standing {
+  readonly links?: readonly (Partial<ObservedInterface> & { name: string })[];
+  readonly ports?: Readonly<Record<string, number>>;
+}
+
+function standing({ links = [], ports = {} }: Standing): ObservedInterfaces {
+  const whole = links.map((it): ObservedInterface => ({
+    isOurs: true,
+    kind: "dummy",
+    alias: "",
+    mtuBytes: 1500,
+    isUp: true,
+    master: undefined,
+    other: undefined,
+    words: undefined,
+    addresses: new Set(),
+    given: new Set(),
+    ...it,
+  }));
+  const serving = Object.entries(ports).map(([name, port]) => {
+    const wireguard = { publicKey: KEY, port, hasMark: false, peers: new Map() };
+    return [name, { wireguard, userspacePids: [] }] as const;
+  });
+  return {
+    interfaces: new Map(whole.map((it) => [it.name, it])),
+    serving: new Map(serving),
+    unread: new Map(),
+  };
+}
+
+function told(objects: readonly ObjectJson[], found: Standing, moment = MOMENT): string[] {
+  const read = objects.map((json) => parseDeclared(json.kind as KindName, json, "").object as DeclaredObject);
+  const { interfaces, refused } = wantInterfaces(read, {
+    nodeName: "lax1",
+    interfaceName: "wigglenet",
+    ports: [],
+    nowMs: 0,
+  });
+  const plan = diffDeclared({ interfaces, spared: refused }, standing(found), moment);
+  return describe({ ...plan, rejected: [] });
+}
+
+function wireguard(name: string, listenPort: number): ObjectJson {
+  return declared("WireGuardInterface", name, {
+    node: "lax1",
+    interfaceName: `wg-${name}`,
+    listenPort,
+    peers: [],
+  });
+}
+
+function wireguardLink(name: string): Partial<ObservedInterface> & { name: string } {
+  return { name: `wg-${name}`, kind: "wireguard", alias: `WireGuardInterface/${name}`, mtuBytes: 1420 };
+}
+
+Deno.test("Two interfaces that change their ports leave them first: neither waits for the other", () => {
+  const swapped = [wireguard("a", 5002), wireguard("b", 5001)];
+  const found = { links: ["a", "b"].map(wireguardLink), ports: { "wg-a": 5001, "wg-b": 5002 } };
+  assert.deepEqual(told(swapped, found), [
+    "~ interface wg-a: any listen port (5001 is to be that of wg-b)",
+    "~ interface wg-b: any listen port (5002 is to be that of wg-a)",
+    "~ interface wg-a: listen port 5002, key of /k/interface-a.key (it listens on 5001)",
+    "~ interface wg-b: listen port 5001, key of /k/interface-b.key (it listens on 5002)",
+  ]);
+  assert.deepEqual(told([wireguard("a", 5001), wireguard("b", 5002)], found), []);
+});
+
+Deno.test("The other end of a pair that is made anew goes with it, and is not deleted once more", () => {
+  const links = [
+    { name: "veth1-a", kind: "veth", other: "foo", alias: "NetlinkInterface/veth" },
+    { name: "foo", kind: "veth", other: "veth1-a", alias: "NetlinkInterface/veth" },
+  ];
+  const lines = told([VETH], { links });
+  assert.ok(
+    lines.some((line) => line.startsWith("~ interface veth1-a: veth with veth1-b")),
+    lines.join("\n"),
+  );
+  assert.deepEqual(lines.filter((line) => line.startsWith("-")), []);
+});
+
+Deno.test("A member that waits for what it stands on is taken in once it is there", () => {
+  const bridge = { ...BRIDGE, spec: { ...BRIDGE.spec, bridge: { slaves: ["vxlan1"] } } };
+  const lines = told([bridge, VXLAN], {});
+  assert.deepEqual(lines.filter((line) => line.includes("vxlan1")), [
+    "… interface vxlan1: NetlinkInterface vxlan-lax1 puts it on wg-lax1-lax2-0, which is not there; make wg-lax1-lax2-0, or say another dev",
+  ]);
+});
+
+Deno.test("What is in a group of our number and is no kind of ours, or hardware, stays", () => {
+  const links = [
+    { name: "theirs", alias: "a tap of somebody" },
+    { name: "eth1", kind: "physical" },
+    { name: "ours", alias: "NetlinkInterface/gone" },
+    { name: "unnamed" },
+  ];
+  assert.deepEqual(told([], { links }), [
+    "- interface ours: dummy (no object asks for it)",
+    "- interface unnamed: dummy (no object asks for it)",
+  ]);
+});
+
+Deno.test("An interface by which this host speaks is no member, and what somebody else has put into a bridge stays", () => {
+  const bridge = { ...BRIDGE, spec: { ...BRIDGE.spec, addresses: [], bridge: { slaves: ["eth0"] } } };
+  const links = [
+    { name: "br1", kind: "bridge", alias: "NetlinkInterface/bridge" },
+    { name: "tap0", isOurs: false, kind: "tun", master: "br1" },
+  ];
+  const eth0 = { name: "eth0", isOurs: false, kind: "physical" };
+  assert.deepEqual(told([bridge], { links: [...links, { ...eth0, addresses: new Set(["192.0.2.1/24"]) }] }), [
+    "… member eth0 of br1: it has addresses of this host (192.0.2.1/24), which a bridge would silence; move them to br1, or take it out of the object's slaves",
+  ]);
+  assert.deepEqual(told([bridge], { links: [...links, eth0] }), ["+ member br1: eth0 (missing)"]);
+});
+
+Deno.test("With WIREGUARD_GO=awaited nobody starts wireguard-go, and it is told which to run", () => {
+  const moment = { ...MOMENT, implementation: "userspace", server: "awaited" } as const;
+  const lines = told([wireguard("a", 5001)], {}, moment);
+  assert.match(lines.at(-1)!, /^… interface wg-a: .*WIREGUARD_GO=awaited\); run wireguard-go -f wg-a$/);
+  assert.ok(!lines.some((line) => line.startsWith("+ process")), lines.join("\n"));
+});
