@@ -8,6 +8,7 @@ import { Lab } from "../lab/lab.ts";
 import type { Node } from "../lab/node.ts";
 import { until } from "../lab/until.ts";
 import { differences, readState, withoutMoving } from "../netns/state.ts";
+import { saying } from "../netns/transports.ts";
 
 const KUBECONFIG = JSON.stringify({
   apiVersion: "v1",
@@ -83,10 +84,19 @@ Deno.test("what is loaded only when a setting asks for it is in the image: metri
   assert.match(stderr, /^wigglenet: Kubeconfig \/etc\/wigglenet\/kubeconfig says insecure-skip-tls-verify: /);
 });
 
-for (const [first, second] of [[BUNDLED, IMAGED], [IMAGED, BUNDLED]] as const) {
-  Deno.test(`a node goes from ${first.what} to ${second.what}, with another nft, and nothing is changed`, async () => {
+const CHANGES = [[BUNDLED, IMAGED], [IMAGED, BUNDLED]] as const;
+const CASES = ["wireguard", "vxlan"].flatMap((transport) => CHANGES.map((change) => ({ transport, change })));
+
+for (const { transport, change: [first, second] } of CASES) {
+  const title = `by ${transport} a node goes from ${first.what} to ${second.what}`;
+  Deno.test(`${title}, with another nft and ip, and nothing is changed`, async () => {
     await using lab = await Lab.create({ nodes: 2, agent: IMAGED });
-    const start = (argv: readonly string[]) => lab.nodes.map((node) => node.startAgent({ argv }));
+    const settings = { "transport-ipv4": transport, "transport-ipv6": transport };
+    if (transport !== "wireguard") {
+      const taken = `ipv4=${transport},ipv6=${transport}`;
+      for (const { manifest } of lab.nodes) await lab.publish(saying(manifest, taken));
+    }
+    const start = (argv: readonly string[]) => lab.nodes.map((node) => node.startAgent({ argv, settings }));
     const before = start(first.argv);
     const meet = await meshOf(lab);
     await meet();
@@ -97,7 +107,7 @@ for (const [first, second] of [[BUNDLED, IMAGED], [IMAGED, BUNDLED]] as const) {
     const handles = async () =>
       withoutMoving(await n1.run(["nft", "-a", "list", "table", "inet", "wigglenet"]));
     const [state, table] = [await readState(n1), await handles()];
-    const { code, stdout, stderr } = await n1.runAgent({ verb: "diff", argv: second.argv });
+    const { code, stdout, stderr } = await n1.runAgent({ verb: "diff", argv: second.argv, settings });
     assert.deepEqual([code, stderr], [0, ""], stdout);
     const after = start(second.argv);
     await n1.inSync();
@@ -111,7 +121,7 @@ for (const [first, second] of [[BUNDLED, IMAGED], [IMAGED, BUNDLED]] as const) {
       async () => await handles().then((text) => text.length >= table.length),
     );
     await lab.withdraw("n2");
-    await n1.says("n2 is gone", ({ peers }) => peers.length === 0);
+    await n1.says("n2 is gone", ({ peers, clear = [] }) => peers.length + clear.length === 0);
     assert.deepEqual(after[0]!.stderr.filter((line) => / error /.test(line)), []);
   });
 }

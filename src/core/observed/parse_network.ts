@@ -90,7 +90,8 @@ interface LinkJson {
     readonly info_kind?: string;
     readonly info_data?: {
       readonly external?: boolean;
-      readonly gpe?: boolean;
+      /** Of ip 6.15 null where it is on. */
+      readonly gpe?: boolean | null;
       readonly port?: number;
       readonly learning?: boolean;
       readonly udp_zero_csum6_rx?: boolean;
@@ -122,7 +123,9 @@ export function parseLink(json: string): ObservedLink | undefined {
 
 function vxlanOf({ linkinfo, master }: LinkJson): Pick<ObservedLink, "vxlanPort" | "isOdd"> {
   const { external, gpe, port, learning, udp_zero_csum6_rx: takesNoChecksum } = linkinfo?.info_data ?? {};
-  if (linkinfo?.info_kind !== "vxlan" || !external || !gpe || port === undefined) return {};
+  if (
+    linkinfo?.info_kind !== "vxlan" || !external || gpe === undefined || gpe === false || port === undefined
+  ) return {};
   const isOdd = master !== undefined || learning === true || takesNoChecksum === false;
   return { vxlanPort: port, ...(isOdd && { isOdd }) };
 }
@@ -152,11 +155,28 @@ export interface ToldRoute {
 /** Reads `ip -j -4|-6 route show proto 146`, or of another protocol: routes by their texts, as a desired one has it. */
 export function parseRoutes(json: string, family: Family, protocol?: string): Set<string> {
   return new Set(
-    (listOf(withOneDst(json)) as ToldRoute[]).map((route) => toldRouteText({ ...route, protocol }, family)),
+    (listOf(withOneDst(json)) as RouteJson[]).map(({ encap, ...route }) =>
+      toldRouteText({ ...route, encap: encapText(encap), protocol }, family)
+    ),
   );
 }
 
-/** ip (6.1) gives a route that wraps two fields `dst`. */
+/** As ip has it of a route that wraps, from some version between 6.1 and 6.15 on. */
+interface EncapJson {
+  readonly encap_type: string;
+  readonly id: number;
+  readonly src: string;
+  readonly dst: string;
+}
+
+type RouteJson = Omit<ToldRoute, "encap"> & { readonly encap?: string | EncapJson };
+
+function encapText(encap: RouteJson["encap"]): string | undefined {
+  if (typeof encap !== "object") return encap;
+  return withoutAnySource(`${encap.encap_type} id ${encap.id} src ${encap.src} dst ${encap.dst}`);
+}
+
+/** Before, a route that wraps had two fields `dst`. */
 const WRAPPED =
   /"encap":"(ip6?)","id":(\d+),"src":"([^"]*)","dst":"([^"]*)","(?:ttl|hoplimit)":\d+,"(?:tos|tc)":\d+/g;
 

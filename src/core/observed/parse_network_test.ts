@@ -156,6 +156,8 @@ Deno.test("An interface is its kind, MTU, state and global addresses", () => {
   assert.equal(told(vxlan)?.isOdd, undefined);
   assert.ok(told({ ...vxlan, learning: true })?.isOdd && told({ ...vxlan, udp_zero_csum6_rx: false })?.isOdd);
   assert.ok(told(vxlan, { master: "br0" })?.isOdd);
+  assert.equal(told({ ...vxlan, gpe: null })?.vxlanPort, 24603, "ip 6.15");
+  assert.equal(told({ ...vxlan, gpe: false })?.vxlanPort, undefined);
 });
 
 Deno.test("No interface is what ip prints when there is none: nothing, no list, empty objects", () => {
@@ -187,6 +189,20 @@ Deno.test("IPv6 routes read as `ip route` takes them back: metric 1024 is nobody
     "fd69::1/128 dev wigglenet proto 146",
     "unreachable fd00:10:244:2::/63 proto 146 metric 32760",
   ]);
+});
+
+Deno.test("A route that wraps reads as `ip route` takes it back, by ip 6.1 and by 6.15", () => {
+  const old = '{"encap":"ip","id":146,"src":"0.0.0.0","dst":"10.9.1.2","ttl":0,"tos":0';
+  const now =
+    '{"encap":{"encap_type":"ip","id":146,"src":"0.0.0.0","dst":"10.9.1.2","ttl":0,"tos":0,"new":null}';
+  for (const encap of [old, now]) {
+    const json = `[${
+      encap.replace("{", '{"dst":"10.244.2.0/24",')
+    },"dev":"wigglenet-vx","scope":"link","flags":[]}]`;
+    assert.deepEqual([...parseRoutes(json, 4)], [
+      "10.244.2.0/24 encap ip id 146 dst 10.9.1.2 dev wigglenet-vx proto 146",
+    ]);
+  }
 });
 
 Deno.test("Routes of another protocol keep its name, which `ip route del` needs to find them", () => {
