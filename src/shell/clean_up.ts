@@ -33,7 +33,7 @@ export async function cleanUp(settings: GivenSettings, isKeyPurged: boolean): Pr
   const errors: Error[] = [];
   const steps = [
     () => removeCni(settings),
-    removeDeclared,
+    () => removeDeclared(errors),
     () => removeNetwork(settings),
     removeTables,
     () => removeFiles(settings, isKeyPurged),
@@ -69,17 +69,22 @@ async function removeNetwork({ interfaceName }: GivenSettings): Promise<string[]
   ];
 }
 
-/** All that is in the group of declared interfaces. With one end of a pair, or what a VXLAN stands on, others go. */
-async function removeDeclared(): Promise<string[]> {
+/**
+ * All that is in the group of declared interfaces. With one end of a pair, or what a VXLAN stands on, others go.
+ * @param errors what could not be removed, which costs the others nothing
+ */
+async function removeDeclared(errors: Error[]): Promise<string[]> {
   const interfaces = parseInterfaces(await run(INTERFACES));
   const removed: string[] = [];
-  for (const it of interfaces.values()) {
-    if (!isRemovable(it)) continue;
-    const { name } = it;
-    const pids = await findServers(name);
-    const output = await unlessAbsent(run({ program: "ip", args: ["link", "del", "dev", name] }));
-    if (output !== undefined) removed.push(`interface ${name}`);
-    for (const pid of pids) await endServer(pid, name);
+  for (const { name } of interfaces.values().filter(isRemovable)) {
+    try {
+      const pids = await findServers(name);
+      const output = await unlessAbsent(run({ program: "ip", args: ["link", "del", "dev", name] }));
+      if (output !== undefined) removed.push(`interface ${name}`);
+      for (const pid of pids) await endServer(pid, name);
+    } catch (error) {
+      errors.push(error as Error);
+    }
   }
   return removed;
 }

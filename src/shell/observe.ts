@@ -73,7 +73,8 @@ function named(table: string): readonly string[] {
 }
 
 /** What ip, nft and wg say of something that is not there; anything else is an error. */
-const ABSENT = /No such file or directory|does not exist|No such device|Unable to access interface/;
+const ABSENT =
+  /No such file or directory|does not exist|No such device|Cannot find device|Unable to access interface/;
 
 /** The output of a program, or what was made of it; undefined when it failed because what it was asked for is not there. */
 export async function unlessAbsent<T>(output: Promise<T>): Promise<T | undefined> {

@@ -2,7 +2,7 @@
 // and cleanup leaves nothing.
 
 import assert from "node:assert/strict";
-import { BRIDGE, declared } from "../declared/walk_through.ts";
+import { BRIDGE, declared, VETH, VXLAN, WIREGUARD } from "../declared/walk_through.ts";
 import { Lab } from "../lab/lab.ts";
 import type { Node } from "../lab/node.ts";
 import { until } from "../lab/until.ts";
@@ -155,11 +155,53 @@ Deno.test("A file that cannot be read changes nothing; without the plan its link
   await n1.run(["ip", "link", "show", "dev", "wigglenet"]);
 });
 
-Deno.test("cleanup removes what is declared, and nothing that somebody else has made", async () => {
+/** Names of the interfaces in the group of declared networks. */
+async function declaredOn(node: Node): Promise<string> {
+  const links = JSON.parse(await node.run(["ip", "-N", "-j", "link", "show", "group", "147"]));
+  return links.map(({ ifname }: { ifname?: string }) => ifname ?? []).flat().sort().join(" ");
+}
+
+const OF_ALL_KINDS = [
+  bridge,
+  ...[VETH, WIREGUARD].map((it) => ({ ...it, spec: { ...it.spec, node: "n1" } })),
+  {
+    ...VXLAN,
+    spec: { ...VXLAN.spec, node: "n1", vxlan: { vni: 100, dev: "wg1", group: "10.4.0.2" } },
+  },
+];
+const ALL_NAMES = "br1 veth1-a veth1-b vxlan1 wg1";
+
+async function allStand(): Promise<void> {
+  await until("all kinds to stand, with a key", async () => {
+    const { stdout } = await n1.attempt(["wg", "show", "wg1", "peers"]);
+    return await declaredOn(n1) === ALL_NAMES && stdout !== "";
+  }, { seen: () => n1.agent!.tail() });
+}
+
+Deno.test("What goes from the folder while a node's agent is away goes from the node when it starts", async () => {
+  await write(OF_ALL_KINDS);
+  await allStand();
+  await n1.agent!.kill("SIGKILL");
+  await Deno.remove(FILE);
+  assert.equal(await declaredOn(n1), ALL_NAMES);
+  n1.startAgent();
+  await until("nothing to be left", async () => await declaredOn(n1) === "", {
+    deadlineMs: 30_000,
+    seen: async () => `${await declaredOn(n1)}\n${n1.agent!.tail()}`,
+  });
+  assert.equal((await n1.attempt(["pgrep", "-fc", "wireguard-go -f wg1"])).stdout.trim(), "0");
+});
+
+Deno.test("cleanup removes what is declared of all kinds, and nothing that somebody else has made; --purge the keys", async () => {
+  await write(OF_ALL_KINDS);
+  await allStand();
   await n1.run(["ip", "link", "add", "theirs", "type", "bridge"]);
-  await n1.agent!.kill("SIGTERM");
-  const { stdout } = await n1.runAgent({ verb: "cleanup" });
+  await n1.agent!.kill("SIGKILL");
+  const { code, stdout, stderr } = await n1.runAgent({ verb: "cleanup", args: ["--purge"] });
+  assert.equal(code, 0, stderr);
   assert.match(stdout, /interface br1/);
-  await gone(n1, "br1");
+  assert.equal(await declaredOn(n1), "");
+  assert.equal((await n1.attempt(["pgrep", "-fc", "wireguard-go -f wg1"])).stdout.trim(), "0");
+  assert.notEqual((await n1.attempt(["ls", `${lab.folder}/n1/declared`])).code, 0);
   await n1.run(["ip", "link", "show", "dev", "theirs"]);
 });
