@@ -88,7 +88,8 @@ async function runNamed(settings: Settings, { host, log, signal, systemd }: Star
   const policies = policyParts(settings, { openPolicies, log, onChange: () => reconciler.policy?.changed() });
   const progress = () => policies.addTo(reconciler.progress());
   const told = { settings, source, progress, policies: policies.told };
-  const telemetry = new Telemetry({ ...told, version: VERSION, log, api, systemd });
+  const report = () => declared.report;
+  const telemetry = new Telemetry({ ...told, version: VERSION, log, api, systemd, declared: report });
   // What watches begins behind the first pass: it would keep a booting node from its mesh.
   const publishing = () => publisher?.passed(reconciler.progress());
   const onlooker = afterEachPass(telemetry, () => watch.start(), publishing);
@@ -101,8 +102,7 @@ async function runNamed(settings: Settings, { host, log, signal, systemd }: Star
     log.warn(`another agent answers on ${STATUS_SOCKET}: this one's status is not served`);
   }
   const watch = new HostWatch({ reconciler, keeper, settings, log, traced: policies.traced });
-  signal.addEventListener("abort", () => reconciler.stop());
-  if (signal.aborted) reconciler.stop();
+  onAbort(signal, () => reconciler.stop());
   await telemetry.start();
   policies.start();
   await source.start();
@@ -119,6 +119,12 @@ async function runNamed(settings: Settings, { host, log, signal, systemd }: Star
     socket?.close();
     for (const part of [declared, policies, source]) await part?.close();
   }
+}
+
+/** Also where that has been before. */
+function onAbort(signal: AbortSignal, act: () => void): void {
+  signal.addEventListener("abort", act);
+  if (signal.aborted) act();
 }
 
 /** What keeps declared networks, where the Nodes come from. */

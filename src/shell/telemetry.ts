@@ -1,5 +1,6 @@
 // What the agent tells of itself while it runs: metrics, health, readiness. Looks on; the loop never waits for it.
 
+import type { DeclaredReport } from "../core/declared/status/report.ts";
 import type { Waiting } from "../core/desired/desired_state.ts";
 import { healthOf, readinessOf, type Verdict } from "../core/metrics/health.ts";
 import { measure, type Moment } from "../core/metrics/measure.ts";
@@ -32,6 +33,8 @@ export interface TelemetryOptions {
   readonly api: ApiClient | undefined;
   readonly progress: () => Progress;
   readonly policies?: PolicyProgress | undefined;
+  /** What declared networks come to. */
+  readonly declared?: () => DeclaredReport | undefined;
   /** Who started this process, and wants to hear of it. */
   readonly systemd: Systemd | undefined;
 }
@@ -222,6 +225,8 @@ export class Telemetry implements Onlooker {
         ageSeconds: heardMs === undefined ? undefined : Math.max(0, (Date.now() - heardMs) / 1000),
       },
       policy: this.#options.policies?.moment(),
+      declared: this.#options.declared?.(),
+      nowSeconds: Date.now() / 1000,
       process: {
         memoryBytes: Deno.memoryUsage().rss,
         cpuSeconds: this.#registry!.cpuSeconds,

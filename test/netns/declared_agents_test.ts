@@ -73,7 +73,8 @@ async function gone(node: Node, name: string): Promise<void> {
 }
 
 Deno.test("A plan in the folder makes keys and links; with the keys in it the addresses answer", async () => {
-  for (const node of lab.nodes) node.startAgent();
+  const settings = { "enable-metrics": "true", "metrics-bind-addr": "127.0.0.1:9091" };
+  for (const node of lab.nodes) node.startAgent({ settings });
   await write([planWith([])]);
   await write([planWith([await keyOf(n1), await keyOf(n2)])]);
   await answers();
@@ -86,6 +87,16 @@ Deno.test("status shows the link, with its peer's handshake", async () => {
     /wg-n1-n2-0 wireguard up, port \d+, mtu 1420, 10\.4\.0\.1 peer 10\.4\.0\.2\/32 \(WireGuardNetworkPlan/,
   );
   assert.match(stdout, /^ {4}n2 10\.9\.1\.2:\d+ handshake \d+ s ago$/m);
+});
+
+Deno.test("metrics have the plan, its interface and the age of the handshake", async () => {
+  const { stdout } = await n1.attempt(["curl", "-sS", "http://127.0.0.1:9091/metrics"]);
+  assert.match(stdout, /^wigglenet_declared_objects\{kind="WireGuardNetworkPlan",reason="Done"\} 1$/m);
+  assert.match(stdout, /^wigglenet_declared_interfaces\{state="up"\} 1$/m);
+  assert.match(
+    stdout,
+    /^wigglenet_declared_last_handshake_seconds\{interface="wg-n1-n2-0",peer="n2"\} \d+([.]\d+)?$/m,
+  );
 });
 
 Deno.test("graph draws the link, with the age of its handshake", async () => {

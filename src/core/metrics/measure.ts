@@ -1,6 +1,7 @@
 // What the agent knows at one moment -> samples of gauges and of counters that it keeps itself. Peers are in
 // peer_series.ts, for they are thousands; histograms are kept where it happens.
 
+import type { DeclaredReport } from "../declared/status/report.ts";
 import type { DesiredState } from "../desired/desired_state.ts";
 import type { Rejected } from "../nodes/node.ts";
 import { PAUSE_SECONDS } from "../observed/follow_peer.ts";
@@ -8,6 +9,7 @@ import type { ObservedState } from "../observed/observed_state.ts";
 import type { Family } from "../net/address.ts";
 import type { GivenSettings } from "../settings/settings.ts";
 import type { OwnTurn } from "../rotation/turn.ts";
+import { declaredSamples } from "./declared_samples.ts";
 import { type PolicyMoment, policySamples } from "./policy_samples.ts";
 import { DRIFT_KINDS, type MetricName, REJECTED_KINDS, type Sample } from "./metrics.ts";
 
@@ -40,6 +42,10 @@ export interface Moment {
   };
   /** Undefined: policies are nothing of ours. */
   readonly policy?: PolicyMoment | undefined;
+  /** Undefined: nothing is declared for this node. */
+  readonly declared?: DeclaredReport | undefined;
+  /** Since 1970. */
+  readonly nowSeconds: number;
   readonly process: {
     readonly memoryBytes: number;
     readonly cpuSeconds: number;
@@ -55,6 +61,7 @@ export function measure(moment: Moment): Sample[] {
     ...loopSamples(moment),
     ...sourceSamples(moment),
     ...policySamples(moment.policy),
+    ...declaredSamples(moment.declared, moment.nowSeconds),
     ...processSamples(moment),
   ];
 }

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { DeclaredReport } from "../declared/status/report.ts";
 import { refusalsOf } from "../policy/refusals.ts";
 import { desireOf, ordinaryNode, settingsOf } from "../../../test/cluster.ts";
 import { type MetricName, METRICS, REJECTED_KINDS } from "./metrics.ts";
@@ -17,6 +18,7 @@ function moment(words: Partial<Moment> = {}): Moment {
     isReady: false,
     passAgeSeconds: 0.5,
     drift: {},
+    nowSeconds: 1000,
     failing: [],
     source: { objects: 0, isComplete: false, problems: 0, ageSeconds: undefined },
     process: { memoryBytes: 1, cpuSeconds: 2, startSeconds: 3 },
@@ -92,4 +94,55 @@ Deno.test("A rotation of this host's key is one sample, and none without", () =>
     'wigglenet_key_rotation["returning"] 1',
   ]);
   assert.deepEqual(lines({}, "wigglenet_key_rotation"), []);
+});
+
+const DECLARED: DeclaredReport = {
+  objects: [
+    { kind: "WireGuardNetworkPlan", name: "backbone", generation: 1, troubles: [] },
+    {
+      kind: "NetlinkInterface",
+      name: "x",
+      generation: 1,
+      troubles: [{ reason: "Failing", message: "no" }, { reason: "Waiting", message: "no" }],
+    },
+  ],
+  interfaces: ([["wg-n1-n2-0", "up", 990], ["wg-n1-n3-0", "up", 0], ["x", "missing", undefined]] as const)
+    .map(
+      ([name, state, handshakeSeconds]) => ({
+        name,
+        owner: { kind: "WireGuardNetworkPlan", name: "backbone" },
+        type: "wireguard",
+        state,
+        listenPort: 1,
+        publicKey: undefined,
+        mtuBytes: 1420,
+        addresses: [],
+        peers: handshakeSeconds === undefined
+          ? []
+          : [{ node: name.split("-")[2]!, publicKey: undefined, endpoint: undefined, handshakeSeconds }],
+      }),
+    ),
+};
+
+Deno.test("declared networks are counted by conditions and states, with the age of each link's handshake", () => {
+  const counted = lines({ declared: DECLARED }, "wigglenet_declared_objects");
+  assert.equal(counted.length, 15);
+  assert.deepEqual(counted.filter((line) => line.endsWith(" 1")), [
+    'wigglenet_declared_objects["WireGuardNetworkPlan","Done"] 1',
+    'wigglenet_declared_objects["NetlinkInterface","Failing"] 1',
+  ]);
+  assert.deepEqual(
+    lines(
+      { declared: DECLARED },
+      "wigglenet_declared_interfaces",
+      "wigglenet_declared_last_handshake_seconds",
+    ),
+    [
+      'wigglenet_declared_interfaces["up"] 2',
+      'wigglenet_declared_interfaces["down"] 0',
+      'wigglenet_declared_interfaces["missing"] 1',
+      'wigglenet_declared_last_handshake_seconds["wg-n1-n2-0","n2"] 10',
+    ],
+  );
+  assert.deepEqual(lines({}, "wigglenet_declared_objects", "wigglenet_declared_interfaces"), []);
 });

@@ -142,6 +142,19 @@ export const METRICS = {
   wigglenet_events_written_total: ours("counter", "Kubernetes Events written about refused claims.", [
     "reason",
   ]),
+  wigglenet_declared_objects: ours(
+    "gauge",
+    "Declared objects that concern this node, by the reason of their condition; absent where nothing is declared.",
+    ["kind", "reason"],
+  ),
+  wigglenet_declared_interfaces: ours("gauge", "Declared interfaces of this node, by what they are.", [
+    "state",
+  ]),
+  wigglenet_declared_last_handshake_seconds: ours(
+    "gauge",
+    "Seconds since the last handshake of a declared interface with a peer; absent before the first.",
+    ["interface", "peer"],
+  ),
   process_resident_memory_bytes: ours("gauge", "Resident memory of this process."),
   process_cpu_seconds_total: ours("counter", "Processor time of this process, user and system."),
   process_start_time_seconds: ours("gauge", "When this process was started, since 1970."),

@@ -1,0 +1,51 @@
+// What declared networks come to on this node -> samples.
+
+import { KINDS } from "../declared/kinds/kinds.ts";
+import type {
+  DeclaredReport,
+  InterfaceReport,
+  ObjectReport,
+  TroubleReason,
+} from "../declared/status/report.ts";
+import type { Sample } from "./metrics.ts";
+
+/** What keeps an object back: the worst of it, as its condition has it. */
+const REASONS: readonly (TroubleReason | "Done")[] = ["Done", "Rejected", "Failing", "Waiting", "Pending"];
+const STATES: readonly InterfaceReport["state"][] = ["up", "down", "missing"];
+
+/**
+ * All of them; none where nothing is declared.
+ * @param nowSeconds since 1970
+ */
+export function declaredSamples(report: DeclaredReport | undefined, nowSeconds: number): Sample[] {
+  if (report === undefined) return [];
+  const { objects, interfaces } = report;
+  const kinds = KINDS.filter(({ spec }) => spec !== undefined).map(({ name }) => name);
+  return [
+    ...kinds.flatMap((kind) =>
+      REASONS.map((reason): Sample => ({
+        name: "wigglenet_declared_objects",
+        labels: { kind, reason },
+        value: objects.filter((it) => it.kind === kind && reasonOf(it) === reason).length,
+      }))
+    ),
+    ...STATES.map((state): Sample => ({
+      name: "wigglenet_declared_interfaces",
+      labels: { state },
+      value: interfaces.filter((it) => it.state === state).length,
+    })),
+    ...interfaces.flatMap((it) => handshakes(it, nowSeconds)),
+  ];
+}
+
+function reasonOf({ troubles: [worst] }: ObjectReport): TroubleReason | "Done" {
+  return worst?.reason ?? "Done";
+}
+
+function handshakes({ name, peers }: InterfaceReport, nowSeconds: number): Sample[] {
+  return peers.filter(({ handshakeSeconds }) => handshakeSeconds > 0).map(({ node, handshakeSeconds }) => ({
+    name: "wigglenet_declared_last_handshake_seconds",
+    labels: { interface: name, peer: node },
+    value: Math.max(0, nowSeconds - handshakeSeconds),
+  }));
+}
