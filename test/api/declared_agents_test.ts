@@ -4,9 +4,10 @@
 //   n1 ══ wg-n1-n2-0, over it vxlan1 ══ n2       api
 
 import assert from "node:assert/strict";
-import { backbone, others, vxlans } from "../declared/two_nodes.ts";
+import { backbone, bridgedDummy, byHand, others, vxlans } from "../declared/two_nodes.ts";
 import { DeclaredCluster, folderOf, GROUP } from "../declared/declared_cluster.ts";
 import { declared } from "../declared/walk_through.ts";
+import { HAS_DUMMY } from "../lab/kernel.ts";
 import { Cluster } from "../lab/kubernetes/cluster.ts";
 import type { Node } from "../lab/node.ts";
 import { until } from "../lab/until.ts";
@@ -18,7 +19,10 @@ const [n1, n2] = cluster.nodes as [Node, Node];
 Deno.test.afterAll(() => cluster[Symbol.asyncDispose]());
 const it = new DeclaredCluster(cluster);
 
-const PLAN = backbone([n1, n2].map((node) => ({ name: node.name, hostname: node.address(4) })));
+const MEMBERS = [n1, n2].map((node) => ({ name: node.name, hostname: node.address(4) }));
+const [FIRST, SECOND] = MEMBERS as [typeof MEMBERS[0], typeof MEMBERS[0]];
+const PLAN = backbone(MEMBERS);
+const BY_HAND = byHand([FIRST, SECOND]);
 
 Deno.test("without the definitions the mesh stands, and that they are missing is told once", async () => {
   await cluster.startAll();
@@ -97,6 +101,37 @@ Deno.test("bridge, pair, and an Ethernet over the link, on which ff02::1 is answ
   }
 });
 
+Deno.test("a link by hand has link-local addresses that answer, once each says the other's key", async () => {
+  await it.apply(...BY_HAND);
+  const keyOf = async (node: Node) =>
+    await until("wg1 to have a key", async () => {
+      const { code, stdout } = await node.attempt(["wg", "show", "wg1", "public-key"]);
+      return code === 0 && stdout.includes("=") && stdout.trim();
+    }, { seen: () => it.agentsSay() });
+  const objects = byHand([{ ...FIRST, publicKey: await keyOf(n1) }, {
+    ...SECOND,
+    publicKey: await keyOf(n2),
+  }]);
+  await it.apply(...objects);
+  await it.answers(n1, "fe80::a:1771%wg1");
+  await it.answers(n2, "fe80::1771%wg1");
+  for (const object of objects) await it.says(object, "True", /Done/);
+});
+
+Deno.test("a dummy is a bridge's member; on a kernel without dummies the object says so", async () => {
+  const objects = bridgedDummy("n1");
+  await it.apply(...objects);
+  const [ready, reason] = HAS_DUMMY ? ["True", /Done/] as const : ["False", /^Failing: .*dummy1/] as const;
+  await it.says(objects[0]!, ready, reason);
+  if (HAS_DUMMY) {
+    await until("dummy1 to be a member of br2", async () => {
+      return JSON.parse(await n1.run(["ip", "-j", "link", "show", "dev", "dummy1"]))[0].master === "br2";
+    });
+  }
+  await it.remove(...objects);
+  await it.gone(n1, "br2");
+});
+
 Deno.test("what is wrong is told by the object, with the reason, and costs the others nothing", async () => {
   const nodes = PLAN.spec.nodes as readonly Record<string, unknown>[];
   const links = PLAN.spec.links as readonly Record<string, unknown>[];
@@ -162,9 +197,19 @@ Deno.test("an agent's token writes of its own node alone, and of objects nothing
   assert.equal(await ask("wireguardnodes/n1", merge({})), 200);
 });
 
-Deno.test("what is deleted goes from the nodes, and with the last of it what they say", async () => {
-  await it.remove(PLAN, ...vxlans(["n1", "n2"]), ...others("n1"));
-  for (const name of [LINK, "vxlan1", "br1", "pair-a"]) await it.gone(n1, name);
+Deno.test("what is deleted goes from the nodes, also while an agent is away, and with the last of it what they say", async () => {
+  const objects = [PLAN, ...vxlans(["n1", "n2"]), ...others("n1"), ...BY_HAND];
+  // Of a node that is away nobody waits for anything: nothing holds an object, and its agent finds by itself what is to go.
+  await n1.agent!.kill();
+  await it.remove(...objects);
+  for (const object of objects) {
+    const { status } = await cluster.admin.ask(`${folderOf(object)}/${object.metadata.name}`);
+    assert.equal(status, 404, object.metadata.name);
+  }
+  await it.gone(n2, "wg-n2-n1-0");
+  await n1.run(["ip", "link", "show", "dev", LINK]);
+  await cluster.start(n1);
+  for (const name of [LINK, "vxlan1", "br1", "pair-a", "wg1"]) await it.gone(n1, name);
   await it.gone(n2, "wg-n2-n1-0");
   await until("no WireGuardNode to be left", async () => {
     return (await cluster.admin.demand(`${GROUP}/wireguardnodes`)).items.length === 0;

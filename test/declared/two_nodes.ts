@@ -69,3 +69,41 @@ export function others(node: string): readonly ObjectJson[] {
     }),
   ];
 }
+
+/** The link wg1 by hand, on each of them: fe80::1771 and fe80::a:1771 face each other. Without a key of the other's nobody is let in. */
+export function byHand(members: readonly [PlanMember, PlanMember]): readonly ObjectJson[] {
+  const addresses = ["fe80::1771", "fe80::a:1771"] as const;
+  return members.map(({ name }, i) => {
+    const other = members[1 - i]!;
+    return declared("WireGuardInterface", `${name}-wg1`, {
+      node: name,
+      interfaceName: "wg1",
+      listenPort: 51_821,
+      addresses: [{ family: "inet6", local: addresses[i], peer: addresses[1 - i], prefixlen: 64 }],
+      peers: other.publicKey === undefined ? [] : [{
+        publicKey: other.publicKey,
+        allowedIPs: ["0.0.0.0/0", "::/0"],
+        endpoint: `${other.hostname}:51821`,
+        persistentKeepalive: 25,
+      }],
+    });
+  });
+}
+
+/** A dummy, and a bridge that has it as its member. */
+export function bridgedDummy(node: string): readonly ObjectJson[] {
+  return [
+    declared("NetlinkInterface", `dummy-${node}`, {
+      node,
+      interfaceName: "dummy1",
+      type: "dummy",
+      addresses: [{ ipcidr: "10.7.0.1/24" }],
+    }),
+    declared("NetlinkInterface", `bridge-of-dummy-${node}`, {
+      node,
+      interfaceName: "br2",
+      type: "bridge",
+      bridge: { slaves: ["dummy1"] },
+    }),
+  ];
+}

@@ -2,9 +2,11 @@
 //
 //   lax1 10.9.1.1 ────── underlay ────── 10.9.1.2 lax2
 //     wg-lax1-lax2-0 10.4.0.1 ══════ 10.4.0.2 wg-lax2-lax1-0   (plan1)
+//     wg1 fe80::1771 ═════════════ fe80::a:1771 wg1            (by hand)
 //     vxlan1 fe80::1 ─────────────────────── fe80::2 vxlan2    (over plan1's link)
 
 import assert from "node:assert/strict";
+import { byHand } from "../declared/two_nodes.ts";
 import { BRIDGE, declared, DUMMY, type ObjectJson, PLAN, VETH, VXLAN } from "../declared/walk_through.ts";
 import type { Host } from "../lab/host.ts";
 import { HAS_DUMMY } from "../lab/kernel.ts";
@@ -90,6 +92,22 @@ Deno.test("The plan's link stands on both hosts, and its addresses answer", asyn
   assert.match(shown, /mtu 1420/);
   await answers(lax1, "10.4.0.2");
   await answers(lax2, "10.4.0.1");
+});
+
+Deno.test("Interfaces by hand face each other with link-local addresses, which answer", async () => {
+  const members = [{ name: "lax1", hostname: "10.9.1.1" }, { name: "lax2", hostname: "10.9.1.2" }] as const;
+  const made = byHand(members);
+  for (const [i, host] of [lax1, lax2].entries()) await converge(host, [plan, made[i]]);
+  const known = await Promise.all([lax1, lax2].map(async (host, i) => ({
+    ...members[i]!,
+    publicKey: (await host.run(["wg", "show", "wg1", "public-key"])).trim(),
+  })));
+  const facing = byHand(known as [typeof known[0], typeof known[0]]);
+  for (const [i, host] of [lax1, lax2].entries()) await settle(host, [plan, facing[i]]);
+  const shown = await lax1.run(["ip", "address", "show", "dev", "wg1"]);
+  assert.match(shown, /inet6 fe80::1771 peer fe80::a:1771\/64 scope link/);
+  await answers(lax1, "fe80::a:1771%wg1");
+  await answers(lax2, "fe80::1771%wg1");
 });
 
 Deno.test("Bridge, VXLAN and pair stand as they are said, and the second pass finds nothing to do", async () => {
