@@ -57,14 +57,14 @@ export function diffDeclared(
 ): DeclaredPlan {
   const steps: Step[] = [];
   const waiting: DeclaredWaiting[] = [];
-  const blockedNames = new Set<string>();
+  const waits = new Set<string>();
   for (const wanted of interfaces) {
     const has = observed.interfaces.get(wanted.name);
     const blocked = foreign(wanted, observed) ?? kept(wanted, observed, spared) ?? unread(wanted, observed) ??
       lacking(wanted, interfaces, observed);
     if (blocked !== undefined) {
       waiting.push(blocked);
-      blockedNames.add(wanted.name);
+      waits.add(wanted.name);
       continue;
     }
     if (wanted.link.kind === "wireguard") {
@@ -77,13 +77,13 @@ export function diffDeclared(
     const standing = kindDiffers(wanted, has, moment.implementation) ? undefined : has;
     steps.push(...configureInterface(wanted, standing));
   }
-  const members = diffMembers(interfaces.filter(({ name }) => !blockedNames.has(name)), observed);
+  const members = diffMembers(interfaces.filter(({ name }) => !waits.has(name)), observed);
   return {
     steps: [
       ...freePorts(interfaces, observed),
       ...steps,
       ...members.steps,
-      ...removeSurplus({ interfaces, spared }, observed),
+      ...removeSurplus({ interfaces, spared, waits }, observed),
     ]
       .sort((a, b) => a.stage - b.stage),
     waiting: [...waiting, ...members.waiting],
@@ -166,10 +166,19 @@ export function isRemovable({ isOurs, kind, alias }: ObservedInterface): boolean
 }
 
 /** Those of ours that no object asks for. With one end of a pair the other one goes. */
-function removeSurplus({ interfaces, spared }: DesiredInterfaces, observed: ObservedInterfaces): Step[] {
-  const wanted = new Set(interfaces.map(({ name }) => name));
+function removeSurplus(
+  { interfaces, spared, waits }: DesiredInterfaces & { readonly waits: ReadonlySet<string> },
+  observed: ObservedInterfaces,
+): Step[] {
+  // What another object has left stands for nobody while who has its name now waits for something.
+  const isLeft = ({ name, owner }: WantedInterface) =>
+    waits.has(name) && !isAliasOf(observed.interfaces.get(name)?.alias ?? "", owner) &&
+    !observed.unread.has(name);
+  const wanted = new Set(interfaces.filter((it) => !isLeft(it)).map(({ name }) => name));
   const isRemade = (name: string, other: string | undefined) =>
-    interfaces.some(({ name: end, link }) => end === other && link.kind === "veth" && link.other !== name);
+    interfaces.some(({ name: end, link }) =>
+      end === other && !waits.has(end) && link.kind === "veth" && link.other !== name
+    );
   const surplus = [...observed.interfaces.values()].filter((it) =>
     isRemovable(it) && !wanted.has(it.name) && !spared.some((id) => isAliasOf(it.alias, id)) &&
     // An end whose pair is made anew goes with it.

@@ -5,7 +5,7 @@ import type { ObservedInterfaces } from "../observed/observed_interfaces.ts";
 import type { WantedInterface } from "../want/wanted_interface.ts";
 import { partOf } from "./configure_interface.ts";
 
-/** Steps for those that stand in another one's way; a moment later they get their own. */
+/** Steps for those that stand in another one's way; a moment later they get their own, where they are to have one. */
 export function freePorts(wanted: readonly WantedInterface[], { serving }: ObservedInterfaces): Step[] {
   const owners = new Map(
     wanted.flatMap(({ name, link }) =>
@@ -15,9 +15,7 @@ export function freePorts(wanted: readonly WantedInterface[], { serving }: Obser
   return wanted.flatMap(({ name, link }): Step[] => {
     const has = serving.get(name)?.wireguard?.port;
     const owner = has === undefined ? undefined : owners.get(has);
-    if (link.kind !== "wireguard" || link.listenPort === undefined || owner === undefined || owner === name) {
-      return [];
-    }
+    if (link.kind !== "wireguard" || owner === undefined || owner === name) return [];
     return [{
       part: partOf(name, "port"),
       stage: STAGE.up,
