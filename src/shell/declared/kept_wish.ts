@@ -26,6 +26,8 @@ export interface WishParts {
 export class KeptWish {
   #parts: WishParts | undefined;
   #wanted: Wanted | undefined;
+  /** When the last of somebody's time was over: before that the clock was ahead. */
+  #sinceMs = -Infinity;
   /** When the next of somebody's time is over. */
   #untilMs = Infinity;
 
@@ -37,10 +39,12 @@ export class KeptWish {
     const nowMs = Date.now();
     const last = this.#parts;
     const isSame = last?.objects === objects && last.nodes === nodes && isAlike(last.said, said);
-    if (isSame && this.#wanted !== undefined && nowMs < this.#untilMs) return this.#wanted;
+    const isTimely = nowMs >= this.#sinceMs && nowMs < this.#untilMs;
+    if (isSame && this.#wanted !== undefined && isTimely) return this.#wanted;
     const { nodeName, interfaceName } = this.settings;
     this.#parts = parts;
     this.#untilMs = Math.min(...expiries(objects).filter((ms) => ms > nowMs));
+    this.#sinceMs = Math.max(...expiries(objects).filter((ms) => ms <= nowMs));
     return this.#wanted = wantInterfaces(objects, {
       nodeName,
       interfaceName,
