@@ -31,6 +31,7 @@ export async function exportVerb(args: readonly string[]): Promise<number> {
   const key = makeKey();
   const text = found.textFor(key);
   console.log(text.trimEnd());
+  warnOfReaders();
   await showCode(text);
   console.error(
     `wigglenet: this key is shown once and stored nowhere. Nobody answers it before plan ${found.plan.name} says it, ` +
@@ -52,6 +53,19 @@ function takeNames(
   const planName = flag === "--plan" ? rest.splice(at, 1)[0] : flag!.slice("--plan=".length);
   if (planName === undefined) throw new UsageError("--plan needs the name of a plan");
   return { nodeName, planName, rest };
+}
+
+/** The shell has made the file, as its umask is. */
+function warnOfReaders(): void {
+  try {
+    const { isFile, mode } = Deno.statSync("/proc/self/fd/1");
+    if (!isFile || ((mode ?? 0) & 0o077) === 0) return;
+  } catch {
+    return; // without a /proc nobody can tell
+  }
+  console.error(
+    "wigglenet: others may read that file, with the private key in it: chmod 600, or (umask 077; wigglenet export ...)",
+  );
 }
 
 /** For people: who reads the file from here has no use for it. */

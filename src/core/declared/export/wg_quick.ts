@@ -57,6 +57,9 @@ export function exportNode(wish: ExportWish): Export | Refusal {
       `nobody has said the public key of ${silent.join(", ")}: nodes[].publicKey of plan ${plan.name}`,
     );
   }
+  const allowed = new Map(links.map((link) => [link.to, allowedIpsOf(link, { nodeName, plans, ports })]));
+  const twice = twiceIn(allowed);
+  if (twice !== undefined) return twice;
   return {
     plan,
     textFor: (privateKey) =>
@@ -67,7 +70,7 @@ export function exportNode(wish: ExportWish): Export | Refusal {
         ...addressLines(links),
         `MTU = ${node.mtu}`,
         ...(node.underlay === undefined ? [] : [`ListenPort = ${links[0]!.listenPort}`]),
-        ...links.flatMap((link) => peerLines(link, { key: keyOf(link)!, nodeName, plans, ports })),
+        ...links.flatMap((link) => peerLines(link, keyOf(link)!, allowed.get(link.to)!)),
         "",
       ].join("\n"),
   };
@@ -99,25 +102,45 @@ function wgQuickAddress({ local, text }: InterfaceAddress): string {
   return first!.includes("/") ? first! : `${local.text}/${widthOf(local.family)}`;
 }
 
-interface Other {
-  readonly key: string;
+interface Others {
   readonly nodeName: string;
   readonly plans: readonly NetworkPlan[];
   readonly ports: readonly number[] | undefined;
 }
 
-function peerLines(
-  { plan, to, peer: { endpoint } }: PlanInterface,
-  { key, nodeName, plans, ports }: Other,
-): string[] {
+/** The other end's addresses on this link. */
+function allowedIpsOf({ plan, to }: PlanInterface, { nodeName, plans, ports }: Others): readonly string[] {
   const back = expandPlans(plans, to, ports).interfaces.find((it) => it.plan === plan && it.to === nodeName);
-  const allowed = new Set(back?.addresses.map(({ local }) => `${local.text}/${widthOf(local.family)}`));
+  return [...new Set(back?.addresses.map(({ local }) => `${local.text}/${widthOf(local.family)}`))];
+}
+
+/** It is one interface: WireGuard sends to one peer what two have. */
+function twiceIn(allowed: ReadonlyMap<string, readonly string[]>): Refusal | undefined {
+  const owners = new Map<string, string>();
+  for (const [node, texts] of allowed) {
+    for (const text of texts) {
+      const other = owners.get(text);
+      if (other !== undefined) {
+        return new Refusal(
+          `${other} and ${node} both have ${text}, and this is one interface: give them addresses of their own`,
+        );
+      }
+      owners.set(text, node);
+    }
+  }
+}
+
+function peerLines(
+  { to, peer: { endpoint } }: PlanInterface,
+  key: string,
+  allowed: readonly string[],
+): string[] {
   return [
     "",
     "[Peer]",
     `# ${to}`,
     `PublicKey = ${key}`,
-    ...(allowed.size === 0 ? [] : [`AllowedIPs = ${[...allowed].join(", ")}`]),
+    ...(allowed.length === 0 ? [] : [`AllowedIPs = ${allowed.join(", ")}`]),
     ...(endpoint === undefined ? [] : [`Endpoint = ${placeOf(endpoint)}`]),
     `PersistentKeepalive = ${KEEPALIVE_SECONDS}`,
   ];

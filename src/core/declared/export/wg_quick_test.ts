@@ -79,6 +79,11 @@ PersistentKeepalive = 25
   );
 });
 
+function withOneAddress(plan: ObjectJson): ObjectJson {
+  const [n1, n2, laptop] = plan.spec.nodes as readonly { readonly addresses: unknown }[];
+  return { ...plan, spec: { ...plan.spec, nodes: [n1, { ...n2, addresses: n1!.addresses }, laptop] } };
+}
+
 const REFUSED: readonly [string, readonly ObjectJson[], Partial<ExportWish>, RegExp][] = [
   ["a node that no plan has", [office()], { nodeName: "phone" }, /^no plan has a node phone$/],
   ["a plan that is not there", [office()], { planName: "home" }, /^no plan home has a node laptop$/],
@@ -99,6 +104,12 @@ const REFUSED: readonly [string, readonly ObjectJson[], Partial<ExportWish>, Reg
     [office()],
     { published: new Map() },
     /^nobody has said the public key of n1, n2/,
+  ],
+  [
+    "a node whose peers have one address",
+    [withOneAddress(office())],
+    {},
+    /^n1 and n2 both have 10\.4\.0\.1\/32, and this is one interface/,
   ],
   [
     "a node that is reached at a port for each link",
