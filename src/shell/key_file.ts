@@ -58,7 +58,7 @@ async function readOrMake(
 }
 
 /** Without the path in it, which may be that of a temporary file: another one each time. */
-function reasonIn(error: unknown): string {
+export function reasonIn(error: unknown): string {
   return (error as Error).message.replace(/: \w+ '.*$/, "");
 }
 

@@ -80,12 +80,16 @@ Deno.test("Secrets that go, or are no keys any more, are told, and the interface
   const before = await n1.run(["wg", "showconf", "wgs"]);
   await cluster.admin.patch(`${SECRETS_PATH}/shared`, { data: { psk: btoa(keys[2]!.slice(1)) } });
   await cluster.admin.remove(`${SECRETS_PATH}/own-n1`);
-  // Who asks for another one has all of them read again.
+  // Another key of the same Secrets has them read at once.
   const asking = declared("WireGuardInterface", "asking", {
     node: "n1",
     interfaceName: "wgq",
-    privateKeySecretRef: { name: "never", key: "private" },
-    peers: [],
+    privateKeySecretRef: { name: "own-n1", key: "never" },
+    peers: [{
+      publicKey: await publicOf(keys[2]!),
+      presharedKeySecretRef: { name: "shared", key: "never" },
+      allowedIPs: [],
+    }],
   });
   await it.apply(asking);
   await it.says(secretive[0], "False", /Secret own-n1 for wgs: there is none of that name/);
@@ -111,11 +115,36 @@ Deno.test("a plan's node may have its key from a Secret: the others learn the pu
     return (await n1.run(["wg", "show", LINK, "peers"])).trim() === key;
   }, { deadlineMs: 30_000, seen: () => `${n1.agent!.tail()}\n${n2.agent!.tail()}` });
   await it.answers(n1, "10.4.0.2");
+  await cluster.admin.remove(`${SECRETS_PATH}/own-n2`);
+  await n2.agent!.kill();
+  await cluster.start(n2, { settings: OF_SECRETS });
+  // Whatever becomes of the Secret, the link that stands is not taken back for a moment.
+  await it.says(secretive[1], "False", /Secret own-n2 for wgs: there is none of that name/);
+  const isTold = async () => {
+    assert.equal((await n1.run(["wg", "show", LINK, "peers"])).trim(), key);
+    const { status } = await cluster.admin.demand(`${GROUP}/wireguardnodes/n2`);
+    assert.equal(status.plans[0].publicKey, key);
+    return status.plans[0].message.includes("Secret own-n2");
+  };
+  await until("n2 to tell that its Secret is gone", isTold, {
+    deadlineMs: 30_000,
+    seen: () => it.agentsSay(),
+  });
+  await cluster.admin.create(SECRETS_PATH, secret("own-n2", { private: keys[1]! }));
   await it.apply(PLAN);
   await until("n1 to have n2's own key again", async () => {
     return (await n1.run(["wg", "show", LINK, "peers"])).trim() !== key;
   }, { deadlineMs: 30_000, seen: () => n2.agent!.tail() });
   await it.answers(n1, "10.4.0.2");
+});
+
+Deno.test("who takes the Secret out gets another key than that had", async () => {
+  assert.equal((await n2.run(["wg", "show", "wgs", "public-key"])).trim(), await publicOf(keys[1]!));
+  const { privateKeySecretRef: _, ...spec } = secretive[1].spec;
+  await it.apply({ ...secretive[1], spec });
+  await until("wgs on n2 to have another key", async () => {
+    return (await n2.run(["wg", "show", "wgs", "public-key"])).trim() !== await publicOf(keys[1]!);
+  }, { seen: () => it.agentsSay() });
 });
 
 Deno.test("no key of a Secret is told, agents may list none and read none elsewhere, and files of keys go with who asks for them", async () => {
@@ -134,9 +163,9 @@ Deno.test("no key of a Secret is told, agents may list none and read none elsewh
   assert.equal((await agent.ask(`${SECRETS_PATH}/own-n1`)).status, 200);
   assert.equal((await agent.ask(SECRETS_PATH)).status, 403);
   assert.equal((await agent.ask("/api/v1/namespaces/kube-system/secrets/any")).status, 403);
-  const files = async () => (await n1.attempt(["ls", "/run/wigglenet/declared"])).stdout.trim();
+  const files = async () => (await n1.attempt(["sh", "-c", "ls /run/wigglenet/secrets-*"])).stdout.trim();
   assert.match(await files(), /^secret-[0-9a-f]+[.]key\nsecret-[0-9a-f]+[.]key$/);
-  assert.match(await n1.run(["sh", "-c", "stat -c %a /run/wigglenet/declared/*"]), /^(600\n)+$/);
+  assert.match(await n1.run(["sh", "-c", "stat -c %a /run/wigglenet/secrets-*/*"]), /^(600\n)+$/);
   await it.remove(...secretive);
   await it.gone(n1, "wgs");
   await until("the files of keys to be gone", async () => await files() === "");

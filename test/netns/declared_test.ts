@@ -180,6 +180,20 @@ Deno.test("An interface of a wanted name that somebody else has made is told, an
   assert.equal(await linksOf(lax1), before);
 });
 
+Deno.test("The key of an interface that somebody else has made is not copied", async () => {
+  const key = (await lax1.run(["wg", "genkey"])).trim();
+  const env = { WG_QUICK_USERSPACE_IMPLEMENTATION: "wireguard-go" };
+  await Deno.writeTextFile(`${lab.folder}/wgt.conf`, `[Interface]\nPrivateKey = ${key}\n`, { mode: 0o600 });
+  await lax1.run(["wg-quick", "up", `${lab.folder}/wgt.conf`], { env });
+  const claim = declared("WireGuardInterface", "thief", { node: "lax1", interfaceName: "wgt", peers: [] });
+  const passes = await converge(lax1, [plan, PORT, VXLAN, VETH, claim]);
+  assert.match(passes.at(-1)!.changes.join("\n"), /^… interface wgt: WireGuardInterface thief asks for wgt/);
+  for await (const { name } of Deno.readDir(keys(lax1))) {
+    assert.notEqual((await Deno.readTextFile(`${keys(lax1)}/${name}`)).trim(), key, name);
+  }
+  await lax1.run(["wg-quick", "down", `${lab.folder}/wgt.conf`], { env });
+});
+
 Deno.test("An object that cannot be read any more keeps what it has; one that goes takes it along, and nothing else", async () => {
   const before = await linksOf(lax1);
   const broken = { ...PORT, spec: { ...PORT.spec, mtu: 1 } };

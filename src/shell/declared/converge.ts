@@ -8,7 +8,7 @@ import {
 import type { DeclaredId } from "../../core/declared/declared_object.ts";
 import type { ObservedInterfaces } from "../../core/declared/observed/observed_interfaces.ts";
 import type { Wanted } from "../../core/declared/want/want_interfaces.ts";
-import type { WantedInterface } from "../../core/declared/want/wanted_interface.ts";
+import { isAliasOf, type WantedInterface } from "../../core/declared/want/wanted_interface.ts";
 import type { Part } from "../../core/plan/plan.ts";
 import { apply, type Outcome } from "../apply.ts";
 import { steadySeconds } from "../observe.ts";
@@ -42,13 +42,8 @@ export async function converge(
   { wanted, unread, observer, held, onKeyError, ...given }: Pass,
 ): Promise<Passed> {
   const { interfaces, refused } = wanted;
-  const names = new Map(
-    interfaces.flatMap(({ name, link }) =>
-      link.kind === "wireguard" && link.secret === undefined ? [[link.keyName, name] as const] : []
-    ),
-  );
-  const keys = await ensureDeclaredKeys(given.keyFolder, names, onKeyError);
   const observed = await observer.read(new Set(interfaces.filter(hasPreshared).map(({ name }) => name)));
+  const keys = await ensureDeclaredKeys(given.keyFolder, keyHolders(interfaces, observed), onKeyError);
   const desired = { interfaces, spared: [...refused, ...unread] };
   const moment = { ...given, keys, steadySeconds: steadySeconds() };
   const plan = diffDeclared(desired, observed, moment);
@@ -56,6 +51,24 @@ export async function converge(
   const outcomes = await apply({ ...plan, rejected: [] }, held);
   observer.confirmed(outcomes.flatMap(({ step, error }) => error === undefined ? step : []));
   return { moment, observed, plan, outcomes, hasOurs };
+}
+
+/**
+ * Who has the key of a file that may be lost: an interface of ours that this object has made. That of somebody else is none of ours, and
+ * with a Secret an own one is made as well: who takes the Secret out wants another key than that had.
+ */
+function keyHolders(
+  wanted: readonly WantedInterface[],
+  { interfaces }: ObservedInterfaces,
+): ReadonlyMap<string, string | undefined> {
+  const holders = new Map<string, string | undefined>();
+  for (const { name, owner, link } of wanted) {
+    if (link.kind !== "wireguard") continue;
+    const has = interfaces.get(name);
+    const isOwn = link.secret === undefined && has?.isOurs === true && isAliasOf(has.alias, owner);
+    holders.set(link.keyName, holders.get(link.keyName) ?? (isOwn ? name : undefined));
+  }
+  return holders;
 }
 
 function hasPreshared({ link }: WantedInterface): boolean {

@@ -16,12 +16,12 @@ import type { DeclaredSource } from "../sources/declared_source.ts";
 import type { ApiClient } from "../sources/kubernetes/api_client.ts";
 import { tellBlocked, tellChanges, tellProblems } from "../tell.ts";
 import { converge, type Passed } from "./converge.ts";
-import { declaredKeyFolder } from "./declared_keys.ts";
+import { declaredKeyFolder, removeDeclaredKeys } from "./declared_keys.ts";
 import { DeclaredPublisher } from "./declared_publisher.ts";
 import { KeptWish } from "./kept_wish.ts";
 import { LastGood } from "./last_good.ts";
 import { PlanHerald } from "./plan_herald.ts";
-import { SecretKeys } from "./secret_keys.ts";
+import { secretFolder, SecretKeys } from "./secret_keys.ts";
 import { DeclaredObserver } from "./observe_declared.ts";
 
 /** Drift is seen by looking: one program, and one more for each WireGuard interface. */
@@ -69,6 +69,7 @@ export class DeclaredKeeper {
   readonly #publisher: DeclaredPublisher | undefined;
   readonly #herald: PlanHerald | undefined;
   #report: DeclaredReport | undefined;
+  #swept: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly options: DeclaredOptions) {
     const { api, settings: { nodeName }, log, source } = options;
@@ -76,9 +77,13 @@ export class DeclaredKeeper {
     const { declaredSecretsNamespace: secrets } = options.settings;
     const namespaceOfSecrets = api === undefined || secrets === "" ? undefined : secrets;
     this.#wish = new KeptWish(options.settings, namespaceOfSecrets);
-    this.#secrets = namespaceOfSecrets === undefined
-      ? undefined
-      : new SecretKeys({ client: api!, namespace: namespaceOfSecrets, onChange: () => this.wake() });
+    this.#secrets = namespaceOfSecrets === undefined ? undefined : new SecretKeys({
+      client: api!,
+      namespace: namespaceOfSecrets,
+      folder: secretFolder(options.settings),
+      nodes: () => options.nodes().length,
+      onChange: () => this.wake(),
+    });
     if (api === undefined) return;
     const namespace = api.credentials.namespace ?? USUAL_NAMESPACE;
     const nodes = () => options.nodes().flatMap(({ node }) => node?.name ?? []);
@@ -98,6 +103,8 @@ export class DeclaredKeeper {
 
   /** Begins. */
   start(): void {
+    // What an agent before this one has read is read anew, where it is still asked for.
+    this.#swept = removeDeclaredKeys(secretFolder(this.options.settings)).catch(() => {});
     this.options.source.start();
   }
 
@@ -129,6 +136,7 @@ export class DeclaredKeeper {
   }
 
   async #tryPass(): Promise<void> {
+    await this.#swept;
     this.#backoff.begin();
     if (this.#backoff.isHeld("all")) return;
     try {
@@ -196,7 +204,8 @@ export class DeclaredKeeper {
     const isNothing = report.objects.length === 0 && sight.objects.length === 0;
     this.#report = isNothing ? undefined : report;
     const findings = { report, objects: sight.objects, nodes };
-    this.#publisher?.passed(findings);
+    // A key that is about to be read is not taken back for a moment.
+    if (this.#secrets?.isSettled !== false) this.#publisher?.passed(findings);
     this.#herald?.passed(findings);
   }
 

@@ -25,11 +25,11 @@ export async function removeDeclaredKeys(folder: string): Promise<string[]> {
 
 /**
  * The public keys of those files, by name; what cannot be read or written is told, and costs the others nothing.
- * @param interfaces one that has the key, by the name of the file
+ * @param interfaces one that has the key, by the name of the file; undefined: none
  */
 export async function ensureDeclaredKeys(
   folder: string,
-  interfaces: ReadonlyMap<string, string>,
+  interfaces: ReadonlyMap<string, string | undefined>,
   onError: (name: string, error: Error) => void,
 ): Promise<ReadonlyMap<string, PublicKey>> {
   const keys = new Map<string, PublicKey>();
@@ -46,7 +46,8 @@ export async function ensureDeclaredKeys(
 }
 
 /** From the interface that has it, by which the others know this host, as that of the pod network (0019). */
-async function make(path: string, interfaceName: string): Promise<PublicKey | undefined> {
-  await writeAtomically(path, await readInterfaceKey(interfaceName) ?? makeKey(), 0o600);
+async function make(path: string, interfaceName: string | undefined): Promise<PublicKey | undefined> {
+  const standing = interfaceName === undefined ? undefined : await readInterfaceKey(interfaceName);
+  await writeAtomically(path, standing ?? makeKey(), 0o600);
   return await readPublicKey(path);
 }

@@ -119,7 +119,8 @@ export class DeclaredPublisher {
     const own = nodes.find(({ node }) => node === this.options.nodeName);
     return objects.some(({ kind, name }) => {
       if (kind !== "WireGuardNetworkPlan") return false;
-      const { publicKey } = interfaces.find((it) => it.owner.kind === kind && it.owner.name === name) ?? {};
+      const ours = interfaces.filter(({ owner }) => owner.kind === kind && owner.name === name);
+      const publicKey = ours.find((it) => it.publicKey !== undefined)?.publicKey;
       const part = own?.plans.get(name);
       return part === undefined || part.publicKey !== publicKey;
     });

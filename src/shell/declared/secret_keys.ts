@@ -1,5 +1,5 @@
-// Keys of Secrets of the one namespace that settings name: read by name, never listed, once a minute, and kept in files of memory
-// for wg to read. They are gone with a restart of the host.
+// Keys of Secrets of the one namespace that settings name: each read by its name once a minute, never listed, and kept in a file of memory
+// for wg to read. They are gone with a restart of the host, or of the agent.
 
 import type { Wanted } from "../../core/declared/want/want_interfaces.ts";
 import {
@@ -10,28 +10,45 @@ import {
   secretFile,
   type SecretId,
 } from "../../core/declared/want/secrets.ts";
+import { sha256 } from "../../core/policy/sha256.ts";
+import type { GivenSettings } from "../../core/settings/settings.ts";
 import { fieldsOf } from "../../core/kubernetes/fields.ts";
 import { removeFile, RUN_FOLDER, writeAtomically } from "../files.ts";
-import { publicKeyOf } from "../key_file.ts";
+import { publicKeyOf, reasonIn } from "../key_file.ts";
 import type { ApiClient, Reply } from "../sources/kubernetes/api_client.ts";
 
-/** Where they stand. */
-export const SECRET_FOLDER = `${RUN_FOLDER}/declared`;
+/** Where they stand: agents of other clusters may share the folder above, but not the private key. */
+export function secretFolder({ privateKeyPath }: Pick<GivenSettings, "privateKeyPath">): string {
+  return `${RUN_FOLDER}/secrets-${sha256(privateKeyPath).subarray(0, 6).toHex()}`;
+}
+
 const FRESH_MS = 60_000;
+/** After one that gave no key; the next time twice as long. */
 const RETRY_MS = 10_000;
+/** Of each node: 20 questions a second of a cluster in which none may ask. */
+const RETRY_MS_A_NODE = 50;
 
 /** What the reader needs. */
 export interface SecretKeysOptions {
   readonly client: Pick<ApiClient, "request">;
   readonly namespace: string;
+  readonly folder: string;
+  /** How many there are. */
+  readonly nodes: () => number;
   readonly onChange: () => void;
+}
+
+/** When a Secret is to be read again. */
+interface Due {
+  readonly atMs: number;
+  readonly retryMs: number;
 }
 
 /** Secrets that somebody asks for. */
 export class SecretKeys {
-  #known = new Map<SecretId, KnownSecret>();
+  #known: ReadonlyMap<SecretId, KnownSecret> = new Map();
   #wanted: ReadonlySet<SecretId> = new Set();
-  #notBeforeMs = -Infinity;
+  readonly #due = new Map<string, Due>();
   #isBusy = false;
 
   constructor(private readonly options: SecretKeysOptions) {}
@@ -41,39 +58,61 @@ export class SecretKeys {
     return this.#known;
   }
 
-  /** Looks at those that are wanted, when they are others than before, and when their time has come. Not waited for. */
+  /** All of them were looked at, whatever came of it. */
+  get isSettled(): boolean {
+    return this.#wanted.values().every((id) => this.#known.has(id));
+  }
+
+  /** Looks at those that are new, or whose time has come. Not waited for. */
   want({ interfaces }: Wanted): void {
-    const wanted = new Set(
+    this.#wanted = new Set(
       interfaces.flatMap(({ link }) =>
         link.kind === "wireguard"
           ? [link.secret, ...link.peers.map((peer) => peer.presharedSecret)].filter((it) => it !== undefined)
           : []
       ),
     );
-    const isSame = wanted.size === this.#wanted.size && wanted.isSubsetOf(this.#wanted);
-    if (this.#isBusy || wanted.size === 0 && this.#known.size === 0) return;
-    if (isSame && performance.now() < this.#notBeforeMs) return;
-    this.#wanted = wanted;
+    const isSurplus = this.#known.keys().some((id) => !this.#wanted.has(id));
+    const nowMs = performance.now();
+    const isDue = ([name, ids]: readonly [string, readonly SecretId[]]) =>
+      (this.#due.get(name)?.atMs ?? 0) <= nowMs || ids.some((id) => !this.#known.has(id));
+    const due = [...byName(this.#wanted)].filter(isDue);
+    if (this.#isBusy || due.length === 0 && !isSurplus) return;
     this.#isBusy = true;
-    this.#read(wanted).finally(() => this.#isBusy = false);
+    this.#work(due, isSurplus).finally(() => this.#isBusy = false);
   }
 
-  async #read(wanted: ReadonlySet<SecretId>): Promise<void> {
-    const answers = new Map<string, Promise<Reply | Error>>();
-    const known = new Map<SecretId, KnownSecret>();
-    for (const id of wanted) {
-      const name = id.slice(0, id.lastIndexOf("/"));
-      const answer = answers.get(name) ?? this.#ask(name);
-      answers.set(name, answer);
-      known.set(id, await this.#take(id, await answer));
+  async #work(due: readonly (readonly [string, readonly SecretId[]])[], isSurplus: boolean): Promise<void> {
+    if (isSurplus) await this.#forget();
+    for (const [name, ids] of due) await this.#read(name, ids);
+  }
+
+  async #forget(): Promise<void> {
+    const gone = this.#known.keys().filter((id) => !this.#wanted.has(id)).toArray();
+    this.#known = new Map(this.#known.entries().filter(([id]) => this.#wanted.has(id)));
+    for (const id of gone) await removeFile(this.#pathOf(id)).catch(() => {});
+    const left = byName(this.#wanted);
+    for (const name of this.#due.keys()) if (!left.has(name)) this.#due.delete(name);
+  }
+
+  async #read(name: string, ids: readonly SecretId[]): Promise<void> {
+    const answer = await this.#ask(name);
+    const isSame = [];
+    for (const id of ids) {
+      const taken = await this.#take(id, answer);
+      isSame.push(JSON.stringify(taken) === JSON.stringify(this.#known.get(id)));
+      this.#known = new Map(this.#known).set(id, taken);
     }
-    const read = [...known].filter(([, it]) => "path" in it);
-    await removeOthers(new Set(read.map(([id]) => secretFile(id))));
-    const isSame = JSON.stringify([...known]) === JSON.stringify([...this.#known]);
-    this.#known = known;
-    this.#notBeforeMs = performance.now() +
-      (read.length === known.size ? FRESH_MS : RETRY_MS) * (1 + Math.random() / 4);
-    if (!isSame) this.options.onChange();
+    const isGood = !(answer instanceof Error) && answer.status === 200 &&
+      ids.every((id) => "path" in this.#known.get(id)!);
+    const retryMs = isGood ? 0 : Math.min(FRESH_MS, (this.#due.get(name)?.retryMs || RETRY_MS / 2) * 2);
+    const waitMs = isGood ? FRESH_MS : Math.max(retryMs, this.options.nodes() * RETRY_MS_A_NODE);
+    this.#due.set(name, { atMs: performance.now() + waitMs * (1 + Math.random() / 4), retryMs });
+    if (isSame.includes(false)) this.options.onChange();
+  }
+
+  #pathOf(id: SecretId): string {
+    return `${this.options.folder}/${secretFile(id)}`;
   }
 
   async #ask(name: string): Promise<Reply | Error> {
@@ -84,35 +123,30 @@ export class SecretKeys {
   async #take(id: SecretId, answer: Reply | Error): Promise<KnownSecret> {
     const { namespace } = this.options;
     const last = this.#known.get(id);
-    // Out of reach is no reason to doubt what was read.
-    if (answer instanceof Error || answer.status >= 500 || answer.status === 429) {
-      return last ?? { reason: "the API server does not answer for it" };
-    }
+    // Out of reach, or refused as by an API server that has just begun, is no reason to doubt what was read.
+    const isAnswered = !(answer instanceof Error) && [200, 404].includes(answer.status);
+    if (!isAnswered && last !== undefined && "path" in last) return last;
+    if (answer instanceof Error) return { reason: "the API server does not answer for it" };
     if (answer.status === 404) return { reason: `there is none of that name in namespace ${namespace}` };
-    if (answer.status !== 200) {
-      const { message } = fieldsOf(answer.body);
-      return {
-        reason: `the API server answered ${answer.status}${
-          typeof message === "string" ? `: ${message}` : ""
-        }`,
-      };
-    }
+    if (answer.status !== 200) return { reason: refusalOf(answer) };
     const found = keyIn(answer.body, id.slice(id.lastIndexOf("/") + 1));
     if ("reason" in found) return found;
-    const path = `${SECRET_FOLDER}/${secretFile(id)}`;
+    const path = this.#pathOf(id);
     try {
       // Each time: nobody else looks whether it is still there.
       await writeAtomically(path, found.text, 0o600);
       return { path, mark: markOf(found.text), publicKey: await publicKeyOf(found.text) };
     } catch (error) {
-      return { reason: `its file cannot be written: ${(error as Error).message}` };
+      return { reason: `its file cannot be written: ${reasonIn(error)}` };
     }
   }
 }
 
-/** What nobody asks for any more, also of an agent before this one. */
-async function removeOthers(wanted: ReadonlySet<string>): Promise<void> {
-  for (const { name } of await Array.fromAsync(Deno.readDir(SECRET_FOLDER)).catch(() => [])) {
-    if (!wanted.has(name)) await removeFile(`${SECRET_FOLDER}/${name}`).catch(() => {});
-  }
+function refusalOf({ status, body }: Reply): string {
+  const { message } = fieldsOf(body);
+  return `the API server answered ${status}${typeof message === "string" ? `: ${message}` : ""}`;
+}
+
+function byName(ids: ReadonlySet<SecretId>): ReadonlyMap<string, readonly SecretId[]> {
+  return Map.groupBy(ids, (id) => id.slice(0, id.lastIndexOf("/")));
 }

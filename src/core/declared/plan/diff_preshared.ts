@@ -1,6 +1,5 @@
-// Preshared keys of peers, which stand in Secrets: one that is missing keeps its peer out, or as it is; no peer is ever let in without.
+// Preshared keys of peers, which stand in Secrets: one that is missing keeps its peer out, or with the one that it has; no peer is ever let in without.
 
-import type { Spared } from "../../desired/desired_state.ts";
 import type { ObservedWireguard } from "../../observed/observed_state.ts";
 import { type Action, STAGE, type Step } from "../../plan/plan.ts";
 import type { ObservedServing } from "../observed/observed_interfaces.ts";
@@ -41,10 +40,13 @@ export function unreadOf({ peers }: WithPeers, secrets: KnownSecrets | undefined
   });
 }
 
-/** They stay as they are. */
-export function sparedOf(kind: WithPeers, secrets: KnownSecrets | undefined): Spared {
-  const peers = unreadOf(kind, secrets).flatMap(({ publicKey }) => publicKey ?? []);
-  return { peers: new Set(peers), routes: new Set(), members: new Set() };
+/** Those of them that are not there: one that is goes on with what it has, for what is taken from it must go at once. */
+export function heldOf(
+  kind: WithPeers,
+  secrets: KnownSecrets | undefined,
+  standing: ObservedWireguard | undefined,
+): readonly WantedPeer[] {
+  return unreadOf(kind, secrets).filter(({ publicKey }) => !standing?.peers.has(publicKey ?? ""));
 }
 
 /** What is wanted of preshared keys is {@link presharedSteps}' to see. */

@@ -47,9 +47,14 @@ const READ: KnownSecrets = new Map([
   ["shared/psk", { path: "/run/b.key", publicKey: KEY, mark: "b" }],
 ]);
 
-function withSecrets(secrets: KnownSecrets, observed: ObservedInterfaces): DeclaredPlan {
+function withSecrets(
+  secrets: KnownSecrets,
+  observed: ObservedInterfaces,
+  spec: Readonly<Record<string, unknown>> = {},
+): DeclaredPlan {
+  const object = { ...OF_SECRETS, spec: { ...OF_SECRETS.spec, ...spec } };
   const { interfaces, refused } = wantInterfaces([
-    parseDeclared("WireGuardInterface", OF_SECRETS, "").object as DeclaredObject,
+    parseDeclared("WireGuardInterface", object, "").object as DeclaredObject,
   ], { ...HERE, secretsNamespace: "vpn" });
   return diffDeclared({ interfaces, spared: refused }, observed, { ...MOMENT, secrets });
 }
@@ -125,4 +130,17 @@ Deno.test("A Secret that is missing or of wrong shape is told, and what stands s
   assert.deepEqual(commands(keyless).filter((line) => line.startsWith("wg")), []);
   assert.deepEqual(commands(withSecrets(new Map(), served(new Map([[OTHER, "b"]])))), []);
   assert.match(told(keyless).at(-1)!, /^… Secret own for wg1: it was not read yet/);
+});
+
+Deno.test("Without its Secrets an interface that stands lets nobody in any longer who is taken out, or by more than is said", () => {
+  const standing = served(new Map([[OTHER, "b"]]));
+  const none: KnownSecrets = new Map([["own/private", { reason: "gone" }], ["shared/psk", {
+    reason: "gone",
+  }]]);
+  assert.deepEqual(commands(withSecrets(none, standing, { peers: [] })), [`wg set wg1 peer ${OTHER} remove`]);
+  const narrow = [{ ...OF_SECRETS.spec.peers[0], allowedIPs: ["10.1.0.0/16"] }];
+  const [line, ...others] = commands(withSecrets(none, standing, { peers: narrow }))
+    .filter((it) => it !== "greet");
+  assert.match(line!, new RegExp(`^wg set wg1 peer ${RegExp.escape(OTHER)} allowed-ips 10[.]1[.]0[.]0/16`));
+  assert.deepEqual(others, []);
 });

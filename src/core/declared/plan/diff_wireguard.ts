@@ -8,15 +8,20 @@ import type { PublicKey } from "../../net/keys.ts";
 import { diffLink, makeLink } from "../../plan/diff_link.ts";
 import { diffPeers } from "../../plan/diff_peers.ts";
 import { STAGE, type Step } from "../../plan/plan.ts";
-import { DECLARED_GROUP, type ObservedInterfaces } from "../observed/observed_interfaces.ts";
+import type { ObservedWireguard } from "../../observed/observed_state.ts";
+import {
+  DECLARED_GROUP,
+  type ObservedInterfaces,
+  type ObservedServing,
+} from "../observed/observed_interfaces.ts";
 import type { SecretId } from "../want/secrets.ts";
 import type { WantedInterface, WantedKind, WantedPeer } from "../want/wanted_interface.ts";
 import { partOf } from "./configure_interface.ts";
 import type { DeclaredMoment, DeclaredPlan, DeclaredWaiting } from "./diff_declared.ts";
 import {
+  heldOf,
   presharedOf,
   presharedSteps,
-  sparedOf,
   unreadOf,
   withoutPreshared,
   withPreshared,
@@ -29,6 +34,8 @@ interface Circumstances {
   readonly moment: DeclaredMoment;
 }
 
+/** As `wg show` has it. */
+const NO_KEY = "(none)";
 const NO_ROUTES = { 4: new Set<string>(), 6: new Set<string>() } as const;
 
 /** Steps for the interface and its peers, and the peers that are waited for. */
@@ -42,44 +49,33 @@ export function diffWireguard(
   const serving = observed.serving.get(name) ?? { wireguard: undefined, userspacePids: [] };
   const { key, path } = keyOf(kind, moment);
   const link = linkOf(name, kind, { moment, key, path, port: serving.wireguard?.port });
-  const peers = peersOf(kind, moment, key);
-  const preshared = presharedOf(kind, moment.secrets);
-  const desired = {
-    link,
-    interfaceName: name,
-    rotation: { name: "" },
-    peers,
-    spared: sparedOf(kind, moment.secrets),
-  };
   const found = {
     link: has && { ...has, addresses: new Set<string>() },
     ...serving,
     wireguard: serving.wireguard && withoutPreshared(serving.wireguard, kind),
     routes: NO_ROUTES,
   };
-  if (isAwaited(moment) && serving.wireguard === undefined) {
-    return {
-      steps: makeLink(desired, found).map((step) => ofInterface(step, name)),
-      waiting: [awaited(wanted)],
-    };
+  const made = makeLink({ link }, found);
+  const known = key ?? (made.length === 0 ? standingKey(serving) : undefined);
+  const isUnserved = isAwaited(moment) && serving.wireguard === undefined;
+  if (isUnserved || known === undefined) {
+    const why = isUnserved ? awaited(wanted) : keyless(wanted, kind, { path, moment });
+    return { steps: made.map((step) => ofInterface(step, name)), waiting: [why] };
   }
-  if (key === undefined) {
-    return {
-      // wg prints the content of a file that is no key.
-      steps: makeLink(desired, found).map((step) => ofInterface(step, name)),
-      waiting: [keyless(wanted, kind, { path, moment })],
-    };
-  }
+  const peers = peersOf(kind, moment, { key: known, standing: serving.wireguard });
+  const desired = { link, interfaceName: name, rotation: { name: "" }, peers };
+  const preshared = presharedOf(kind, moment.secrets);
   const steps = [
-    ...makeLink(desired, found),
-    // Up and addressed like any other.
-    ...diffLink(desired, found).filter(({ stage }) => stage !== STAGE.up),
+    ...made,
+    // Up and addressed like any other. wg prints the content of a file that is no key: without one it is not asked.
+    ...(key === undefined ? [] : diffLink(desired, found).filter(({ stage }) => stage !== STAGE.up)),
     ...withPreshared(name, diffPeers(desired, found, moment.steadySeconds), preshared),
     ...presharedSteps(name, preshared, serving),
   ];
+  const lost = key === undefined ? [keyless(wanted, kind, { path, moment })] : [];
   return {
     steps: steps.map((step) => ofInterface(step, name)),
-    waiting: waitingOf(wanted, kind, { key, moment }),
+    waiting: [...lost, ...waitingOf(wanted, kind, { key: known, moment })],
   };
 }
 
@@ -132,6 +128,13 @@ function keyOf({ secret, keyName }: WireguardKind, { secrets, keys, keyFolder }:
     : { key: undefined, path: "" };
 }
 
+/** Of an interface that is there: the others know it by that, whatever has become of the file or Secret. */
+export function standingKey({ wireguard }: Pick<ObservedServing, "wireguard">): PublicKey | undefined {
+  return wireguard === undefined || wireguard.publicKey === NO_KEY
+    ? undefined
+    : wireguard.publicKey as PublicKey;
+}
+
 /** The public key of an interface; undefined: it has none yet. */
 export function publicKeyOf(kind: WireguardKind, moment: DeclaredMoment): PublicKey | undefined {
   return keyOf(kind, moment).key;
@@ -147,7 +150,7 @@ function waitingFor(
     owner,
     what: `Secret ${secret.slice(0, secret.lastIndexOf("/"))} for ${name}`,
     why: known !== undefined && "reason" in known ? known.reason : "it was not read yet",
-    next: "mend it: it is read anew within a minute; what stands stays as it is",
+    next: "mend it: it is read anew within a minute; the key that stands stays",
     isBlocking: true,
   };
 }
@@ -180,9 +183,14 @@ function linkOf(
   };
 }
 
-function peersOf(kind: WireguardKind, moment: DeclaredMoment, key: PublicKey | undefined): Peer[] {
-  const unread = new Set(unreadOf(kind, moment.secrets));
-  return kind.peers.filter((peer) => !unread.has(peer)).flatMap(
+interface Here {
+  readonly key: PublicKey;
+  readonly standing: ObservedWireguard | undefined;
+}
+
+function peersOf(kind: WireguardKind, moment: DeclaredMoment, { key, standing }: Here): Peer[] {
+  const held = new Set(heldOf(kind, moment.secrets, standing));
+  return kind.peers.filter((peer) => !held.has(peer)).flatMap(
     ({ node, publicKey, endpoint, allowedIps, keepaliveSeconds }) => {
       // WireGuard takes no peer with its own key, and says nothing.
       if (publicKey === undefined || publicKey === key) return [];

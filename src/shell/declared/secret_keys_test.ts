@@ -1,0 +1,113 @@
+import assert from "node:assert/strict";
+import type { Wanted } from "../../core/declared/want/want_interfaces.ts";
+import { temporaryFolder } from "../../../test/sources/temporary_folder.ts";
+import { until } from "../../../test/lab/until.ts";
+import { makeKey } from "../key_file.ts";
+import type { Reply } from "../sources/kubernetes/api_client.ts";
+import { SecretKeys } from "./secret_keys.ts";
+
+/** Interfaces of which each has its key in a Secret. */
+function wanting(...names: readonly string[]): Wanted {
+  const interfaces = names.map((name) => ({
+    name,
+    owner: { kind: "WireGuardInterface", name } as const,
+    alias: name,
+    mtuBytes: undefined,
+    isUp: true,
+    addresses: [],
+    link: {
+      kind: "wireguard",
+      listenPort: undefined,
+      keyName: name,
+      secret: `${name}/key`,
+      peers: [],
+    } as const,
+  }));
+  return { interfaces, rejected: [], refused: [] };
+}
+
+/** An API that has these Secrets, and counts who asks. */
+class Api {
+  readonly secrets = new Map<string, string>();
+  readonly asked: string[] = [];
+  status = 200;
+
+  request({ path }: { path: string }): Promise<Reply> {
+    const name = path.split("/").at(-1)!;
+    this.asked.push(name);
+    const text = this.secrets.get(name);
+    const status = this.status !== 200 ? this.status : text === undefined ? 404 : 200;
+    const body = text === undefined ? {} : { data: { key: btoa(text) } };
+    return Promise.resolve({ status, body } as Reply);
+  }
+}
+
+function openKeys(api: Api): { keys: SecretKeys; folder: string; told: () => number } {
+  const folder = temporaryFolder();
+  let count = 0;
+  const keys = new SecretKeys({
+    client: api,
+    namespace: "vpn",
+    folder,
+    nodes: () => 1,
+    onChange: () => count++,
+  });
+  return { keys, folder, told: () => count };
+}
+
+function filesIn(folder: string): number {
+  return [...Deno.readDirSync(folder)].length;
+}
+
+async function settled(keys: SecretKeys, size: number): Promise<void> {
+  await until("all to be read", () => keys.known.size === size, { pauseMs: 2 });
+}
+
+Deno.test("One Secret that is missing has no other read again", async () => {
+  const api = new Api();
+  for (const name of ["a", "b", "c"]) api.secrets.set(name, makeKey());
+  const { keys, folder } = openKeys(api);
+  const wanted = wanting("a", "b", "c", "none");
+  keys.want(wanted);
+  assert.equal(keys.isSettled, false);
+  await settled(keys, 4);
+  assert.equal(keys.isSettled, true);
+  assert.equal(filesIn(folder), 3);
+  for (let i = 0; i < 20; i++) {
+    keys.want(wanted);
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+  assert.deepEqual(api.asked, ["a", "b", "c", "none"]);
+});
+
+for (const status of [401, 403, 500]) {
+  Deno.test(`An API server that answers ${status} takes no key away that was read`, async () => {
+    const api = new Api();
+    api.secrets.set("a", makeKey());
+    const { keys, folder } = openKeys(api);
+    keys.want(wanting("a"));
+    await settled(keys, 1);
+    const before = JSON.stringify([...keys.known]);
+    api.status = status;
+    // A new key of the same Secret has it read again.
+    const [one] = wanting("a").interfaces;
+    const other = { ...one!, link: { ...one!.link, secret: "a/other" } } as typeof one;
+    keys.want({ interfaces: [one!, other!], rejected: [], refused: [] });
+    await settled(keys, 2);
+    assert.equal(JSON.stringify([...keys.known].slice(0, 1)), before);
+    assert.match(JSON.stringify(keys.known.get("a/other")), /does not answer|answered 40|answered 500/);
+    assert.equal(filesIn(folder), 1);
+  });
+}
+
+Deno.test("The file of a key goes with who asks for it, and the others stay", async () => {
+  const api = new Api();
+  for (const name of ["a", "b"]) api.secrets.set(name, makeKey());
+  const { keys, folder } = openKeys(api);
+  keys.want(wanting("a", "b"));
+  await settled(keys, 2);
+  await until("it to be free", () => (keys.want(wanting("b")), keys.known.size === 1), { pauseMs: 2 });
+  await until("one file", () => filesIn(folder) === 1, { pauseMs: 2 });
+  await until("it to be free", () => (keys.want(wanting()), keys.known.size === 0), { pauseMs: 2 });
+  await until("no file", () => filesIn(folder) === 0, { pauseMs: 2 });
+});
