@@ -103,7 +103,8 @@ export function healthOf({ handshakeSeconds, isClear }: Spoken, nowSeconds: numb
   if (isClear) return "clear";
   if (nowSeconds === undefined) return "unknown";
   if (handshakeSeconds === 0) return "never";
-  return nowSeconds - handshakeSeconds <= SESSION_SECONDS ? "fresh" : "old";
+  // One in the future is of a clock that went back.
+  return Math.abs(nowSeconds - handshakeSeconds) <= SESSION_SECONDS ? "fresh" : "old";
 }
 
 /** Age of the last handshake in words; empty when nobody was asked. */

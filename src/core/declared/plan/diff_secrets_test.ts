@@ -5,6 +5,7 @@ import { describe } from "../../plan/describe.ts";
 import type { DeclaredObject } from "../declared_object.ts";
 import { NO_INTERFACES, type ObservedInterfaces } from "../observed/observed_interfaces.ts";
 import { parseDeclared } from "../parse_declared.ts";
+import { reportOf } from "../status/report.ts";
 import type { KnownSecrets } from "../want/secrets.ts";
 import { wantInterfaces } from "../want/want_interfaces.ts";
 import { type DeclaredPlan, diffDeclared } from "./diff_declared.ts";
@@ -143,4 +144,17 @@ Deno.test("Without its Secrets an interface that stands lets nobody in any longe
     .filter((it) => it !== "greet");
   assert.match(line!, new RegExp(`^wg set wg1 peer ${RegExp.escape(OTHER)} allowed-ips 10[.]1[.]0[.]0/16`));
   assert.deepEqual(others, []);
+});
+
+Deno.test("Of a key that cannot be had any more a node tells what its interface has: the others would cut the link", () => {
+  const objects = [parseDeclared("WireGuardInterface", OF_SECRETS, "").object as DeclaredObject];
+  const wanted = wantInterfaces(objects, { ...HERE, secretsNamespace: "vpn" });
+  const moment = { ...MOMENT, secrets: new Map([["own/private", { reason: "gone" }]]) };
+  const toldOf = (observed: ObservedInterfaces) => {
+    const plan = diffDeclared({ interfaces: wanted.interfaces, spared: [] }, observed, moment);
+    const sight = { nodeName: "lax1", objects, unread: [], wanted, plan, failing: {}, observed, moment };
+    return reportOf(sight).interfaces[0]!.publicKey;
+  };
+  assert.equal(toldOf(served(new Map())), SECRET_KEY);
+  assert.equal(toldOf(NO_INTERFACES), undefined);
 });

@@ -49,8 +49,9 @@ function planPart(
   };
 }
 
+/** By a clock that went back it was in the future: that says nothing. */
 function isAlive({ handshakeSeconds }: PeerReport, nowSeconds: number): boolean {
-  return handshakeSeconds > 0 && nowSeconds - handshakeSeconds <= SESSION_SECONDS;
+  return handshakeSeconds > 0 && Math.abs(nowSeconds - handshakeSeconds) <= SESSION_SECONDS;
 }
 
 function interfacePart(it: InterfaceReport, nowSeconds: number | undefined): Json {
