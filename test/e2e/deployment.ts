@@ -15,6 +15,8 @@ export interface DeploymentOptions {
   readonly isUserspace: boolean;
   /** Nobody allocates pod CIDRs: each node computes its own. */
   readonly hasPodCidrs: boolean;
+  /** Of both families. */
+  readonly transport: string;
 }
 
 /** The agent on all nodes of a cluster. */
@@ -114,7 +116,10 @@ export class Deployment {
   }
 
   #shapeEnv(): Record<string, string> {
-    const env: Record<string, string> = {};
+    const { transport } = this.options;
+    const env: Record<string, string> = transport === "wireguard"
+      ? {}
+      : { TRANSPORT_IPV4: transport, TRANSPORT_IPV6: transport };
     for (const family of ["v4", "v6"] as const) {
       const name = family === "v4" ? "IPV4" : "IPV6";
       if (this.options.families.includes(family)) {

@@ -12,8 +12,16 @@ import { Deployment } from "./deployment.ts";
 import { collectEvidence } from "./evidence.ts";
 import { type Family, STANDING, type Standing } from "./world.ts";
 
-/** The shapes in `kind/`. */
-export const SHAPES = ["dual-stack", "no-podcidr", "ipv4-only", "ipv6-only", "nftables"] as const;
+/** The shapes in `kind/`, and two of the first one with another transport. */
+export const SHAPES = [
+  "dual-stack",
+  "no-podcidr",
+  "ipv4-only",
+  "ipv6-only",
+  "nftables",
+  "direct",
+  "vxlan",
+] as const;
 /** One of them. */
 export type Shape = typeof SHAPES[number];
 
@@ -35,7 +43,11 @@ const FAMILIES: Readonly<Record<Shape, readonly Family[]>> = {
   "ipv4-only": ["v4"],
   "ipv6-only": ["v6"],
   "nftables": ["v4", "v6"],
+  "direct": ["v4", "v6"],
+  "vxlan": ["v4", "v6"],
 };
+/** TRANSPORT_IPV4 and _IPV6 of shapes that are not of the tunnel. */
+const TRANSPORTS: Readonly<Partial<Record<Shape, string>>> = { direct: "direct", vxlan: "vxlan" };
 const READY_S = 180;
 
 /** Where the tests are that run in a cluster. */
@@ -116,7 +128,8 @@ class StandingCluster implements AsyncDisposable {
       const image = await progress.step("the image of the nodes", (tell) => prepareNodeImage(engine, tell));
       const agent = await progress.step("the image of the agent", makeAgentImage);
       cluster = await progress.step(`the cluster ${name}`, async (tell) => {
-        const made = await Cluster.create({ engine, name, image, shape: `${ROOT}kind/${shape}.yaml` });
+        const file = shape in TRANSPORTS ? SHAPES[0] : shape;
+        const made = await Cluster.create({ engine, name, image, shape: `${ROOT}kind/${file}.yaml` });
         tell((await made.nodes()).join(", "));
         return made;
       });
@@ -135,6 +148,7 @@ class StandingCluster implements AsyncDisposable {
         families: FAMILIES[shape],
         isUserspace,
         hasPodCidrs,
+        transport: TRANSPORTS[shape] ?? "wireguard",
       };
       const standingCluster = new StandingCluster(cluster, standing, isKept);
       await progress.step("the agent on every node, every node Ready", () => standingCluster.#deploy());

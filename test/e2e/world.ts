@@ -199,7 +199,7 @@ export class World {
         );
         if (isReady !== true) return false;
         last = await this.statusOf(node);
-        return last?.applied.isInSync === true && last.peers.length === this.nodes.length - 1;
+        return last?.applied.isInSync === true && reachedBy(last).size === this.nodes.length - 1;
       }, { deadlineMs, pauseMs: 500, seen: () => JSON.stringify(last, undefined, 1) });
     }
   }
@@ -212,6 +212,11 @@ export class World {
       this.standing.isUserspace && line.includes("no wireguard-go serves it");
     return logs.split("\n").filter((line) => /Z error /.test(line) && !isAwaited(line));
   }
+}
+
+/** The nodes that an agent has a way to, by the tunnel or in the clear. */
+export function reachedBy({ peers, clear = [] }: Pick<Status, "peers" | "clear">): Set<string> {
+  return new Set([...peers, ...clear].map(({ node }) => node));
 }
 
 /** Of a pod what the tests read. */

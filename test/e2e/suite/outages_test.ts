@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { until } from "../../lab/until.ts";
 import { HTTP } from "../pods.ts";
 import { withoutLoss } from "../probes.ts";
-import { at, World } from "../world.ts";
+import { at, reachedBy, World } from "../world.ts";
 
 const world = await World.standing();
 const MANIFEST = "kube-apiserver.yaml";
@@ -66,7 +66,10 @@ Deno.test("the API server is away for a minute, and neither a pod nor an agent f
 });
 
 Deno.test("a Node that is deleted leaves the mesh, and joins it again; no other pod notices", async () => {
-  const knows = async (node: string) => (await world.statusOf(node))?.peers.map((peer) => peer.node) ?? [];
+  const knows = async (node: string) => {
+    const status = await world.statusOf(node);
+    return status === undefined ? [] : [...reachedBy(status)];
+  };
   await withoutLoss(world, async () => {
     await world.cluster.kubectl(["delete", "node", world.far, "--wait"]);
     try {
