@@ -4,7 +4,7 @@ import { NO_POLICY } from "../src/core/observed/parse_policy.ts";
 import type { DesiredState } from "../src/core/desired/desired_state.ts";
 import type { ObservedPeer, ObservedSecond, ObservedState } from "../src/core/observed/observed_state.ts";
 import { LINK_KIND } from "../src/core/plan/diff_link.ts";
-import { cniTarget } from "../src/core/plan/diff.ts";
+import { cniTarget } from "../src/core/plan/diff_cni.ts";
 import { renderCni } from "../src/core/render/render_network.ts";
 import { renderStructure } from "../src/core/render/render_table.ts";
 

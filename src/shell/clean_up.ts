@@ -5,7 +5,7 @@ import { parseInterfaces } from "../core/declared/observed/parse_interfaces.ts";
 import { LINK_KIND } from "../core/plan/diff_link.ts";
 import { bridgeInterface } from "../core/bridge/names.ts";
 import { BRIDGE_REFERENCE, BRIDGE_TABLE } from "../core/bridge/render_bridge.ts";
-import { cniTarget } from "../core/plan/diff.ts";
+import { cniTarget } from "../core/plan/diff_cni.ts";
 import { ROUTE_PROTOCOL, UNNAMED_PROTOCOL } from "../core/desired/desired_state.ts";
 import { FASTPATH, FASTPATH_REFERENCE, REFERENCE_TABLE, TABLE } from "../core/render/render_table.ts";
 import { nextInterface, nextKeyPath, requestedKeyPath } from "../core/rotation/names.ts";

@@ -4,9 +4,12 @@
 import type { HostFacts } from "../core/desired/host_facts.ts";
 import { pathAddresses } from "../core/desired/tunnel_mtu.ts";
 import type { PathDoubt } from "../core/observed/monitor_lines.ts";
+import type { ObservedState } from "../core/observed/observed_state.ts";
 import type { NodeMetadata, ParsedNode } from "../core/nodes/node.ts";
 import { ownMetadata } from "../core/nodes/node_parser.ts";
 import { type Settings, usesTunnel } from "../core/settings/settings.ts";
+import { type Former, formerTransports } from "../core/transport/former.ts";
+import { LINGER_MS } from "./last_tunnel.ts";
 import { PathCache } from "./path_cache.ts";
 import { factsText, type FixedFacts, readFacts } from "./read_facts.ts";
 import { readDropChains } from "./read_surroundings.ts";
@@ -22,6 +25,8 @@ export class FactKeeper {
   #dropChains: readonly string[] = [];
   /** False at first: a start does not wait for what it does not need. */
   #areChainsStale = false;
+  /** Undefined: not asked yet. False: nothing, or not any more. */
+  #former: Former | false | undefined;
   /** What the expression was evaluated with, as text. */
   #metadataText = "";
 
@@ -63,6 +68,23 @@ export class FactKeeper {
   }
 
   /**
+   * Takes from the first look at the host in what it sent in the clear before.
+   * @param onChange called at once, and when the time is over in which others may not have heard of it
+   * @returns whether that is so, and the facts are others by it
+   */
+  found({ routes }: ObservedState, onChange: () => void): boolean {
+    if (this.#former !== undefined) return false;
+    this.#former = formerTransports(this.settings, routes) ?? false;
+    if (this.#former === false) return false;
+    Deno.unrefTimer(setTimeout(() => {
+      this.#former = false;
+      onChange();
+    }, LINGER_MS));
+    onChange();
+    return true;
+  }
+
+  /**
    * The facts, with the paths to these Nodes; undefined while they could not be read once.
    * @param onRead hears how a reading went
    */
@@ -80,7 +102,10 @@ export class FactKeeper {
           this.#areChainsStale = false;
           this.#dropChains = await readDropChains();
         }
-        const known = { ...fixed, metadata, dropChains: this.#dropChains, resolved: this.resolved() };
+        const known = {
+          ...{ ...fixed, metadata, dropChains: this.#dropChains, resolved: this.resolved() },
+          ...(this.#former && { former: this.#former }),
+        };
         const read = await readFacts(settings, known, this.#facts);
         if (this.#facts === undefined || factsText(read) !== factsText(this.#facts)) {
           this.#facts = { ...read, paths: this.#facts?.paths ?? read.paths };

@@ -4,7 +4,7 @@
 import type { DesiredState } from "../core/desired/desired_state.ts";
 
 /** Longer than it takes the others to hear of a Node. */
-const LINGER_MS = 10_000;
+export const LINGER_MS = 10_000;
 
 /** Knows how long. */
 export class LastTunnel {

@@ -44,7 +44,7 @@ export interface FixedFacts extends Pick<HostFacts, "isPublished" | "apiAddress"
 }
 
 /** What is found out elsewhere. */
-export interface KnownFacts extends FixedFacts, Pick<HostFacts, "resolved"> {
+export interface KnownFacts extends FixedFacts, Pick<HostFacts, "resolved" | "former"> {
   /** Of our own Node. */
   readonly metadata: NodeMetadata;
   /** Chains of others that drop. */
@@ -138,6 +138,7 @@ export async function readFacts(settings: Settings, known: KnownFacts, last?: Ho
     surroundings,
     paths: NO_FACTS.paths,
     ...standingOf(settings, all),
+    ...(known.former && { former: known.former }),
     publicKey: key.publicKey,
     ...(key.nextKey && { nextKey: key.nextKey }),
     ...(key.isRotationDue && { isRotationDue: true }),

@@ -176,6 +176,8 @@ export class Reconciler {
     if (this.#intake.isPartial) this.#host.isBare = false; // what is left over must be seen to be spared
     const { observed, blind, tried } = await this.#host.read(this.#desired, this.#backoff.heldReadings());
     for (const [part, error] of tried) this.#noteReading(part, error);
+    const { keeper } = this.#options;
+    if (!blind.has("routes-v4") && keeper.found(observed, () => this.doubtFacts())) return false;
     const spared = this.#sparing.spare(this.#desired, observed, {
       isPartial: this.#intake.isPartial,
       isAllRead: blind.size === 0,
@@ -191,10 +193,8 @@ export class Reconciler {
     const steps = await withPolicy(plan.steps, this.policy, moment);
     const whole = { ...plan, steps };
     this.#planned = outlineOf(whole);
-    const isHeld = this.#backoff.heldParts().has("policy"); // by now
-    this.#backoff.keepOnly(
-      new Set([...steps.map(({ part }) => part), ...(isHeld ? ["policy" as const] : [])]),
-    );
+    const held = this.#backoff.heldParts().has("policy") ? ["policy" as const] : []; // by now
+    this.#backoff.keepOnly(new Set([...steps.map(({ part }) => part), ...held]));
     return await this.#apply(whole, blind, isNews ? "nodes" : "drift");
   }
 

@@ -6,7 +6,7 @@ import { CAPABILITIES } from "../../deploy/image/confine.ts";
 import { controlFiles } from "../../deploy/package/control.ts";
 import { bridgeInterface } from "../../src/core/bridge/names.ts";
 import { STUCK_SECONDS } from "../../src/core/metrics/health.ts";
-import { cniTarget } from "../../src/core/plan/diff.ts";
+import { cniTarget } from "../../src/core/plan/diff_cni.ts";
 import { nextInterface } from "../../src/core/rotation/names.ts";
 import { ALLOCATOR } from "../../src/core/shipped/flags.ts";
 import { SETTINGS } from "../../src/core/settings/settings.ts";

@@ -107,6 +107,8 @@ export class ModelNetwork {
   }
 
   #route(family: 4 | 6, line: string): void {
+    const [, place, device] = FLUSH.exec(line) ?? [];
+    if (device !== undefined) return this.routes[family].dropDevice(device, place);
     if (isOfHosts(line)) {
       return this.hostRouting[family].run(line, this.link?.isUp ? this.link.name : undefined);
     }
@@ -180,6 +182,8 @@ export class ModelNetwork {
 }
 
 const WRAPS = /^link add dev (\S+) type vxlan external gpe dstport (\d+) nolearning udp6zerocsumrx$/;
+
+const FLUSH = /^route flush (?:exact (\S+) )?dev (\S+) proto 146$/;
 
 function shown(link: ModelLink | undefined, besides = {}): string {
   if (link === undefined) return "[]";

@@ -53,9 +53,11 @@ export class ModelRoutes {
     this.#routes.delete(place);
   }
 
-  /** An interface that goes, or goes down, takes its routes along. */
-  dropDevice(name: string): void {
-    for (const [place, { dev }] of this.#routes) if (dev === name) this.#routes.delete(place);
+  /** An interface that goes, or goes down, takes its routes along; or only those to one destination. */
+  dropDevice(name: string, to?: string): void {
+    for (const [place, { dev, dst }] of this.#routes) {
+      if (dev === name && (to === undefined || dst === to)) this.#routes.delete(place);
+    }
   }
 
   /** What `ip -j route show` prints: hosts without their length, of IPv6 every metric. How it wraps is one word here: ip prints two fields `dst`. */

@@ -64,7 +64,7 @@ Deno.test("A Node that is told twice is told once", () => {
 });
 
 const MEMBERS =
-  /^add set inet wigglenet (?:(?:local-)?pod-cidrs|no-masquerade|clear|near|outer(?:-own)?|host-(?:peers|own))-v([46]) \{ typeof (ip6?) saddr;(?: flags interval;)? elements = \{ (.*) \}; \}$/;
+  /^add set inet wigglenet (?:(?:local-)?pod-cidrs|no-masquerade|clear|near|late|outer(?:-own)?|host-(?:peers|own))-v([46]) \{ typeof (ip6?) saddr;(?: flags interval;)? elements = \{ (.*) \}; \}$/;
 
 Deno.test("A ruleset is the structure of its settings and of this host's own addresses, and members that are canonical prefixes, nothing else", () => {
   fc.assert(

@@ -15,6 +15,7 @@ import type { SettledNode } from "../nodes/settled_node.ts";
 import {
   clearMembers,
   firstAddresses,
+  lateMembers,
   nearMembers,
   outerMembers,
   overlayOf,
@@ -69,6 +70,8 @@ export function desireTable(
       "clear-v6": clearMembers(ways[6], 6),
       "near-v4": nearMembers(ways[4], 4),
       "near-v6": nearMembers(ways[6], 6),
+      "late-v4": lateMembers(ways[4], 4),
+      "late-v6": lateMembers(ways[6], 6),
       "outer-v4": outerMembers(ways, 4),
       "outer-v6": outerMembers(ways, 6),
       "outer-own-v4": ownOuter(ways, own, 4),
@@ -159,7 +162,9 @@ function templatesOf(settings: Settings, { facts, ways, bridge }: TableParts): s
   if (bridge?.isOn) templates.push("neighbours");
   if (settings.isPolicyEnabled && hasIpvs(facts)) templates.push("ipvs");
   templates.push(...wrappedTemplates(ways, settings.isPolicyEnabled && hasIpvs(facts)));
-  templates.push(...familiesBeside(ways).map((family) => `clear-v${family}`));
+  templates.push(
+    ...familiesBeside(ways).map((family) => `${ways[family].isLate ? "late" : "clear"}-v${family}`),
+  );
   const isGuarded = (family: Family) => settings.isStrict && familySettings(settings, family).isRouted;
   const areSourcesAsked = (family: Family) => {
     const { isRouted, isFiltered } = familySettings(settings, family);
@@ -178,7 +183,7 @@ function templatesOf(settings: Settings, { facts, ways, bridge }: TableParts): s
       templates.push(`filter-${isRouted ? "tunnel" : "native"}-v${family}`);
     }
     // What is for pods of other nodes leaves by other interfaces than the tunnel, too.
-    const isBeside = !isGuarded(family) || ways[family].devices.length > 0;
+    const isBeside = !isGuarded(family) || ways[family].devices.length > 0 && !ways[family].isLate;
     if (isMasqueraded && isBeside) templates.push(`masquerade-unguarded-v${family}`);
     if (isMasqueraded) templates.push(`masquerade-v${family}`);
   }

@@ -45,7 +45,7 @@ Deno.test("Three dual-stack nodes: link, peers, routes, sets and CNI of the firs
     ...["unreachable fd00:10:244:1::/64", "unreachable fd00:10:244:2::/63"],
   ]);
   assert.deepEqual(desired.table.sets, {
-    ...{ "clear-v4": [], "clear-v6": [], "near-v4": [], "near-v6": [] },
+    ...{ "clear-v4": [], "clear-v6": [], "near-v4": [], "near-v6": [], "late-v4": [], "late-v6": [] },
     ...{ "outer-v4": [], "outer-v6": [], "outer-own-v4": [], "outer-own-v6": [] },
     "host-own-v4": [],
     "host-own-v6": [],

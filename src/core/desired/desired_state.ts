@@ -157,6 +157,8 @@ export const SET_NAMES = [
   "clear-v6",
   "near-v4",
   "near-v6",
+  "late-v4",
+  "late-v6",
   "outer-v4",
   "outer-v6",
   "outer-own-v4",

@@ -5,6 +5,7 @@ import type { Address, Family } from "../net/address.ts";
 import type { PublicKey } from "../net/keys.ts";
 import type { Prefix } from "../net/prefix.ts";
 import type { Rejected } from "../nodes/node.ts";
+import type { Former } from "../transport/former.ts";
 import type { Surroundings } from "./obstacles.ts";
 
 /** The loopback: addresses may stand there that others reach this host by, over any of its interfaces. */
@@ -59,6 +60,8 @@ export interface HostFacts {
   readonly second?: "ours" | "foreign";
   /** There is an interface of the overlay's name. */
   readonly hasOverlay?: true;
+  /** Others may go on sending so in a family that is back in the tunnel: for some seconds after the start. */
+  readonly former?: Former;
   /** Undefined: there is no bridge of ours, nor a port of one. */
   readonly bridge?: BridgeFacts;
   /** This agent writes the annotations of its Node: they say what it is, and are no source of it. */

@@ -11,18 +11,19 @@ import {
 import { parsePrefix, type Prefix, withoutNested } from "../net/prefix.ts";
 import { refused } from "../net/refusal.ts";
 import type { ObservedState, ObservedTable } from "../observed/observed_state.ts";
-import { renderCni } from "../render/render_network.ts";
 import { renderPolicyDelta, wholeDelta } from "../render/render_policy.ts";
 import { renderDeltas, renderTable, type SetDelta } from "../render/render_table.ts";
 import { firstDesired } from "../rotation/interfaces.ts";
 import { turnOf } from "../rotation/turn.ts";
 import { diffHostRouting } from "./diff_host.ts";
+import { diffCni } from "./diff_cni.ts";
 import { diffFastpath } from "./diff_fastpath.ts";
 import { awaitedServer, diffLink, foreignKind, keptKey, makeLink, withoutOther } from "./diff_link.ts";
 import { diffOverlay, foreignOverlay, withoutForeign, withoutOtherOverlay } from "./diff_overlay.ts";
 import { diffPeers } from "./diff_peers.ts";
 import { differences } from "./differences.ts";
 import { diffRoutes } from "./diff_routes.ts";
+import { isReturning } from "./take_over.ts";
 import { becauseOf, diffRotation } from "./diff_rotation.ts";
 import { type Change, type Plan, STAGE, type Step } from "./plan.ts";
 import { replacements } from "./replace_table.ts";
@@ -41,7 +42,7 @@ export function diff(desired: DesiredState, host: ObservedState, steadySeconds: 
   const first = withoutForeign(firstDesired(desired, observed, turn), observed);
   const rotation = diffRotation(desired, observed, { turn, steadySeconds });
   const all = [
-    ...diffTable(desired, observed),
+    ...inTurn(diffTable(desired, observed), desired, standing),
     ...(blocked === undefined
       ? [
         ...diffLink(first, observed),
@@ -85,6 +86,23 @@ export function diff(desired: DesiredState, host: ObservedState, steadySeconds: 
 /** Without a tunnel that is to be left alone. */
 function withoutLeft({ isTunnelLeft }: DesiredState, host: ObservedState): ObservedState {
   return isTunnelLeft ? { ...host, link: undefined, wireguard: undefined, userspacePids: [] } : host;
+}
+
+/**
+ * The table that lets nothing leave in the clear any more comes behind the tunnel's routes, for it would drop what has no other way yet. Before
+ * them what still comes so is believed whatever way leads back.
+ */
+function inTurn(steps: readonly Step[], desired: DesiredState, observed: ObservedState): readonly Step[] {
+  const { table } = observed;
+  const families = ([4, 6] as const).filter((family) => isReturning(desired, observed, family));
+  if (table === undefined || families.length === 0) return steps;
+  const expected = families.flatMap((family): SetDelta[] => {
+    const near = table.sets.get(`near-v${family}`);
+    const added = desired.table.sets[`late-v${family}`].filter((text) => near?.has(text) === false);
+    return added.length === 0 ? [] : [{ name: `near-v${family}`, added, deleted: [] }];
+  });
+  const later = steps.map((step) => ({ ...step, stage: STAGE.lateTable }));
+  return expected.length === 0 || later.length === 0 ? later : [deltaStep(expected), ...later];
 }
 
 const UNCARRIED: Waiting = {
@@ -232,55 +250,4 @@ function diffSysctls({ sysctls }: DesiredState): Step[] {
     actions: [{ kind: "run", program: "sysctl", args: ["-q", "-w", ...sysctls] }],
     confirms: {},
   }];
-}
-
-/**
- * The file itself stands in /run, and the CNI folder holds a link to it: a booted node has no pod network before
- * the agent has run (docs/decisions/0004).
- */
-function diffCni({ cni, cniPath }: DesiredState, { cni: observed }: ObservedState): Step[] {
-  const path = cniTarget(cniPath);
-  if (cni === undefined) return observed.linkTarget === path ? [removeCni(cniPath)] : [];
-  const text = renderCni(cni);
-  const reason = observed.text === undefined
-    ? "missing"
-    : observed.text !== text
-    ? "its content differs"
-    : observed.linkTarget !== path
-    ? "it is no link into /run"
-    : undefined;
-  if (reason === undefined) return [];
-  const op = observed.text === undefined ? "+" : "~";
-  return [{
-    part: "cni",
-    stage: STAGE.cni,
-    needs: cni.bridge === undefined ? ["table"] : ["table", "bridge"],
-    changes: [{
-      op,
-      kind: "cni",
-      target: cniPath,
-      text: `${cni.podCidrs.join(", ")}, mtu ${cni.mtuBytes ?? "unknown"}${
-        cni.bridge ? `, on ${cni.bridge}` : ""
-      }`,
-      reason,
-    }],
-    actions: [{ kind: "writeFile", path, text, linkFrom: cniPath }],
-  }];
-}
-
-/** First of all, so that no pod is attached to what is taken down. A file that is no link of ours is somebody else's. */
-function removeCni(path: string): Step {
-  const reason = "the node has no pod network of ours";
-  return {
-    part: "cni",
-    stage: STAGE.table,
-    needs: [],
-    changes: [{ op: "-", kind: "cni", target: path, text: "", reason }],
-    actions: [{ kind: "removeFiles", paths: [path, cniTarget(path)] }],
-  };
-}
-
-/** Where the CNI path links to: named after it, so that two paths never share a file. */
-export function cniTarget(path: string): string {
-  return `/run/wigglenet/cni${path.replaceAll("/", "-")}`;
 }

@@ -7,6 +7,7 @@ import { overlaps, parsePrefix, prefixOf } from "../net/prefix.ts";
 import { refused } from "../net/refusal.ts";
 import type { ObservedState } from "../observed/observed_state.ts";
 import { differences } from "./differences.ts";
+import { isClear, isWrapping, takeOver } from "./take_over.ts";
 import { type Change, FEW, type Part, STAGE, type Step } from "./plan.ts";
 
 const LISTS = ["tunnel", "clear", "unreachable"] as const;
@@ -27,23 +28,26 @@ export function diffRoutes(desired: DesiredState, observed: ObservedState, isBlo
     const isLeaving = (text: string) => isClear(text) && !replaced.has(placeOf(text)) && !isSpared(text);
     // Unreachable routes go first: behind a wider tunnel route they would cut off what it still carries.
     const sorted = [...unsorted].sort().reverse();
-    const [leaving, surplus] = [sorted.filter(isLeaving), sorted.filter((text) => !isLeaving(text))];
+    const over = takeOver(desired, family, {
+      surplus: sorted,
+      isLeaving: tunnel.length > 0 && !isBlocked ? isLeaving : () => false,
+    });
+    const isDropped = (text: string) => isLeaving(text) && !over.texts.has(text);
+    const surplus = sorted.filter((text) => !isDropped(text));
     const isCovered = coveredBy(sorted);
     const taken = surplus.length === 0 ? NONE : new Set([...behind, ...clear, ...tunnel].map(placeOf));
-    // Beside the peers.
-    const isFirst = observed.link === undefined && tunnel.length <= FEW;
-    const gone = surplus.filter((text) => !taken.has(placeOf(text)) && !isSpared(text));
-    // Who was expected to take it is so already: then the way changes before the rules count on it.
-    const near = observed.table?.sets.get(`near-v${family}`) ?? NONE;
-    const isExpected = (text: string) =>
-      near.has(text.slice(0, text.indexOf(" "))) && (observed.overlay?.isUp === true || !isWrapping(text));
-    const clearBatch = { family, verb: "replace", surplus, isClear: true } as const;
+    const isFirst = observed.link === undefined && tunnel.length <= FEW; // beside the peers
+    const gone = surplus.filter((text) =>
+      !taken.has(placeOf(text)) && !isSpared(text) && !over.texts.has(text)
+    );
     const clearSteps = [
-      ...routeStep({ ...clearBatch, stage: STAGE.expected }, clear.filter(isExpected)),
-      // Behind the table, which must take what comes as these go, and behind the interface that wraps.
-      ...routeStep({ ...clearBatch, stage: STAGE.link }, clear.filter((text) => !isExpected(text))),
-      // Before the tunnel's, and whether these can be had or not.
-      ...routeStep({ family, verb: "del", stage: STAGE.clearDeletion, surplus: [] }, leaving),
+      ...clearAdditions(clear, observed, { family, surplus }),
+      ...over.steps,
+      // Others before the tunnel's, and whether these can be had or not.
+      ...routeStep(
+        { family, verb: "del", stage: STAGE.clearDeletion, surplus: [] },
+        sorted.filter(isDropped),
+      ),
     ];
     if (isBlocked) return clearSteps;
     return [
@@ -61,13 +65,20 @@ export function diffRoutes(desired: DesiredState, observed: ObservedState, isBlo
   });
 }
 
-/** Of the routes that an agent makes only those in the clear have a gateway, or wrap. */
-function isClear(text: string): boolean {
-  return text.includes(" via ") || isWrapping(text);
-}
-
-function isWrapping(text: string): boolean {
-  return text.includes(" encap ");
+/** Who was expected to take it is sent to before the rules count on it; others behind the table, and behind the interface that wraps. */
+function clearAdditions(
+  clear: readonly string[],
+  { table, overlay }: ObservedState,
+  { family, surplus }: Pick<RouteBatch, "family" | "surplus">,
+): Step[] {
+  const near = table?.sets.get(`near-v${family}`) ?? NONE;
+  const isExpected = (text: string) =>
+    near.has(text.slice(0, text.indexOf(" "))) && (overlay?.isUp === true || !isWrapping(text));
+  const batch = { family, verb: "replace", surplus, isClear: true } as const;
+  return [
+    ...routeStep({ ...batch, stage: STAGE.expected }, clear.filter(isExpected)),
+    ...routeStep({ ...batch, stage: STAGE.link }, clear.filter((text) => !isExpected(text))),
+  ];
 }
 
 /** What stays although nobody wants it: of routes in the clear none to pods that are known, nor where nothing may leave so. */

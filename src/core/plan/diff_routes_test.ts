@@ -85,7 +85,7 @@ Deno.test("Back in the tunnel no route in the clear stays, whether the tunnel ca
     const tunnel = steps.findIndex(({ changes }) =>
       changes.some(({ text }) => text.startsWith("10.244.2.0/23 dev"))
     );
-    assert.ok(tunnel === -1 || deletion < tunnel, `${link?.kind}`);
+    assert.ok(tunnel < deletion, `${link?.kind}`);
     assert.deepEqual(steps[deletion]!.needs, []);
   }
 });
@@ -104,4 +104,28 @@ Deno.test("Beside a file that was never read no route in the clear is spared to 
   };
   assert.deepEqual(goneWith(DIRECT), ["10.244.2.0/24 via 10.9.1.77 dev eth0 onlink proto 146"]);
   assert.equal(goneWith({}, [1, 2, 3].map(ordinaryNode)).length, 2);
+});
+
+Deno.test("Back in the tunnel its routes take the place of those in the clear, the table comes behind, and what it could not have goes all the same", () => {
+  const desired = desireOf([1, 2, 3].map(ordinaryNode), {}, HERE);
+  const host = hostOf(desired);
+  const clear = [VIA(2), VIA(3)];
+  const unreachable = [...host.routes[4]].filter((text) => text.startsWith("unreachable"));
+  const routes = { 4: new Set([...clear, ...unreachable]), 6: host.routes[6] };
+  const sets = new Map(host.table!.sets).set("pod-cidrs-v4", new Set());
+  const plan = diff(desired, { ...host, routes, table: { ...host.table!, sets } }, 1000);
+  const [tunnel, remains, table] = plan.steps.map(({ part, stage, needs, actions: [action] }) => ({
+    ...{ part, stage, needs },
+    input: action?.kind === "run" ? action.input : undefined,
+  }));
+  assert.deepEqual([tunnel!.part, tunnel!.needs], ["routes-v4", ["link"]]);
+  assert.match(tunnel!.input!, /^route replace 10\.244\.2\.0\/23 dev wigglenet proto 146$/m);
+  assert.deepEqual(remains, {
+    part: "clear-v4",
+    stage: remains!.stage,
+    needs: [],
+    input: "route flush dev eth0 proto 146\n",
+  });
+  assert.equal(table!.part, "table");
+  assert.ok(tunnel!.stage < remains!.stage && remains!.stage < table!.stage);
 });

@@ -129,12 +129,12 @@ const differences: readonly Difference[] = [
     what: "a missing route and a foreign one of ours",
     observed: routes4(...IPV4.slice(1), "10.66.0.0/16 via 10.9.1.254 dev eth0 proto 146"),
     lines: [
-      "- route 10.66.0.0/16 via 10.9.1.254 dev eth0 proto 146 (not wanted)",
       "+ route 10.244.2.0/24 dev wigglenet proto 146 (missing)",
+      "- route 10.66.0.0/16 via 10.9.1.254 dev eth0 proto 146 (not wanted)",
     ],
     commands: [
-      "ip -4 -force -batch\nroute del 10.66.0.0/16 via 10.9.1.254 dev eth0 proto 146\n",
       "ip -batch\nroute replace 10.244.2.0/24 dev wigglenet proto 146\n",
+      "ip -4 -force -batch\nroute flush dev eth0 proto 146\n",
     ],
   },
   {

@@ -91,6 +91,10 @@ export const STAGE = {
   /** With its key, and in one command with it a few peers where there were none. */
   configure: 3.5,
   tunnel: 4,
+  /** Of routes in the clear in whose place the tunnel's stand by now, or could not be had. */
+  clearRemains: 4.1,
+  /** Where the tunnel has taken a family back. */
+  lateTable: 4.2,
   /** Behind the tunnel, which it may be bound to. */
   fastpath: 4.5,
   deletions: 5,

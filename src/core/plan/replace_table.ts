@@ -34,9 +34,13 @@ export function replacements(
     return renderDetour(table, { chains: foreign.chains, sets }, wanted.chains);
   }
   const surplus = sets.filter((name) => !wanted.sets.has(name));
+  // What the old rules let pass by them, until there are new ones.
+  const leaving = deltas.filter(({ name, added }) => added.length === 0 && !surplus.includes(name));
+  const coming = deltas.filter(({ added }) => added.length > 0);
   return [
-    ...(deltas.length === 0 ? [] : [renderDeltas(deltas)]),
+    ...(coming.length === 0 ? [] : [renderDeltas(coming)]),
     renderRules(table, foreign.chains, surplus),
+    ...(leaving.length === 0 ? [] : [renderDeltas(leaving)]),
   ];
 }
 

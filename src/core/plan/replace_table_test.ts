@@ -9,7 +9,7 @@ const DESIRED = desireOf([1, 2].map(ordinaryNode));
 const HOST = hostOf(DESIRED);
 /** Those that the structure declares: without their settings there are none of hosts, none without masquerade, and none in the clear. */
 const DECLARED = [...HOST.table!.sets.keys()].filter((name) =>
-  !/^(host|no-masquerade|clear|near|outer|outer-own)-/.test(name)
+  !/^(host|no-masquerade|clear|near|late|outer|outer-own)-/.test(name)
 );
 const SETS = DECLARED.map((name) => ({ set: { name, type: name.slice(-2) } }));
 const CHAINS = [{ chain: { name: "forward", hook: "forward" } }, { rule: { chain: "forward" } }];
@@ -57,6 +57,15 @@ Deno.test("Members that differ too are set right before the rules", () => {
         .replace(" } }", " }; }"),
   );
   assert.equal(rules.length, 1);
+});
+
+Deno.test("Members that only go, go behind the rules that count on them", () => {
+  const sets = new Map(HOST.table!.sets);
+  sets.set("pod-cidrs-v6", sets.get("pod-cidrs-v6")!.union(new Set(["fd70::/64"])));
+  const [rules, members, ...more] = inputsFor({ structure: JSON.stringify(SETS), sets });
+  assert.match(rules!, /chain forward/);
+  assert.equal(members, "delete element inet wigglenet pod-cidrs-v6 { fd70::/64 }\n");
+  assert.deepEqual(more, []);
 });
 
 Deno.test("A set of our name that is declared otherwise goes while rules look into sets of other names", () => {

@@ -19,6 +19,8 @@ import hostApiV6 from "../../../nft-templates/host-api-v6.nft" with { type: "tex
 import hostPodsV4 from "../../../nft-templates/host-pods-v4.nft" with { type: "text" };
 import hostPodsV6 from "../../../nft-templates/host-pods-v6.nft" with { type: "text" };
 import ipvs from "../../../nft-templates/ipvs.nft" with { type: "text" };
+import lateV4 from "../../../nft-templates/late-v4.nft" with { type: "text" };
+import lateV6 from "../../../nft-templates/late-v6.nft" with { type: "text" };
 import masqueradeUnguardedV4 from "../../../nft-templates/masquerade-unguarded-v4.nft" with { type: "text" };
 import masqueradeUnguardedV6 from "../../../nft-templates/masquerade-unguarded-v6.nft" with { type: "text" };
 import masqueradeV4 from "../../../nft-templates/masquerade-v4.nft" with { type: "text" };
@@ -63,6 +65,8 @@ const TEMPLATES: Readonly<Record<string, string>> = {
   "neighbours": neighbours,
   "clear-v4": clearV4,
   "clear-v6": clearV6,
+  "late-v4": lateV4,
+  "late-v6": lateV6,
   "guard": guard,
   "guard-v4": guardV4,
   "guard-v6": guardV6,

@@ -34,7 +34,16 @@ export function clearRoutes({ clear }: FamilyWays, family: Family): Route[] {
 }
 
 /** Pods of nodes that may begin to send beside the tunnel at any moment. */
-export function nearMembers({ near }: FamilyWays, family: Family): string[] {
+export function nearMembers(ways: FamilyWays, family: Family): string[] {
+  return ways.isLate ? [] : nearTexts(ways, family);
+}
+
+/** Pods of nodes that may go on to send beside the tunnel for a moment. */
+export function lateMembers(ways: FamilyWays, family: Family): string[] {
+  return ways.isLate ? nearTexts(ways, family) : [];
+}
+
+function nearTexts({ near }: FamilyWays, family: Family): string[] {
   return withoutNested(near.flatMap((peer) => podCidrsOf(peer, family))).map(({ text }) => text);
 }
 

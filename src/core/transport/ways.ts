@@ -9,7 +9,7 @@ import { ANNOTATION } from "../nodes/node.ts";
 import type { Settlement } from "../nodes/settle_claims.ts";
 import type { SettledNode } from "../nodes/settled_node.ts";
 import { familySettings, type Settings } from "../settings/settings.ts";
-import type { ClearWay, Overlay, Transport, TransportName } from "./transport.ts";
+import type { ClearWay, Here, Overlay, Reach, Transport, TransportName } from "./transport.ts";
 import { TRANSPORTS } from "./transports.ts";
 
 /** Another Node, and the way to it. */
@@ -28,6 +28,8 @@ export interface FamilyWays {
   readonly devices: readonly string[];
   /** The interface of ours that these ways lead by. */
   readonly overlay?: Overlay;
+  /** By the ways to those that are near is only taken, nothing sent. */
+  readonly isLate?: true;
   /** Names of Nodes to which there is no way. */
   readonly unreached: ReadonlySet<string>;
 }
@@ -84,19 +86,15 @@ function waysOf(settings: Settings, members: Members, family: Family): Found {
   const differ = differing(members, family, name);
   if (transport.reach === undefined) {
     const isTunnel = transport.medium === "tunnel";
-    return { ...NOBODY, isTunnelWanted: isTunnel, isTunnelUsed: isTunnel, waiting: differ };
+    const late = isTunnel ? lateWays(settings, members, family) : NOBODY;
+    return { ...late, isTunnelWanted: isTunnel, isTunnelUsed: isTunnel, waiting: differ };
   }
-  const { own, others, facts, settlement } = members;
-  const podCidrs = () => settlement.podCidrs.map(({ prefix }) => prefix);
-  const { wayTo, devices, condition, overlay, waiting } = transport.reach({
-    ...{ own, facts, family, podCidrs, settings },
-  });
+  const { own, others } = members;
+  const reach = transport.reach(hereOf(settings, members, family));
+  const { devices, condition, overlay, waiting } = reach;
   const peers = others.filter((settled) => hasPods(settled, family));
   const isTaken = (settled: SettledNode) => takes(settled, family, transport);
-  const all = peers.flatMap((settled): ClearPeer[] => {
-    const way = wayTo(settled);
-    return way === undefined ? [] : [{ settled, way }];
-  });
+  const all = reached(peers, reach);
   const clear = all.filter(({ settled }) => isTaken(settled));
   const isClear = new Set(clear.map(({ settled }) => settled));
   const rest = peers.filter((settled) => !isClear.has(settled));
@@ -116,6 +114,28 @@ function waysOf(settings: Settings, members: Members, family: Family): Found {
     isTunnelUsed: rest.some(isTunnelled),
     waiting: [...differ, ...waiting, ...farWaits(far.map(nameOf), { condition, family, name })],
   };
+}
+
+function hereOf(settings: Settings, { own, facts, settlement }: Members, family: Family): Here {
+  const podCidrs = () => settlement.podCidrs.map(({ prefix }) => prefix);
+  return { own, facts, family, podCidrs, settings };
+}
+
+function reached(peers: readonly SettledNode[], { wayTo }: Reach): ClearPeer[] {
+  return peers.flatMap((settled): ClearPeer[] => {
+    const way = wayTo(settled);
+    return way === undefined ? [] : [{ settled, way }];
+  });
+}
+
+/** Back in the tunnel: whoever was sent to in the clear may go on to send so until he has heard of it. */
+function lateWays(settings: Settings, members: Members, family: Family): FamilyWays {
+  const former = members.facts.former?.[family];
+  const reach = former && TRANSPORTS[former].reach?.(hereOf(settings, members, family));
+  if (reach === undefined) return NOBODY;
+  const { devices, overlay } = reach;
+  const peers = members.others.filter((settled) => hasPods(settled, family));
+  return { ...NOBODY, near: reached(peers, reach), devices, ...(overlay && { overlay }), isLate: true };
 }
 
 function nameOf({ node }: SettledNode): string {
