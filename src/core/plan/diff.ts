@@ -94,15 +94,16 @@ function withoutLeft({ isTunnelLeft }: DesiredState, host: ObservedState): Obser
  */
 function inTurn(steps: readonly Step[], desired: DesiredState, observed: ObservedState): readonly Step[] {
   const { table } = observed;
+  if (table === undefined || steps.length === 0) return steps;
   const families = ([4, 6] as const).filter((family) => isReturning(desired, observed, family));
-  if (table === undefined || families.length === 0) return steps;
+  if (families.length === 0) return steps;
   const expected = families.flatMap((family): SetDelta[] => {
     const near = table.sets.get(`near-v${family}`);
     const added = desired.table.sets[`late-v${family}`].filter((text) => near?.has(text) === false);
     return added.length === 0 ? [] : [{ name: `near-v${family}`, added, deleted: [] }];
   });
   const later = steps.map((step) => ({ ...step, stage: STAGE.lateTable }));
-  return expected.length === 0 || later.length === 0 ? later : [deltaStep(expected), ...later];
+  return expected.length === 0 ? later : [deltaStep(expected), ...later];
 }
 
 const UNCARRIED: Waiting = {

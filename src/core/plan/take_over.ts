@@ -21,7 +21,7 @@ export function isReturning(
   { routes }: Pick<ObservedState, "routes">,
   family: Family,
 ): boolean {
-  return !clearFamilies.includes(family) && [...routes[family]].some(isClear);
+  return !clearFamilies.includes(family) && routes[family].values().some(isClear);
 }
 
 /** What is taken over. */
