@@ -24,7 +24,9 @@ export function createInterface(
   // What has the other end's name, and is no end of this one's pair, is ours as well.
   const isTaken = link.kind === "veth" && interfaces.has(link.other) && has?.other !== link.other;
   const removals = [...(has === undefined ? [] : [name]), ...(isTaken ? [link.other] : [])];
-  const removal = removals.map((it) => `link del dev ${it}\n`).join("");
+  // A VXLAN first: it goes along with what it stands on, and could not be found any more.
+  const removal = removals.sort((a, b) => vxlanFirst(interfaces.get(a)) - vxlanFirst(interfaces.get(b)))
+    .map((it) => `link del dev ${it}\n`).join("");
   const text = link.kind === "vxlan"
     ? link.words
     : link.kind === "veth"
@@ -38,6 +40,10 @@ export function createInterface(
     changes: [{ op: has === undefined ? "+" : "~", kind: "interface", target: name, text, reason }],
     actions: [{ kind: "run", program: "ip", args: ["-batch"], input: `${removal}${creation(wanted)}\n` }],
   }];
+}
+
+function vxlanFirst(has: ObservedInterface | undefined): number {
+  return has?.kind === "vxlan" ? 0 : 1;
 }
 
 function creation({ name, link }: WantedInterface): string {
@@ -59,6 +65,11 @@ export function kindDiffers(
 ): boolean {
   if (has === undefined) return true;
   if (link.kind === "wireguard") return has.kind !== LINK_KIND[implementation];
-  return has.kind !== link.kind || link.kind === "vxlan" && has.words !== link.words ||
+  return !isOfKind(link, has.kind) || link.kind === "vxlan" && has.words !== link.words ||
     link.kind === "veth" && has.other !== link.other;
+}
+
+/** True for what has been one, whichever WireGuard it is. */
+export function isOfKind({ kind }: WantedInterface["link"], found: string | undefined): boolean {
+  return kind === "wireguard" ? Object.values<string | undefined>(LINK_KIND).includes(found) : found === kind;
 }

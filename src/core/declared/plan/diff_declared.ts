@@ -10,7 +10,7 @@ import type { ObservedInterface, ObservedInterfaces } from "../observed/observed
 import type { KnownSecrets } from "../want/secrets.ts";
 import { isAliasOf, isDeclaredAlias, type WantedInterface } from "../want/wanted_interface.ts";
 import { configureInterface, partOf } from "./configure_interface.ts";
-import { createInterface, kindDiffers } from "./create_interface.ts";
+import { createInterface, isOfKind, kindDiffers } from "./create_interface.ts";
 import { diffMembers } from "./diff_members.ts";
 import { freePorts } from "./free_ports.ts";
 import { diffWireguard } from "./diff_wireguard.ts";
@@ -170,10 +170,12 @@ function removeSurplus(
   { interfaces, spared, waits }: DesiredInterfaces & { readonly waits: ReadonlySet<string> },
   observed: ObservedInterfaces,
 ): Step[] {
-  // What another object has left stands for nobody while who has its name now waits for something.
-  const isLeft = ({ name, owner }: WantedInterface) =>
-    waits.has(name) && !isAliasOf(observed.interfaces.get(name)?.alias ?? "", owner) &&
-    !observed.unread.has(name);
+  // While who has its name now waits for something, what another object has left, or is of another kind, stands for nobody.
+  const isLeft = ({ name, owner, link }: WantedInterface) => {
+    const has = observed.interfaces.get(name);
+    return waits.has(name) && !observed.unread.has(name) &&
+      (!isAliasOf(has?.alias ?? "", owner) || !isOfKind(link, has?.kind));
+  };
   const wanted = new Set(interfaces.filter((it) => !isLeft(it)).map(({ name }) => name));
   const isRemade = (name: string, other: string | undefined) =>
     interfaces.some(({ name: end, link }) =>
