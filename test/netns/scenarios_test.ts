@@ -1,6 +1,7 @@
 // Load, list back, compare: for each kind of cluster the kernel has what was wanted, whatever it had before.
 
 import assert from "node:assert/strict";
+import { LINGER_MS } from "../../src/shell/last_tunnel.ts";
 import { HAS_BRIDGE_META, HAS_KERNEL_WIREGUARD } from "../lab/kernel.ts";
 import { Lab } from "../lab/lab.ts";
 import type { Node } from "../lab/node.ts";
@@ -101,6 +102,8 @@ Deno.test("a random walk between clusters ends at every step as if from clean", 
     await enter(lab, node, scenario);
     const wanted = await cleanState(name);
     await until(`"${name}" to look as from clean`, async () => await readState(node) === wanted, {
+      // Who comes back into the tunnel takes for some seconds what others still send in the clear.
+      deadlineMs: LINGER_MS + 10_000,
       seen: async () =>
         `WALK_SEED=${seed}, ${walk.slice(0, i + 1).join(" -> ")}\n` +
         `${differences(wanted, await readState(node))}\n${node.agent?.tail()}`,
