@@ -17,7 +17,8 @@ export function renewalsOf(dump: string, greeted: ReadonlySet<string>): string[]
   const { publicKey: own, peers } = parseWireguard(dump, undefined, EVER);
   return [...peers.values()]
     .filter((peer) =>
-      greeted.has(peer.publicKey) && own < peer.publicKey && (isCrossed(peer) || isDeaf(peer))
+      greeted.has(peer.publicKey) && own < peer.publicKey && isRenewable(peer) &&
+      (isCrossed(peer) || isDeaf(peer))
     )
     .map(renewal);
 }
@@ -25,7 +26,14 @@ export function renewalsOf(dump: string, greeted: ReadonlySet<string>): string[]
 /** The same of those alone with which there is a session that hears nothing, by whichever side: the other may know nothing of it. */
 export function deafRenewalsOf(dump: string, greeted: ReadonlySet<string>): string[][] {
   const { peers } = parseWireguard(dump, undefined, EVER);
-  return [...peers.values()].filter((peer) => greeted.has(peer.publicKey) && isDeaf(peer)).map(renewal);
+  return [...peers.values()]
+    .filter((peer) => greeted.has(peer.publicKey) && isRenewable(peer) && isDeaf(peer))
+    .map(renewal);
+}
+
+/** Anew it would stand without its preshared key, for whoever has the private one alone: WireGuard's own 5 s end it, or 15. */
+function isRenewable({ hasPresharedKey }: ObservedPeer): boolean {
+  return !hasPresharedKey;
 }
 
 /** What came was a valid handshake: nothing else is counted before there is a session. */

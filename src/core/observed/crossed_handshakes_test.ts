@@ -9,9 +9,16 @@ const HIGHER = `${"Z".repeat(43)}=`;
 
 /** One peer's line. */
 function line(
-  { key = HIGHER, endpoint = "192.0.2.2:24601", handshake = 0, received = 148, keepalive = "off" },
+  {
+    key = HIGHER,
+    preshared = "(none)",
+    endpoint = "192.0.2.2:24601",
+    handshake = 0,
+    received = 148,
+    keepalive = "off",
+  },
 ): string {
-  return [key, "(none)", endpoint, "10.244.2.0/24,192.0.2.2/32", handshake, received, 240, keepalive].join(
+  return [key, preshared, endpoint, "10.244.2.0/24,192.0.2.2/32", handshake, received, 240, keepalive].join(
     "\t",
   );
 }
@@ -46,6 +53,13 @@ Deno.test("A session that has heard a question and an answer, and nothing since,
     [],
     [],
   ]);
+});
+
+Deno.test("A peer with a preshared key is never made anew: it would stand without, for whoever has the private key alone", () => {
+  const preshared = `${"P".repeat(43)}=`;
+  const crossed = line({ preshared });
+  const deaf = line({ preshared, handshake: 1_700_000_000, received: 240 });
+  assert.deepEqual([renewals(crossed), renewals(deaf), deafRenewalsOf(dumpOf(deaf), GREETED)], [[], [], []]);
 });
 
 Deno.test("A keepalive stays what it is", () => {
