@@ -36,7 +36,7 @@ export class ModelWireguard {
     if (peer === undefined) {
       if (word === "listen-port") this.port = Number(value);
       else if (word === "fwmark" && value === "0") this.mark = "off";
-      else if (word === "private-key") this.publicKey = OWN_KEY;
+      else if (word === "private-key") this.publicKey = value === "/dev/null" ? "(none)" : OWN_KEY;
       else throw new Refused(`unknown: wg set ${word}`);
     } else if (word === "persistent-keepalive") peer.keepalive = value;
     else if (word === "endpoint") peer.endpoint = value;

@@ -60,6 +60,16 @@ function withSecrets(
   return diffDeclared({ interfaces, spared: refused }, observed, { ...MOMENT, secrets });
 }
 
+/** The public key that the interface's report has. */
+function toldKey(secrets: KnownSecrets, observed: ObservedInterfaces): string | undefined {
+  const objects = [parseDeclared("WireGuardInterface", OF_SECRETS, "").object as DeclaredObject];
+  const wanted = wantInterfaces(objects, { ...HERE, secretsNamespace: "vpn" });
+  const moment = { ...MOMENT, secrets };
+  const plan = diffDeclared({ interfaces: wanted.interfaces, spared: [] }, observed, moment);
+  const sight = { nodeName: "lax1", objects, unread: [], wanted, plan, failing: {}, observed, moment };
+  return reportOf(sight).interfaces[0]!.publicKey;
+}
+
 const OTHER = "Ky5TSVYyYqfGMyFAu7rLMUrl7sJuAm3nIfqcZJwlQxI=";
 
 function served(preshared: ReadonlyMap<string, string>): ObservedInterfaces {
@@ -146,15 +156,31 @@ Deno.test("Without its Secrets an interface that stands lets nobody in any longe
   assert.deepEqual(others, []);
 });
 
-Deno.test("Of a key that cannot be had any more a node tells what its interface has: the others would cut the link", () => {
-  const objects = [parseDeclared("WireGuardInterface", OF_SECRETS, "").object as DeclaredObject];
-  const wanted = wantInterfaces(objects, { ...HERE, secretsNamespace: "vpn" });
-  const moment = { ...MOMENT, secrets: new Map([["own/private", { reason: "gone" }]]) };
-  const toldOf = (observed: ObservedInterfaces) => {
-    const plan = diffDeclared({ interfaces: wanted.interfaces, spared: [] }, observed, moment);
-    const sight = { nodeName: "lax1", objects, unread: [], wanted, plan, failing: {}, observed, moment };
-    return reportOf(sight).interfaces[0]!.publicKey;
+Deno.test("Without its Secret an interface that another object has left lets nobody in by that one's key, and tells it nobody", () => {
+  const standing = served(new Map([[OTHER, "b"]]));
+  const [wg1] = standing.interfaces.values();
+  const none: KnownSecrets = new Map([["own/private", { reason: "gone" }]]);
+  const other = {
+    ...standing,
+    interfaces: new Map([["wg1", { ...wg1!, alias: "WireGuardInterface/former" }]]),
   };
-  assert.equal(toldOf(served(new Map())), SECRET_KEY);
-  assert.equal(toldOf(NO_INTERFACES), undefined);
+  const plan = withSecrets(none, other);
+  assert.deepEqual(commands(plan), [
+    `wg set wg1 private-key /dev/null peer ${OTHER} remove`,
+    "ip -force -batch",
+  ]);
+  // Fails the one, so does the other: by the alias a later pass would take the key for its own.
+  assert.equal(plan.steps[0]!.part, plan.steps[1]!.part);
+  assert.ok(plan.steps[0]!.stage < plan.steps[1]!.stage);
+  assert.equal(toldKey(none, other), undefined);
+  const { wireguard } = standing.serving.get("wg1")!;
+  const blank = { ...wireguard!, publicKey: "(none)", peers: new Map() };
+  const serving = new Map([["wg1", { wireguard: blank, userspacePids: [] }]]);
+  assert.deepEqual(commands(withSecrets(none, { ...standing, serving })), []);
+});
+
+Deno.test("Of a key that cannot be had any more a node tells what its interface has: the others would cut the link", () => {
+  const gone = new Map([["own/private", { reason: "gone" }]]);
+  assert.equal(toldKey(gone, served(new Map())), SECRET_KEY);
+  assert.equal(toldKey(gone, NO_INTERFACES), undefined);
 });

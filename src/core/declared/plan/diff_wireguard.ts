@@ -15,7 +15,12 @@ import {
   type ObservedServing,
 } from "../observed/observed_interfaces.ts";
 import type { SecretId } from "../want/secrets.ts";
-import type { WantedInterface, WantedKind, WantedPeer } from "../want/wanted_interface.ts";
+import {
+  isAliasOf,
+  type WantedInterface,
+  type WantedKind,
+  type WantedPeer,
+} from "../want/wanted_interface.ts";
 import { partOf } from "./configure_interface.ts";
 import type { DeclaredMoment, DeclaredPlan, DeclaredWaiting } from "./diff_declared.ts";
 import {
@@ -56,11 +61,12 @@ export function diffWireguard(
     routes: NO_ROUTES,
   };
   const made = makeLink({ link }, found);
-  const known = key ?? (made.length === 0 ? standingKey(serving) : undefined);
+  const known = key ?? (made.length === 0 ? standingKey(wanted, observed) : undefined);
   const isUnserved = isAwaited(moment) && serving.wireguard === undefined;
   if (isUnserved || known === undefined) {
     const why = isUnserved ? awaited(wanted) : keyless(wanted, kind, { path, moment });
-    return { steps: made.map((step) => ofInterface(step, name)), waiting: [why] };
+    const left = made.length === 0 ? takeKey(name, serving) : [];
+    return { steps: [...made, ...left].map((step) => ofInterface(step, name)), waiting: [why] };
   }
   const peers = peersOf(kind, moment, { key: known, standing: serving.wireguard });
   const desired = { link, interfaceName: name, rotation: { name: "" }, peers };
@@ -128,11 +134,33 @@ function keyOf({ secret, keyName }: WireguardKind, { secrets, keys, keyFolder }:
     : { key: undefined, path: "" };
 }
 
-/** Of an interface that is there: the others know it by that, whatever has become of the file or Secret. */
-export function standingKey({ wireguard }: Pick<ObservedServing, "wireguard">): PublicKey | undefined {
-  return wireguard === undefined || wireguard.publicKey === NO_KEY
-    ? undefined
-    : wireguard.publicKey as PublicKey;
+/** Of an interface that its object has: the others know it by that, whatever has become of the file or Secret. */
+export function standingKey(
+  { name, owner }: WantedInterface,
+  { interfaces, serving }: ObservedInterfaces,
+): PublicKey | undefined {
+  const key = serving.get(name)?.wireguard?.publicKey;
+  const isOwners = isAliasOf(interfaces.get(name)?.alias ?? "", owner);
+  return key === NO_KEY || !isOwners ? undefined : key as PublicKey | undefined;
+}
+
+/** Before the alias says otherwise: what another object has left lets nobody in by that one's key. */
+function takeKey(name: string, { wireguard }: ObservedServing): Step[] {
+  if (wireguard === undefined || wireguard.publicKey === NO_KEY) return [];
+  const peers = [...wireguard.peers.keys()].flatMap((key) => ["peer", key, "remove"]);
+  return [{
+    part: partOf(name),
+    stage: STAGE.link,
+    needs: [],
+    changes: [{
+      op: "-",
+      kind: "key",
+      target: name,
+      text: wireguard.publicKey,
+      reason: "another object's, and its peers",
+    }],
+    actions: [{ kind: "run", program: "wg", args: ["set", name, "private-key", "/dev/null", ...peers] }],
+  }];
 }
 
 /** The public key of an interface; undefined: it has none yet. */

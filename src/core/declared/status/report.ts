@@ -121,9 +121,7 @@ function interfaceReport(wanted: WantedInterface, { observed, moment }: Declared
     state: has === undefined ? "missing" : has.isUp ? "up" : "down",
     listenPort: isWireguard ? link.listenPort ?? serving?.port : undefined,
     // Without it the others would cut the link that stands.
-    publicKey: isWireguard
-      ? publicKeyOf(link, moment) ?? (has && standingKey({ wireguard: serving }))
-      : undefined,
+    publicKey: isWireguard ? publicKeyOf(link, moment) ?? (has && standingKey(wanted, observed)) : undefined,
     mtuBytes: has?.mtuBytes ?? wanted.mtuBytes,
     addresses: wanted.addresses.map(({ text }) => text),
     peers: isWireguard
