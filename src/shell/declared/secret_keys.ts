@@ -48,6 +48,8 @@ interface Due {
 export class SecretKeys {
   #known: ReadonlyMap<SecretId, KnownSecret> = new Map();
   #wanted: ReadonlySet<SecretId> = new Set();
+  /** Those of private keys of plans. */
+  #awaited: ReadonlySet<SecretId> = new Set();
   readonly #due = new Map<string, Due>();
   #isBusy = false;
 
@@ -58,20 +60,25 @@ export class SecretKeys {
     return this.#known;
   }
 
-  /** All of them were looked at, whatever came of it. */
+  /** Those that others wait for were looked at, whatever came of it: a plan's nodes go by the keys that are told. */
   get isSettled(): boolean {
-    return this.#wanted.values().every((id) => this.#known.has(id));
+    return this.#awaited.values().every((id) => this.#known.has(id));
   }
 
   /** Looks at those that are new, or whose time has come. Not waited for. */
   want({ interfaces }: Wanted): void {
-    this.#wanted = new Set(
-      interfaces.flatMap(({ link }) =>
-        link.kind === "wireguard"
-          ? [link.secret, ...link.peers.map((peer) => peer.presharedSecret)].filter((it) => it !== undefined)
-          : []
-      ),
+    const wireguard = interfaces.flatMap(({ owner, link }) =>
+      link.kind === "wireguard" ? { owner, link } : []
     );
+    this.#awaited = new Set(
+      wireguard.flatMap(({ owner, link }) => owner.kind === "WireGuardNetworkPlan" ? link.secret ?? [] : []),
+    );
+    const asked = wireguard.flatMap(({ link }) => [
+      link.secret,
+      ...link.peers.map((peer) => peer.presharedSecret),
+    ]);
+    // In this order they are read.
+    this.#wanted = new Set([...this.#awaited, ...asked.filter((it) => it !== undefined)]);
     const isSurplus = this.#known.keys().some((id) => !this.#wanted.has(id));
     const nowMs = performance.now();
     const isDue = ([name, ids]: readonly [string, readonly SecretId[]]) =>

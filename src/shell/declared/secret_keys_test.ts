@@ -8,9 +8,13 @@ import { SecretKeys } from "./secret_keys.ts";
 
 /** Interfaces of which each has its key in a Secret. */
 function wanting(...names: readonly string[]): Wanted {
+  return wantingOf("WireGuardInterface", names);
+}
+
+function wantingOf(kind: "WireGuardInterface" | "WireGuardNetworkPlan", names: readonly string[]): Wanted {
   const interfaces = names.map((name) => ({
     name,
-    owner: { kind: "WireGuardInterface", name } as const,
+    owner: { kind, name },
     alias: name,
     mtuBytes: undefined,
     isUp: true,
@@ -69,15 +73,34 @@ Deno.test("One Secret that is missing has no other read again", async () => {
   const { keys, folder } = openKeys(api);
   const wanted = wanting("a", "b", "c", "none");
   keys.want(wanted);
-  assert.equal(keys.isSettled, false);
   await settled(keys, 4);
-  assert.equal(keys.isSettled, true);
   assert.equal(filesIn(folder), 3);
   for (let i = 0; i < 20; i++) {
     keys.want(wanted);
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
   assert.deepEqual(api.asked, ["a", "b", "c", "none"]);
+});
+
+Deno.test("Nothing is told before a plan's own key was looked for; nobody else's Secret holds it up", async () => {
+  const { keys } = openKeys(new Api());
+  const [own] = wantingOf("WireGuardNetworkPlan", ["own"]).interfaces;
+  const [other] = wanting("other").interfaces;
+  const peer = {
+    node: "n2",
+    publicKey: undefined,
+    endpoint: undefined,
+    allowedIps: "",
+    keepaliveSeconds: 0,
+    presharedSecret: "shared/psk",
+  } as const;
+  const of = (...interfaces: Wanted["interfaces"]) => keys.want({ interfaces, rejected: [], refused: [] });
+  of({ ...other!, link: { ...other!.link, peers: [peer] } } as typeof other & object);
+  assert.equal(keys.isSettled, true);
+  await settled(keys, 2);
+  of(other!, own!);
+  assert.equal(keys.isSettled, false);
+  await until("it to be looked for", () => (of(other!, own!), keys.isSettled), { pauseMs: 2 });
 });
 
 for (const status of [401, 403, 500]) {
