@@ -8,6 +8,7 @@ import { Refusal } from "../core/net/refusal.ts";
 import type { GivenSettings } from "../core/settings/settings.ts";
 import { makeKey, publicKeyOf } from "../shell/key_file.ts";
 import { podPorts } from "../shell/declared/kept_wish.ts";
+import { isOutputShared } from "../shell/files.ts";
 import { Log } from "../shell/log.ts";
 import type { DeclaredSource } from "../shell/sources/declared_source.ts";
 import { openSource } from "../shell/sources/open_source.ts";
@@ -31,7 +32,7 @@ export async function exportVerb(args: readonly string[]): Promise<number> {
   const key = makeKey();
   const text = found.textFor(key);
   console.log(text.trimEnd());
-  warnOfReaders();
+  await warnOfReaders();
   await showCode(text);
   console.error(
     `wigglenet: this key is shown once and stored nowhere. Nobody answers it before plan ${found.plan.name} says it, ` +
@@ -55,14 +56,9 @@ function takeNames(
   return { nodeName, planName, rest };
 }
 
-/** The shell has made the file, as its umask is. */
-function warnOfReaders(): void {
-  try {
-    const { isFile, mode } = Deno.statSync("/proc/self/fd/1");
-    if (!isFile || ((mode ?? 0) & 0o077) === 0) return;
-  } catch {
-    return; // without a /proc nobody can tell
-  }
+/** As `wg genkey` does. */
+async function warnOfReaders(): Promise<void> {
+  if (!await isOutputShared()) return;
   console.error(
     "wigglenet: others may read that file, with the private key in it: chmod 600, or (umask 077; wigglenet export ...)",
   );
