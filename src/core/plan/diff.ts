@@ -89,8 +89,8 @@ function withoutLeft({ isTunnelLeft }: DesiredState, host: ObservedState): Obser
 }
 
 /**
- * The table that lets nothing leave in the clear any more comes behind the tunnel's routes, for it would drop what has no other way yet. Before
- * them what still comes so is believed whatever way leads back.
+ * The table that lets nothing leave in the clear any more comes behind the tunnel's routes where these can be had at once, so that nothing is
+ * dropped. Before them what still comes so is believed whatever way leads back.
  */
 function inTurn(steps: readonly Step[], desired: DesiredState, observed: ObservedState): readonly Step[] {
   const { table } = observed;

@@ -29,6 +29,7 @@ export function diffRoutes(desired: DesiredState, observed: ObservedState, isBlo
     // Unreachable routes go first: behind a wider tunnel route they would cut off what it still carries.
     const sorted = [...unsorted].sort().reverse();
     const over = takeOver(desired, family, {
+      observed,
       surplus: sorted,
       isLeaving: tunnel.length > 0 && !isBlocked ? isLeaving : () => false,
     });

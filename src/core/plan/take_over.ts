@@ -1,4 +1,5 @@
-// Routes in the clear whose packets the tunnel takes over: they stand until its routes do, and go then, whether these could be had or not.
+// Routes in the clear whose packets the tunnel takes over: they stand until the tunnel's do, and then go, whether the tunnel's could be
+// had or not. That is so only where nothing slow lies before it: else the guard comes first, and nobody waits for a tunnel in the clear.
 
 import { type DesiredState, ROUTE_PROTOCOL } from "../desired/desired_state.ts";
 import type { Family } from "../net/address.ts";
@@ -15,13 +16,19 @@ export function isWrapping(text: string): boolean {
   return text.includes(" encap ");
 }
 
-/** A family that nothing may leave in the clear any more still has routes for that. */
+/** A family that may leave in the clear by the table that stands, and by routes, but must not any more, and the tunnel can take their place at once. */
 export function isReturning(
   { clearFamilies = [] }: DesiredState,
-  { routes }: Pick<ObservedState, "routes">,
+  observed: Pick<ObservedState, "link" | "wireguard" | "routes" | "table">,
   family: Family,
 ): boolean {
-  return !clearFamilies.includes(family) && routes[family].values().some(isClear);
+  return !clearFamilies.includes(family) && observed.table?.sets.has(`clear-v${family}`) === true &&
+    isAtHand(observed) && observed.routes[family].values().some(isClear);
+}
+
+/** The interface stands and is served: making it takes seconds where it fails, and each start anew of an agent that is killed. */
+function isAtHand({ link, wireguard }: Pick<ObservedState, "link" | "wireguard">): boolean {
+  return link !== undefined && wireguard !== undefined;
 }
 
 /** What is taken over. */
@@ -40,13 +47,15 @@ const NOTHING: TakeOver = { steps: [], texts: new Set() };
 export function takeOver(
   { routes, spared, clearFamilies = [] }: DesiredState,
   family: Family,
-  { surplus, isLeaving }: {
+  { observed, surplus, isLeaving }: {
+    readonly observed: Pick<ObservedState, "link" | "wireguard">;
     readonly surplus: readonly string[];
     readonly isLeaving: (text: string) => boolean;
   },
 ): TakeOver {
   const leaving = surplus.filter(isLeaving);
   const isWhole = !clearFamilies.includes(family);
+  if (isWhole && !isAtHand(observed)) return NOTHING;
   // A flush lists all routes: one for each interface does where all go.
   if (leaving.length === 0 || spared !== undefined || !isWhole && leaving.length > FEW) return NOTHING;
   const selectorOf = (text: string) => {
