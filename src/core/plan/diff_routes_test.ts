@@ -136,3 +136,17 @@ Deno.test("Back in the tunnel its routes take the place of those in the clear, t
   const [guard] = diff(desired, { ...host, routes, table: { ...host.table!, sets } }, 1000).steps;
   assert.equal(guard!.part, "table");
 });
+
+Deno.test("One family back in the tunnel, the other to VXLAN: the table comes before the interface whose packets it decides of", () => {
+  const said = "ipv4=direct-or-wireguard,ipv6=wireguard";
+  const nodes = [1, 2, 3].map((i) => ({ ...ordinaryNode(i), transport: said }));
+  const before = desireOf(nodes, { TRANSPORT_IPV4: "direct-or-wireguard" }, HERE);
+  const after = desireOf(nodes, { TRANSPORT_IPV6: "vxlan" }, HERE);
+  const observed = { ...hostOf(before), reference: hostOf(after).reference };
+  const orderOf = (host: typeof observed) =>
+    [...new Set(diff(after, host, 1000).steps.map(({ part }) => part))].filter((part) =>
+      ["table", "overlay", "routes-v4"].includes(part)
+    );
+  assert.deepEqual(orderOf(observed), ["table", "overlay", "routes-v4"]);
+  assert.deepEqual(orderOf({ ...observed, overlay: hostOf(after).overlay }), ["routes-v4", "table"]);
+});

@@ -18,17 +18,23 @@ export function isWrapping(text: string): boolean {
 
 /** A family that may leave in the clear by the table that stands, and by routes, but must not any more, and the tunnel can take their place at once. */
 export function isReturning(
-  { clearFamilies = [] }: DesiredState,
-  observed: Pick<ObservedState, "link" | "wireguard" | "routes" | "table">,
+  { clearFamilies = [], overlay }: DesiredState,
+  observed: Standing & Pick<ObservedState, "routes" | "table">,
   family: Family,
 ): boolean {
   return !clearFamilies.includes(family) && observed.table?.sets.has(`clear-v${family}`) === true &&
-    isAtHand(observed) && observed.routes[family].values().some(isClear);
+    isAtHand(overlay, observed) && observed.routes[family].values().some(isClear);
 }
 
-/** The interface stands and is served: making it takes seconds where it fails, and each start anew of an agent that is killed. */
-function isAtHand({ link, wireguard }: Pick<ObservedState, "link" | "wireguard">): boolean {
-  return link !== undefined && wireguard !== undefined;
+type Standing = Pick<ObservedState, "link" | "wireguard" | "overlay">;
+
+/**
+ * The interface stands and is served: making it takes seconds where it fails, and each start anew of an agent that is killed. And
+ * no other one is about to come up, of whose packets the table must decide first.
+ */
+function isAtHand(wish: DesiredState["overlay"], { link, wireguard, overlay }: Standing): boolean {
+  const isUnwrapping = wish.link === undefined || overlay?.isUp === true;
+  return link !== undefined && wireguard !== undefined && isUnwrapping;
 }
 
 /** What is taken over. */
@@ -45,17 +51,17 @@ const NOTHING: TakeOver = { steps: [], texts: new Set() };
  * @param isLeaving true for those in the clear that go, and that no other one takes the place of
  */
 export function takeOver(
-  { routes, spared, clearFamilies = [] }: DesiredState,
+  { routes, spared, overlay, clearFamilies = [] }: DesiredState,
   family: Family,
   { observed, surplus, isLeaving }: {
-    readonly observed: Pick<ObservedState, "link" | "wireguard">;
+    readonly observed: Standing;
     readonly surplus: readonly string[];
     readonly isLeaving: (text: string) => boolean;
   },
 ): TakeOver {
   const leaving = surplus.filter(isLeaving);
   const isWhole = !clearFamilies.includes(family);
-  if (isWhole && !isAtHand(observed)) return NOTHING;
+  if (isWhole && !isAtHand(overlay, observed)) return NOTHING;
   // A flush lists all routes: one for each interface does where all go.
   if (leaving.length === 0 || spared !== undefined || !isWhole && leaving.length > FEW) return NOTHING;
   const selectorOf = (text: string) => {
