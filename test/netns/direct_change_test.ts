@@ -3,8 +3,9 @@
 //   n1, n2, n3 on one network; n1-pod, n2-pod, n3-pod: 100 packets a second in each direction and family
 
 import assert from "node:assert/strict";
+import type { Capture } from "../lab/capture.ts";
 import { isWithin } from "../lab/frames.ts";
-import type { Manifest } from "../lab/manifest.ts";
+import { addressesOf, type Manifest } from "../lab/manifest.ts";
 import type { Node } from "../lab/node.ts";
 import type { FlowReport } from "../lab/traffic.ts";
 import { PATIENCE, until } from "../lab/until.ts";
@@ -21,20 +22,39 @@ function changed({ manifest }: Node, transport: string): Manifest {
   return transport === "wireguard" ? manifest : saying(manifest, `ipv4=${transport},ipv6=${transport}`);
 }
 
-/** Gives each node another transport, one after the other, as a rolling update does. */
+/**
+ * Gives each node another transport, one after the other, as a rolling update does. Of what the first one sends once it is back in
+ * the tunnel nothing is readable, nor wrapped, while the others still change.
+ */
 async function changeOver(transport: string): Promise<readonly FlowReport[]> {
   await traffic.report();
+  let capture: Capture | undefined;
   for (const node of mesh.nodes) {
     await node.agent!.kill("SIGTERM");
     node.startAgent({ settings: { "transport-ipv4": transport, "transport-ipv6": transport } });
     await node.inSync();
+    if (transport === "wireguard") capture ??= await lab.capture();
     await lab.publish(changed(node, transport));
     for (const { name } of mesh.nodes) {
       await mesh.nodes.find((other) => other.name === name)!.inSync();
     }
   }
   await traffic.flowing(20_000);
-  return await traffic.report();
+  const flows = await traffic.report();
+  if (capture !== undefined) await assertUnreadable(capture, mesh.nodes[0]!);
+  return flows;
+}
+
+const VXLAN_PORT = 24603;
+
+async function assertUnreadable(capture: Capture, { podCIDRs, manifest }: Node): Promise<void> {
+  await lab.catchUp(capture);
+  const own = addressesOf(manifest);
+  const readable = (await capture.stop()).filter((packet) =>
+    isWithin({ ...packet, destination: "" }, podCIDRs) ||
+    packet.destinationPort === VXLAN_PORT && own.includes(packet.source)
+  );
+  assert.deepEqual(readable.slice(0, 3), []);
 }
 
 function show({ from, to, family, sent, lost, longestGapMs }: FlowReport): string {
@@ -67,16 +87,26 @@ function isLossless(transport: string): void {
   });
 }
 
-// Where there is no tunnel in the middle WireGuard keeps what it is given until the other end has one, 128 packets for each peer; and
-// straight from one way in the clear to another.
+// Where no tunnel stands the guard comes first: what the pods of a node that goes back send is lost until it has made its tunnel (measured
+// on 2026-11-23, from direct 24 of 3,532 packets, 211 ms; from vxlan 30 of 4,436, 272 ms). And straight from one way in the clear to another.
 function isSilent(outageMs: number, transport: string): void {
   Deno.test(`straight to ${transport}: flows that nobody answers are silent for ${outageMs} ms at most`, async (test) => {
+    if (transport === "wireguard") await withoutTunnel();
     const flows = await changeOver(transport);
     await summed(test, flows);
     const late = flows.filter(({ lost, longestGapMs }) => lost > 0 && longestGapMs > outageMs * PATIENCE);
     assert.deepEqual(late.map(show), []);
     assert.equal(await areReadable(), false);
   });
+}
+
+/** Waits until the tunnel that nobody needs any more is gone from all nodes. */
+async function withoutTunnel(): Promise<void> {
+  for (const node of mesh.nodes) {
+    const isGone = async () => !/^wigglenet\b(?!-)/m.test(await node.run(["ip", "-br", "link", "show"]));
+    await until(`the tunnel of ${node.name} to go`, isGone, { deadlineMs: 20_000 });
+    await node.inSync();
+  }
 }
 
 for (const transport of ["direct-or-wireguard", "direct", "direct-or-wireguard", "wireguard"]) {
