@@ -46,14 +46,38 @@ class Api {
   }
 }
 
-function openKeys(api: Api): { keys: SecretKeys; folder: string; told: () => number } {
+interface Look {
+  readonly keys: SecretKeys;
+  readonly api: Api;
+  readonly names: readonly string[];
+}
+
+const TURNS = 2_000;
+
+/** Who is asked for by a look at that time of a clock that stands, until a Secret of no other look is known: then all of it is done. */
+async function askedAt(afterMs: number, { keys, api, names }: Look): Promise<string[]> {
+  const real = performance.now;
+  performance.now = () => 1_000 + afterMs;
+  const probe = `probe-${afterMs}`;
+  try {
+    for (let i = 0; i < TURNS && !keys.known.has(`${probe}/key`); i++) {
+      keys.want(wanting(...names, probe));
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+  } finally {
+    performance.now = real;
+  }
+  return api.asked.splice(0).filter((name) => !name.startsWith("probe"));
+}
+
+function openKeys(api: Api, nodes = 1): { keys: SecretKeys; folder: string; told: () => number } {
   const folder = temporaryFolder();
   let count = 0;
   const keys = new SecretKeys({
     client: api,
     namespace: "vpn",
     folder,
-    nodes: () => 1,
+    nodes: () => nodes,
     onChange: () => count++,
   });
   return { keys, folder, told: () => count };
@@ -70,16 +94,36 @@ async function settled(keys: SecretKeys, size: number): Promise<void> {
 Deno.test("One Secret that is missing has no other read again", async () => {
   const api = new Api();
   for (const name of ["a", "b", "c"]) api.secrets.set(name, makeKey());
-  const { keys, folder } = openKeys(api);
-  const wanted = wanting("a", "b", "c", "none");
-  keys.want(wanted);
-  await settled(keys, 4);
+  const { keys, folder, told } = openKeys(api);
+  assert.deepEqual(await askedAt(0, { keys, api, names: ["a", "b", "c", "none"] }), ["a", "b", "c", "none"]);
   assert.equal(filesIn(folder), 3);
-  for (let i = 0; i < 20; i++) {
-    keys.want(wanted);
-    await new Promise((resolve) => setTimeout(resolve, 2));
+  // After ten seconds, then twenty, forty; after a minute those that gave a key: each time is drawn out by up to a quarter.
+  const looks: readonly [afterMs: number, asked: readonly string[]][] = [
+    [9_999, []],
+    [12_501, ["none"]],
+    [32_500, []],
+    [37_502, ["none"]],
+    [59_999, []],
+    [75_001, ["a", "b", "c"]],
+    [77_501, []],
+    [87_503, ["none"]],
+  ];
+  for (const [afterMs, asked] of looks) {
+    const found = await askedAt(afterMs, { keys, api, names: ["a", "b", "c", "none"] });
+    assert.deepEqual(found, asked, `after ${afterMs} ms`);
   }
-  assert.deepEqual(api.asked, ["a", "b", "c", "none"]);
+  // What is read again and is the same wakes nobody: each look's probe alone is new.
+  assert.equal(told(), 4 + 1 + looks.length);
+});
+
+Deno.test("Of 5,000 nodes each asks for a missing Secret so seldom that all of them have 20 questions a second", async () => {
+  const api = new Api();
+  const { keys } = openKeys(api, 5_000);
+  const asked: string[][] = [];
+  for (const afterMs of [0, 249_999, 312_501]) {
+    asked.push(await askedAt(afterMs, { keys, api, names: ["none"] }));
+  }
+  assert.deepEqual(asked, [["none"], [], ["none"]]);
 });
 
 Deno.test("Nothing is told before a plan's own key was looked for; nobody else's Secret holds it up", async () => {
