@@ -149,5 +149,6 @@ Deno.test("the PodMonitor scrapes the path that is served, and what it shows as 
     "wigglenet_peer_receive_bytes_total",
     "wigglenet_peer_transmit_bytes_total",
     "wigglenet_peer_info",
+    "wigglenet_declared_last_handshake_seconds",
   ]);
 });

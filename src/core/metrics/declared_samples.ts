@@ -42,10 +42,12 @@ function reasonOf({ troubles: [worst] }: ObjectReport): TroubleReason | "Done" {
   return worst?.reason ?? "Done";
 }
 
+/** Those of the future say nothing: a clock went back, and a link that is dead would look best of all. */
 function handshakes({ name, peers }: InterfaceReport, nowSeconds: number): Sample[] {
-  return peers.filter(({ handshakeSeconds }) => handshakeSeconds > 0).map(({ node, handshakeSeconds }) => ({
+  const known = peers.filter(({ handshakeSeconds: at }) => at > 0 && at <= nowSeconds);
+  return known.map(({ node, handshakeSeconds }) => ({
     name: "wigglenet_declared_last_handshake_seconds",
     labels: { interface: name, peer: node },
-    value: Math.max(0, nowSeconds - handshakeSeconds),
+    value: nowSeconds - handshakeSeconds,
   }));
 }

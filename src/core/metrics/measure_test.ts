@@ -106,7 +106,12 @@ const DECLARED: DeclaredReport = {
       troubles: [{ reason: "Failing", message: "no" }, { reason: "Waiting", message: "no" }],
     },
   ],
-  interfaces: ([["wg-n1-n2-0", "up", 990], ["wg-n1-n3-0", "up", 0], ["x", "missing", undefined]] as const)
+  // The second's is of before a clock went back.
+  interfaces: ([["wg-n1-n2-0", "up", 990], ["wg-n1-n3-0", "up", 1_500], ["wg-n1-n4-0", "up", 0], [
+    "x",
+    "missing",
+    undefined,
+  ]] as const)
     .map(
       ([name, state, handshakeSeconds]) => ({
         name,
@@ -138,7 +143,7 @@ Deno.test("declared networks are counted by conditions and states, with the age 
       "wigglenet_declared_last_handshake_seconds",
     ),
     [
-      'wigglenet_declared_interfaces["up"] 2',
+      'wigglenet_declared_interfaces["up"] 3',
       'wigglenet_declared_interfaces["down"] 0',
       'wigglenet_declared_interfaces["missing"] 1',
       'wigglenet_declared_last_handshake_seconds["wg-n1-n2-0","n2"] 10',

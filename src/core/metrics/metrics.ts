@@ -147,12 +147,16 @@ export const METRICS = {
     "Declared objects that concern this node, by the reason of their condition; absent where nothing is declared.",
     ["kind", "reason"],
   ),
-  wigglenet_declared_interfaces: ours("gauge", "Declared interfaces of this node, by what they are.", [
-    "state",
-  ]),
+  wigglenet_declared_interfaces: ours(
+    "gauge",
+    "Declared interfaces of this node, by state: up, down or missing.",
+    [
+      "state",
+    ],
+  ),
   wigglenet_declared_last_handshake_seconds: ours(
     "gauge",
-    "Seconds since the last handshake of a declared interface with a peer; absent before the first.",
+    "Seconds since the last handshake of a declared interface with a peer, which is a node of plans, else a public key; absent before the first.",
     ["interface", "peer"],
   ),
   process_resident_memory_bytes: ours("gauge", "Resident memory of this process."),
