@@ -178,7 +178,7 @@ function waitingFor(
     owner,
     what: `Secret ${secret.slice(0, secret.lastIndexOf("/"))} for ${name}`,
     why: known !== undefined && "reason" in known ? known.reason : "it was not read yet",
-    next: "mend it: it is read anew within a minute; the key that stands stays",
+    next: "mend it: it is read again by itself; the key that stands stays",
     isBlocking: true,
   };
 }
