@@ -13,7 +13,7 @@ import { vxlanInterface } from "../core/transport/vxlan/vxlan.ts";
 import type { GivenSettings } from "../core/settings/settings.ts";
 import { run } from "./command.ts";
 import { readLink, removeEmptyFolder, removeFile, RUN_FOLDER, sweepLeftovers } from "./files.ts";
-import { secretFolder } from "./declared/secret_keys.ts";
+import { secretFolder, secretFolders } from "./declared/secret_keys.ts";
 import { INTERFACES } from "./declared/observe_declared.ts";
 import { declaredKeyFolder, removeDeclaredKeys } from "./declared/declared_keys.ts";
 import { observeLink, observeNetwork, unlessAbsent } from "./observe.ts";
@@ -170,7 +170,9 @@ async function removeFiles(settings: GivenSettings, isKeyPurged: boolean): Promi
   ];
   const removed: string[] = [];
   for (const path of files) if (await removeFile(path)) removed.push(path);
-  removed.push(...await removeDeclaredKeys(secretFolder(settings)));
+  // By which name of a node an agent has run nobody may have said here.
+  const secrets = isAlone ? await secretFolders() : [secretFolder(settings)];
+  for (const folder of secrets) removed.push(...await removeDeclaredKeys(folder));
   if (isKeyPurged) removed.push(...await removeDeclaredKeys(declaredKeyFolder(settings)));
   for (const folder of [RUN_FOLDER, "/var/run/wireguard"]) {
     if (await removeEmptyFolder(folder)) removed.push(folder);

@@ -17,11 +17,27 @@ import { removeFile, RUN_FOLDER, writeAtomically } from "../files.ts";
 import { publicKeyOf, reasonIn } from "../key_file.ts";
 import type { ApiClient, Reply } from "../sources/kubernetes/api_client.ts";
 
-/** Where they stand: agents of other clusters may share the folder above, but not the private key. */
-export function secretFolder({ privateKeyPath }: Pick<GivenSettings, "privateKeyPath">): string {
-  return `${RUN_FOLDER}/secrets-${sha256(privateKeyPath).subarray(0, 6).toHex()}`;
+/**
+ * Where they stand: the folder above may be shared with agents of other network namespaces, whose settings say another node,
+ * interface or path.
+ */
+export function secretFolder(
+  { nodeName, interfaceName, privateKeyPath }: Pick<
+    GivenSettings,
+    "nodeName" | "interfaceName" | "privateKeyPath"
+  >,
+): string {
+  const whose = JSON.stringify([nodeName, interfaceName, privateKeyPath]);
+  return `${RUN_FOLDER}/${SECRETS}${sha256(whose).subarray(0, 6).toHex()}`;
 }
 
+/** Those of all agents that have ever run. */
+export async function secretFolders(): Promise<string[]> {
+  const found = await Array.fromAsync(Deno.readDir(RUN_FOLDER)).catch(() => []);
+  return found.filter(({ name }) => name.startsWith(SECRETS)).map(({ name }) => `${RUN_FOLDER}/${name}`);
+}
+
+const SECRETS = "secrets-";
 const FRESH_MS = 60_000;
 /** After one that gave no key; the next time twice as long. */
 const RETRY_MS = 10_000;

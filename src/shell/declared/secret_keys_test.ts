@@ -4,7 +4,7 @@ import { temporaryFolder } from "../../../test/sources/temporary_folder.ts";
 import { until } from "../../../test/lab/until.ts";
 import { makeKey } from "../key_file.ts";
 import type { Reply } from "../sources/kubernetes/api_client.ts";
-import { SecretKeys } from "./secret_keys.ts";
+import { secretFolder, SecretKeys } from "./secret_keys.ts";
 
 /** Interfaces of which each has its key in a Secret. */
 function wanting(...names: readonly string[]): Wanted {
@@ -177,4 +177,13 @@ Deno.test("The file of a key goes with who asks for it, and the others stay", as
   await until("one file", () => filesIn(folder) === 1, { pauseMs: 2 });
   await until("it to be free", () => (keys.want(wanting()), keys.known.size === 0), { pauseMs: 2 });
   await until("no file", () => filesIn(folder) === 0, { pauseMs: 2 });
+});
+
+Deno.test("Agents that share /run have folders of their own: by node, interface or path of the key", () => {
+  const own = { nodeName: "n1", interfaceName: "wigglenet", privateKeyPath: "/etc/wigglenet/private.key" };
+  const others = [{ nodeName: "n2" }, { interfaceName: "other" }, { privateKeyPath: "/other.key" }];
+  const folders = [own, ...others.map((it) => ({ ...own, ...it }))].map((it) =>
+    secretFolder(it as Parameters<typeof secretFolder>[0])
+  );
+  assert.equal(new Set(folders).size, 4);
 });
