@@ -72,9 +72,9 @@ export class FactKeeper {
    * @param onChange called at once, and when the time is over in which others may not have heard of it
    * @returns whether that is so, and the facts are others by it
    */
-  found({ routes }: ObservedState, onChange: () => void): boolean {
+  found(observed: ObservedState, onChange: () => void): boolean {
     if (this.#former !== undefined) return false;
-    this.#former = formerTransports(this.settings, routes) ?? false;
+    this.#former = formerTransports(this.settings, observed) ?? false;
     if (this.#former === false) return false;
     Deno.unrefTimer(setTimeout(() => {
       this.#former = false;

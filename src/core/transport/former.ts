@@ -1,6 +1,8 @@
-// In what this host sent in the clear before: its routes say it. Others send so until they have heard that it is back in the tunnel.
+// In what this host sent in the clear before: its routes say it, or the table for whoever is killed while others have not heard
+// that it is back in the tunnel. They send so until then.
 
 import type { Family } from "../net/address.ts";
+import type { ObservedState } from "../observed/observed_state.ts";
 import { familySettings, type GivenSettings } from "../settings/settings.ts";
 import { TRANSPORTS } from "./transports.ts";
 import { vxlanInterface } from "./vxlan/vxlan.ts";
@@ -10,16 +12,19 @@ export type Former = Partial<Record<Family, "direct" | "vxlan">>;
 
 /**
  * What an agent that starts finds; undefined: nothing that it does not want itself.
- * @param routes of our protocol, as they are observed
+ * @param observed routes of our protocol, what the table still accepts, and the interface that wraps, which stands for as long
  */
 export function formerTransports(
   settings: GivenSettings,
-  routes: Readonly<Record<Family, ReadonlySet<string>>>,
+  { routes, table, overlay }: Pick<ObservedState, "routes" | "table" | "overlay">,
 ): Former | undefined {
   const wrapped = ` dev ${vxlanInterface(settings)} `;
   const former: Former = {};
   for (const family of [4, 6] as const) {
     if (TRANSPORTS[familySettings(settings, family).transport].medium !== "tunnel") continue;
+    if ((table?.sets.get(`late-v${family}`)?.size ?? 0) > 0) {
+      former[family] = overlay === undefined ? "direct" : "vxlan";
+    }
     for (const text of routes[family]) {
       if (text.includes(" via ")) former[family] = "direct";
       else if (text.includes(" encap ") && text.includes(wrapped)) former[family] = "vxlan";

@@ -149,12 +149,23 @@ Deno.test("back in the tunnel: for as long as others may not have heard of it, w
 
 Deno.test("what this host sent in the clear before is told by its routes, of families that are in the tunnel now", () => {
   const routes = (...texts: string[]) => ({ 4: new Set(texts), 6: new Set<string>() });
-  const found = (text: string, environment = {}) => formerTransports(settingsOf(environment), routes(text));
+  const found = (text: string, environment = {}) =>
+    formerTransports(settingsOf(environment), { routes: routes(text), table: undefined });
   assert.deepEqual(found("10.244.2.0/24 via 10.9.1.2 dev eth0 onlink proto 146"), { 4: "direct" });
   const wrapped = "10.244.2.0/24 encap ip id 146 dst 10.9.1.2 dev wigglenet-vx proto 146";
   assert.deepEqual(found(wrapped), { 4: "vxlan" });
   assert.equal(found(wrapped, { TRANSPORT_IPV4: "vxlan" }), undefined);
   assert.equal(found("10.244.2.0/24 dev wigglenet proto 146"), undefined);
+});
+
+Deno.test("killed while others have not heard that it is back, a host accepts for as long again what it did, and nothing after that", () => {
+  const nodes = [ordinaryNode(1), direct(2)];
+  for (const transport of ["direct", "vxlan"] as const) {
+    const host = hostOf(wish(nodes, {}, { ...HERE, former: { 4: transport } }));
+    assert.deepEqual(formerTransports(settingsOf({}), host), { 4: transport });
+    assert.equal(formerTransports(settingsOf(DIRECT), host), undefined);
+  }
+  assert.equal(formerTransports(settingsOf({}), hostOf(wish(nodes, {}))), undefined);
 });
 
 Deno.test("one family in the clear leaves the other in the tunnel", () => {
