@@ -4,7 +4,7 @@
 import fc from "fast-check";
 import { desire } from "../../src/core/desired/desire.ts";
 import type { DesiredState } from "../../src/core/desired/desired_state.ts";
-import { NO_FACTS } from "../../src/core/desired/host_facts.ts";
+import { type HostFacts, NO_FACTS } from "../../src/core/desired/host_facts.ts";
 import { type Address, parseAddress } from "../../src/core/net/address.ts";
 import type { ParsedNode } from "../../src/core/nodes/node.ts";
 import { parseNode } from "../../src/core/nodes/parse_node.ts";
@@ -175,13 +175,18 @@ export function parseAll(objects: readonly unknown[]): ParsedNode[] {
 export function wanted(
   objects: readonly unknown[],
   environment: RawSettings = {},
-  wireguard: "kernel" | "userspace" = "kernel",
+  known: Partial<HostFacts> = {},
 ): DesiredState {
-  const facts = { ...NO_FACTS, interfaces: INTERFACES, publicKey: OWN_KEY, wireguard, resolved: RESOLVED };
-  return desire(settingsOf(environment), parseAll(objects), facts)!;
+  const own = {
+    interfaces: INTERFACES,
+    publicKey: OWN_KEY,
+    wireguard: "kernel",
+    resolved: RESOLVED,
+  } as const;
+  return desire(settingsOf(environment), parseAll(objects), { ...NO_FACTS, ...own, ...known })!;
 }
 
 /** What n1 may want, whatever the cluster and the settings are; always of one implementation of WireGuard. */
 export function desiredStates(wireguard: "kernel" | "userspace"): fc.Arbitrary<DesiredState> {
-  return fc.tuple(objects, environments).map(([all, environment]) => wanted(all, environment, wireguard));
+  return fc.tuple(objects, environments).map(([all, environment]) => wanted(all, environment, { wireguard }));
 }

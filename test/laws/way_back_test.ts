@@ -16,7 +16,7 @@ function isOpen(host: ModelHost, desired: DesiredState): boolean {
   const { table, routes } = host.observe(desired);
   return ([4, 6] as const).some((family) =>
     desired.clearFamilies?.includes(family) !== true &&
-    (table?.sets.get(`clear-v${family}`)?.size ?? 0) > 0 &&
+    table?.structure.includes(` daddr @clear-v${family} return`) === true &&
     routes[family].values().some((text) => / (?:via|encap) /.test(text))
   );
 }
@@ -56,6 +56,8 @@ function longestOpen(before: DesiredState, after: DesiredState): number {
     pass(host, after, killed);
     const open = pass(host, after, Infinity);
     assert.deepEqual(open.filter(isSlow), [], `killed after ${killed}`);
+    // What was accepted as near until the new rules stood, and goes unused: a set of theirs has that name, too.
+    pass(host, after, Infinity);
     assert.deepEqual(stateOf(host, after), fromClean(after));
     return open.length;
   }));
@@ -68,16 +70,18 @@ for (const transport of ["direct", "direct-or-wireguard", "vxlan", "vxlan-or-wir
     Deno.test(`From ${transport} back in the tunnel (${wireguard}), killed at any command: nothing slow lies before the guard`, () => {
       const said = `ipv4=${transport},ipv6=${transport}`;
       const nodes = [1, 2, 3].map((i) => nodeJson({ ...ordinaryNode(i), transport: said }));
-      const longest = longestOpen(wanted(nodes, both(transport), wireguard), wanted(nodes, {}, wireguard));
+      const before = wanted(nodes, both(transport), { wireguard });
+      const medium = transport.startsWith("direct") ? "direct" : "vxlan";
+      const longest = longestOpen(before, wanted(nodes, {}, { wireguard, former: { 4: medium, 6: medium } }));
       assert.equal(longest, QUICK[transport], "commands before the guard");
     });
   }
 }
 
-/** The table itself; or the tunnel's routes of both families, and what these leave of those in the clear. */
+/** The table itself, its members and then its rules; or before them the tunnel's routes of both families, and what these leave of those in the clear. */
 const QUICK: Readonly<Record<string, number>> = {
-  "direct": 1,
-  "vxlan": 1,
-  "direct-or-wireguard": 4,
-  "vxlan-or-wireguard": 4,
+  "direct": 2,
+  "vxlan": 2,
+  "direct-or-wireguard": 5,
+  "vxlan-or-wireguard": 5,
 };
