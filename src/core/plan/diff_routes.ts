@@ -7,7 +7,8 @@ import { overlaps, parsePrefix, prefixOf } from "../net/prefix.ts";
 import { refused } from "../net/refusal.ts";
 import type { ObservedState } from "../observed/observed_state.ts";
 import { differences } from "./differences.ts";
-import { isClear, isWrapping, takeOver } from "./take_over.ts";
+import { isClear, isWrapping } from "../transport/clear_peers.ts";
+import { takeOver } from "./take_over.ts";
 import { type Change, FEW, type Part, STAGE, type Step } from "./plan.ts";
 
 const LISTS = ["tunnel", "clear", "unreachable"] as const;

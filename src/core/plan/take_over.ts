@@ -4,17 +4,8 @@
 import { type DesiredState, ROUTE_PROTOCOL } from "../desired/desired_state.ts";
 import type { Family } from "../net/address.ts";
 import type { ObservedState } from "../observed/observed_state.ts";
+import { isClear } from "../transport/clear_peers.ts";
 import { type Change, FEW, STAGE, type Step } from "./plan.ts";
-
-/** Of the routes that an agent makes only those in the clear have a gateway, or wrap. */
-export function isClear(text: string): boolean {
-  return text.includes(" via ") || isWrapping(text);
-}
-
-/** How packets are wrapped is said by the route. */
-export function isWrapping(text: string): boolean {
-  return text.includes(" encap ");
-}
 
 /** A family that may leave in the clear by the table that stands, and by routes, but must not any more, and the tunnel can take their place at once. */
 export function isReturning(

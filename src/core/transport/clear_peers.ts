@@ -33,6 +33,16 @@ export function clearRoutes({ clear }: FamilyWays, family: Family): Route[] {
   }));
 }
 
+/** Of the routes that an agent makes only those in the clear have a gateway, or wrap. */
+export function isClear(text: string): boolean {
+  return text.includes(" via ") || isWrapping(text);
+}
+
+/** How packets are wrapped is said by the route. */
+export function isWrapping(text: string): boolean {
+  return text.includes(" encap ");
+}
+
 /** Pods of nodes that may begin to send beside the tunnel at any moment. */
 export function nearMembers(ways: FamilyWays, family: Family): string[] {
   return ways.isLate ? [] : nearTexts(ways, family);

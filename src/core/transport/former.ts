@@ -4,6 +4,7 @@
 import type { Family } from "../net/address.ts";
 import type { ObservedState } from "../observed/observed_state.ts";
 import { familySettings, type GivenSettings } from "../settings/settings.ts";
+import { isWrapping } from "./clear_peers.ts";
 import { TRANSPORTS } from "./transports.ts";
 import { vxlanInterface } from "./vxlan/vxlan.ts";
 
@@ -27,7 +28,7 @@ export function formerTransports(
     }
     for (const text of routes[family]) {
       if (text.includes(" via ")) former[family] = "direct";
-      else if (text.includes(" encap ") && text.includes(wrapped)) former[family] = "vxlan";
+      else if (isWrapping(text) && text.includes(wrapped)) former[family] = "vxlan";
       else continue;
       break;
     }
