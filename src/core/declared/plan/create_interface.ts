@@ -23,10 +23,8 @@ export function createInterface(
   const reason = has === undefined ? "missing" : differenceOf(wanted, has);
   // What has the other end's name, and is no end of this one's pair, is ours as well.
   const isTaken = link.kind === "veth" && interfaces.has(link.other) && has?.other !== link.other;
-  const removals = [...(has === undefined ? [] : [name]), ...(isTaken ? [link.other] : [])];
-  // A VXLAN first: it goes along with what it stands on, and could not be found any more.
-  const removal = removals.sort((a, b) => vxlanFirst(interfaces.get(a)) - vxlanFirst(interfaces.get(b)))
-    .map((it) => `link del dev ${it}\n`).join("");
+  const removals = [has, isTaken ? interfaces.get(link.other) : undefined].filter((it) => it !== undefined);
+  const removal = vxlansFirst(removals).map((it) => `link del dev ${it.name}\n`).join("");
   const text = link.kind === "vxlan"
     ? link.words
     : link.kind === "veth"
@@ -42,8 +40,10 @@ export function createInterface(
   }];
 }
 
-function vxlanFirst(has: ObservedInterface | undefined): number {
-  return has?.kind === "vxlan" ? 0 : 1;
+/** In the order in which they can be removed: a VXLAN goes along with what it stands on, and could not be found any more. */
+export function vxlansFirst(all: readonly ObservedInterface[]): ObservedInterface[] {
+  const rank = ({ kind }: ObservedInterface) => kind === "vxlan" ? 0 : 1;
+  return all.toSorted((a, b) => rank(a) - rank(b));
 }
 
 function creation({ name, link }: WantedInterface): string {

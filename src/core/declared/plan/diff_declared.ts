@@ -10,7 +10,7 @@ import type { ObservedInterface, ObservedInterfaces } from "../observed/observed
 import type { KnownSecrets } from "../want/secrets.ts";
 import { isAliasOf, isDeclaredAlias, type WantedInterface } from "../want/wanted_interface.ts";
 import { configureInterface, partOf } from "./configure_interface.ts";
-import { createInterface, isOfKind, kindDiffers } from "./create_interface.ts";
+import { createInterface, isOfKind, kindDiffers, vxlansFirst } from "./create_interface.ts";
 import { diffMembers } from "./diff_members.ts";
 import { freePorts } from "./free_ports.ts";
 import { diffWireguard } from "./diff_wireguard.ts";
@@ -187,9 +187,7 @@ function removeSurplus(
     !isRemade(it.name, it.other)
   );
   const gone = new Set<string>();
-  // With what a VXLAN stands on it would go as well, and could not be found any more.
-  const first = surplus.filter(({ kind }) => kind === "vxlan");
-  return [...new Set([...first, ...surplus])].flatMap(({ name, kind, other }): Step[] => {
+  return vxlansFirst(surplus).flatMap(({ name, kind, other }): Step[] => {
     if (gone.has(name)) return [];
     gone.add(name);
     // The end that is wanted is made anew, with its pair.

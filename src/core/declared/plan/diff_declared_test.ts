@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { standing } from "../../../../test/declared/standing.ts";
 import { BRIDGE, DUMMY, type ObjectJson, PLAN, VETH, VXLAN } from "../../../../test/declared/walk_through.ts";
 import type { PublicKey } from "../../net/keys.ts";
 import { describe } from "../../plan/describe.ts";
@@ -41,25 +42,6 @@ function commands({ steps }: DeclaredPlan): string[] {
         [`${action.program} ${action.args.join(" ")}`];
     })
   );
-}
-
-function standing(
-  ...interfaces: readonly (Partial<ObservedInterface> & { name: string })[]
-): ObservedInterfaces {
-  const whole = interfaces.map((it): ObservedInterface => ({
-    isOurs: true,
-    kind: "dummy",
-    alias: "",
-    mtuBytes: 1500,
-    isUp: true,
-    master: undefined,
-    other: undefined,
-    words: undefined,
-    addresses: new Set(),
-    given: new Set(),
-    ...it,
-  }));
-  return { interfaces: new Map(whole.map((it) => [it.name, it])), serving: new Map(), unread: new Map() };
 }
 
 const DUMMY_AS_WANTED = {

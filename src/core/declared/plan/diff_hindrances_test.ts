@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { standing } from "../../../../test/declared/standing.ts";
 import { BRIDGE, declared, type ObjectJson, VETH, VXLAN } from "../../../../test/declared/walk_through.ts";
 import type { PublicKey } from "../../net/keys.ts";
 import { describe } from "../../plan/describe.ts";
@@ -23,29 +24,12 @@ interface Standing {
   readonly ports?: Readonly<Record<string, number>>;
 }
 
-function standing({ links = [], ports = {} }: Standing): ObservedInterfaces {
-  const whole = links.map((it): ObservedInterface => ({
-    isOurs: true,
-    kind: "dummy",
-    alias: "",
-    mtuBytes: 1500,
-    isUp: true,
-    master: undefined,
-    other: undefined,
-    words: undefined,
-    addresses: new Set(),
-    given: new Set(),
-    ...it,
-  }));
+function hostOf({ links = [], ports = {} }: Standing): ObservedInterfaces {
   const serving = Object.entries(ports).map(([name, port]) => {
     const wireguard = { publicKey: KEY, port, hasMark: false, peers: new Map() };
     return [name, { wireguard, userspacePids: [] }] as const;
   });
-  return {
-    interfaces: new Map(whole.map((it) => [it.name, it])),
-    serving: new Map(serving),
-    unread: new Map(),
-  };
+  return { ...standing(...links), serving: new Map(serving) };
 }
 
 function told(objects: readonly ObjectJson[], found: Standing, moment = MOMENT): string[] {
@@ -56,7 +40,7 @@ function told(objects: readonly ObjectJson[], found: Standing, moment = MOMENT):
     ports: [],
     nowMs: 0,
   });
-  const plan = diffDeclared({ interfaces, spared: refused }, standing(found), moment);
+  const plan = diffDeclared({ interfaces, spared: refused }, hostOf(found), moment);
   return describe({ ...plan, rejected: [] });
 }
 
