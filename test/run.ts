@@ -33,9 +33,9 @@ async function main(): Promise<void> {
   for (const layer of layers) {
     const options = { files, filter: values.filter, machine };
     const first = await runLayer(layer, options);
-    const again = isRepeated && first.notRun === undefined && failuresIn(first) > 0;
-    if (again) results.push({ ...first, superseded: true }, await runLayer(layer, options));
-    else results.push(first);
+    const again = isRepeated && first.result.notRun === undefined && failuresIn(first.result) > 0;
+    if (again) results.push({ ...first.result, superseded: true });
+    results.push(again ? (await runLayer(layer, { ...options, before: first })).result : first.result);
     const binary = Deno.env.get("WIGGLENET_BINARY");
     if (layer.name === "netns" && binary !== undefined) {
       results.push(await runWith(binary, layer, options));
@@ -82,7 +82,7 @@ async function imageHere(): Promise<string | undefined> {
 async function runWith(agent: string, layer: Layer, options: LayerOptions): Promise<LayerResult> {
   const own = Deno.env.get(AGENT)!;
   Deno.env.set(AGENT, agent);
-  const result = await runLayer(layer, options);
+  const { result } = await runLayer(layer, options);
   Deno.env.set(AGENT, own);
   return { ...result, layer: "netns, compiled" };
 }

@@ -49,7 +49,8 @@ export class Capture {
   async catchUp(host: Host, address: string): Promise<void> {
     const isPing = ({ protocol, source }: Packet) => PROTOCOL_ICMP.includes(protocol) && source === address;
     const before = this.packets.filter(isPing).length;
-    await host.run(["ping", "-n", "-c", "1", "-W", "5", address]);
+    // One answer, not one attempt: a machine that has just booted has another MAC than its neighbours know.
+    await host.run(["ping", "-n", "-c", "1", "-w", "10", address]);
     await until(
       `the capture to show a ping to ${address}`,
       () => this.packets.filter(isPing).length > before,

@@ -32,10 +32,18 @@ export interface LayerOptions {
   readonly filter?: string | undefined;
   /** Undefined when no layer that has tests needs anything of the machine. */
   readonly machine?: Machine | undefined;
+  /** A first try: what ended well in it counts as it is, and only the rest runs again. */
+  readonly before?: Tried | undefined;
+}
+
+/** What came of a layer, and the processes that it was made of. */
+export interface Tried {
+  readonly result: LayerResult;
+  readonly ends: readonly RunEnd[];
 }
 
 /** Runs a layer with its output streamed, or says why not. */
-export async function runLayer(layer: Layer, options: LayerOptions): Promise<LayerResult> {
+export async function runLayer(layer: Layer, options: LayerOptions): Promise<Tried> {
   const result = {
     layer: layer.name,
     task: layer.task,
@@ -47,35 +55,39 @@ export async function runLayer(layer: Layer, options: LayerOptions): Promise<Lay
   };
   const runs = runsWithTests(layer, options.files);
   if (runs.length === 0) {
-    return { ...result, notRun: layer.isLong ? "none yet: comes with a later issue" : "none yet" };
+    const notRun = layer.isLong ? "none yet: comes with a later issue" : "none yet";
+    return { result: { ...result, notRun }, ends: [] };
   }
   const objection = options.machine && objectionTo(layer, options.machine);
   if (objection !== undefined) return withoutRun(result, objection);
   const started = performance.now();
-  const ended: Promise<readonly RunEnd[]>[] = [];
+  // What runs in one cluster builds upon what ran in it before.
+  const kept = layer.needs === "a cluster" ? [] : (options.before?.ends ?? []).filter(hasEndedWell);
+  const ended: Promise<readonly RunEnd[]>[] = [Promise.resolve(kept)];
+  const isKept = (folders: readonly string[]) => kept.some(({ of }) => of === folders.join(" "));
   const runAll = async (env: Readonly<Record<string, string>>) => {
     for (const run of runs) {
+      if (isKept(run.folders)) continue;
       console.log(`\n=== ${layer.name}: ${run.folders.join(" ")}`);
-      const end = runFiles(layer, run, { env, ...options });
+      const files = options.files.filter((file) => !isKept([file]));
+      const end = runFiles(layer, run, { env, ...options, files });
       ended.push(end);
       if (!run.isBeside) await end;
     }
-    const ends = (await Promise.all(ended)).flat();
-    return ends.every(({ tests, broken }) => broken === undefined && tests.every(isGood));
+    return (await Promise.all(ended)).flat().every(hasEndedWell);
   };
   try {
     if (layer.needs === "a cluster") await inCluster(CLUSTER, runAll);
     else await runAll({});
   } catch (error) {
     if (error instanceof Objection) return withoutRun(result, error.message);
-    ended.push(Promise.resolve([{ tests: [], broken: (error as Error).message }]));
+    ended.push(Promise.resolve([{ of: "", tests: [], broken: (error as Error).message }]));
   }
   const ends = (await Promise.all(ended)).flat();
   const tests = ends.flatMap((end) => end.tests);
   const names = (outcome: TestResult["outcome"]) =>
     tests.filter((test) => test.outcome === outcome).map((test) => test.name);
-  return {
-    ...result,
+  const summed = {
     passed: names("passed").length,
     failed: names("failed"),
     broken: ends.flatMap(({ broken }) => broken ?? []),
@@ -83,16 +95,17 @@ export async function runLayer(layer: Layer, options: LayerOptions): Promise<Lay
     ignored: options.filter === undefined ? names("ignored") : [],
     seconds: (performance.now() - started) / 1000,
   };
+  return { result: { ...result, ...summed }, ends };
 }
 
 /** Where a layer cannot run that is no failure, unless it is CI: there it must. */
-function withoutRun(result: LayerResult, objection: string): LayerResult {
+function withoutRun(result: LayerResult, objection: string): Tried {
   const broken = Deno.env.get("CI") === "true" ? ["the layer could not run"] : [];
-  return { ...result, broken, notRun: `could not run: ${objection}` };
+  return { result: { ...result, broken, notRun: `could not run: ${objection}` }, ends: [] };
 }
 
-function isGood({ outcome }: TestResult): boolean {
-  return outcome !== "failed";
+function hasEndedWell({ tests, broken }: RunEnd): boolean {
+  return broken === undefined && tests.every(({ outcome }) => outcome !== "failed");
 }
 
 /** The runs of a layer that have tests, each with only those of its folders that do. */
@@ -122,7 +135,10 @@ function objectionTo(layer: Layer, machine: Machine): string | undefined {
 /** What runs beside another waits most of the time: more files at once than there are processors. */
 const PATIENT = { DENO_JOBS: "4" };
 
-interface RunEnd {
+/** How one process of `deno test` ended. */
+export interface RunEnd {
+  /** Its folders or its file, by spaces. */
+  readonly of: string;
   readonly tests: readonly TestResult[];
   /** How the process ended, where its tests do not say it. */
   readonly broken?: string;
@@ -156,7 +172,7 @@ async function runFiles(
   for (const signal of signals) Deno.addSignalListener(signal, interrupt);
   await shareOut(piles, { lanes, work });
   for (const signal of signals) Deno.removeSignalListener(signal, interrupt);
-  return isInterrupted ? [...ends, { tests: [], broken: "interrupted" }] : ends;
+  return isInterrupted ? [...ends, { of: "", tests: [], broken: "interrupted" }] : ends;
 }
 
 /** Those that take longest first. */
@@ -179,8 +195,9 @@ async function runTests(layer: Layer, run: TestRun, { filter, env }: RunOptions)
     const argv = [Deno.execPath(), "test", ...flags, ...run.folders];
     const end = await start(layer, argv, { env, isHeld: run.isBeside ?? false });
     const tests = parseJunit(await Deno.readTextFile(report).catch(() => ""));
-    if (end === undefined || tests.some((test) => test.outcome === "failed")) return { tests };
-    return { tests, broken: `${run.folders.join(" ")}: ${end}` };
+    const of = run.folders.join(" ");
+    if (end === undefined || tests.some((test) => test.outcome === "failed")) return { of, tests };
+    return { of, tests, broken: `${of}: ${end}` };
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
