@@ -162,8 +162,24 @@ export const BAD_OBJECTS: readonly BadObject[] = [
     /must be an address with a prefix length/,
   ]),
   bad("a container that is none", [WIREGUARD, "container", {}], [
-    /^spec.container: must name one of docker, podman and netns$/,
-    /must name one of docker, podman and netns/,
+    /^spec.container: must name one of pod, docker, podman and netns$/,
+    /must name one of pod, docker, podman and netns/,
+  ]),
+  bad("two containers", [WIREGUARD, "container", { docker: { name: "a" }, podman: { name: "a" } }], [
+    /^spec.container: must name one of pod, docker, podman and netns$/,
+    /must name one of pod, docker, podman and netns/,
+  ]),
+  bad("a network namespace by name and by process", [DUMMY, "container", { netns: { name: "a", pid: 2 } }], [
+    /^spec.container.netns: must say one of name and pid$/,
+    /must say one of name and pid/,
+  ]),
+  bad("a network namespace elsewhere", [DUMMY, "container", { netns: { name: "../../proc/1/ns/net" } }], [
+    /^spec.container.netns.name: "\.\.\/\.\.\/proc\/1\/ns\/net" is no network namespace's name$/,
+    /name in body should match/,
+  ]),
+  bad("a pod without a namespace", [DUMMY, "container", { pod: { name: "a" } }], [
+    /^spec.container.pod.namespace: it is missing$/,
+    /pod.namespace: Required value/,
   ]),
   bad("a type that nobody knows", [DUMMY, "type", "macvlan"], [
     /^spec.type: "macvlan" is none of dummy, bridge, vxlan, veth$/,

@@ -3,7 +3,7 @@
 import { type Address, widthOf } from "../../net/address.ts";
 import { BOOLEAN, integer, type Read, type Schema, word } from "./schema.ts";
 import { defaulted, optional, required, struct } from "./struct.ts";
-import { CONTAINER_NAME as NAME, OBJECT_NAME, SECRET_KEY, UNICAST } from "./texts.ts";
+import { CONTAINER_NAME as NAME, NAMESPACE_NAME, OBJECT_NAME, SECRET_KEY, UNICAST } from "./texts.ts";
 
 const FITS = "(self.family == 'inet' ? 4 : 6)";
 
@@ -61,20 +61,35 @@ const CONTAINER_NAME = struct({
 
 /** A container that an interface is to live in. */
 export const CONTAINER = struct({
+  pod: optional(
+    struct({
+      namespace: required(OBJECT_NAME, "Namespace of the pod."),
+      name: required(OBJECT_NAME, "Name of the pod."),
+    }),
+    "A pod of this node.",
+  ),
   docker: optional(CONTAINER_NAME, "A container of docker."),
   podman: optional(CONTAINER_NAME, "A container of podman."),
   netns: optional(
-    struct({ pid: required(integer(1, 4_194_304), "Id of a process in the network namespace.") }),
-    "The network namespace of a process.",
+    struct({
+      name: optional(NAMESPACE_NAME, "Its name, as `ip netns` has it: /run/netns/NAME."),
+      pid: optional(integer(1, 4_194_304), "Id of a process in it."),
+    }, [{
+      cel: "has(self.name) != has(self.pid)",
+      message: "must say one of name and pid",
+      holds: ({ name, pid }) => (name === undefined) !== (pid === undefined),
+    }]),
+    "A network namespace, by its name or by a process in it.",
   ),
 }, [{
-  cel: "[has(self.docker), has(self.podman), has(self.netns)].filter(it, it).size() == 1",
-  message: "must name one of docker, podman and netns",
-  holds: ({ docker, podman, netns }) => [docker, podman, netns].filter((it) => it !== undefined).length === 1,
+  cel: "[has(self.pod), has(self.docker), has(self.podman), has(self.netns)].filter(it, it).size() == 1",
+  message: "must name one of pod, docker, podman and netns",
+  holds: ({ pod, docker, podman, netns }) =>
+    [pod, docker, podman, netns].filter((it) => it !== undefined).length === 1,
 }]);
 
-/** Why an object with these fields is not for this agent. */
-export const IN_CONTAINER = "it belongs into a container, and this agent puts nothing there";
+/** The same as a value. */
+export type Container = Read<typeof CONTAINER>;
 
 /** An MTU. */
 export const MTU: Schema<number> = integer(576, 65_535);

@@ -186,6 +186,16 @@ export const CONTAINER_NAME: Schema<string> = text({
       : new Refusal(`${quote(input)} is no container's name`),
 });
 
+/** The name of a network namespace, a file in /run/netns: `ip netns add` takes more, but a dot at the front hides it. */
+export const NAMESPACE_NAME: Schema<string> = text({
+  pattern: "^[A-Za-z0-9_][-A-Za-z0-9_.@]*$",
+  longest: 255,
+  parse: (input) =>
+    /^[A-Za-z0-9_][-A-Za-z0-9_.@]*$/.test(input)
+      ? input
+      : new Refusal(`${quote(input)} is no network namespace's name`),
+});
+
 const MOMENT_PATTERN =
   "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})$";
 
