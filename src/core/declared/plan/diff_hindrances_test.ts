@@ -119,6 +119,9 @@ Deno.test("An interface by which this host speaks is no member, and what somebod
 Deno.test("With WIREGUARD_GO=awaited nobody starts wireguard-go, and it is told which to run", () => {
   const moment = { ...MOMENT, implementation: "userspace", server: "awaited" } as const;
   const lines = told([wireguard("a", 5001)], {}, moment);
-  assert.match(lines.at(-1)!, /^… interface wg-a: .*WIREGUARD_GO=awaited\); run wireguard-go -f wg-a$/);
+  assert.match(
+    lines.at(-1)!,
+    /^… interface wg-a: .*WIREGUARD_GO=awaited\); run wireguard-go -f wg-a; with systemd: systemctl enable --now wigglenet-wireguard-go@wg-a$/,
+  );
   assert.ok(!lines.some((line) => line.startsWith("+ process")), lines.join("\n"));
 });

@@ -14,7 +14,6 @@ import {
   type ObservedInterfaces,
   type ObservedServing,
 } from "../observed/observed_interfaces.ts";
-import type { SecretId } from "../want/secrets.ts";
 import {
   isAliasOf,
   type WantedInterface,
@@ -22,15 +21,9 @@ import {
   type WantedPeer,
 } from "../want/wanted_interface.ts";
 import { partOf } from "./configure_interface.ts";
-import type { DeclaredMoment, DeclaredPlan, DeclaredWaiting } from "./diff_declared.ts";
-import {
-  heldOf,
-  presharedOf,
-  presharedSteps,
-  unreadOf,
-  withoutPreshared,
-  withPreshared,
-} from "./diff_preshared.ts";
+import type { DeclaredMoment, DeclaredPlan } from "./diff_declared.ts";
+import { heldOf, presharedOf, presharedSteps, withoutPreshared, withPreshared } from "./diff_preshared.ts";
+import { awaited, type Keyed, waitingOf } from "./wireguard_waiting.ts";
 
 type WireguardKind = Extract<WantedKind, { kind: "wireguard" }>;
 
@@ -52,8 +45,12 @@ export function diffWireguard(
   const { name } = wanted;
   const has = observed.interfaces.get(name);
   const serving = observed.serving.get(name) ?? { wireguard: undefined, userspacePids: [] };
-  const { key, path } = keyOf(kind, moment);
-  const link = linkOf(name, kind, { moment, key, path, port: serving.wireguard?.port });
+  const keyed = keyedBy(wanted, kind, { observed, moment });
+  const { found: key, path } = keyed;
+  const link = {
+    ...linkOf(name, kind, { moment, key, path, port: serving.wireguard?.port }),
+    publishedKey: keyed.key === key ? undefined : keyed.key,
+  };
   const found = {
     link: has && { ...has, addresses: new Set<string>() },
     ...serving,
@@ -61,12 +58,14 @@ export function diffWireguard(
     routes: NO_ROUTES,
   };
   const made = makeLink({ link }, found);
-  const known = key ?? (made.length === 0 ? standingKey(wanted, observed) : undefined);
+  const known = made.length === 0 ? keyed.key : key;
   const isUnserved = isAwaited(moment) && serving.wireguard === undefined;
   if (isUnserved || known === undefined) {
-    const why = isUnserved ? awaited(wanted) : keyless(wanted, kind, { path, moment });
+    const waiting = isUnserved
+      ? [awaited(wanted)]
+      : waitingOf(wanted, kind, { key: { ...keyed, key: known }, moment });
     const left = made.length === 0 ? takeKey(name, serving) : [];
-    return { steps: [...made, ...left].map((step) => ofInterface(step, name)), waiting: [why] };
+    return { steps: [...made, ...left].map((step) => ofInterface(step, name)), waiting };
   }
   const peers = peersOf(kind, moment, { key: known, standing: serving.wireguard });
   const desired = { link, interfaceName: name, rotation: { name: "" }, peers };
@@ -78,45 +77,14 @@ export function diffWireguard(
     ...withPreshared(name, diffPeers(desired, found, moment.steadySeconds), preshared),
     ...presharedSteps(name, preshared, serving),
   ];
-  const lost = key === undefined ? [keyless(wanted, kind, { path, moment })] : [];
   return {
     steps: steps.map((step) => ofInterface(step, name)),
-    waiting: [...lost, ...waitingOf(wanted, kind, { key: known, moment })],
+    waiting: waitingOf(wanted, kind, { key: { ...keyed, key: known }, moment }),
   };
 }
 
 function isAwaited({ implementation, server }: DeclaredMoment): boolean {
   return implementation === "userspace" && server === "awaited";
-}
-
-function awaited({ owner, name }: WantedInterface): DeclaredWaiting {
-  return {
-    owner,
-    what: `interface ${name}`,
-    why: "this kernel has no WireGuard, and no wireguard-go serves it (WIREGUARD_GO=awaited)",
-    next: `run wireguard-go -f ${name}`,
-    isBlocking: true,
-  };
-}
-
-interface Keyless {
-  readonly path: string;
-  readonly moment: DeclaredMoment;
-}
-
-function keyless(
-  wanted: WantedInterface,
-  { secret }: WireguardKind,
-  { path, moment }: Keyless,
-): DeclaredWaiting {
-  if (secret !== undefined) return waitingFor(wanted, secret, moment);
-  return {
-    owner: wanted.owner,
-    what: `key of ${wanted.name}`,
-    why: `${path} cannot be read, or is no key`,
-    next: "restore it, or remove it to have it written anew",
-    isBlocking: true,
-  };
 }
 
 interface Key {
@@ -134,14 +102,22 @@ function keyOf({ secret, keyName }: WireguardKind, { secrets, keys, keyFolder }:
     : { key: undefined, path: "" };
 }
 
-/** Of an interface that its object has: the others know it by that, whatever has become of the file or Secret. */
-export function standingKey(
+/**
+ * The key by which an interface is known, and that of its file or Secret. What stands is kept where that is lost, and where the plan
+ * says so: the others go by it.
+ */
+export function keyedBy(
   { name, owner }: WantedInterface,
-  { interfaces, serving }: ObservedInterfaces,
-): PublicKey | undefined {
+  kind: WireguardKind,
+  { observed: { interfaces, serving }, moment }: Circumstances,
+): Keyed {
+  const { key: found, path } = keyOf(kind, moment);
   const key = serving.get(name)?.wireguard?.publicKey;
+  // Of another object's nothing is kept.
   const isOwners = isAliasOf(interfaces.get(name)?.alias ?? "", owner);
-  return key === NO_KEY || !isOwners ? undefined : key as PublicKey | undefined;
+  const standing = key === NO_KEY || !isOwners ? undefined : key as PublicKey | undefined;
+  const isKept = found === undefined || standing !== undefined && standing === kind.statedKey;
+  return { key: isKept ? standing : found, found, path };
 }
 
 /** Before the alias says otherwise: what another object has left lets nobody in by that one's key. */
@@ -163,26 +139,6 @@ function takeKey(name: string, { wireguard }: ObservedServing): Step[] {
   }];
 }
 
-/** The public key of an interface; undefined: it has none yet. */
-export function publicKeyOf(kind: WireguardKind, moment: DeclaredMoment): PublicKey | undefined {
-  return keyOf(kind, moment).key;
-}
-
-function waitingFor(
-  { owner, name }: WantedInterface,
-  secret: SecretId,
-  { secrets }: DeclaredMoment,
-): DeclaredWaiting {
-  const known = secrets?.get(secret);
-  return {
-    owner,
-    what: `Secret ${secret.slice(0, secret.lastIndexOf("/"))} for ${name}`,
-    why: known !== undefined && "reason" in known ? known.reason : "it was not read yet",
-    next: "mend it: it is read again by itself; the key that stands stays",
-    isBlocking: true,
-  };
-}
-
 interface LinkCircumstances extends Key {
   readonly moment: DeclaredMoment;
   /** That it listens on. */
@@ -193,7 +149,7 @@ function linkOf(
   name: string,
   { listenPort }: WireguardKind,
   { moment, key, path, port }: LinkCircumstances,
-): DesiredLink {
+): Omit<DesiredLink, "publishedKey"> {
   return {
     name,
     implementation: moment.implementation,
@@ -204,7 +160,6 @@ function linkOf(
     mtuReason: "",
     privateKeyPath: path,
     publicKey: key,
-    publishedKey: undefined,
     keepaliveSeconds: undefined,
     addresses: [],
     group: DECLARED_GROUP,
@@ -245,41 +200,6 @@ function candidatesOf(
   const { host, port } = endpoint;
   const addresses = typeof host === "string" ? resolved.get(host)?.addresses ?? [] : [host];
   return addresses.map((address) => endpointOf(address, port).text);
-}
-
-interface Known {
-  readonly key: PublicKey;
-  readonly moment: DeclaredMoment;
-}
-
-function waitingOf(wanted: WantedInterface, kind: WireguardKind, { key, moment }: Known): DeclaredWaiting[] {
-  const { name, owner } = wanted;
-  const { peers, statedKey } = kind;
-  const unread = unreadOf(kind, moment.secrets).map(({ presharedSecret }) =>
-    waitingFor(wanted, presharedSecret!, moment)
-  );
-  const object = `${owner.kind} ${owner.name}`;
-  const unknown = peers.filter(({ publicKey }) => publicKey === undefined).map(({ node }) => ({
-    owner,
-    what: `peer ${node} of ${name}`,
-    why: "nobody has said its public key yet",
-    next: `its agent publishes it; where there is none: nodes[].publicKey of ${object}`,
-  }));
-  const same = peers.filter(({ publicKey }) => publicKey === key).map(({ node }) => ({
-    owner,
-    what: `peer ${node} of ${name}`,
-    why: `it is said to have this host's own key ${key}`,
-    next: `say its own in ${object}; of machines that were copied remove the key file of one`,
-    isTrouble: true,
-  } as const));
-  if (statedKey === undefined || statedKey === key) return [...unread, ...unknown, ...same];
-  return [...unread, ...unknown, ...same, {
-    owner,
-    what: `key of ${name}`,
-    why: `${object} says ${statedKey}, by which the others know this node, and its key is ${key}`,
-    next: `say ${key} there, or put the private key to it into place`,
-    isTrouble: true,
-  }];
 }
 
 /** Its parts are its own. */

@@ -4,7 +4,7 @@ import type { DeclaredId, DeclaredObject, RejectedPart } from "../declared_objec
 import type { ObservedInterfaces } from "../observed/observed_interfaces.ts";
 import { interfaceOf } from "../plan/configure_interface.ts";
 import type { DeclaredMoment, DeclaredPlan } from "../plan/diff_declared.ts";
-import { publicKeyOf, standingKey } from "../plan/diff_wireguard.ts";
+import { keyedBy } from "../plan/diff_wireguard.ts";
 import type { Wanted } from "../want/want_interfaces.ts";
 import type { WantedInterface, WantedPeer } from "../want/wanted_interface.ts";
 
@@ -121,7 +121,7 @@ function interfaceReport(wanted: WantedInterface, { observed, moment }: Declared
     state: has === undefined ? "missing" : has.isUp ? "up" : "down",
     listenPort: isWireguard ? link.listenPort ?? serving?.port : undefined,
     // Without it the others would cut the link that stands.
-    publicKey: isWireguard ? publicKeyOf(link, moment) ?? (has && standingKey(wanted, observed)) : undefined,
+    publicKey: isWireguard ? keyedBy(wanted, link, { observed, moment }).key : undefined,
     mtuBytes: has?.mtuBytes ?? wanted.mtuBytes,
     addresses: wanted.addresses.map(({ text }) => text),
     peers: isWireguard
