@@ -111,7 +111,7 @@ function replaceStep(name: string, { replaced, isFirst }: Replacement): Step[] {
   if (replaced.length === 0) return [];
   const changes = replaced.map(({ peer, has, endpoint }): Change => {
     const place = endpoint ?? has?.endpoint ?? "an endpoint that it must show";
-    const text = `${peer.publicKey} at ${place} for ${peer.allowedIps}`;
+    const text = `${peer.publicKey} at ${place} for ${peer.allowedIps || "no addresses"}`;
     const reason = has === undefined ? "missing" : `allowed IPs are ${has.allowedIps || "none"}`;
     return { op: has === undefined ? "+" : "~", kind: "peer", target: peer.node, text, reason };
   });

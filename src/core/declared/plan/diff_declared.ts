@@ -103,7 +103,9 @@ function foreign(
     what: `interface ${name}`,
     why:
       `${owner.kind} ${owner.name} asks for ${has.name}, and somebody else has one of that name (${has.kind})`,
-    next: `remove it (ip link del ${has.name}), or say another name`,
+    next: has.kind === "physical"
+      ? "say another name"
+      : `remove it (ip link del ${has.name}), or say another name`,
     isBlocking: true,
   };
 }
@@ -140,24 +142,25 @@ function unread({ name, owner }: WantedInterface, observed: ObservedInterfaces):
   };
 }
 
-/** What it stands on is not there, and nobody here makes it before. */
+/** What it stands on is not there, and nobody here makes it before, or carries no packets of that length. */
 function lacking(
-  { name, link, owner }: WantedInterface,
+  { name, link, owner, mtuBytes }: WantedInterface,
   all: readonly WantedInterface[],
   observed: ObservedInterfaces,
 ): DeclaredWaiting | undefined {
   if (link.kind !== "vxlan" || link.dev === undefined) return undefined;
-  const maker = all.find((it) => it.name === link.dev);
-  if (observed.interfaces.has(link.dev) || maker !== undefined && maker.link.kind !== "vxlan") {
-    return undefined;
+  const { dev, headroomBytes } = link;
+  const waiting = { owner, what: `interface ${name}`, isBlocking: true } as const;
+  const maker = all.find((it) => it.name === dev);
+  const device = observed.interfaces.get(dev);
+  if (device === undefined && (maker === undefined || maker.link.kind === "vxlan")) {
+    const why = `${owner.kind} ${owner.name} puts it on ${dev}, which is not there`;
+    return { ...waiting, why, next: `make ${dev}, or say another dev` };
   }
-  return {
-    owner,
-    what: `interface ${name}`,
-    why: `${owner.kind} ${owner.name} puts it on ${link.dev}, which is not there`,
-    next: `make ${link.dev}, or say another dev`,
-    isBlocking: true,
-  };
+  const room = (maker?.mtuBytes ?? device?.mtuBytes ?? Infinity) - headroomBytes;
+  if ((mtuBytes ?? 0) <= room) return undefined;
+  const why = `its MTU is ${mtuBytes}, and a VXLAN on ${dev} has room for ${room}`;
+  return { ...waiting, why, next: `say an mtu of at most ${room}, or give ${dev} more` };
 }
 
 /** Of a group of the same number that somebody else uses nothing goes: theirs have another alias, or are hardware. */

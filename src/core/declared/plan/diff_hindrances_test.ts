@@ -125,3 +125,29 @@ Deno.test("With WIREGUARD_GO=awaited nobody starts wireguard-go, and it is told 
   );
   assert.ok(!lines.some((line) => line.startsWith("+ process")), lines.join("\n"));
 });
+
+Deno.test("An interface of hardware is not to be removed: another name is to be said", () => {
+  const eth0 = { name: "eth0", isOurs: false, kind: "physical" };
+  const claim = declared("NetlinkInterface", "a", { node: "lax1", interfaceName: "eth0", type: "dummy" });
+  assert.deepEqual(told([claim], { links: [eth0] }), [
+    "… interface eth0: NetlinkInterface a asks for eth0, and somebody else has one of that name (physical); say another name",
+  ]);
+});
+
+const OVER = declared("NetlinkInterface", "over", {
+  node: "lax1",
+  interfaceName: "over",
+  type: "vxlan",
+  mtu: 1451,
+  vxlan: { vni: 1, dev: "eth0", local: "192.0.2.1" },
+});
+
+Deno.test("A VXLAN that is to carry longer packets than its device has room for waits, and is told how much there is", () => {
+  const links = [{ name: "eth0", isOurs: false, kind: "physical", mtuBytes: 1500 }];
+  assert.deepEqual(told([OVER], { links }), [
+    "… interface over: its MTU is 1451, and a VXLAN on eth0 has room for 1450; say an mtu of at most 1450, or give eth0 more",
+  ]);
+  assert.match(told([OVER], { links: [{ ...links[0]!, mtuBytes: 1501 }] })[0]!, /^\+ interface over/);
+  const six = { ...OVER, spec: { ...OVER.spec, vxlan: { vni: 1, dev: "eth0", local: "fd00::1" } } };
+  assert.match(told([six], { links })[0]!, /has room for 1430;/);
+});

@@ -77,10 +77,13 @@ export function word<const T extends string>(words: readonly T[]): Schema<T> {
 export function integer(minimum: number, maximum: number): Schema<number> {
   return {
     openApi: { type: "integer", format: "int32", minimum, maximum },
-    parse: (json) =>
-      typeof json === "number" && Number.isInteger(json) && json >= minimum && json <= maximum
-        ? json
-        : new Misfit("", `${quote(json)} is not ${minimum} to ${maximum}`),
+    parse: (json) => {
+      if (!Number.isInteger(json)) return new Misfit("", `${quote(json)} is not a whole number`);
+      const number = json as number;
+      return number >= minimum && number <= maximum
+        ? number
+        : new Misfit("", `${number} is not ${minimum} to ${maximum}`);
+    },
   };
 }
 

@@ -10,7 +10,7 @@ import { addressOn, type InterfaceAddress } from "../interface_address.ts";
 import type { NetlinkAddress } from "../kinds/netlink_interface.ts";
 import type { PlanNode } from "../kinds/plan.ts";
 import { secretId, secretObjection } from "./secrets.ts";
-import { vxlanOf, vxlanWords } from "./vxlan_words.ts";
+import { vxlanLink } from "./vxlan_words.ts";
 import { aliasOf, type WantedInterface, type WantedKind } from "./wanted_interface.ts";
 
 const IN_CONTAINER = "it belongs into a container, and this agent puts nothing there";
@@ -124,7 +124,7 @@ export function ofNetlink(object: NetlinkInterface): readonly WantedInterface[] 
     ];
   }
   const link: WantedKind = vxlan !== undefined
-    ? { kind: "vxlan", words: vxlanWords(vxlanOf(vxlan)), dev: vxlan.dev, port: vxlan.port }
+    ? vxlanLink(vxlan)
     : spec.type === "bridge"
     ? { kind: "bridge", members: bridge?.slaves ?? [] }
     : { kind: "dummy" };

@@ -44,7 +44,9 @@ export function secretObjection(
   namespace: string | undefined,
 ): string | undefined {
   if (reference === undefined) return undefined;
-  if (namespace === undefined) return "its key is in a Secret, and this agent reads none";
+  if (namespace === undefined) {
+    return "its key is in a Secret, and this agent reads none (DECLARED_SECRETS_NAMESPACE, where it asks an API)";
+  }
   if (reference.namespace === undefined || reference.namespace === namespace) return undefined;
   return `its key is in a Secret of namespace ${reference.namespace}, and agents read those of ${namespace} only`;
 }

@@ -3,6 +3,9 @@
 import type { Address } from "../../net/address.ts";
 import type { NetlinkSpec } from "../kinds/netlink_interface.ts";
 import { isMulticast } from "../schema/texts.ts";
+import type { WantedKind } from "./wanted_interface.ts";
+
+type Spec = NonNullable<NetlinkSpec["vxlan"]>;
 
 /** What a VXLAN is made with; none of it can be changed afterwards, so that another is another interface. */
 export interface Vxlan {
@@ -20,8 +23,31 @@ export interface Vxlan {
   readonly tos: number | undefined;
 }
 
+/** drivers/net/vxlan: outer Ethernet, IP, UDP and VXLAN; a longer MTU than that leaves of its device's the kernel refuses. */
+const HEADROOM_BYTES = { 4: 50, 6: 70 } as const;
+
+/** The VXLAN that an object asks for. */
+export function vxlanLink(spec: Spec): Extract<WantedKind, { kind: "vxlan" }> {
+  const { vni, dev, port, local, group } = spec;
+  const family = (local ?? group)?.family ?? 4;
+  // Both families may have the same numbers, and so may devices where the ends are link-local.
+  const isOfDevice = group !== undefined && isLinkLocal(group);
+  return {
+    kind: "vxlan",
+    words: vxlanWords(vxlanOf(spec)),
+    dev,
+    port,
+    segment: `VNI ${vni} at port ${port}${family === 6 ? " of IPv6" : ""}${isOfDevice ? ` on ${dev}` : ""}`,
+    headroomBytes: HEADROOM_BYTES[family],
+  };
+}
+
+function isLinkLocal({ family, value }: Address): boolean {
+  return family === 6 && value >> 118n === 0x3fan;
+}
+
 /** What an object says of its VXLAN. */
-export function vxlanOf(spec: NonNullable<NetlinkSpec["vxlan"]>): Vxlan {
+function vxlanOf(spec: Spec): Vxlan {
   const text = (address: Address | undefined) => address?.text;
   return {
     vni: spec.vni,

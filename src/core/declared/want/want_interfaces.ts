@@ -94,6 +94,9 @@ const OTHERS: ReadonlyMap<string, string> = new Map([
   ["flannel.1", "flannel"],
 ]);
 
+/** RFC 8200, section 5: of less the kernel has no IPv6 on an interface. */
+const LEAST_MTU_IPV6 = 1280;
+
 /** Gives names, ports and bridge members to who asks first. */
 class Desk {
   readonly interfaces: WantedInterface[] = [];
@@ -103,6 +106,7 @@ class Desk {
   readonly #ports = new Map<number, string>();
   /** Those of VXLANs, of which several may share one. */
   readonly #vxlanPorts = new Map<number, string>();
+  readonly #segments = new Map<string, string>();
   readonly #members = new Map<string, string>();
 
   constructor(private readonly surroundings: Surroundings) {
@@ -146,12 +150,15 @@ class Desk {
       if (it.link.kind === "wireguard" && it.link.listenPort !== undefined) {
         this.#ports.set(it.link.listenPort, owner);
       }
-      if (it.link.kind === "vxlan") this.#vxlanPorts.set(it.link.port, owner);
+      if (it.link.kind === "vxlan") {
+        this.#vxlanPorts.set(it.link.port, owner);
+        this.#segments.set(it.link.segment, owner);
+      }
       this.interfaces.push(it.link.kind === "bridge" ? this.#withMembers(it, it.link.members) : it);
     }
   }
 
-  #objection({ name, link, addresses }: WantedInterface): string | undefined {
+  #objection({ name, link, addresses, mtuBytes }: WantedInterface): string | undefined {
     const named = this.#ownerOf(name);
     if (named !== undefined) return `the name ${name} belongs to ${named}`;
     const port = link.kind === "wireguard" ? link.listenPort : link.kind === "vxlan" ? link.port : undefined;
@@ -159,6 +166,13 @@ class Desk {
       ? undefined
       : this.#ports.get(port) ?? (link.kind === "vxlan" ? undefined : this.#vxlanPorts.get(port));
     if (listening !== undefined) return `the port ${port} belongs to ${listening}`;
+    const segment = link.kind === "vxlan" ? link.segment : "";
+    const sharing = this.#segments.get(segment);
+    if (sharing !== undefined) return `the ${segment} belongs to ${sharing}`;
+    const isNarrow = (mtuBytes ?? LEAST_MTU_IPV6) < LEAST_MTU_IPV6;
+    if (isNarrow && addresses.some(({ local }) => local.family === 6)) {
+      return `its MTU ${mtuBytes} is too small for IPv6, which needs ${LEAST_MTU_IPV6}`;
+    }
     const locals = addresses.filter(({ local }) => local.family === 6).map(({ local }) => local.text);
     const twice = locals.find((text, i) => locals.indexOf(text) < i);
     if (twice !== undefined) return `${twice} stands twice: the kernel takes it once`;
@@ -178,8 +192,14 @@ class Desk {
     const members = asked.filter((member) => {
       const isPods = this.#ownerOf(member) === POD_NETWORK;
       const other = isPods ? POD_NETWORK : this.#members.get(member);
-      if (other !== undefined) {
-        this.#reject(bridge.owner, `member ${member}`, `it belongs to ${other}`);
+      const isWireguard = this.interfaces.some(({ name, link }) =>
+        name === member && link.kind === "wireguard"
+      );
+      if (other !== undefined || isWireguard) {
+        const reason = other === undefined
+          ? "it is WireGuard's, and a bridge takes Ethernet"
+          : `it belongs to ${other}`;
+        this.#reject(bridge.owner, `member ${member}`, reason);
         return false;
       }
       this.#members.set(member, nameOf(bridge.owner));

@@ -67,7 +67,8 @@ Deno.test("A VXLAN is one text, a peer's networks are sorted and stand once", ()
 const SECRET = { name: "s", key: "k" };
 const DOCKER = { docker: { name: "agent1" } };
 const CONTAINED = "it belongs into a container, and this agent puts nothing there";
-const SECRETIVE = "its key is in a Secret, and this agent reads none";
+const SECRETIVE =
+  "its key is in a Secret, and this agent reads none (DECLARED_SECRETS_NAMESPACE, where it asks an API)";
 
 function planWith(node: Record<string, unknown>): ObjectJson {
   const nodes = structuredClone(PLAN.spec.nodes) as Record<string, unknown>[];
@@ -181,6 +182,19 @@ const LOST: readonly [string, readonly ObjectJson[], string][] = [
     "NetlinkInterface z: member dummy1: it belongs to NetlinkInterface bridge",
   ],
   [
+    "The segment of another VXLAN",
+    [
+      withSpec(VXLAN, "a", { vxlan: { vni: 5, port: 4790 }, addresses: [] }),
+      withSpec(VXLAN, "z", { interfaceName: "vxlan2", vxlan: { vni: 5, port: 4790 }, addresses: [] }),
+    ],
+    "NetlinkInterface z: interface vxlan2: the VNI 5 at port 4790 belongs to NetlinkInterface a",
+  ],
+  [
+    "A WireGuard interface as a member",
+    [WIREGUARD, withSpec(BRIDGE, "z", { bridge: { slaves: ["wg1"] } })],
+    "NetlinkInterface z: member wg1: it is WireGuard's, and a bridge takes Ethernet",
+  ],
+  [
     "The name of what kube-proxy makes",
     [withSpec(DUMMY, "z", { interfaceName: "kube-ipvs0" })],
     "NetlinkInterface z: interface kube-ipvs0: the name kube-ipvs0 belongs to kube-proxy",
@@ -259,4 +273,23 @@ Deno.test("An IPv6 address that stands twice is refused: the kernel takes it onc
     want(withSpec(DUMMY, "d", { addresses })).rejected[0]!.reason,
     "fd07::1 stands twice: the kernel takes it once",
   );
+});
+
+Deno.test("A segment of IPv6 is another than that of IPv4, and so is one between link-local ends of another device", () => {
+  const vxlans = [
+    { vni: 5 },
+    { vni: 5, local: "fd00::1" },
+    { vni: 5, group: "fe80::1", dev: "eth0" },
+    { vni: 5, group: "fe80::1", dev: "eth1" },
+  ].map((vxlan, i) => withSpec(VXLAN, `v${i}`, { interfaceName: `v${i}`, vxlan, addresses: [] }));
+  assert.deepEqual(want(...vxlans).rejected, []);
+});
+
+Deno.test("An MTU below what IPv6 needs is refused where an address is of it", () => {
+  const narrow = (addresses: unknown) => want(withSpec(DUMMY, "d", { mtu: 1279, addresses })).rejected;
+  assert.equal(
+    narrow([{ ipcidr: "fd07::1/64" }])[0]!.reason,
+    "its MTU 1279 is too small for IPv6, which needs 1280",
+  );
+  assert.deepEqual(narrow([{ ipcidr: "10.7.0.1/24" }]), []);
 });

@@ -52,6 +52,10 @@ export type WantedKind =
     readonly dev: string | undefined;
     /** UDP port that it listens on. */
     readonly port: number;
+    /** What the kernel has one interface for: `VNI 100 at port 4789`. */
+    readonly segment: string;
+    /** By which its packets are longer than what they carry. */
+    readonly headroomBytes: number;
   }
   | {
     readonly kind: "veth";
