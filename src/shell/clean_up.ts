@@ -33,7 +33,7 @@ export async function cleanUp(settings: GivenSettings, isKeyPurged: boolean): Pr
   const errors: Error[] = [];
   const steps = [
     () => removeCni(settings),
-    () => removeDeclared(errors),
+    () => removeDeclared(settings, errors),
     () => removeNetwork(settings),
     removeTables,
     () => removeFiles(settings, isKeyPurged),
@@ -73,12 +73,12 @@ async function removeNetwork({ interfaceName }: GivenSettings): Promise<string[]
  * All that is in the group of declared interfaces. With one end of a pair, or what a VXLAN stands on, others go.
  * @param errors what could not be removed, which costs the others nothing
  */
-async function removeDeclared(errors: Error[]): Promise<string[]> {
+async function removeDeclared({ wireguardGo }: GivenSettings, errors: Error[]): Promise<string[]> {
   const interfaces = parseInterfaces(await run(INTERFACES));
   const removed: string[] = [];
   for (const { name } of interfaces.values().filter(isRemovable)) {
     try {
-      const pids = await findServers(name);
+      const pids = wireguardGo === "awaited" ? [] : await findServers(name);
       const output = await unlessAbsent(run({ program: "ip", args: ["link", "del", "dev", name] }));
       if (output !== undefined) removed.push(`interface ${name}`);
       for (const pid of pids) await endServer(pid, name);
@@ -130,7 +130,8 @@ async function removeNetworkOf(interfaceName: string): Promise<string[]> {
   }
   const kinds: readonly string[] = Object.values(LINK_KIND);
   if (link !== undefined && kinds.includes(link.kind)) {
-    await run({ program: "ip", args: ["link", "del", "dev", interfaceName] });
+    // A device that wireguard-go has made itself has gone with it.
+    await unlessAbsent(run({ program: "ip", args: ["link", "del", "dev", interfaceName] }));
     removed.push(`interface ${interfaceName}`);
   }
   for (const family of [4, 6] as const) {

@@ -29,6 +29,8 @@ export interface ObservedInterface {
   readonly addresses: ReadonlySet<string>;
   /** Those that the kernel or a router has given it. */
   readonly given: ReadonlySet<string>;
+  /** A TUN device that nobody has set up, named or reserved: one that stays by itself, or as long as a process holds it. */
+  readonly blankTun?: "kept" | "held";
 }
 
 /** WireGuard's side of an interface. */

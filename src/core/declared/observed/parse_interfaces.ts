@@ -38,6 +38,15 @@ interface VxlanJson {
   readonly tos?: number | string;
 }
 
+interface TunJson {
+  /** `tun` or `tap`. */
+  readonly type?: string;
+  readonly persist?: boolean;
+  /** For whom it is. */
+  readonly user?: unknown;
+  readonly group?: unknown;
+}
+
 interface InterfaceJson {
   readonly ifname?: string;
   readonly ifalias?: string;
@@ -50,7 +59,7 @@ interface InterfaceJson {
   readonly master?: string;
   /** What it stands on; of a pair the other end, where that is here. */
   readonly link?: string;
-  readonly linkinfo?: { readonly info_kind?: string; readonly info_data?: VxlanJson };
+  readonly linkinfo?: { readonly info_kind?: string; readonly info_data?: VxlanJson & TunJson };
   readonly addr_info?: readonly AddressJson[];
 }
 
@@ -79,7 +88,17 @@ function interfaceOf(json: InterfaceJson): ObservedInterface {
     words: kind === "vxlan" ? wordsOf(json.linkinfo?.info_data ?? {}) : undefined,
     addresses: new Set(json.addr_info?.filter((it) => !isGiven(it, json)).flatMap(textOf)),
     given: new Set(json.addr_info?.filter((it) => isGiven(it, json)).flatMap(textOf)),
+    ...(isBlankTun(json) && { blankTun: json.linkinfo?.info_data?.persist ? "kept" : "held" } as const),
   };
+}
+
+function isBlankTun(
+  { linkinfo, group, flags = [], ifalias, addr_info = [], master }: InterfaceJson,
+): boolean {
+  const { type, user, group: reserved } = linkinfo?.info_data ?? {};
+  return linkinfo?.info_kind === "tun" && type === "tun" && user === undefined && reserved === undefined &&
+    group === "0" && ifalias === undefined && master === undefined && addr_info.length === 0 &&
+    !flags.includes("UP");
 }
 
 /** IFAPROT_KERNEL_RA and IFAPROT_KERNEL_LL. */

@@ -9,6 +9,7 @@ import type { DeclaredId } from "../declared_object.ts";
 import type { ObservedInterface, ObservedInterfaces } from "../observed/observed_interfaces.ts";
 import type { KnownSecrets } from "../want/secrets.ts";
 import { isAliasOf, isDeclaredAlias, type WantedInterface } from "../want/wanted_interface.ts";
+import { adoptDevice } from "./adopt_device.ts";
 import { configureInterface, partOf } from "./configure_interface.ts";
 import { createInterface, isOfKind, kindDiffers, vxlansFirst } from "./create_interface.ts";
 import { diffMembers } from "./diff_members.ts";
@@ -60,6 +61,12 @@ export function diffDeclared(
   const waits = new Set<string>();
   for (const wanted of interfaces) {
     const has = observed.interfaces.get(wanted.name);
+    const adoption = adoptDevice(wanted, has, moment);
+    if (adoption !== undefined) {
+      steps.push(adoption);
+      waits.add(wanted.name);
+      continue;
+    }
     const blocked = foreign(wanted, observed) ?? kept(wanted, observed, spared) ?? unread(wanted, observed) ??
       lacking(wanted, interfaces, observed);
     if (blocked !== undefined) {
@@ -83,7 +90,7 @@ export function diffDeclared(
       ...freePorts(interfaces, observed),
       ...steps,
       ...members.steps,
-      ...removeSurplus({ interfaces, spared, waits }, observed),
+      ...removeSurplus({ interfaces, spared, waits }, observed, moment),
     ]
       .sort((a, b) => a.stage - b.stage),
     waiting: [...waiting, ...members.waiting],
@@ -172,6 +179,7 @@ export function isRemovable({ isOurs, kind, alias }: ObservedInterface): boolean
 function removeSurplus(
   { interfaces, spared, waits }: DesiredInterfaces & { readonly waits: ReadonlySet<string> },
   observed: ObservedInterfaces,
+  { server }: Pick<DeclaredMoment, "server">,
 ): Step[] {
   // While who has its name now waits for something, what another object has left, or is of another kind, stands for nobody.
   const isLeft = ({ name, owner, link }: WantedInterface) => {
@@ -195,7 +203,9 @@ function removeSurplus(
     gone.add(name);
     // The end that is wanted is made anew, with its pair.
     if (other !== undefined && !wanted.has(other)) gone.add(other);
-    const ends = (observed.serving.get(name)?.userspacePids ?? []).map((pid): Action => ({
+    // One that somebody else runs ends by itself without its device.
+    const pids = server === "awaited" ? [] : observed.serving.get(name)?.userspacePids ?? [];
+    const ends = pids.map((pid): Action => ({
       kind: "end",
       pid,
       interfaceName: name,

@@ -126,6 +126,31 @@ Deno.test("With WIREGUARD_GO=awaited nobody starts wireguard-go, and it is told 
   assert.ok(!lines.some((line) => line.startsWith("+ process")), lines.join("\n"));
 });
 
+const TUN = { name: "wg-a", isOurs: false, kind: "tun" };
+
+Deno.test("A blank TUN device of the name becomes ours: it is as a killed agent, or the unit of wireguard-go, leaves it", () => {
+  const moment = { ...MOMENT, implementation: "userspace" } as const;
+  const taken = ["~ interface wg-a: group 147 (a TUN device that nobody uses)"];
+  const kept = { links: [{ ...TUN, blankTun: "kept" as const }] };
+  const held = { links: [{ ...TUN, blankTun: "held" as const }] };
+  assert.deepEqual(told([wireguard("a", 5001)], kept, moment), taken);
+  assert.deepEqual(told([wireguard("a", 5001)], held, { ...moment, server: "awaited" }), taken);
+  for (const [found, how] of [[held, moment], [{ links: [TUN] }, moment], [kept, MOMENT]] as const) {
+    assert.match(told([wireguard("a", 5001)], found, how)[0]!, /^… interface wg-a: .*somebody else has one/);
+  }
+});
+
+Deno.test("A wireguard-go that is awaited is ended by nobody here: its device goes, and who runs it sees to it", () => {
+  const link = { ...wireguardLink("a"), kind: "tun" };
+  const observed = hostOf({ links: [link] });
+  const serving = new Map([["wg-a", { wireguard: undefined, userspacePids: [7] }]]);
+  const actionsOf = (server: "awaited" | "started") =>
+    diffDeclared({ interfaces: [], spared: [] }, { ...observed, serving }, { ...MOMENT, server }).steps
+      .flatMap(({ actions }) => actions.map(({ kind }) => kind));
+  assert.deepEqual(actionsOf("awaited"), ["run"]);
+  assert.deepEqual(actionsOf("started"), ["run", "end"]);
+});
+
 Deno.test("An interface of hardware is not to be removed: another name is to be said", () => {
   const eth0 = { name: "eth0", isOurs: false, kind: "physical" };
   const claim = declared("NetlinkInterface", "a", { node: "lax1", interfaceName: "eth0", type: "dummy" });
