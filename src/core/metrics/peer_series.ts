@@ -19,12 +19,10 @@ export interface PeerTimes {
 
 const LINES: readonly (readonly [MetricName, PeerLine])[] = [
   ["wigglenet_peer_last_handshake_seconds", (peer, { nowSeconds }) => {
-    if (peer.handshakeSeconds === 0) return undefined;
-    return line(
-      "wigglenet_peer_last_handshake_seconds",
-      placeOf(peer),
-      Math.max(0, nowSeconds - peer.handshakeSeconds),
-    );
+    const age = nowSeconds - peer.handshakeSeconds;
+    // One of the future is of a clock that went back: a dead peer would look best of all.
+    if (peer.handshakeSeconds === 0 || age < 0) return undefined;
+    return line("wigglenet_peer_last_handshake_seconds", placeOf(peer), age);
   }],
   [
     "wigglenet_peer_receive_bytes_total",

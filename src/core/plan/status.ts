@@ -7,6 +7,7 @@ import type { Rejected } from "../nodes/node.ts";
 import { someOf } from "../policy/drop_line.ts";
 import type { DropTotal } from "../policy/drop_totals.ts";
 import type { OwnTurn } from "../rotation/turn.ts";
+import { handshakeText } from "../observed/handshake_text.ts";
 import type { ObservedState } from "../observed/observed_state.ts";
 
 /** A peer as `status` shows it. */
@@ -150,9 +151,9 @@ export function describeStatus(status: Status, nowSeconds: number): string[] {
     ...(status.rotation === undefined ? [] : [rotationText(status.rotation)]),
     `${status.peers.length} peers`,
     ...status.peers.map((peer) =>
-      `  ${peer.node} ${peer.endpoint ?? "(no endpoint)"} ${handshakeText(peer, nowSeconds)}${
-        keepaliveText(peer)
-      }`
+      `  ${peer.node} ${peer.endpoint ?? "(no endpoint)"} ${
+        handshakeText(peer.handshakeSeconds, nowSeconds)
+      }${keepaliveText(peer)}`
     ),
     ...(status.clear ?? []).map(({ node, route, podCidrs, isMissing }) =>
       `  ${node} in the clear ${route} to ${podCidrs.join(", ")}${
@@ -193,12 +194,6 @@ function dropTexts({ drops = [] }: PolicyStatus): string[] {
 
 function ageText(sinceMs: number, nowSeconds: number): string {
   return `${Math.max(0, Math.round(nowSeconds - sinceMs / 1000))} s`;
-}
-
-function handshakeText({ handshakeSeconds }: PeerStatus, nowSeconds: number): string {
-  return handshakeSeconds === 0
-    ? "no handshake yet"
-    : `handshake ${Math.max(0, Math.round(nowSeconds - handshakeSeconds))} s ago`;
 }
 
 /** An agent of another version may not tell. */

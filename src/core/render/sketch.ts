@@ -111,7 +111,8 @@ export function healthOf({ handshakeSeconds, isClear }: Spoken, nowSeconds: numb
 export function ageOf({ handshakeSeconds, isClear }: Spoken, nowSeconds: number | undefined): string {
   if (nowSeconds === undefined || isClear) return "";
   if (handshakeSeconds === 0) return "never";
-  const seconds = Math.max(0, Math.round(nowSeconds - handshakeSeconds));
+  const seconds = Math.round(nowSeconds - handshakeSeconds);
+  if (seconds < 0) return "before the clock went back";
   if (seconds < 120) return `${seconds} s`;
   return seconds < 7_200 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3600)} h`;
 }

@@ -1,5 +1,6 @@
 // Declared networks of a host as `wigglenet status` shows them.
 
+import { handshakeText } from "../../observed/handshake_text.ts";
 import type { DeclaredReport, InterfaceReport, PeerReport } from "./report.ts";
 
 /** A line for each interface, each peer, and whatever is not there. */
@@ -29,6 +30,5 @@ function detailsOf({ listenPort, mtuBytes, addresses }: InterfaceReport): string
 
 function handshakeOf({ publicKey, handshakeSeconds }: PeerReport, nowSeconds: number): string {
   if (publicKey === undefined) return "waits for its public key";
-  if (handshakeSeconds === 0) return "no handshake yet";
-  return `handshake ${Math.max(0, Math.round(nowSeconds - handshakeSeconds))} s ago`;
+  return handshakeText(handshakeSeconds, nowSeconds);
 }
