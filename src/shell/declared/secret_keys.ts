@@ -13,6 +13,7 @@ import {
 import { sha256 } from "../../core/policy/sha256.ts";
 import type { GivenSettings } from "../../core/settings/settings.ts";
 import { fieldsOf } from "../../core/kubernetes/fields.ts";
+import { pauseMs } from "../../core/kubernetes/retry.ts";
 import { removeFile, RUN_FOLDER, writeAtomically } from "../files.ts";
 import { publicKeyOf, reasonIn } from "../key_file.ts";
 import type { ApiClient, Reply } from "../sources/kubernetes/api_client.ts";
@@ -39,8 +40,6 @@ export async function secretFolders(): Promise<string[]> {
 
 const SECRETS = "secrets-";
 const FRESH_MS = 60_000;
-/** After one that gave no key; the next time twice as long. */
-const RETRY_MS = 10_000;
 /** Of each node: 20 questions a second of a cluster in which none may ask. */
 const RETRY_MS_A_NODE = 50;
 
@@ -57,7 +56,8 @@ export interface SecretKeysOptions {
 /** When a Secret is to be read again. */
 interface Due {
   readonly atMs: number;
-  readonly retryMs: number;
+  /** In a row: it gave no key. */
+  readonly failures: number;
 }
 
 /** Secrets that somebody asks for. */
@@ -128,9 +128,11 @@ export class SecretKeys {
     }
     const isGood = !(answer instanceof Error) && answer.status === 200 &&
       ids.every((id) => "path" in this.#known.get(id)!);
-    const retryMs = isGood ? 0 : Math.min(FRESH_MS, (this.#due.get(name)?.retryMs || RETRY_MS / 2) * 2);
-    const waitMs = isGood ? FRESH_MS : Math.max(retryMs, this.options.nodes() * RETRY_MS_A_NODE);
-    this.#due.set(name, { atMs: performance.now() + waitMs * (1 + Math.random() / 4), retryMs });
+    const failures = isGood ? 0 : (this.#due.get(name)?.failures ?? 0) + 1;
+    // Who applies an object first and its Secret minutes later waits for no more than a minute.
+    const retryMs = Math.max(Math.min(FRESH_MS, pauseMs(failures)), this.options.nodes() * RETRY_MS_A_NODE);
+    const waitMs = isGood ? FRESH_MS : retryMs;
+    this.#due.set(name, { atMs: performance.now() + waitMs * (1 + Math.random() / 4), failures });
     if (isSame.includes(false)) this.options.onChange();
   }
 
