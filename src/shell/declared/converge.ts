@@ -43,7 +43,11 @@ export async function converge(
 ): Promise<Passed> {
   const { interfaces, refused } = wanted;
   const observed = await observer.read(new Set(interfaces.filter(hasPreshared).map(({ name }) => name)));
-  const keys = await ensureDeclaredKeys(given.keyFolder, keyHolders(interfaces, observed), onKeyError);
+  const used = new Set(interfaces.flatMap(({ link }) => ownKeyOf(link) ?? []));
+  const keys = await ensureDeclaredKeys(given.keyFolder, keyHolders(interfaces, observed), (name, error) => {
+    // One that stands for the day on which its Secret is taken out is nobody's trouble yet.
+    if (used.has(name)) onKeyError(name, error);
+  });
   const desired = { interfaces, spared: [...refused, ...unread] };
   const moment = { ...given, keys, steadySeconds: steadySeconds() };
   const plan = diffDeclared(desired, observed, moment);
@@ -69,6 +73,11 @@ function keyHolders(
     holders.set(link.keyName, holders.get(link.keyName) ?? (isOwn ? name : undefined));
   }
   return holders;
+}
+
+/** The name of its key file, where no Secret has the key. */
+function ownKeyOf(link: WantedInterface["link"]): string | undefined {
+  return link.kind === "wireguard" && link.secret === undefined ? link.keyName : undefined;
 }
 
 function hasPreshared({ link }: WantedInterface): boolean {
