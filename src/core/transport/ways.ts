@@ -28,7 +28,7 @@ export interface FamilyWays {
   readonly devices: readonly string[];
   /** The interface of ours that these ways lead by. */
   readonly overlay?: Overlay;
-  /** By the ways to those that are near is only taken, nothing sent. */
+  /** Packets from near nodes are accepted, none are sent to them. */
   readonly isLate?: true;
   /** Names of Nodes to which there is no way. */
   readonly unreached: ReadonlySet<string>;
