@@ -140,7 +140,7 @@ Deno.test(
     await answers();
     for (const node of lab.nodes) {
       const errors = node.agent!.stderr.filter((line) => / error (?!waiting: )/.test(line));
-    assert.deepEqual(errors, []);
+      assert.deepEqual(errors, []);
     }
   },
 );

@@ -57,7 +57,11 @@ const VXLAN = struct({
     "Source ports of its packets: the lowest and the one behind the highest.",
   ),
   noLearning: defaulted(BOOLEAN, false, "True: it learns no addresses from packets."),
-  noAge: defaulted(BOOLEAN, false, "True: what it has learned it keeps for ever."),
+  noAge: defaulted(
+    BOOLEAN,
+    false,
+    "True: what it has learned it keeps for 23 days without a packet, as long as a kernel can; else for five minutes.",
+  ),
   proxyARP: defaulted(BOOLEAN, false, "True: it answers ARP for what it knows."),
   ttl: optional(integer(1, 255), "TTL of its packets."),
   tos: optional(integer(0, 255), "TOS of its packets."),

@@ -3,7 +3,7 @@
 import { parseAddress } from "../../net/address.ts";
 import { refused } from "../../net/refusal.ts";
 import { addressOn } from "../interface_address.ts";
-import { vxlanWords } from "../want/vxlan_words.ts";
+import { LONGEST_AGE_SECONDS, vxlanWords } from "../want/vxlan_words.ts";
 import { DECLARED_GROUP, type ObservedInterface } from "./observed_interfaces.ts";
 
 interface AddressJson {
@@ -144,7 +144,7 @@ function wordsOf(json: VxlanJson): string {
     port: json.port ?? 0,
     portRange: low === 0 && high === 0 ? undefined : [low, high],
     isLearning: json.learning !== false,
-    isAgeing: json.ageing !== 0,
+    isAgeing: json.ageing !== LONGEST_AGE_SECONDS,
     isProxy: json.proxy === true,
     ttl: json.ttl === 0 ? undefined : json.ttl,
     tos: Number(tos),

@@ -65,6 +65,12 @@ function vxlanOf(spec: Spec): Vxlan {
   };
 }
 
+/**
+ * The kernel takes 0 for its default, 300 s; that many, times the thousand jiffies that a second has at most, are within 31 bits
+ * (drivers/net/vxlan: age_interval * HZ).
+ */
+export const LONGEST_AGE_SECONDS = 2_000_000;
+
 /** One text for what is the same. */
 export function vxlanWords(vxlan: Vxlan): string {
   const { vni, dev, local, group, port, portRange, ttl, tos } = vxlan;
@@ -76,9 +82,10 @@ export function vxlanWords(vxlan: Vxlan): string {
     `dstport ${port}`,
     ...(portRange === undefined ? [] : [`srcport ${portRange.join(" ")}`]),
     ...(ttl === undefined ? [] : [`ttl ${ttl}`]),
-    ...(tos === undefined || tos === 0 ? [] : [`tos ${tos}`]),
+    // As a hexadecimal number: ip takes 16 for 22.
+    ...(tos === undefined || tos === 0 ? [] : [`tos 0x${tos.toString(16)}`]),
     vxlan.isLearning ? "learning" : "nolearning",
-    ...(vxlan.isAgeing ? [] : ["ageing 0"]),
+    ...(vxlan.isAgeing ? [] : [`ageing ${LONGEST_AGE_SECONDS}`]),
     ...(vxlan.isProxy ? ["proxy"] : []),
   ].join(" ");
 }
