@@ -12,9 +12,7 @@ import type { Host } from "../lab/host.ts";
 import { HAS_DUMMY } from "../lab/kernel.ts";
 import { Lab } from "../lab/lab.ts";
 import { until } from "../lab/until.ts";
-import type { ToldPass } from "./declared_host.ts";
-
-const PROGRAM = new URL("declared_host.ts", import.meta.url).pathname;
+import { passesOn } from "./declared_passes.ts";
 
 const VXLAN2 = declared("NetlinkInterface", "vxlan-lax2", {
   node: "lax2",
@@ -30,24 +28,7 @@ const lax1 = await lab.addHost("lax1", ["10.9.1.1", "fd09::1"], { hasOwnMounts: 
 const lax2 = await lab.addHost("lax2", ["10.9.1.2", "fd09::2"], { hasOwnMounts: true });
 Deno.test.afterAll(() => lab.close());
 
-const keys = (host: Host) => `${lab.folder}/keys-${host.name}`;
-
-/** Passes over objects until nothing is left to do; what each pass did. */
-async function converge(host: Host, objects: readonly unknown[]): Promise<ToldPass[]> {
-  const path = `${lab.folder}/${host.name}.json`;
-  await Deno.writeTextFile(path, JSON.stringify(objects));
-  const argv = [Deno.execPath(), "run", "-A", "--no-check", PROGRAM, host.name, path, keys(host)];
-  const printed = await host.run(argv, { env: { NO_COLOR: "1" } });
-  return printed.trim().split("\n").map((line) => JSON.parse(line));
-}
-
-/** The same; nothing may fail, and the last pass must find nothing to do. */
-async function settle(host: Host, objects: readonly unknown[]): Promise<ToldPass[]> {
-  const passes = await converge(host, objects);
-  assert.deepEqual(passes.flatMap(({ errors }) => errors), []);
-  assert.deepEqual(passes.at(-1)!.changes, []);
-  return passes;
-}
+const { keys, converge, settle } = passesOn(lab);
 
 async function publicKeyOf(host: Host): Promise<string> {
   const key = await Deno.readTextFile(`${keys(host)}/plan-plan1.key`);
@@ -138,25 +119,49 @@ Deno.test("ff02::1 is answered by both ends of the VXLAN over the WireGuard link
   });
 });
 
+const LINK = "wg-lax1-lax2-0";
+const STRANGER = "Q0K7obhosJ0yfIX8D7s8fAfte/JX191c5+rKwKFAvHk=";
+
 const DAMAGES: readonly [string, readonly string[]][] = [
-  ["the bridge is deleted", ["link", "del", "br1"]],
-  ["the WireGuard link is deleted, and the VXLAN with it", ["link", "del", "wg-lax1-lax2-0"]],
-  ["one end of the pair is deleted", ["link", "del", "veth1-b"]],
-  ["the bridge is down", ["link", "set", "br1", "down"]],
-  ["the member is let go", ["link", "set", "port0", "nomaster"]],
-  ["the MTU is another", ["link", "set", "vxlan1", "mtu", "1200"]],
-  ["an address is gone", ["address", "del", "10.4.0.1", "peer", "10.4.0.2/32", "dev", "wg-lax1-lax2-0"]],
-  ["an address has come", ["address", "add", "10.99.0.1/24", "dev", "br1"]],
-  ["the alias is another", ["link", "set", "dev", "br1", "alias", "mine"]],
+  ["the bridge is deleted", ["ip", "link", "del", "br1"]],
+  ["the WireGuard link is deleted, and the VXLAN with it", ["ip", "link", "del", "wg-lax1-lax2-0"]],
+  ["one end of the pair is deleted", ["ip", "link", "del", "veth1-b"]],
+  ["the bridge is down", ["ip", "link", "set", "br1", "down"]],
+  ["the member is let go", ["ip", "link", "set", "port0", "nomaster"]],
+  ["the MTU is another", ["ip", "link", "set", "vxlan1", "mtu", "1200"]],
+  ["an address is gone", [
+    "ip",
+    "address",
+    "del",
+    "10.4.0.1",
+    "peer",
+    "10.4.0.2/32",
+    "dev",
+    "wg-lax1-lax2-0",
+  ]],
+  ["an address has come", ["ip", "address", "add", "10.99.0.1/24", "dev", "br1"]],
+  ["the alias is another", ["ip", "link", "set", "dev", "br1", "alias", "mine"]],
+  ["the private key is another", ["sh", "-c", `wg genkey | wg set ${LINK} private-key /dev/stdin`]],
+  ["the peer is gone", ["sh", "-c", `wg set ${LINK} peer $(wg show ${LINK} peers) remove`]],
+  ["a peer has come", ["wg", "set", LINK, "peer", STRANGER, "allowed-ips", "10.99.0.0/16"]],
+  ["the peer has fewer allowed IPs", [
+    ...["sh", "-c", `wg set ${LINK} peer $(wg show ${LINK} peers) allowed-ips 10.99.0.0/16`],
+  ]],
+  ["it listens elsewhere", ["wg", "set", LINK, "listen-port", "7"]],
+  ["its packets have a mark", ["wg", "set", LINK, "fwmark", "7"]],
+  ["the peer has a preshared key", [
+    ...["sh", "-c", `wg genpsk | wg set ${LINK} peer $(wg show ${LINK} peers) preshared-key /dev/stdin`],
+  ]],
 ];
 
-for (const [what, args] of DAMAGES) {
+for (const [what, argv] of DAMAGES) {
   Deno.test(`It is mended: ${what}`, async () => {
-    const before = await linksOf(lax1);
-    await lax1.run(["ip", ...args]);
+    const before = [namesIn(await linksOf(lax1)), await lax1.run(["wg", "showconf", LINK])];
+    await lax1.run(argv);
     const passes = await settle(lax1, [plan, PORT, VXLAN, VETH]);
     assert.ok(passes.length >= 2, "nothing was seen");
-    assert.deepEqual(namesIn(await linksOf(lax1)), namesIn(before));
+    assert.deepEqual([namesIn(await linksOf(lax1)), await lax1.run(["wg", "showconf", LINK])], before);
+    await answers(lax1, "10.4.0.2");
   });
 }
 
