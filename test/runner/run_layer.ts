@@ -84,18 +84,24 @@ export async function runLayer(layer: Layer, options: LayerOptions): Promise<Tri
     ended.push(Promise.resolve([{ of: "", tests: [], broken: (error as Error).message }]));
   }
   const ends = (await Promise.all(ended)).flat();
+  const seconds = (performance.now() - started) / 1000;
+  return { result: { ...result, ...summedUp(ends, options.filter !== undefined), seconds }, ends };
+}
+
+function summedUp(
+  ends: readonly RunEnd[],
+  isFiltered: boolean,
+): Pick<LayerResult, "passed" | "failed" | "broken" | "ignored"> {
   const tests = ends.flatMap((end) => end.tests);
   const names = (outcome: TestResult["outcome"]) =>
     tests.filter((test) => test.outcome === outcome).map((test) => test.name);
-  const summed = {
+  return {
     passed: names("passed").length,
     failed: names("failed"),
     broken: ends.flatMap(({ broken }) => broken ?? []),
     // Deno reports what a filter leaves out as ignored.
-    ignored: options.filter === undefined ? names("ignored") : [],
-    seconds: (performance.now() - started) / 1000,
+    ignored: isFiltered ? [] : names("ignored"),
   };
-  return { result: { ...result, ...summed }, ends };
 }
 
 /** Where a layer cannot run that is no failure, unless it is CI: there it must. */
