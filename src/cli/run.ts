@@ -10,7 +10,7 @@ import { ensureKey, type HostKey } from "../shell/key_file.ts";
 import { Log } from "../shell/log.ts";
 import { NameResolver } from "../shell/name_resolver.ts";
 import { becomeOnlyAgent } from "../shell/only_agent.ts";
-import { giveUpPlugins, requirePaths } from "../shell/permissions.ts";
+import { giveUpContainers, giveUpPlugins, requirePaths } from "../shell/permissions.ts";
 import { requireInterface, requirePrograms } from "../shell/preconditions.ts";
 import { policyParts } from "../shell/policy/policy_parts.ts";
 import { Publisher } from "../shell/publish.ts";
@@ -47,6 +47,7 @@ async function runTold(args: readonly string[], systemd: Systemd | undefined): P
   const { settings: given } = await parseArguments(args, []);
   requireNodes(given);
   giveUpPlugins();
+  giveUpContainers(given);
   const log = new Log(given.logFormat, given.logLevel);
   const host = await requireHost(given);
   const signal = endSignal();

@@ -11,8 +11,10 @@ import { FASTPATH, FASTPATH_REFERENCE, REFERENCE_TABLE, TABLE } from "../core/re
 import { nextInterface, nextKeyPath, requestedKeyPath } from "../core/rotation/names.ts";
 import { vxlanInterface } from "../core/transport/vxlan/vxlan.ts";
 import type { GivenSettings } from "../core/settings/settings.ts";
-import { run } from "./command.ts";
+import { run, runIn } from "./command.ts";
 import { readLink, removeEmptyFolder, removeFile, RUN_FOLDER, sweepLeftovers } from "./files.ts";
+import { Places } from "./declared/containers/places.ts";
+import { tracesFiles } from "./declared/containers/traces.ts";
 import { secretFolder, secretFolders } from "./declared/secret_keys.ts";
 import { INTERFACES } from "./declared/observe_declared.ts";
 import { declaredKeyFolder, removeDeclaredKeys } from "./declared/declared_keys.ts";
@@ -34,6 +36,7 @@ export async function cleanUp(settings: GivenSettings, isKeyPurged: boolean): Pr
   const steps = [
     () => removeCni(settings),
     () => removeDeclared(settings, errors),
+    () => removeContained(errors),
     () => removeNetwork(settings),
     removeTables,
     () => removeFiles(settings, isKeyPurged),
@@ -85,6 +88,29 @@ async function removeDeclared({ wireguardGo }: GivenSettings, errors: Error[]): 
     } catch (error) {
       errors.push(error as Error);
     }
+  }
+  return removed;
+}
+
+/** The same in containers, of all agents that have put something there. */
+async function removeContained(errors: Error[]): Promise<string[]> {
+  const removed: string[] = [];
+  for (const file of await tracesFiles()) {
+    const places = new Places(file);
+    for (const place of (await places.look(new Set())).left) {
+      try {
+        const interfaces = parseInterfaces(await run(runIn(place.path, INTERFACES)));
+        for (const { name } of interfaces.values().filter(isRemovable)) {
+          const deletion = { program: "ip", args: ["link", "del", "dev", name] } as const;
+          const output = await unlessAbsent(run(runIn(place.path, deletion)));
+          if (output !== undefined) removed.push(`interface ${name} in ${place.id}`);
+        }
+        await places.release(place);
+      } catch (error) {
+        errors.push(error as Error);
+      }
+    }
+    places.close();
   }
   return removed;
 }

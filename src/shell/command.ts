@@ -158,9 +158,11 @@ function textOf(stdout: Uint8Array<ArrayBuffer>): string {
 }
 
 /** To somebody who may have ended without reading it: his output says why. */
-async function tell(stdin: WritableStream<Uint8Array>, text: string): Promise<void> {
+async function tell(stdin: WritableStream<Uint8Array>, text: string, isAll = true): Promise<void> {
   const writer = stdin.getWriter();
-  await writer.write(new TextEncoder().encode(text)).then(() => writer.close()).catch(() => {});
+  await writer.write(new TextEncoder().encode(text)).then(() => isAll ? writer.close() : undefined).catch(
+    () => {},
+  );
 }
 
 interface Streams {
@@ -180,6 +182,35 @@ function spawn(program: Program, options: Streams): Deno.ChildProcess {
     clearEnv: true,
     env: { LC_ALL: "C", TZ: "UTC", PATH: FOLDERS.join(":") },
   }).spawn();
+}
+
+/** A program's run in another network namespace, of which this is a file. */
+export function runIn(path: string, { program, args, ...rest }: Run): Run {
+  return { ...rest, program: "nsenter", args: [`--net=${path}`, "--", program, ...args] };
+}
+
+/** A process that does nothing but be there. */
+export interface Holder {
+  readonly pid: number;
+  close(): void;
+}
+
+/**
+ * Has a process stay in a network namespace, which lives as long as it, and whose id is nobody else's as long: it is our child. It
+ * ends with this agent.
+ * @throws CommandError when the namespace cannot be entered
+ */
+export async function holdIn(path: string): Promise<Holder> {
+  const args = [`--net=${path}`, "--", "cat"];
+  const child = spawn("nsenter", { args, stdin: "piped", stdout: "piped", stderr: "piped" });
+  await tell(child.stdin, "\n", false);
+  const reader = child.stdout.getReader();
+  const timer = setTimeout(() => endQuietly(child, "SIGKILL"), TIMEOUT_MS);
+  // What it gives back it has read there.
+  const { done } = await reader.read().finally(() => clearTimeout(timer));
+  if (!done) return { pid: child.pid, close: () => endQuietly(child, "SIGKILL") };
+  const stderr = await new Response(child.stderr).text();
+  throw new CommandError(shownOf({ program: "nsenter", args }), stderr, "failed");
 }
 
 /** Starts a program that outlives the agent: a session of its own, no streams. */

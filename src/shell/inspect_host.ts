@@ -41,6 +41,8 @@ const VERSION_FLAG: Readonly<Record<Program, string>> = {
   ping: "-V",
   conntrack: "--version",
   sysctl: "--version",
+  nsenter: "--version",
+  stat: "--version",
 };
 /** Of others' programs called ping none can forbid fragments. */
 const IPUTILS = /iputils/;
@@ -71,6 +73,7 @@ export async function inspectHost(settings: GivenSettings, inspection: Inspectio
     "ss",
     ...(tunnel === undefined ? [] : ["wg" as const]),
     ...(isUserspace ? ["wireguard-go" as const] : []),
+    ...(settings.hasDeclaredContainers ? ["nsenter", "stat"] as const : []),
     ...(settings.areSysctlsManaged ? ["sysctl" as const] : []),
     ...(inspection.isMtuProbed ? ["ping" as const] : []),
   ];

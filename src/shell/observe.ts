@@ -189,7 +189,7 @@ export async function observeNetwork(interfaceName: string): Promise<Pick<Observ
 }
 
 /** The clocks of this moment. */
-function now(): Now {
+export function now(): Now {
   return { wallSeconds: Date.now() / 1000, steadySeconds: steadySeconds() };
 }
 

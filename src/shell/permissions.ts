@@ -4,6 +4,8 @@
 import { NODE_PLUGINS } from "../core/shipped/plugins.ts";
 import { type GivenSettings, SETTINGS, usesTunnel } from "../core/settings/settings.ts";
 import { RUN_FOLDER } from "./files.ts";
+import { ENGINE_SOCKETS } from "../core/shipped/flags.ts";
+import { PROGRAM_PATHS } from "../core/shipped/programs.ts";
 import { folderOf } from "./paths.ts";
 
 /** Something that is needed and not permitted. */
@@ -39,6 +41,15 @@ export function requirePaths(settings: GivenSettings): void {
 /** What only another verb may do, this process will not: whoever takes it over cannot replace what runs as root. */
 export function giveUpPlugins(): void {
   Deno.permissions.revokeSync({ name: "write", path: NODE_PLUGINS });
+}
+
+/** Containers are for who is told so: a program that is taken over does not even ask their engines. */
+export function giveUpContainers(
+  { hasDeclaredContainers }: Pick<GivenSettings, "hasDeclaredContainers">,
+): void {
+  if (hasDeclaredContainers) return;
+  for (const path of ENGINE_SOCKETS) Deno.permissions.revokeSync({ name: "write", path });
+  for (const command of PROGRAM_PATHS.nsenter) Deno.permissions.revokeSync({ name: "run", command });
 }
 
 function unwritable(why: string, folder: string): Trouble {

@@ -61,16 +61,42 @@ Deno.test("The agent's folders are those that it may write as shipped, each at t
       if ($patch === "delete") continue;
       const { hostPath } = volumes.get(name!)!;
       assert.equal(hostPath!.path, mountPath.replace("/var/run/", "/run/"));
-      assert.equal(hostPath!.type, mountPath === TUN ? "CharDevice" : "DirectoryOrCreate");
+      const types: Readonly<Record<string, string>> = { [TUN]: "CharDevice", "/run/docker.sock": "Socket" };
+      assert.equal(hostPath!.type, types[mountPath] ?? "DirectoryOrCreate");
     }
   }
 });
 
-Deno.test("No container has a power beside NET_ADMIN, nor a patch that gives it one", () => {
+/** Those of agents that enter containers: what they have more than others. */
+const ENTERING: Readonly<Record<string, { readonly pod: unknown; readonly add: readonly string[] }>> = {
+  "declared-containers/kustomization.yaml": { pod: undefined, add: ["NET_ADMIN", "SYS_ADMIN"] },
+  "declared-engines/kustomization.yaml": {
+    pod: { appArmorProfile: { type: "Unconfined" } },
+    add: ["NET_ADMIN", "SYS_ADMIN", "SYS_PTRACE"],
+  },
+};
+
+Deno.test("Who enters containers has SYS_ADMIN more, and beside their files nothing; who asks engines may see processes", () => {
+  for (const [path, { pod, add }] of Object.entries(ENTERING)) {
+    const [spec] = podsOf(file(path)) as [PodSpec];
+    assert.deepEqual(spec.securityContext, pod, path);
+    assert.equal(spec.hostPID, path.includes("engines") ? true : undefined, path);
+    assert.deepEqual(agentOf(path).securityContext, { capabilities: { add } }, path);
+  }
+  const { volumeMounts, env } = agentOf("declared-containers/kustomization.yaml");
+  assert.deepEqual(volumeMounts!.map(({ mountPath, readOnly }) => [mountPath, readOnly]), [
+    ["/run/netns", true],
+    ["/var/lib/cni/results", true],
+  ]);
+  assert.deepEqual(env, [{ name: "DECLARED_CONTAINERS", value: "true" }]);
+});
+
+Deno.test("No other container has a power beside NET_ADMIN, nor a patch that gives it one", () => {
   const whole = ["base/daemonset.yaml", "userspace/wireguard-go.yaml"];
   for (
     const { path, pod } of FILES.flatMap((file) => podsOf(file).map((pod) => ({ path: file.path, pod })))
   ) {
+    if (path in ENTERING) continue;
     for (const field of ["hostPID", "hostIPC", "shareProcessNamespace"]) {
       assert.equal(pod[field], undefined, `${path}: ${field}`);
     }

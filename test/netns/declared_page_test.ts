@@ -49,6 +49,14 @@ Deno.test("both ends of the page's VXLAN answer over the link", async () => {
   await works(n1, "all-nodes");
 });
 
+Deno.test("the page's pair stands between two containers", async () => {
+  await n1.agent!.kill("SIGTERM");
+  n1.startAgent({ settings: { "declared-containers": "true" } });
+  await works(n1, "containers");
+  await works(n1, "ping-green");
+  await Deno.remove(`${lab.nodesFolder}/containers.yaml`);
+});
+
 Deno.test("the page's bridge and pair stand, status shows all of them, and what is removed goes", async () => {
   await works(n1, "bridge");
   const shown = await works(n1, "status");

@@ -22,7 +22,7 @@ export interface Change {
 export type Action =
   | {
     readonly kind: "run";
-    readonly program: "nft" | "wg" | "ip" | "sysctl";
+    readonly program: "nft" | "wg" | "ip" | "sysctl" | "nsenter";
     readonly args: readonly string[];
     readonly input?: string;
   }

@@ -1,6 +1,6 @@
 // The settings of this host's key.
 
-import { type KeyAge, keyAge, path, type Setting } from "./grammar.ts";
+import { boolean, type KeyAge, keyAge, path, type Setting } from "./grammar.ts";
 
 /** A part of the table of settings. */
 export const KEY_SETTINGS = {
@@ -25,4 +25,9 @@ export const KEY_SETTINGS = {
       "The one namespace whose Secrets [declared networks](docs/decisions/0057-declared-networks.md) may name; without it none are read. Agents need `get` of `secrets` there, and nowhere else.",
     parse: (text: string) => /^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)?$/.test(text) ? text : undefined,
   } satisfies Setting<string>,
+  hasDeclaredContainers: boolean(
+    "DECLARED_CONTAINERS",
+    false,
+    "Puts interfaces of [declared networks](docs/declared-networks.md#into-containers) into containers. Needs what [deploy/kubernetes/declared-containers](deploy/kubernetes/README.md) grants.",
+  ),
 } as const;

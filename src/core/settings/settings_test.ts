@@ -40,7 +40,7 @@ Deno.test("The defaults are the original's, and STRICT is on", () => {
     filterIpv6: false,
     isStrict: true,
     clusterPodCidrs: [],
-    declaredSecretsNamespace: "",
+    ...{ declaredSecretsNamespace: "", hasDeclaredContainers: false },
     ...{ hostEncryption: "off", hostExemptPorts: [] },
     areSysctlsManaged: false,
     nodeIpInterfaces: [],

@@ -16,6 +16,9 @@ export const WRITABLE: readonly string[] = [
 /** Where systemd hears of its services; to send there takes leave to write. */
 const NOTIFY_SOCKET = "/run/systemd/notify";
 
+/** Where docker and podman answer: to ask takes leave to write. An agent without DECLARED_CONTAINERS gives it up at its start. */
+export const ENGINE_SOCKETS: readonly string[] = ["/run/docker.sock", "/run/podman/podman.sock"];
+
 /** The only variables that may be read. */
 const ENVIRONMENT: readonly string[] = [
   ...Object.values(SETTINGS).map(({ env }) => env),
@@ -59,7 +62,7 @@ export function shippedFlags(): string[] {
     // Datagrams to systemd (docs/decisions/0033).
     "--unstable-net",
     // The last for `install-cni` alone: an agent gives it up at its start.
-    `--allow-write=${[...WRITABLE, NOTIFY_SOCKET, NODE_PLUGINS].join(",")}`,
+    `--allow-write=${[...WRITABLE, NOTIFY_SOCKET, ...ENGINE_SOCKETS, NODE_PLUGINS].join(",")}`,
     "--allow-net",
     `--allow-env=${ENVIRONMENT.join(",")}`,
     `--allow-run=${Object.values(PROGRAM_PATHS).flat().join(",")}`,

@@ -11,6 +11,8 @@ export type Program =
   | "wireguard-go"
   | "ping"
   | "conntrack"
+  | "nsenter"
+  | "stat"
   | "sysctl";
 
 /**
@@ -27,6 +29,9 @@ export const PROGRAM_PATHS: Readonly<Record<Program, readonly string[]>> = {
   cat: ["/usr/bin/cat", "/bin/cat"],
   // Ends flows that policies do not allow any more.
   conntrack: ["/usr/sbin/conntrack", "/usr/bin/conntrack"],
+  // With DECLARED_CONTAINERS alone: enters a container's network namespace, and tells one from another.
+  nsenter: ["/usr/bin/nsenter", "/bin/nsenter"],
+  stat: ["/usr/bin/stat", "/bin/stat"],
   // With MANAGE_SYSCTLS alone.
   sysctl: ["/usr/sbin/sysctl", "/usr/bin/sysctl", "/sbin/sysctl"],
   "wireguard-go": ["/usr/bin/wireguard-go"],
@@ -45,5 +50,7 @@ export const PROGRAM_PACKAGES: Readonly<Record<Program, string>> = {
   "wireguard-go": "wireguard-go",
   ping: "iputils-ping",
   conntrack: "conntrack",
+  nsenter: "util-linux",
+  stat: "coreutils",
   sysctl: "procps",
 };

@@ -17,6 +17,8 @@ import type { ApiClient } from "../sources/kubernetes/api_client.ts";
 import { tellBlocked, tellChanges, tellProblems } from "../tell.ts";
 import { converge, type Passed } from "./converge.ts";
 import { declaredKeyFolder, removeDeclaredKeys } from "./declared_keys.ts";
+import { Places } from "./containers/places.ts";
+import { tracesFile } from "./containers/traces.ts";
 import { DeclaredPublisher } from "./declared_publisher.ts";
 import { KeptWish } from "./kept_wish.ts";
 import { LastGood } from "./last_good.ts";
@@ -66,6 +68,7 @@ export class DeclaredKeeper {
   readonly #known = new LastGood();
   readonly #wish: KeptWish;
   readonly #secrets: SecretKeys | undefined;
+  readonly #places: Places | undefined;
   readonly #publisher: DeclaredPublisher | undefined;
   readonly #herald: PlanHerald | undefined;
   #report: DeclaredReport | undefined;
@@ -84,6 +87,7 @@ export class DeclaredKeeper {
       nodes: () => options.nodes().length,
       onChange: () => this.wake(),
     });
+    if (options.settings.hasDeclaredContainers) this.#places = new Places(tracesFile(options.settings));
     if (api === undefined) return;
     const namespace = api.credentials.namespace ?? USUAL_NAMESPACE;
     const nodes = () => options.nodes().flatMap(({ node }) => node?.name ?? []);
@@ -133,6 +137,7 @@ export class DeclaredKeeper {
     clearTimeout(this.#timer);
     this.#names.close();
     await Promise.all([this.#pass, this.options.source.close()]);
+    this.#places?.close();
   }
 
   async #tryPass(): Promise<void> {
@@ -168,6 +173,7 @@ export class DeclaredKeeper {
       wanted,
       unread: unread.filter((it) => !isHeld(it)),
       observer: this.#observer,
+      places: this.#places,
       implementation: this.options.implementation,
       server: settings.wireguardGo,
       keyFolder: declaredKeyFolder(settings),

@@ -41,7 +41,7 @@ export class KeptWish {
     const isSame = last?.objects === objects && last.nodes === nodes && isAlike(last.said, said);
     const isTimely = nowMs >= this.#sinceMs && nowMs < this.#untilMs;
     if (isSame && this.#wanted !== undefined && isTimely) return this.#wanted;
-    const { nodeName, interfaceName } = this.settings;
+    const { nodeName, interfaceName, hasDeclaredContainers } = this.settings;
     this.#parts = parts;
     this.#untilMs = Math.min(...expiries(objects).filter((ms) => ms > nowMs));
     this.#sinceMs = Math.max(...expiries(objects).filter((ms) => ms <= nowMs));
@@ -52,6 +52,7 @@ export class KeptWish {
       ports: podPorts(this.settings),
       nowMs,
       secretsNamespace: this.secretsNamespace,
+      hasContainers: hasDeclaredContainers,
       taken: takenBy(nodes.flatMap(({ node }) => node ?? [])),
       published: publishedKeys(said),
     });

@@ -1,4 +1,4 @@
-// Reads the interfaces of the host, and of those that are declared networks' WireGuard's own state. Decides nothing.
+// Reads the interfaces of the host, or of a container, and of those that are declared networks' WireGuard's own state. Decides nothing.
 
 import type {
   ObservedInterfaces,
@@ -11,8 +11,10 @@ import { markOf } from "../../core/declared/want/secrets.ts";
 import { confirmPeers } from "../../core/plan/confirm.ts";
 import type { Step } from "../../core/plan/plan.ts";
 import { LINK_KIND } from "../../core/plan/diff_link.ts";
-import { run } from "../command.ts";
-import { observeWireguard } from "../observe.ts";
+import { keyIn } from "../../core/declared/containers/container.ts";
+import type { Place } from "../../core/declared/plan/in_container.ts";
+import { run, runForBytes, runIn } from "../command.ts";
+import { now, observeWireguard } from "../observe.ts";
 import { SEED } from "../seed.ts";
 
 /** By their numbers (`-N`): a group is ours whatever /etc/iproute2/group calls it. */
@@ -26,35 +28,53 @@ const KINDS: readonly string[] = Object.values(LINK_KIND);
 export class DeclaredObserver {
   readonly #readers = new Map<string, DumpReader>();
   #last: ObservedInterfaces["serving"] = new Map();
+  #now: Map<string, ObservedServing> = new Map();
 
   /**
    * All interfaces, by one program, and one more for each WireGuard interface of ours.
    * @param keyed those of whose peers some have preshared keys
    */
   async read(keyed: ReadonlySet<string> = new Set()): Promise<ObservedInterfaces> {
-    const interfaces = parseInterfaces(await run(INTERFACES));
+    this.#now = new Map();
+    return await this.#read(keyed, undefined);
+  }
+
+  /** The same in a container, by names as the container has them; behind {@link read}, and before {@link confirmed}. */
+  async readIn(place: Place, keyed: ReadonlySet<string>): Promise<ObservedInterfaces> {
+    return await this.#read(keyed, place);
+  }
+
+  async #read(keyed: ReadonlySet<string>, place: Place | undefined): Promise<ObservedInterfaces> {
+    const interfaces = parseInterfaces(
+      await run(place === undefined ? INTERFACES : runIn(place.path, INTERFACES)),
+    );
     const serving = new Map<string, ObservedServing>();
     const unread = new Map<string, string>();
     for (const { name, isOurs, kind } of interfaces.values()) {
       if (!isOurs || !KINDS.includes(kind)) continue;
-      const reader = this.#readers.get(name) ?? new DumpReader(SEED);
-      this.#readers.set(name, reader);
+      const key = keyIn(place?.id, name);
+      const reader = this.#readers.get(key) ?? new DumpReader(SEED);
+      this.#readers.set(key, reader);
       try {
-        const served = await observeWireguard(name, this.#last.get(name)?.wireguard, reader);
-        const isKeyed = keyed.has(name) && served.wireguard !== undefined;
-        serving.set(name, isKeyed ? { ...served, preshared: await readPreshared(name) } : served);
+        const last = this.#last.get(key)?.wireguard;
+        const served = place === undefined
+          ? await observeWireguard(name, last, reader)
+          : { wireguard: reader.read(await dumpIn(place, name), last, now()), userspacePids: [] };
+        const isKeyed = keyed.has(key) && served.wireguard !== undefined;
+        const whole = isKeyed ? { ...served, preshared: await readPreshared(name, place) } : served;
+        serving.set(name, whole);
+        this.#now.set(key, whole);
       } catch (error) {
         unread.set(name, (error as Error).message);
       }
     }
-    for (const name of this.#readers.keys()) if (!serving.has(name)) this.#readers.delete(name);
-    this.#last = serving;
     return { interfaces, serving, unread };
   }
 
-  /** What the kernel has after steps that succeeded: which endpoint is of this agent's choice is not to be read. */
+  /** What this pass has read, and the kernel has after steps that succeeded: which endpoint is of this agent's choice is not to be read. */
   confirmed(steps: readonly Step[]): void {
-    const serving = new Map(this.#last);
+    for (const key of this.#readers.keys()) if (!this.#now.has(key)) this.#readers.delete(key);
+    const serving = new Map(this.#now);
     for (const { part, confirms } of steps) {
       const [name, has] = [interfaceOf(part) ?? "", serving.get(interfaceOf(part) ?? "")];
       if (confirms === undefined || has?.wireguard === undefined) continue;
@@ -64,9 +84,14 @@ export class DeclaredObserver {
   }
 }
 
+async function dumpIn({ path }: Place, name: string): Promise<Uint8Array<ArrayBuffer>> {
+  return await runForBytes(runIn(path, { program: "wg", args: ["show", name, "dump"] }));
+}
+
 /** Marks of preshared keys by peer: the keys themselves go no further. */
-async function readPreshared(name: string): Promise<ReadonlyMap<string, string>> {
-  const lines = (await run({ program: "wg", args: ["show", name, "preshared-keys"] })).trim().split("\n");
+async function readPreshared(name: string, place: Place | undefined): Promise<ReadonlyMap<string, string>> {
+  const command = { program: "wg", args: ["show", name, "preshared-keys"] } as const;
+  const lines = (await run(place === undefined ? command : runIn(place.path, command))).trim().split("\n");
   return new Map(lines.flatMap((line) => {
     const [peer, key] = line.split("\t");
     return key === undefined || key === "(none)" ? [] : [[peer!, markOf(key)] as const];

@@ -26,6 +26,8 @@ export interface PlanInterface {
   readonly publicKey: PublicKey | undefined;
   /** The Secret with this node's private key; undefined: its agent makes one. */
   readonly privateKeyRef: PlanNode["privateKeyRef"];
+  /** The container that it is to live in; undefined: none. */
+  readonly container: PlanNode["container"];
   readonly listenPort: number;
   readonly mtuBytes: number;
   readonly addresses: readonly InterfaceAddress[];
@@ -119,6 +121,7 @@ function interfaceOf(plan: NetworkPlan, link: LinkEnd, listening: Listening): Pl
     interfaceName: linkName(from.nodeName, to.nodeName),
     publicKey: from.publicKey,
     privateKeyRef: from.privateKeyRef,
+    container: from.container,
     listenPort,
     mtuBytes: from.mtu,
     addresses: addressesOf(link),

@@ -33,6 +33,10 @@ const PEER = struct({
 
 const INTERFACE = struct({
   interfaceName: required(anyText(15), "Its name."),
+  container: optional(
+    anyText(320),
+    "The container that it lives in: pod/NAMESPACE/NAME, docker/NAME, podman/NAME, netns/NAME or pid/NUMBER.",
+  ),
   owner: required(anyText(300), "The object that asks for it."),
   type: required(anyText(16), "wireguard, dummy, bridge, vxlan or veth."),
   state: required(anyText(16), "up, down or missing."),

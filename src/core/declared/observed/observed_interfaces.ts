@@ -23,6 +23,10 @@ export interface ObservedInterface {
   readonly master: string | undefined;
   /** The other end of a pair that is in this network namespace. */
   readonly other: string | undefined;
+  /** Its number in its network namespace. */
+  readonly index?: number | undefined;
+  /** Of a pair: the number of the other end, in that one's namespace. */
+  readonly otherIndex?: number | undefined;
   /** Of a VXLAN: what it was made with, as vxlan_words.ts has it. */
   readonly words: string | undefined;
   /** By their texts, without those that the kernel or a router has given it. */

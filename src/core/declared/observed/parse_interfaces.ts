@@ -49,6 +49,9 @@ interface TunJson {
 
 interface InterfaceJson {
   readonly ifname?: string;
+  readonly ifindex?: number;
+  /** That of the other end, where it is elsewhere. */
+  readonly link_index?: number;
   readonly ifalias?: string;
   /** Its hardware address. */
   readonly address?: string;
@@ -85,6 +88,7 @@ function interfaceOf(json: InterfaceJson): ObservedInterface {
     isUp: json.flags?.includes("UP") ?? false,
     master: json.master,
     other: kind === "veth" ? json.link : undefined,
+    ...(kind === "veth" && { index: json.ifindex, otherIndex: json.link_index }),
     words: kind === "vxlan" ? wordsOf(json.linkinfo?.info_data ?? {}) : undefined,
     addresses: new Set(json.addr_info?.filter((it) => !isGiven(it, json)).flatMap(textOf)),
     given: new Set(json.addr_info?.filter((it) => isGiven(it, json)).flatMap(textOf)),

@@ -37,6 +37,8 @@ export interface DesiredInterfaces {
   readonly interfaces: readonly WantedInterface[];
   /** Objects whose interfaces stay as they are. */
   readonly spared: readonly DeclaredId[];
+  /** Names of others that are wanted here, and that somebody else takes care of; left out: none. */
+  readonly elsewhere?: readonly string[];
 }
 
 /** What is waited for, and whose it is. */
@@ -52,7 +54,7 @@ export interface DeclaredPlan {
 
 /** Steps from what is there to what is wanted. */
 export function diffDeclared(
-  { interfaces, spared }: DesiredInterfaces,
+  { interfaces, spared, elsewhere = [] }: DesiredInterfaces,
   observed: ObservedInterfaces,
   moment: DeclaredMoment,
 ): DeclaredPlan {
@@ -90,7 +92,7 @@ export function diffDeclared(
       ...freePorts(interfaces, observed),
       ...steps,
       ...members.steps,
-      ...removeSurplus({ interfaces, spared, waits }, observed, moment),
+      ...removeSurplus({ interfaces, spared, waits, elsewhere }, observed, moment),
     ]
       .sort((a, b) => a.stage - b.stage),
     waiting: [...waiting, ...members.waiting],
@@ -99,12 +101,17 @@ export function diffDeclared(
 
 /** One of a wanted name that somebody else has made. */
 function foreign(
-  { name, owner, link }: WantedInterface,
+  wanted: WantedInterface,
   { interfaces }: ObservedInterfaces,
 ): DeclaredWaiting | undefined {
+  const { name, link } = wanted;
   const names = link.kind === "veth" ? [name, link.other] : [name];
   const has = names.map((it) => interfaces.get(it)).find((it) => it?.isOurs === false);
-  if (has === undefined) return undefined;
+  return has && madeByOthers(wanted, has);
+}
+
+/** It is told, and left as it is. */
+export function madeByOthers({ name, owner }: WantedInterface, has: ObservedInterface): DeclaredWaiting {
   return {
     owner,
     what: `interface ${name}`,
@@ -119,22 +126,27 @@ function foreign(
 
 /** One that an object has which is not taken up as it says now: what it has stays as it is. */
 function kept(
-  { name, owner, link }: WantedInterface,
+  wanted: WantedInterface,
   { interfaces }: ObservedInterfaces,
   spared: readonly DeclaredId[],
 ): DeclaredWaiting | undefined {
+  const { name, link } = wanted;
   for (const it of link.kind === "veth" ? [name, link.other] : [name]) {
     const alias = interfaces.get(it)?.alias ?? "";
     const holder = spared.find((id) => isAliasOf(alias, id));
-    if (holder === undefined) continue;
-    return {
-      owner,
-      what: `interface ${name}`,
-      why: `${it} is kept as it is for ${holder.kind} ${holder.name}, which is not taken up as it says now`,
-      next: `mend ${holder.kind} ${holder.name}, or delete it`,
-      isBlocking: true,
-    };
+    if (holder !== undefined) return keptFor(wanted, it, holder);
   }
+}
+
+/** It is told whose it is. */
+export function keptFor({ name, owner }: WantedInterface, kept: string, holder: DeclaredId): DeclaredWaiting {
+  return {
+    owner,
+    what: `interface ${name}`,
+    why: `${kept} is kept as it is for ${holder.kind} ${holder.name}, which is not taken up as it says now`,
+    next: `mend ${holder.kind} ${holder.name}, or delete it`,
+    isBlocking: true,
+  };
 }
 
 function unread({ name, owner }: WantedInterface, observed: ObservedInterfaces): DeclaredWaiting | undefined {
@@ -177,7 +189,7 @@ export function isRemovable({ isOurs, kind, alias }: ObservedInterface): boolean
 
 /** Those of ours that no object asks for. With one end of a pair the other one goes. */
 function removeSurplus(
-  { interfaces, spared, waits }: DesiredInterfaces & { readonly waits: ReadonlySet<string> },
+  { interfaces, spared, waits, elsewhere = [] }: DesiredInterfaces & { readonly waits: ReadonlySet<string> },
   observed: ObservedInterfaces,
   { server }: Pick<DeclaredMoment, "server">,
 ): Step[] {
@@ -187,7 +199,7 @@ function removeSurplus(
     return waits.has(name) && !observed.unread.has(name) &&
       (!isAliasOf(has?.alias ?? "", owner) || !isOfKind(link, has?.kind));
   };
-  const wanted = new Set(interfaces.filter((it) => !isLeft(it)).map(({ name }) => name));
+  const wanted = new Set([...interfaces.filter((it) => !isLeft(it)).map(({ name }) => name), ...elsewhere]);
   const isRemade = (name: string, other: string | undefined) =>
     interfaces.some(({ name: end, link }) =>
       end === other && !waits.has(end) && link.kind === "veth" && link.other !== name

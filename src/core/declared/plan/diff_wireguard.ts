@@ -16,6 +16,7 @@ import {
 } from "../observed/observed_interfaces.ts";
 import {
   isAliasOf,
+  keyOf as keyOfInterface,
   type WantedInterface,
   type WantedKind,
   type WantedPeer,
@@ -107,14 +108,15 @@ function keyOf({ secret, keyName }: WireguardKind, { secrets, keys, keyFolder }:
  * says so: the others go by it.
  */
 export function keyedBy(
-  { name, owner }: WantedInterface,
+  wanted: WantedInterface,
   kind: WireguardKind,
   { observed: { interfaces, serving }, moment }: Circumstances,
 ): Keyed {
+  const name = keyOfInterface(wanted);
   const { key: found, path } = keyOf(kind, moment);
   const key = serving.get(name)?.wireguard?.publicKey;
   // Of another object's nothing is kept.
-  const isOwners = isAliasOf(interfaces.get(name)?.alias ?? "", owner);
+  const isOwners = isAliasOf(interfaces.get(name)?.alias ?? "", wanted.owner);
   const standing = key === NO_KEY || !isOwners ? undefined : key as PublicKey | undefined;
   const isKept = found === undefined || standing !== undefined && standing === kind.statedKey;
   return { key: isKept ? standing : found, found, path };

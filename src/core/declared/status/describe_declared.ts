@@ -9,7 +9,9 @@ export function describeDeclared({ objects, interfaces }: DeclaredReport, nowSec
   return [
     `declared networks: ${objects.length} objects${count === 0 ? "" : `, ${count} not ready`}`,
     ...interfaces.flatMap((it) => [
-      `  ${it.name} ${it.type} ${it.state}${detailsOf(it)} (${it.owner.kind} ${it.owner.name})`,
+      `  ${it.name} ${it.type} ${it.state}${it.container === undefined ? "" : ` in ${it.container}`}${
+        detailsOf(it)
+      } (${it.owner.kind} ${it.owner.name})`,
       ...it.peers.map((peer) =>
         `    ${peer.node} ${peer.endpoint ?? "(no endpoint)"} ${handshakeOf(peer, nowSeconds)}`
       ),

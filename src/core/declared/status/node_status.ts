@@ -55,9 +55,10 @@ function isAlive({ handshakeSeconds }: PeerReport, nowSeconds: number): boolean 
 }
 
 function interfacePart(it: InterfaceReport, nowSeconds: number | undefined): Json {
-  const { name, owner, type, state, listenPort, publicKey, mtuBytes, addresses, peers } = it;
+  const { name, container, owner, type, state, listenPort, publicKey, mtuBytes, addresses, peers } = it;
   return {
     interfaceName: name,
+    ...(container !== undefined && { container }),
     owner: `${owner.kind}/${owner.name}`,
     type,
     state,

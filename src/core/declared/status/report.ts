@@ -1,12 +1,13 @@
 // What a pass over declared networks has found, by object and by interface: what statuses, `status` and `graph` are made of.
 
+import type { ContainerId } from "../containers/container.ts";
 import type { DeclaredId, DeclaredObject, RejectedPart } from "../declared_object.ts";
 import type { ObservedInterfaces } from "../observed/observed_interfaces.ts";
 import { interfaceOf } from "../plan/configure_interface.ts";
 import type { DeclaredMoment, DeclaredPlan } from "../plan/diff_declared.ts";
 import { keyedBy } from "../plan/diff_wireguard.ts";
 import type { Wanted } from "../want/want_interfaces.ts";
-import type { WantedInterface, WantedPeer } from "../want/wanted_interface.ts";
+import { keyOf, type WantedInterface, type WantedPeer } from "../want/wanted_interface.ts";
 
 /** Why something is not there: the reason of a condition. */
 export type TroubleReason = "Rejected" | "Failing" | "Waiting" | "Pending";
@@ -37,6 +38,8 @@ export interface PeerReport {
 /** An interface that an object asks this host for. */
 export interface InterfaceReport {
   readonly name: string;
+  /** Where it lives; left out: on the host. */
+  readonly container?: ContainerId;
   readonly owner: DeclaredId;
   readonly type: WantedInterface["link"]["kind"];
   readonly state: "up" | "down" | "missing";
@@ -95,7 +98,7 @@ function troublesOf({ unread, wanted, plan, failing }: DeclaredSight): Map<strin
     if (!list.some((it) => it.message === message)) troubles.set(key, [...list, { reason, message }]);
   };
   for (const it of [...unread, ...wanted.rejected]) add(it, "Rejected", `${it.claim}: ${it.reason}`);
-  const owners = new Map(wanted.interfaces.map(({ name, owner }) => [name, owner]));
+  const owners = new Map(wanted.interfaces.map((it) => [keyOf(it), it.owner]));
   for (const [part, { error }] of Object.entries(failing)) {
     const owner = owners.get(interfaceOf(part) ?? "");
     if (owner !== undefined) add(owner, "Failing", `interface ${interfaceOf(part)}: ${error}`);
@@ -109,13 +112,14 @@ function troublesOf({ unread, wanted, plan, failing }: DeclaredSight): Map<strin
 }
 
 function interfaceReport(wanted: WantedInterface, { observed, moment }: DeclaredSight): InterfaceReport {
-  const { name, owner, link } = wanted;
-  const found = observed.interfaces.get(name);
+  const { name, container, owner, link } = wanted;
+  const found = observed.interfaces.get(keyOf(wanted));
   const has = found?.isOurs ? found : undefined;
-  const serving = observed.serving.get(name)?.wireguard;
+  const serving = observed.serving.get(keyOf(wanted))?.wireguard;
   const isWireguard = link.kind === "wireguard";
   return {
     name,
+    ...(container !== undefined && { container }),
     owner: { kind: owner.kind, name: owner.name },
     type: link.kind,
     state: has === undefined ? "missing" : has.isUp ? "up" : "down",

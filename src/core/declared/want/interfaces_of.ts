@@ -3,34 +3,56 @@
 
 import { comparePrefixes, type Prefix } from "../../net/prefix.ts";
 import { sha256 } from "../../policy/sha256.ts";
+import { containerId } from "../containers/container.ts";
 import type { NetlinkInterface, WireguardInterface } from "../declared_object.ts";
 import type { PlanInterface } from "../expand/expand_plans.ts";
 import { wireguardAddress } from "../expand/link_addresses.ts";
 import { addressOn, type InterfaceAddress } from "../interface_address.ts";
 import type { NetlinkAddress } from "../kinds/netlink_interface.ts";
 import type { PlanNode } from "../kinds/plan.ts";
+import type { Container } from "../schema/parts.ts";
 import { secretId, secretObjection } from "./secrets.ts";
 import { vxlanLink } from "./vxlan_words.ts";
 import { aliasOf, type WantedInterface, type WantedKind } from "./wanted_interface.ts";
 
-const IN_CONTAINER = "it belongs into a container, and this agent puts nothing there";
+/** What this agent does not do for everybody. */
+export interface Reach {
+  /** The one namespace whose Secrets are read; left out: none are. */
+  readonly secretsNamespace?: string | undefined;
+  /** It puts interfaces into containers; left out: it does not. */
+  readonly hasContainers?: boolean;
+}
+
+interface Placed {
+  readonly container?: Container | undefined;
+  readonly moveToContainer?: boolean;
+}
+
+function containerObjection(
+  { container, moveToContainer = false }: Placed,
+  { hasContainers = false }: Reach,
+): string | undefined {
+  if (container === undefined) {
+    return moveToContainer ? "moveToContainer says so, and no container is named" : undefined;
+  }
+  return hasContainers
+    ? undefined
+    : "it belongs into a container, and this agent puts nothing there (DECLARED_CONTAINERS=false)";
+}
 
 /** "ACLs are not the duty of the tunnel": what a plan's peer may send and be sent. */
 const EVERYTHING = "0.0.0.0/0,::/0";
 
 /** Why a node of a plan gets no interfaces here; undefined: it does. */
-export function planObjection(
-  { container, moveToContainer, privateKeyRef }: PlanNode,
-  secretsNamespace: string | undefined,
-): string | undefined {
-  if (container !== undefined || moveToContainer) return IN_CONTAINER;
-  return secretObjection(privateKeyRef, secretsNamespace);
+export function planObjection(node: PlanNode, reach: Reach): string | undefined {
+  return containerObjection(node, reach) ?? secretObjection(node.privateKeyRef, reach.secretsNamespace);
 }
 
 /** The interface of one of this node's links. */
 export function ofPlan({ plan, to, peer, ...it }: PlanInterface): WantedInterface {
   return {
     name: it.interfaceName,
+    container: placeOf(it.container),
     owner: plan,
     alias: aliasOf(plan, to),
     mtuBytes: it.mtuBytes,
@@ -48,13 +70,13 @@ export function ofPlan({ plan, to, peer, ...it }: PlanInterface): WantedInterfac
 }
 
 /** Why a WireGuardInterface gets none here; undefined: it does. */
-export function wireguardObjection(
-  { spec }: WireguardInterface,
-  secretsNamespace: string | undefined,
-): string | undefined {
-  if (spec.container !== undefined || spec.moveToContainer) return IN_CONTAINER;
+export function wireguardObjection({ spec }: WireguardInterface, reach: Reach): string | undefined {
+  const objection = containerObjection(spec, reach);
+  if (objection !== undefined) return objection;
   const references = [spec.privateKeySecretRef, ...spec.peers.map((peer) => peer.presharedKeySecretRef)];
-  const unread = references.map((it) => secretObjection(it, secretsNamespace)).find((it) => it !== undefined);
+  const unread = references.map((it) => secretObjection(it, reach.secretsNamespace)).find((it) =>
+    it !== undefined
+  );
   if (unread !== undefined) return unread;
   const texts = spec.peers.flatMap(({ allowedIPs }) => [...new Set(allowedIPs.map(({ text }) => text))]);
   const twice = texts.find((text, i) => texts.indexOf(text) < i);
@@ -68,6 +90,7 @@ export function ofWireguard(object: WireguardInterface): WantedInterface {
   const { spec, name } = object;
   return {
     name: spec.interfaceName,
+    container: placeOf(spec.container),
     owner: object,
     alias: aliasOf(object),
     mtuBytes: spec.mtu,
@@ -90,25 +113,32 @@ export function ofWireguard(object: WireguardInterface): WantedInterface {
   };
 }
 
+function placeOf(container: Container | undefined): string | undefined {
+  return container && containerId(container);
+}
+
 function textOf(allowedIps: readonly Prefix[]): string {
   const texts = [...allowedIps].sort(comparePrefixes).map(({ text }) => text);
   return [...new Set(texts)].join(",");
 }
 
 /** Why a NetlinkInterface gets none here; undefined: it does. */
-export function netlinkObjection({ spec: { container, veth } }: NetlinkInterface): string | undefined {
-  const isElsewhere = [container, veth?.local?.container, veth?.peer.container].some((it) =>
-    it !== undefined
-  );
-  return isElsewhere ? IN_CONTAINER : undefined;
+export function netlinkObjection(
+  { spec: { container, veth } }: NetlinkInterface,
+  reach: Reach,
+): string | undefined {
+  return [container, veth?.local?.container, veth?.peer.container]
+    .map((it) => containerObjection({ container: it }, reach)).find((it) => it !== undefined);
 }
 
 /** The interface that a NetlinkInterface is, or the two of a pair. */
 export function ofNetlink(object: NetlinkInterface): readonly WantedInterface[] {
   const { spec } = object;
   const { bridge, vxlan, veth } = spec;
+  const local = placeOf(veth?.local?.container ?? spec.container);
   const made = (name: string, said: readonly NetlinkAddress[], link: WantedKind): WantedInterface => ({
     name,
+    container: local,
     owner: object,
     alias: aliasOf(object),
     mtuBytes: spec.mtu,
@@ -118,9 +148,12 @@ export function ofNetlink(object: NetlinkInterface): readonly WantedInterface[] 
   });
   if (veth !== undefined) {
     const [name, other] = [veth.local?.interfaceName ?? spec.interfaceName, veth.peer.interfaceName];
+    const container = placeOf(veth.peer.container);
+    const first = { kind: "veth", other, otherContainer: container, isFirst: true } as const;
+    const second = { kind: "veth", other: name, otherContainer: local, isFirst: false } as const;
     return [
-      made(name, veth.local?.addresses ?? spec.addresses, { kind: "veth", other, isFirst: true }),
-      made(other, veth.peer.addresses, { kind: "veth", other: name, isFirst: false }),
+      made(name, veth.local?.addresses ?? spec.addresses, first),
+      { ...made(other, veth.peer.addresses, second), container },
     ];
   }
   const link: WantedKind = vxlan !== undefined

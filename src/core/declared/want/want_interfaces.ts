@@ -12,6 +12,7 @@ import {
   type WireguardInterface,
 } from "../declared_object.ts";
 import { nextInterface } from "../../rotation/names.ts";
+import { keyIn } from "../containers/container.ts";
 import { expandPlans } from "../expand/expand_plans.ts";
 import {
   netlinkObjection,
@@ -19,13 +20,14 @@ import {
   ofPlan,
   ofWireguard,
   planObjection,
+  type Reach,
   wireguardObjection,
 } from "./interfaces_of.ts";
 import { addressObjection, NOTHING_TAKEN, type Taken } from "./taken.ts";
-import type { WantedInterface } from "./wanted_interface.ts";
+import { keyOf, type WantedInterface } from "./wanted_interface.ts";
 
 /** Whose interfaces these are, and what of its names and ports is the agent's own. */
-export interface Surroundings {
+export interface Surroundings extends Reach {
   readonly nodeName: string;
   /** The pod network's interface: its name, and all that begin with it and a dash. */
   readonly interfaceName: string;
@@ -37,8 +39,6 @@ export interface Surroundings {
   readonly nowMs: number;
   /** Addresses that are somebody's; left out: none is known. */
   readonly taken?: Taken;
-  /** The one namespace whose Secrets are read; left out: none are. */
-  readonly secretsNamespace?: string | undefined;
   /** What other agents say of their keys; left out: nobody does. */
   readonly published?: PublishedKeys;
 }
@@ -63,10 +63,10 @@ export function wantInterfaces(objects: readonly DeclaredObject[], surroundings:
     spec.node === surroundings.nodeName;
   desk.takePlans(sorted.filter((it): it is NetworkPlan => it.kind === "WireGuardNetworkPlan"));
   for (const it of sorted.filter(isWireguard).filter(isHere)) {
-    desk.take(it, wireguardObjection(it, surroundings.secretsNamespace), () => [ofWireguard(it)]);
+    desk.take(it, wireguardObjection(it, surroundings), () => [ofWireguard(it)]);
   }
   for (const it of sorted.filter(isNetlink).filter(isHere)) {
-    desk.take(it, netlinkObjection(it), () => ofNetlink(it));
+    desk.take(it, netlinkObjection(it, surroundings), () => ofNetlink(it));
   }
   return { interfaces: desk.interfaces, rejected: desk.rejected, refused: desk.refused };
 }
@@ -96,6 +96,12 @@ const OTHERS: ReadonlyMap<string, string> = new Map([
 
 /** RFC 8200, section 5: of less the kernel has no IPv6 on an interface. */
 const LEAST_MTU_IPV6 = 1280;
+type Vxlan = Extract<WantedInterface["link"], { kind: "vxlan" }>;
+
+/** True for a VXLAN of the host: that of a container listens there, while WireGuard's socket is the host's wherever it lives. */
+function hasOwnSocket(it: WantedInterface): it is WantedInterface & { readonly link: Vxlan } {
+  return it.link.kind === "vxlan" && it.container === undefined;
+}
 
 /** Gives names, ports and bridge members to who asks first. */
 class Desk {
@@ -114,10 +120,10 @@ class Desk {
   }
 
   takePlans(plans: readonly NetworkPlan[]): void {
-    const { nodeName, nowMs, published, secretsNamespace } = this.surroundings;
+    const { nodeName, nowMs, published } = this.surroundings;
     for (const plan of plans) {
       const own = plan.spec.nodes.find((node) => node.nodeName === nodeName);
-      const reason = own && planObjection(own, secretsNamespace);
+      const reason = own && planObjection(own, this.surroundings);
       if (reason !== undefined) this.#refuse(plan, `node ${nodeName}`, reason);
     }
     // Those that get nothing here, or not any more, keep their ports: the others count on it.
@@ -146,28 +152,31 @@ class Desk {
     }
     for (const it of asked) {
       const owner = nameOf(it.owner);
-      this.#names.set(it.name, owner);
+      this.#names.set(keyOf(it), owner);
       if (it.link.kind === "wireguard" && it.link.listenPort !== undefined) {
         this.#ports.set(it.link.listenPort, owner);
       }
-      if (it.link.kind === "vxlan") {
-        this.#vxlanPorts.set(it.link.port, owner);
-        this.#segments.set(it.link.segment, owner);
-      }
+      if (it.link.kind === "vxlan") this.#segments.set(keyIn(it.container, it.link.segment), owner);
+      if (hasOwnSocket(it)) this.#vxlanPorts.set(it.link.port, owner);
       this.interfaces.push(it.link.kind === "bridge" ? this.#withMembers(it, it.link.members) : it);
     }
   }
 
-  #objection({ name, link, addresses, mtuBytes }: WantedInterface): string | undefined {
-    const named = this.#ownerOf(name);
+  #objection(wanted: WantedInterface): string | undefined {
+    const { name, container, link, addresses, mtuBytes } = wanted;
+    const named = this.#ownerOf(wanted);
     if (named !== undefined) return `the name ${name} belongs to ${named}`;
-    const port = link.kind === "wireguard" ? link.listenPort : link.kind === "vxlan" ? link.port : undefined;
+    const port = link.kind === "wireguard"
+      ? link.listenPort
+      : hasOwnSocket(wanted)
+      ? wanted.link.port
+      : undefined;
     const listening = port === undefined
       ? undefined
       : this.#ports.get(port) ?? (link.kind === "vxlan" ? undefined : this.#vxlanPorts.get(port));
     if (listening !== undefined) return `the port ${port} belongs to ${listening}`;
     const segment = link.kind === "vxlan" ? link.segment : "";
-    const sharing = this.#segments.get(segment);
+    const sharing = this.#segments.get(keyIn(container, segment));
     if (sharing !== undefined) return `the ${segment} belongs to ${sharing}`;
     const isNarrow = (mtuBytes ?? LEAST_MTU_IPV6) < LEAST_MTU_IPV6;
     if (isNarrow && addresses.some(({ local }) => local.family === 6)) {
@@ -176,11 +185,14 @@ class Desk {
     const locals = addresses.filter(({ local }) => local.family === 6).map(({ local }) => local.text);
     const twice = locals.find((text, i) => locals.indexOf(text) < i);
     if (twice !== undefined) return `${twice} stands twice: the kernel takes it once`;
+    // A container's routes are its own.
+    if (container !== undefined) return undefined;
     const { taken = NOTHING_TAKEN } = this.surroundings;
     return addresses.map((address) => addressObjection(address, taken)).find((it) => it !== undefined);
   }
 
-  #ownerOf(name: string): string | undefined {
+  #ownerOf({ name, container }: Pick<WantedInterface, "name" | "container">): string | undefined {
+    if (container !== undefined) return this.#names.get(keyIn(container, name));
     const { interfaceName } = this.surroundings;
     const isOwn = name === interfaceName || name.startsWith(`${interfaceName}-`) ||
       name === nextInterface(interfaceName) || name === this.surroundings.overlayName;
@@ -189,17 +201,16 @@ class Desk {
 
   /** A member has one bridge; the bridge stands without it. */
   #withMembers(bridge: WantedInterface, asked: readonly string[]): WantedInterface {
-    const members = asked.filter((member) => {
-      const isPods = this.#ownerOf(member) === POD_NETWORK;
+    const members = asked.filter((name) => {
+      const member = keyIn(bridge.container, name);
+      const isPods = this.#ownerOf({ name, container: bridge.container }) === POD_NETWORK;
       const other = isPods ? POD_NETWORK : this.#members.get(member);
-      const isWireguard = this.interfaces.some(({ name, link }) =>
-        name === member && link.kind === "wireguard"
-      );
+      const isWireguard = this.interfaces.some((it) => keyOf(it) === member && it.link.kind === "wireguard");
       if (other !== undefined || isWireguard) {
         const reason = other === undefined
           ? "it is WireGuard's, and a bridge takes Ethernet"
           : `it belongs to ${other}`;
-        this.#reject(bridge.owner, `member ${member}`, reason);
+        this.#reject(bridge.owner, `member ${name}`, reason);
         return false;
       }
       this.#members.set(member, nameOf(bridge.owner));

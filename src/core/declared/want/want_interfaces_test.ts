@@ -66,7 +66,9 @@ Deno.test("A VXLAN is one text, a peer's networks are sorted and stand once", ()
 
 const SECRET = { name: "s", key: "k" };
 const DOCKER = { docker: { name: "agent1" } };
-const CONTAINED = "it belongs into a container, and this agent puts nothing there";
+const CONTAINED =
+  "it belongs into a container, and this agent puts nothing there (DECLARED_CONTAINERS=false)";
+const NOWHERE = "moveToContainer says so, and no container is named";
 const SECRETIVE =
   "its key is in a Secret, and this agent reads none (DECLARED_SECRETS_NAMESPACE, where it asks an API)";
 
@@ -78,7 +80,7 @@ function planWith(node: Record<string, unknown>): ObjectJson {
 
 const REFUSED: readonly [string, ObjectJson, string, string][] = [
   ["A node of a plan in a container", planWith({ container: DOCKER }), "node lax1", CONTAINED],
-  ["A node of a plan to be moved", planWith({ moveToContainer: true }), "node lax1", CONTAINED],
+  ["A node of a plan to be moved", planWith({ moveToContainer: true }), "node lax1", NOWHERE],
   ["A node of a plan with a Secret", planWith({ privateKeyRef: SECRET }), "node lax1", SECRETIVE],
   [
     "A WireGuardInterface in a container",

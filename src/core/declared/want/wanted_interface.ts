@@ -3,6 +3,7 @@
 import type { Address } from "../../net/address.ts";
 import type { HostName } from "../../net/destination.ts";
 import type { PublicKey } from "../../net/keys.ts";
+import { type ContainerId, keyIn } from "../containers/container.ts";
 import type { DeclaredId } from "../declared_object.ts";
 import { KINDS } from "../kinds/kinds.ts";
 import type { InterfaceAddress } from "../interface_address.ts";
@@ -61,6 +62,8 @@ export type WantedKind =
     readonly kind: "veth";
     /** The name of the other end. */
     readonly other: string;
+    /** Where that lives; left out: on the host. */
+    readonly otherContainer?: ContainerId | undefined;
     /** The end that both are made with. */
     readonly isFirst: boolean;
   };
@@ -68,6 +71,8 @@ export type WantedKind =
 /** An interface. */
 export interface WantedInterface {
   readonly name: string;
+  /** Where it lives; left out: on the host. */
+  readonly container?: ContainerId | undefined;
   readonly owner: DeclaredId;
   /** The interface's alias, for people: whose it is, and of a plan to which node. No spaces: it goes into batches of ip. */
   readonly alias: string;
@@ -76,6 +81,11 @@ export interface WantedInterface {
   readonly isUp: boolean;
   readonly addresses: readonly InterfaceAddress[];
   readonly link: WantedKind;
+}
+
+/** By what it is known on the whole host. */
+export function keyOf({ container, name }: Pick<WantedInterface, "container" | "name">): string {
+  return keyIn(container, name);
 }
 
 // IFALIASZ is 256, with the zero at its end.
