@@ -137,6 +137,26 @@ Deno.test("A machine without an agent gets its file, reaches its node by it, and
   await write([planWith(keys)]);
 });
 
+Deno.test("A key file that is replaced is taken up when the plan says it, and not before", async () => {
+  const keys = [await keyOf(n1), await keyOf(n2)];
+  const next = (await n2.run(["wg", "genkey"])).trim();
+  const nextKey = (await n2.run(["wg", "pubkey"], { stdin: next })).trim();
+  await Deno.writeTextFile(`${n2.folder}/declared/plan-backbone.key`, `${next}\n`, { mode: 0o600 });
+  const told = `it has the key that WireGuardNetworkPlan backbone says, and .* holds that of ${
+    RegExp.escape(nextKey)
+  }`;
+  await until("n2 to tell which key it waits with", async () => {
+    return new RegExp(told).test((await n2.runAgent({ verb: "status" })).stdout);
+  }, { seen: () => n2.agent!.tail() });
+  assert.equal((await n2.run(["wg", "show", "wg-n2-n1-0", "public-key"])).trim(), keys[1]);
+  await answers();
+  await write([planWith([keys[0], nextKey])]);
+  await until("n2 to have the new key", async () => {
+    return (await n2.run(["wg", "show", "wg-n2-n1-0", "public-key"])).trim() === nextKey;
+  }, { seen: () => n2.agent!.tail() });
+  await answers();
+});
+
 Deno.test("What somebody deletes is back within seconds", async () => {
   await n1.run(["ip", "link", "del", "dev", LINK]);
   await answers();
