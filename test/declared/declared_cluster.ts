@@ -42,8 +42,13 @@ export class DeclaredCluster {
   }
 
   // deno-lint-ignore no-explicit-any -- JSON of the API
+  read(object: ObjectJson): Promise<any> {
+    return this.cluster.admin.demand(`${folderOf(object)}/${object.metadata.name}`);
+  }
+
+  // deno-lint-ignore no-explicit-any -- JSON of the API
   async statusOf(object: ObjectJson): Promise<any> {
-    return (await this.cluster.admin.demand(`${folderOf(object)}/${object.metadata.name}`)).status ?? {};
+    return (await this.read(object)).status ?? {};
   }
 
   /** Waits for an object's condition; its message. */
