@@ -138,6 +138,48 @@ Deno.test("a plan's node may have its key from a Secret: the others learn the pu
   await it.answers(n1, "10.4.0.2");
 });
 
+Deno.test("a key of a Secret that is replaced while the plan states the former one waits for the plan", async () => {
+  const [first, second] = PLAN.spec.nodes as readonly object[];
+  const withKey = (key: string, publicKey: string) => {
+    const node = { ...second, publicKey, privateKeyRef: { name: "own-n2", key } };
+    return { ...PLAN, spec: { ...PLAN.spec, nodes: [first, node] } };
+  };
+  const standing = async () => (await n2.run(["wg", "show", "wg-n2-n1-0", "public-key"])).trim();
+  const [former, next] = [await publicOf(keys[1]!), await publicOf(keys[2]!)];
+  await it.apply(withKey("private", former));
+  // A moment ago there was no such Secret: it is read again by itself.
+  await until("n2 to have it", async () => await standing() === former, {
+    deadlineMs: 40_000,
+    seen: () => it.agentsSay(),
+  });
+  await it.answers(n1, "10.4.0.2");
+  await cluster.admin.patch(`${SECRETS_PATH}/own-n2`, { data: { next: btoa(keys[2]!) } });
+  await it.apply(withKey("next", former));
+  const told =
+    `n2: key of wg-n2-n1-0: it has the key that \\S+ backbone says, and Secret own-n2 holds that of ${
+      RegExp.escape(next)
+    }`;
+  await it.says(PLAN, "False", new RegExp(told));
+  assert.equal(await standing(), former);
+  await it.answers(n1, "10.4.0.2");
+  await it.apply(withKey("next", next));
+  await until("n2 to have the next one", async () => await standing() === next, {
+    seen: () => it.agentsSay(),
+  });
+  await it.answers(n1, "10.4.0.2");
+});
+
+Deno.test("a preshared key that somebody takes away is back", async () => {
+  const peer = await publicOf(keys[1]!);
+  const told = () =>
+    n1.agent!.stderr.filter((line) => line.includes("preshared key of Secret shared/psk")).length;
+  const before = told();
+  await n1.run(["wg", "set", "wgs", "peer", peer, "preshared-key", "/dev/null"]);
+  await until("it to be mended", () => told() > before, { seen: () => it.agentsSay() });
+  assert.ok((await n1.run(["wg", "show", "wgs", "preshared-keys"])).includes(keys[2]!));
+  await it.answers(n1, "10.6.0.2");
+});
+
 Deno.test("who takes the Secret out gets another key than that had", async () => {
   assert.equal((await n2.run(["wg", "show", "wgs", "public-key"])).trim(), await publicOf(keys[1]!));
   const { privateKeySecretRef: _, ...spec } = secretive[1].spec;

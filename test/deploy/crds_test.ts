@@ -2,6 +2,9 @@
 
 import assert from "node:assert/strict";
 import { definitionFiles } from "../../deploy/crds.ts";
+import { definitionOf } from "../../src/core/declared/kinds/definition.ts";
+import { KINDS } from "../../src/core/declared/kinds/kinds.ts";
+import { WIREGUARD_NODE } from "../../src/core/declared/kinds/wireguard_node.ts";
 
 const FOLDER = new URL("../../deploy/kubernetes/crds/", import.meta.url);
 
@@ -17,4 +20,46 @@ Deno.test("The CustomResourceDefinitions are those of the code: deno task crds",
 Deno.test("The kustomization names them all", async () => {
   const text = await Deno.readTextFile(new URL("kustomization.yaml", FOLDER));
   assert.deepEqual(text.match(/(?<=- )\S+/g), [...definitionFiles().keys()].sort());
+});
+
+interface Described {
+  readonly description?: string;
+  readonly properties?: Readonly<Record<string, Described>>;
+  readonly items?: Described;
+}
+
+/** Paths of fields that `kubectl explain` would say nothing of, or no sentence. */
+function silent(field: Described, path: string): string[] {
+  const { properties = {}, items } = field;
+  const below = Object.entries(properties).flatMap(([name, it]) => {
+    const said = it.description ?? "";
+    const own = `${path}.${name}`;
+    return [...(/^\w.*[.]$/.test(said) ? [] : [`${own}: ${said}`]), ...silent(it, own)];
+  });
+  return [...below, ...(items === undefined ? [] : silent(items, `${path}[]`))];
+}
+
+Deno.test("kubectl explain has a sentence for each field of each kind", () => {
+  for (const { name, spec, status, description } of [...KINDS, WIREGUARD_NODE]) {
+    assert.match(description, /^[A-Z].*[.]$/, name);
+    assert.deepEqual(spec === undefined ? [] : silent(spec.openApi, "spec"), [], name);
+    assert.deepEqual(silent(status.openApi, "status"), [], name);
+  }
+});
+
+Deno.test("Each kind has short names and columns, and agents find theirs by spec.node", () => {
+  for (const kind of [...KINDS, WIREGUARD_NODE]) {
+    // deno-lint-ignore no-explicit-any -- a definition as JSON has it
+    const { spec } = definitionOf(kind) as any;
+    const [{ additionalPrinterColumns, selectableFields, subresources }] = spec.versions;
+    assert.ok(spec.names.shortNames.length > 0, kind.name);
+    assert.equal(additionalPrinterColumns.at(-1).name, "Age");
+    assert.equal(
+      subresources !== undefined,
+      kind.spec !== undefined,
+      "a status apart, where there is a spec",
+    );
+    const isOfNode = kind.name === "WireGuardInterface" || kind.name === "NetlinkInterface";
+    assert.deepEqual(selectableFields, isOfNode ? [{ jsonPath: ".spec.node" }] : undefined);
+  }
 });
