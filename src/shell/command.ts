@@ -213,10 +213,14 @@ export async function holdIn(path: string): Promise<Holder> {
   throw new CommandError(shownOf({ program: "nsenter", args }), stderr, "failed");
 }
 
-/** Starts a program that outlives the agent: a session of its own, no streams. */
-export function startDetached(program: Program, args: readonly string[]): void {
+/**
+ * Starts a program that outlives the agent: a session of its own, no streams.
+ * @returns its exit code, should it end while the agent runs
+ */
+export function startDetached(program: Program, args: readonly string[]): Promise<number> {
   const child = spawn(program, { args, stdin: "null", stdout: "null", stderr: "null", detached: true });
   child.unref();
+  return child.status.then(({ code }) => code);
 }
 
 /** A program that reports lines until it is closed or dies. */

@@ -33,7 +33,7 @@ const LONGEST_PAUSE_MS = 250;
 
 /**
  * Starts wireguard-go on the existing TUN device and waits until it answers.
- * @throws Error when it does not within five seconds
+ * @throws Error when it does not within five seconds, or ends
  */
 export async function serve(interfaceName: string): Promise<void> {
   if (locate("wireguard-go") === undefined) {
@@ -43,13 +43,20 @@ export async function serve(interfaceName: string): Promise<void> {
   }
   // A socket without a process makes the new one wait for a peer that never answers.
   await removeFile(socketOf(interfaceName));
-  startDetached("wireguard-go", ["-f", interfaceName]);
+  let exitCode: number | undefined;
+  startDetached("wireguard-go", ["-f", interfaceName]).then((code) => exitCode = code, () => {});
   const deadline = performance.now() + START_MS;
   for (let pauseMs = FIRST_PAUSE_MS;; pauseMs = Math.min(LONGEST_PAUSE_MS, pauseMs * 1.25)) {
     try {
       await run({ program: "wg", args: ["show", interfaceName, "listen-port"] });
       return;
     } catch (error) {
+      if (exitCode !== undefined) {
+        throw new Error(
+          `wireguard-go -f ${interfaceName} has ended with exit code ${exitCode}: run it by hand to see why; ` +
+            "each takes one of fs.inotify.max_user_instances",
+        );
+      }
       if (performance.now() > deadline) {
         throw new Error(`wireguard-go -f ${interfaceName} does not answer after ${START_MS} ms`, {
           cause: error,
