@@ -6,20 +6,17 @@
 
 import assert from "node:assert/strict";
 import { declared } from "../declared/walk_through.ts";
-import { Lab } from "../lab/lab.ts";
-import type { Node } from "../lab/node.ts";
 import type { Process } from "../lab/process.ts";
 import { until } from "../lab/until.ts";
+import { ContainedNode, CONTAINERS, netlink } from "./contained_node.ts";
 
-const lab = await Lab.create({ nodes: 1 });
-const [n1] = lab.nodes as [Node];
+const scene = await ContainedNode.create();
+const n1 = scene.node;
 Deno.test.afterAll(async () => {
   await red.kill();
-  await lab.close();
+  await scene.lab.close();
 });
 
-const FILE = `${lab.nodesFolder}/declared.yaml`;
-const ON = { "declared-containers": "true" };
 const BLUE = { netns: { name: "blue" } };
 
 function process(): Process {
@@ -27,16 +24,6 @@ function process(): Process {
 }
 
 let red = process();
-
-async function write(objects: readonly unknown[]): Promise<void> {
-  const part = `${lab.folder}/declared.part`;
-  await Deno.writeTextFile(part, objects.map((object) => JSON.stringify(object)).join("\n---\n"));
-  await Deno.rename(part, FILE);
-}
-
-function netlink(name: string, spec: Record<string, unknown>): unknown {
-  return declared("NetlinkInterface", name, { node: "n1", interfaceName: name, ...spec });
-}
 
 function pair(pid = red.pid): unknown {
   return netlink("pair-a", {
@@ -71,66 +58,35 @@ const way = netlink("way-a", {
 });
 const bridge = netlink("br0", { type: "bridge", container: BLUE, addresses: [{ ipcidr: "10.8.0.1/24" }] });
 
-/** Names of what is declared in a namespace, or the node's own. */
-async function namesIn(enter: readonly string[]): Promise<string> {
-  const { stdout } = await n1.attempt([...enter, "ip", "-N", "-j", "link", "show", "group", "147"]);
-  const links: { ifname?: string }[] = JSON.parse(stdout || "[]");
-  return links.flatMap(({ ifname }) => ifname ?? []).sort().join(" ");
-}
-
 const inBlue = ["ip", "netns", "exec", "blue"];
 const inRed = () => ["nsenter", `--net=/proc/${red.pid}/ns/net`, "--"];
 
 async function stand(blue: string, ofRed: string, own: string): Promise<void> {
-  let last = "";
-  await until(`blue: ${blue}; red: ${ofRed}; own: ${own}`, async () => {
-    const [a, b, c] = [await namesIn(inBlue), await namesIn(inRed()), await namesIn([])];
-    last = `blue: ${a}; red: ${b}; own: ${c}`;
-    return a === blue && b === ofRed && c === own;
-  }, { deadlineMs: 20_000, seen: () => `${last}\n${n1.agent!.tail()}` });
-}
-
-async function answers(enter: readonly string[], address: string): Promise<void> {
-  await until(`${address} to answer`, async () => {
-    return (await n1.attempt([...enter, "ping", "-c", "1", "-W", "1", address])).code === 0;
-  }, { seen: async () => `${(await n1.attempt([...enter, "ip", "address"])).stdout}\n${n1.agent!.tail()}` });
-}
-
-/** Waits for a condition that says so. */
-async function told(pattern: RegExp): Promise<void> {
-  let stdout = "";
-  await until(`status to tell ${pattern}`, async () => {
-    ({ stdout } = await n1.runAgent({ verb: "status" }));
-    return pattern.test(stdout);
-  }, { deadlineMs: 20_000, seen: () => `${stdout}\n${n1.agent!.tail()}` });
-}
-
-async function restart(settings: Record<string, string> = ON): Promise<void> {
-  await n1.agent?.kill("SIGKILL");
-  n1.startAgent({ settings });
-  await n1.inSync();
+  await scene.has(inBlue, blue);
+  await scene.has(inRed(), ofRed);
+  await scene.has([], own);
 }
 
 Deno.test("An agent that is not told to puts nothing into containers, and says which setting that is", async () => {
   await n1.run(["ip", "netns", "add", "blue"]);
-  await write([pair(), bridge, way]);
+  await scene.write([pair(), bridge, way]);
   n1.startAgent();
-  await told(/NetlinkInterface br0: Rejected: .* puts nothing there \(DECLARED_CONTAINERS=false\)/);
+  await scene.told(/NetlinkInterface br0: Rejected: .* puts nothing there \(DECLARED_CONTAINERS=false\)/);
   await stand("", "", "");
 });
 
 Deno.test("Pairs, a bridge and a VXLAN over a pair stand where they are said to, and their addresses answer", async () => {
-  await restart();
-  await write([pair(), bridge, way, vxlan(1, BLUE), vxlan(2, { netns: { pid: red.pid } })]);
+  await scene.restart();
+  await scene.write([pair(), bridge, way, vxlan(1, BLUE), vxlan(2, { netns: { pid: red.pid } })]);
   await stand("br0 pair-a vx way-b", "pair-b vx", "way-a");
-  await answers(inBlue, "10.6.0.2");
-  await answers(inBlue, "fd06::2");
-  await answers(inBlue, "10.7.0.2");
-  await answers([], "10.5.0.2");
+  await scene.answers(inBlue, "10.6.0.2");
+  await scene.answers(inBlue, "fd06::2");
+  await scene.answers(inBlue, "10.7.0.2");
+  await scene.answers([], "10.5.0.2");
 });
 
 Deno.test("status shows them where they live, and a pass that finds all of it changes nothing", async () => {
-  await told(/^ {2}br0 bridge up in netns\/blue, mtu 1500, 10\.8\.0\.1\/24 \(NetlinkInterface br0\)$/m);
+  await scene.told(/^ {2}br0 bridge up in netns\/blue, mtu 1500, 10\.8\.0\.1\/24 \(NetlinkInterface br0\)$/m);
   const { stdout } = await n1.runAgent({ verb: "status" });
   assert.doesNotMatch(stdout, /^ {2}! /m);
   const before = n1.agent!.tail();
@@ -142,29 +98,31 @@ Deno.test("What somebody deletes in a container is back", async () => {
   await n1.run([...inBlue, "ip", "link", "del", "br0"]);
   await n1.run([...inRed(), "ip", "link", "del", "pair-b"]);
   await stand("br0 pair-a vx way-b", "pair-b vx", "way-a");
-  await answers(inBlue, "10.7.0.2");
+  await scene.answers(inBlue, "10.7.0.2");
 });
 
 Deno.test("An interface of somebody else's in a container is told, and left as it is", async () => {
   await n1.run([...inBlue, "ip", "link", "add", "theirs", "type", "bridge"]);
-  await write([
+  await scene.write([
     pair(),
     bridge,
     way,
     netlink("theirs", { type: "vxlan", container: BLUE, vxlan: { vni: 9 } }),
   ]);
-  await told(/NetlinkInterface theirs: Waiting: interface theirs in netns\/blue: .* somebody else has one/);
+  await scene.told(
+    /NetlinkInterface theirs: Waiting: interface theirs in netns\/blue: .* somebody else has one/,
+  );
   assert.match(await n1.run([...inBlue, "ip", "-d", "link", "show", "theirs"]), /bridge/);
   await stand("br0 pair-a way-b", "pair-b", "way-a");
 });
 
 Deno.test("A namespace that is made anew under its name is followed", async () => {
   await n1.run(["ip", "netns", "del", "blue"]);
-  await write([pair(), bridge, way]);
-  await told(/there is no \/run\/netns\/blue/);
+  await scene.write([pair(), bridge, way]);
+  await scene.told(/there is no \/run\/netns\/blue/);
   await n1.run(["ip", "netns", "add", "blue"]);
   await stand("br0 pair-a way-b", "pair-b", "way-a");
-  await answers(inBlue, "10.6.0.2");
+  await scene.answers(inBlue, "10.6.0.2");
 });
 
 Deno.test("One that lives on under another name, while its name is another's, loses what is declared", async () => {
@@ -176,27 +134,27 @@ Deno.test("One that lives on under another name, while its name is another's, lo
   ]);
   await stand("br0 pair-a way-b", "pair-b", "way-a");
   await until("nothing to be left in what was blue", async () => {
-    return await namesIn(["ip", "netns", "exec", "old"]) === "";
+    return await scene.namesIn(["ip", "netns", "exec", "old"]) === "";
   }, { seen: () => n1.agent!.tail() });
 });
 
 Deno.test("The node's own network is nobody's container, by whichever of its processes it is named", async () => {
-  const before = await namesIn([]);
-  await write([
+  const before = await scene.namesIn([]);
+  await scene.write([
     pair(),
     way,
     bridge,
     netlink("own", { type: "bridge", container: { netns: { pid: n1.pid } } }),
   ]);
-  await told(/NetlinkInterface own: Waiting: .*process \d+ is in the host's own network namespace/);
-  assert.equal(await namesIn([]), before);
-  await write([
+  await scene.told(/NetlinkInterface own: Waiting: .*process \d+ is in the host's own network namespace/);
+  assert.equal(await scene.namesIn([]), before);
+  await scene.write([
     pair(),
     way,
     bridge,
     netlink("own", { type: "bridge", container: { netns: { pid: 4_000_000 } } }),
   ]);
-  await told(/there is no process 4000000/);
+  await scene.told(/there is no process 4000000/);
 });
 
 Deno.test("Two objects that ask for one name of a namespace, by two of its names: the first has it", async () => {
@@ -208,16 +166,16 @@ Deno.test("Two objects that ask for one name of a namespace, by two of its names
     container: { netns: { name: "azure" } },
     addresses: [{ ipcidr: "10.99.0.1/24" }],
   });
-  await write([pair(), bridge, way, second]);
-  await told(/NetlinkInterface second: Waiting: .*NetlinkInterface br0 has this name there/);
+  await scene.write([pair(), bridge, way, second]);
+  await scene.told(/NetlinkInterface second: Waiting: .*NetlinkInterface br0 has this name there/);
   assert.doesNotMatch(await n1.run([...inBlue, "ip", "address", "show", "br0"]), /10\.99/);
 });
 
 Deno.test("An agent that is killed leaves all standing, the next changes nothing; what goes meanwhile goes when it starts", async () => {
-  await write([pair(), bridge, way]);
+  await scene.write([pair(), bridge, way]);
   const before = await n1.run([...inBlue, "ip", "-o", "link", "show", "br0"]);
-  await restart();
-  await answers(inBlue, "10.6.0.2");
+  await scene.restart();
+  await scene.answers(inBlue, "10.6.0.2");
   assert.equal(
     (await n1.run([...inBlue, "ip", "-o", "link", "show", "br0"])).split(":")[0],
     before.split(":")[0],
@@ -226,27 +184,27 @@ Deno.test("An agent that is killed leaves all standing, the next changes nothing
   await until("no process of it to be left in blue", async () => {
     return (await n1.run(["ip", "netns", "pids", "blue"])).trim() === "";
   });
-  await write([way]);
-  n1.startAgent({ settings: ON });
+  await scene.write([way]);
+  n1.startAgent({ settings: CONTAINERS });
   await stand("way-b", "", "way-a");
 });
 
 Deno.test("A process whose id is given away anew is another one, and gets nothing", async () => {
-  await write([pair(), way]);
+  await scene.write([pair(), way]);
   await stand("pair-a way-b", "pair-b", "way-a");
   const pid = red.pid;
   await red.kill();
-  await told(new RegExp(`there is no process ${pid}`));
+  await scene.told(new RegExp(`there is no process ${pid}`));
   await stand("way-b", "", "way-a");
   await n1.run(["sh", "-ec", `echo ${pid - 1} > /proc/sys/kernel/ns_last_pid`]);
   red = process();
   assert.equal(red.pid, pid, "the id was not given away anew");
-  await told(new RegExp(`process ${pid} is another one than it was: its id was given away anew`));
-  assert.equal(await namesIn(inRed()), "");
+  await scene.told(new RegExp(`process ${pid} is another one than it was: its id was given away anew`));
+  assert.equal(await scene.namesIn(inRed()), "");
 });
 
 Deno.test("cleanup removes what is in containers too, and nothing of anybody else's", async () => {
-  await write([way, bridge]);
+  await scene.write([way, bridge]);
   await stand("br0 way-b", "", "way-a");
   await n1.run([...inBlue, "ip", "link", "add", "theirs", "type", "bridge"]);
   await n1.agent!.kill("SIGKILL");

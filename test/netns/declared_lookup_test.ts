@@ -1,0 +1,105 @@
+// Where containers are said to be, by what a runtime keeps of pods and by engines that lie.
+
+import assert from "node:assert/strict";
+import { ContainedNode, CONTAINERS, netlink } from "./contained_node.ts";
+
+const scene = await ContainedNode.create();
+const n1 = scene.node;
+const red = n1.start(["unshare", "--net", "sleep", "infinity"]);
+const inRed = ["nsenter", `--net=/proc/${red.pid}/ns/net`, "--"];
+Deno.test.afterAll(async () => {
+  await red.kill();
+  await scene.lab.close();
+});
+n1.startAgent({ settings: CONTAINERS });
+
+const RESULTS = "/var/lib/cni/results";
+
+/** As libcni keeps the attachment of a pod's sandbox. */
+async function attach(sandbox: string): Promise<void> {
+  const kept = {
+    kind: "cniCacheV1",
+    containerId: sandbox,
+    ifName: "eth0",
+    networkName: "wigglenet",
+    cniArgs: [["IgnoreUnknown", "1"], ["K8S_POD_NAMESPACE", "shop"], ["K8S_POD_NAME", "web-0"]],
+    result: {
+      cniVersion: "0.3.1",
+      interfaces: [{ name: "veth7" }, { name: "eth0", sandbox: `/var/run/netns/${sandbox}` }],
+    },
+  };
+  await n1.run(["ip", "netns", "add", sandbox]);
+  await n1.run(["tee", `${RESULTS}/wigglenet-${sandbox}-eth0`], { stdin: JSON.stringify(kept) });
+}
+
+const ofPod = netlink("br-pod", {
+  type: "bridge",
+  container: { pod: { namespace: "shop", name: "web-0" } },
+  addresses: [{ ipcidr: "10.8.0.1/24" }],
+});
+
+const inSandbox = (name: string) => ["ip", "netns", "exec", name];
+
+Deno.test("A pod is found by what its runtime keeps of it, and followed when it gets a new sandbox", async () => {
+  await n1.run(["sh", "-ec", `mkdir -p ${RESULTS}; mount -t tmpfs tmpfs ${RESULTS}`]);
+  await scene.write([ofPod]);
+  await scene.told(/NetlinkInterface br-pod: .*no network namespace of pod shop\/web-0 is here/);
+  await attach("cni-1");
+  await scene.has(inSandbox("cni-1"), "br-pod");
+  await n1.run(["ip", "netns", "del", "cni-1"]);
+  await attach("cni-2");
+  await scene.has(inSandbox("cni-2"), "br-pod");
+});
+
+Deno.test("A pod that has two namespaces at once gets nothing in either, until one is gone", async () => {
+  await attach("cni-3");
+  await scene.told(/pod shop\/web-0 has 2 network namespaces at once/);
+  for (const sandbox of ["cni-2", "cni-3"]) {
+    assert.equal(await scene.namesIn(inSandbox(sandbox)), "", sandbox);
+  }
+  await n1.run(["ip", "netns", "del", "cni-2"]);
+  await scene.has(inSandbox("cni-3"), "br-pod");
+});
+
+/** A container engine that says what it is told to. */
+function engine(answer: () => unknown): Deno.UnixListener {
+  const listener = Deno.listen({ transport: "unix", path: `/proc/${n1.pid}/root/run/docker.sock` });
+  (async () => {
+    for await (const connection of listener) {
+      await connection.read(new Uint8Array(4096));
+      const body = JSON.stringify(answer());
+      await connection.write(new TextEncoder().encode(`HTTP/1.0 200 OK\r\n\r\n${body}`));
+      connection.close();
+    }
+  })();
+  return listener;
+}
+
+Deno.test("An engine that lies is not believed: another's process, the node's own, none, the host's network", async () => {
+  const docker = netlink("br-d", { type: "bridge", container: { docker: { name: "agent1" } } });
+  await scene.write([docker]);
+  await scene.told(/NetlinkInterface br-d: .*docker.sock does not answer/);
+  const id = "0123456789abcdef".repeat(4);
+  let said: unknown;
+  const listener = engine(() => said);
+  const says = (pid: number, mode = "none") => {
+    said = { Id: id, State: { Running: true, Pid: pid }, HostConfig: { NetworkMode: mode } };
+  };
+  says(red.pid);
+  await scene.told(
+    /process \d+ is said to be that of docker container agent1, and the kernel says that it is not/,
+  );
+  says(n1.pid);
+  await scene.told(new RegExp(`process ${n1.pid} is said to be that of docker container agent1`));
+  says(1);
+  await scene.told(/what it says of container agent1 cannot be true \(process 1\)/);
+  says(4_000_000);
+  await scene.told(/there is no process 4000000/);
+  says(red.pid, "host");
+  await scene.told(/container agent1 runs with the host's network/);
+  said = ["nonsense"];
+  await scene.told(/container agent1 does not run/);
+  assert.equal(await scene.namesIn(inRed), "");
+  assert.equal(await scene.namesIn([]), "");
+  listener.close();
+});
