@@ -6,6 +6,7 @@ import { batchOf, complaintsOf, type IpBatch } from "../core/plan/ip_batch.ts";
 import type { Action, Part, Plan, Step } from "../core/plan/plan.ts";
 import { type WgBatch, wgBatchOf } from "../core/plan/wg_batch.ts";
 import { attempt, CommandError, run } from "./command.ts";
+import { unlessAbsent } from "./observe.ts";
 import { linkAtomically, removeFile, withInput, writeAtomically } from "./files.ts";
 import { moveKey } from "./key_rotation.ts";
 import { endServer, serve } from "./wireguard_go.ts";
@@ -136,9 +137,11 @@ async function setPeers(interfaceName: string, peers: readonly (readonly string[
 async function act(action: Action): Promise<void> {
   switch (action.kind) {
     case "run": {
-      const { program, args, input } = action;
-      if (input === undefined) await run({ program, args });
-      else await withInput(input, (path) => run({ program, args: [...args, path] }));
+      const { program, args, input, mayBeGone } = action;
+      const done = input === undefined
+        ? run({ program, args })
+        : withInput(input, (path) => run({ program, args: [...args, path] }));
+      await (mayBeGone ? unlessAbsent(done) : done);
       return;
     }
     case "serve":

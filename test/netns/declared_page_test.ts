@@ -28,7 +28,10 @@ async function works(node: Node, name: string): Promise<string> {
     return code === 0 ? stdout : undefined;
   }, {
     deadlineMs: 30_000,
-    seen: async () => `${(await node.attempt(["ip", "address"])).stdout}\n${node.agent!.tail()}`,
+    seen: async () => {
+      const seen = await Promise.all(lab.nodes.map((it) => it.attempt(["sh", "-c", "ip address; wg show"])));
+      return `${seen.map(({ stdout }) => stdout).join("\n")}\n${node.agent!.tail()}`;
+    },
   });
 }
 

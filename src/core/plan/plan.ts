@@ -25,6 +25,8 @@ export type Action =
     readonly program: "nft" | "wg" | "ip" | "sysctl" | "nsenter";
     readonly args: readonly string[];
     readonly input?: string;
+    /** It deletes what may have gone by itself meanwhile, with what it stood on or the other end of its pair. */
+    readonly mayBeGone?: true;
   }
   /** Starts wireguard-go, detached, and waits until it serves the interface. */
   | { readonly kind: "serve"; readonly interfaceName: string }

@@ -39,6 +39,8 @@ export interface DesiredInterfaces {
   readonly spared: readonly DeclaredId[];
   /** Names of others that are wanted here, and that somebody else takes care of; left out: none. */
   readonly elsewhere?: readonly string[];
+  /** Those of them that stand, or are made before what may stand on them; left out: none. */
+  readonly coming?: readonly WantedInterface[];
 }
 
 /** What is waited for, and whose it is. */
@@ -54,7 +56,7 @@ export interface DeclaredPlan {
 
 /** Steps from what is there to what is wanted. */
 export function diffDeclared(
-  { interfaces, spared, elsewhere = [] }: DesiredInterfaces,
+  { interfaces, spared, elsewhere = [], coming = [] }: DesiredInterfaces,
   observed: ObservedInterfaces,
   moment: DeclaredMoment,
 ): DeclaredPlan {
@@ -70,7 +72,7 @@ export function diffDeclared(
       continue;
     }
     const blocked = foreign(wanted, observed) ?? kept(wanted, observed, spared) ?? unread(wanted, observed) ??
-      lacking(wanted, interfaces, observed);
+      lacking(wanted, [...interfaces, ...coming], observed);
     if (blocked !== undefined) {
       waiting.push(blocked);
       waits.add(wanted.name);

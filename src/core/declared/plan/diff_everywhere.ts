@@ -112,6 +112,7 @@ function diffPlace(
       interfaces: served.map((it) => ({ ...it, container: undefined })),
       spared,
       elsewhere: [...[...crossing, ...blocked.keys()].map(({ name }) => name), ...awaited],
+      coming: [...crossing],
     },
     observed,
     moment,

@@ -132,6 +132,22 @@ Deno.test("The ends of a pair are made in their two places by one message", () =
   );
 });
 
+Deno.test("A VXLAN over an end of it comes in the same pass", () => {
+  const vxlan = netlink("v", { type: "vxlan", container: BLUE, vxlan: { vni: 1, dev: "a" } });
+  const plan = planOf([PAIR, vxlan], { places: [place("netns/blue"), place("docker/red")] });
+  assert.deepEqual(plan.waiting, []);
+  const made = commands(plan).filter((line) => line.includes("link add"));
+  assert.deepEqual(made.map((line) => line.split(" type ")[1]?.split(" ")[0]), ["veth", "vxlan"]);
+});
+
+Deno.test("What is deleted in a container may have gone by itself", () => {
+  const plan = planOf([], { left: [place("docker/red", standing({ name: "old" }))] });
+  assert.deepEqual(
+    plan.steps.flatMap(({ actions }) => actions.map((it) => it.kind === "run" && it.mayBeGone)),
+    [true],
+  );
+});
+
 const END = { kind: "veth", alias: "NetlinkInterface/a" };
 
 Deno.test("Ends that face each other stand; of others both are made anew", () => {

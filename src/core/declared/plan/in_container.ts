@@ -1,7 +1,7 @@
 // Steps for an interface of the host -> the same for one of a container. What programs do there they do by nsenter; nothing is
 // ever made on the host and moved, so that an agent that dies leaves nothing in the wrong place.
 
-import type { Action, Part, Step } from "../../plan/plan.ts";
+import { type Action, type Part, STAGE, type Step } from "../../plan/plan.ts";
 import { type ContainerId, keyIn } from "../containers/container.ts";
 import { interfaceOf, partOf } from "./configure_interface.ts";
 import type { DeclaredPlan } from "./diff_declared.ts";
@@ -47,7 +47,9 @@ function stepInside(step: Step, place: Place): Step {
     part: renamed(step.part, place),
     needs: step.needs.map((part) => renamed(part, place)),
     changes: step.changes.map((change) => ({ ...change, target: keyIn(place.id, change.target) })),
-    actions: step.actions.flatMap((action) => actionsInside(action, place)),
+    actions: step.actions.flatMap((action) => actionsInside(action, place)).map((action) =>
+      step.stage === STAGE.linkDeletion && action.kind === "run" ? { ...action, mayBeGone: true } : action
+    ),
   };
 }
 
