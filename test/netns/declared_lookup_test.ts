@@ -103,3 +103,15 @@ Deno.test("An engine that lies is not believed: another's process, the node's ow
   assert.equal(await scene.namesIn([]), "");
   listener.close();
 });
+
+Deno.test("An agent that may not enter namespaces says what it needs, and does the rest", async () => {
+  await n1.agent!.kill("SIGKILL");
+  const argv = ["setpriv", "--bounding-set", "-sys_admin", "--", ...n1.agentArgv()];
+  const verb = argv.lastIndexOf("run");
+  n1.startAgent({ argv: argv.slice(0, verb), settings: CONTAINERS });
+  await n1.run(["ip", "netns", "add", "blue"]);
+  const inBlue = netlink("br-b", { type: "bridge", container: { netns: { name: "blue" } } });
+  await scene.write([inBlue, netlink("br-own", { type: "bridge" })]);
+  await scene.told(/NetlinkInterface br-b: .*cannot be entered: .*the agent needs CAP_SYS_ADMIN/);
+  await scene.has([], "br-own");
+});

@@ -15,10 +15,11 @@ function pass(what: string): void {
 
 /** Looks change nothing; what is not known to be a look may. */
 function isLook(program: string, args: readonly string[]): boolean {
+  if (program.endsWith("/nsenter")) return args[2] !== "cat" && isLook(`/${args[2]}`, args.slice(3));
   const words = args.join(" ");
   if (program.endsWith("/nft")) return /^(monitor|(-\w )*list )/.test(words);
   if (program.endsWith("/ip")) return /\b(show|monitor)\b/.test(words);
-  return program.endsWith("/ss") || program.endsWith("/wg") && words.startsWith("show ");
+  return /[/](ss|stat|cat)$/.test(program) || program.endsWith("/wg") && words.startsWith("show ");
 }
 
 class DyingCommand extends Deno.Command {

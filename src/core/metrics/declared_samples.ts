@@ -1,5 +1,6 @@
 // What declared networks come to on this node -> samples.
 
+import { keyIn } from "../declared/containers/container.ts";
 import { KINDS } from "../declared/kinds/kinds.ts";
 import type {
   DeclaredReport,
@@ -43,11 +44,11 @@ function reasonOf({ troubles: [worst] }: ObjectReport): TroubleReason | "Done" {
 }
 
 /** Those of the future say nothing: a clock went back, and a link that is dead would look best of all. */
-function handshakes({ name, peers }: InterfaceReport, nowSeconds: number): Sample[] {
+function handshakes({ name, container, peers }: InterfaceReport, nowSeconds: number): Sample[] {
   const known = peers.filter(({ handshakeSeconds: at }) => at > 0 && at <= nowSeconds);
   return known.map(({ node, handshakeSeconds }) => ({
     name: "wigglenet_declared_last_handshake_seconds",
-    labels: { interface: name, peer: node },
+    labels: { interface: keyIn(container, name), peer: node },
     value: nowSeconds - handshakeSeconds,
   }));
 }

@@ -129,6 +129,18 @@ const DECLARED: DeclaredReport = {
     ),
 };
 
+Deno.test("of links of one name in two places each has its own handshake", () => {
+  const link = DECLARED.interfaces[0]!;
+  const interfaces = [link, { ...link, container: "docker/agent1" }];
+  assert.deepEqual(
+    lines({ declared: { ...DECLARED, interfaces } }, "wigglenet_declared_last_handshake_seconds"),
+    [
+      'wigglenet_declared_last_handshake_seconds["wg-n1-n2-0","n2"] 10',
+      'wigglenet_declared_last_handshake_seconds["docker/agent1:wg-n1-n2-0","n2"] 10',
+    ],
+  );
+});
+
 Deno.test("declared networks are counted by conditions and states, with the age of each link's handshake", () => {
   const counted = lines({ declared: DECLARED }, "wigglenet_declared_objects");
   assert.equal(counted.length, 15);

@@ -156,7 +156,7 @@ export const METRICS = {
   ),
   wigglenet_declared_last_handshake_seconds: ours(
     "gauge",
-    "Seconds since the last handshake of a declared interface with a peer, which is a node of plans, else a public key; absent before the first.",
+    "Seconds since the last handshake of a declared interface with a peer, which is a node of plans, else a public key; one in a container with that in front, docker/agent1:wg1; absent before the first.",
     ["interface", "peer"],
   ),
   process_resident_memory_bytes: ours("gauge", "Resident memory of this process."),
