@@ -55,20 +55,23 @@ export interface Attachment {
 
 /** Reads one of those files; undefined: it is no pod's, or not one with a namespace. */
 export function parseAttachment(json: unknown): Attachment | undefined {
-  const { cniArgs, result } = fieldsOf(json);
+  const { cniArgs, netns, result } = fieldsOf(json);
   if (!Array.isArray(cniArgs)) return undefined;
   const argument = (key: string): unknown => cniArgs.find((it) => Array.isArray(it) && it[0] === key)?.[1];
   const [namespace, pod] = [argument("K8S_POD_NAMESPACE"), argument("K8S_POD_NAME")];
+  const path = netns ?? sandboxIn(result);
+  if (typeof namespace !== "string" || typeof pod !== "string" || typeof path !== "string") return undefined;
+  return { namespace, pod, path };
+}
+
+/** Where an older libcni does not keep it beside the result most plugins say it in there. */
+function sandboxIn(result: unknown): unknown {
   const { interfaces } = fieldsOf(result);
-  if (typeof namespace !== "string" || typeof pod !== "string" || !Array.isArray(interfaces)) {
-    return undefined;
-  }
+  if (!Array.isArray(interfaces)) return undefined;
   const paths = interfaces.map((it) => fieldsOf(it).sandbox).filter((it) =>
     typeof it === "string" && it !== ""
   );
-  const [path] = paths;
-  if (typeof path !== "string" || paths.some((it) => it !== path)) return undefined;
-  return { namespace, pod, path };
+  return paths.every((it) => it === paths[0]) ? paths[0] : undefined;
 }
 
 /** As runtimes bind them; what else a file names is not followed. */

@@ -50,7 +50,7 @@ Deno.test("An engine in trouble says nothing of its containers", () => {
 });
 
 const CNI_ARGS = [["IgnoreUnknown", "1"], ["K8S_POD_NAMESPACE", "shop"], ["K8S_POD_NAME", "web-0"]];
-/** As libcni 1.2 keeps it. */
+/** As older libcni keep it; newer ones have the path beside the result. */
 const KEPT = {
   kind: "cniCacheV1",
   containerId: ID,
@@ -65,6 +65,13 @@ const KEPT = {
 
 Deno.test("A pod's namespace is where its runtime has attached it", () => {
   assert.deepEqual(parseAttachment(KEPT), { namespace: "shop", pod: "web-0", path: "/var/run/netns/cni-1" });
+});
+
+Deno.test("What a newer libcni says of it beside the result is what counts", () => {
+  const newer = { ...KEPT, netns: "/var/run/netns/8b8677c8-8929-4746-8206-514069760f6e" };
+  assert.equal(parseAttachment(newer)!.path, newer.netns);
+  assert.equal(parseAttachment({ ...newer, result: {} })!.path, newer.netns);
+  assert.equal(parseAttachment({ ...newer, netns: 7 }), undefined);
 });
 
 for (
