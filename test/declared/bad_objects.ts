@@ -15,7 +15,7 @@ export interface BadObject {
 type Json = Record<string, unknown>;
 
 /** The same object with another value at a path of its spec; undefined takes it away. */
-function withValue(object: ObjectJson, path: string, value: unknown): ObjectJson {
+export function withValue(object: ObjectJson, path: string, value: unknown): ObjectJson {
   const copy = structuredClone(object) as unknown as { spec: Json };
   const steps = path.split(".");
   let at = copy.spec;
@@ -25,7 +25,8 @@ function withValue(object: ObjectJson, path: string, value: unknown): ObjectJson
   return copy as unknown as ObjectJson;
 }
 
-function bad(
+/** One of them, by the parser's reason and the API server's answer. */
+export function bad(
   what: string,
   [object, path, value]: [ObjectJson, string, unknown],
   says: [RegExp, RegExp],

@@ -10,9 +10,10 @@ const DECLARED = new URL("../../deploy/kubernetes/declared", import.meta.url).pa
 /** Where they are in the API. */
 export const GROUP = "/apis/networking.wigglenet.dev/v1alpha1";
 
-/** The folder of an object's kind in the API. */
-export function folderOf({ kind }: ObjectJson): string {
-  return `${GROUP}/${kind.toLowerCase()}s`;
+/** The folder of an object's kind in the API, in its namespace where it has one. */
+export function folderOf({ kind, metadata }: ObjectJson): string {
+  const space = metadata.namespace === undefined ? "" : `/namespaces/${metadata.namespace}`;
+  return `${GROUP}${space}/${kind.toLowerCase()}s`;
 }
 
 /** What may be done with them in one cluster. */

@@ -49,7 +49,7 @@ export interface DeployFile {
 const FOLDER = new URL("../../deploy/kubernetes/", import.meta.url);
 
 /** Folders that stand beside a variant. */
-export const PARTS: readonly string[] = ["crds", "declared", "declared-secrets"];
+export const PARTS: readonly string[] = ["crds", "declared", "declared-secrets", "declared-tenants"];
 /** Names of the variants: folders that `kubectl apply -k` takes, with an agent in each. */
 export const VARIANTS: readonly string[] = [...Deno.readDirSync(FOLDER)]
   .filter(({ isDirectory, name }) => isDirectory && !PARTS.includes(name)).map(({ name }) => name).sort();

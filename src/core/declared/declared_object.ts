@@ -2,6 +2,9 @@
 
 import type { NETLINK_INTERFACE, NetlinkSpec } from "./kinds/netlink_interface.ts";
 import type { KindName } from "./kinds/kinds.ts";
+import type { GrantSpec, POD_INTERFACE_GRANT } from "./kinds/pod_interface_grant.ts";
+import type { POD_NETLINK_INTERFACE } from "./kinds/pod_netlink_interface.ts";
+import type { POD_WIREGUARD_INTERFACE } from "./kinds/pod_wireguard_interface.ts";
 import type { Condition } from "./kinds/status.ts";
 import type { PlanSpec, WIREGUARD_NETWORK_PLAN } from "./kinds/plan.ts";
 import type { WIREGUARD_INTERFACE, WireguardSpec } from "./kinds/wireguard_interface.ts";
@@ -9,6 +12,7 @@ import type { WIREGUARD_INTERFACE, WireguardSpec } from "./kinds/wireguard_inter
 /** Which object. */
 export interface DeclaredId {
   readonly kind: KindName;
+  /** Of a kind with namespaces `NAMESPACE/NAME`. */
   readonly name: string;
 }
 
@@ -16,6 +20,8 @@ export interface DeclaredId {
 export interface Stated {
   readonly observedGeneration: number | undefined;
   readonly conditions: readonly Condition[] | undefined;
+  /** Of a kind that says it. */
+  readonly publicKey: string | undefined;
 }
 
 interface Declared<K extends { readonly name: KindName }, Spec> extends DeclaredId {
@@ -35,8 +41,30 @@ export type NetworkPlan = Declared<typeof WIREGUARD_NETWORK_PLAN, PlanSpec>;
 export type WireguardInterface = Declared<typeof WIREGUARD_INTERFACE, WireguardSpec>;
 /** A NetlinkInterface. */
 export type NetlinkInterface = Declared<typeof NETLINK_INTERFACE, NetlinkSpec>;
+/** A PodWireGuardInterface, as a WireGuardInterface in a container would be. */
+export type PodWireguardInterface =
+  & Declared<typeof POD_WIREGUARD_INTERFACE, WireguardSpec>
+  & { readonly namespace: string };
+/** A PodNetlinkInterface, as a NetlinkInterface in a container would be. */
+export type PodNetlinkInterface =
+  & Declared<typeof POD_NETLINK_INTERFACE, NetlinkSpec>
+  & { readonly namespace: string };
+/** A PodInterfaceGrant. */
+export type InterfaceGrant = Declared<typeof POD_INTERFACE_GRANT, GrantSpec>;
+
+/** One of a namespace. */
+export type TenantObject = PodWireguardInterface | PodNetlinkInterface;
+/** One that is a WireGuard interface. */
+export type AnyWireguard = WireguardInterface | PodWireguardInterface;
+/** One that is another interface, or a pair. */
+export type AnyNetlink = NetlinkInterface | PodNetlinkInterface;
 /** One of them. */
-export type DeclaredObject = NetworkPlan | WireguardInterface | NetlinkInterface;
+export type DeclaredObject =
+  | NetworkPlan
+  | WireguardInterface
+  | NetlinkInterface
+  | TenantObject
+  | InterfaceGrant;
 
 /** A part of an object that is not done, and why. */
 export interface RejectedPart extends DeclaredId {

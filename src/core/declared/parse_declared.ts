@@ -3,11 +3,13 @@
 import { fieldsOf } from "../kubernetes/fields.ts";
 import { quote, Refusal, refused } from "../net/refusal.ts";
 import { parseTimestamp } from "../nodes/parse_node.ts";
-import { parseObjectName } from "../policy/object_reader.ts";
+import { parseNamespaceName, parseObjectName } from "../policy/object_reader.ts";
 import type { DeclaredId, DeclaredObject, ParsedDeclared } from "./declared_object.ts";
 import { API_VERSION } from "./kinds/kind.ts";
 import { type KindName, KINDS } from "./kinds/kinds.ts";
-import { COUNT, STATUS } from "./kinds/status.ts";
+import { netlinkInPod, type PodNetlinkSpec } from "./kinds/pod_netlink_interface.ts";
+import { type PodWireguardSpec, wireguardInPod } from "./kinds/pod_wireguard_interface.ts";
+import { COUNT, KEYED_STATUS } from "./kinds/status.ts";
 import { Misfit } from "./schema/schema.ts";
 
 /**
@@ -17,19 +19,23 @@ import { Misfit } from "./schema/schema.ts";
  */
 export function parseDeclared(kind: KindName, json: unknown, origin: string): ParsedDeclared {
   const { apiVersion = API_VERSION, metadata, spec, status } = fieldsOf(json);
-  const { name: text, creationTimestamp, generation: count } = fieldsOf(metadata);
-  const name = parseObjectName(text);
-  if (refused(name)) return rejected({ kind, name: origin }, name);
+  const { name: text, namespace: space, creationTimestamp, generation: count } = fieldsOf(metadata);
+  const { isNamespaced, spec: schema } = KINDS.find((it) => it.name === kind)!;
+  const own = parseObjectName(text);
+  if (refused(own)) return rejected({ kind, name: origin }, own);
+  const namespace = isNamespaced ? parseNamespaceName(space) : undefined;
+  if (refused(namespace)) return rejected({ kind, name: origin }, namespace);
+  const name = namespace === undefined ? own : `${namespace}/${own}`;
   if (apiVersion !== API_VERSION) {
     return rejected(
       { kind, name },
       new Refusal(`${quote(apiVersion)} is another API: this agent reads ${API_VERSION}`),
     );
   }
-  const value = KINDS.find((it) => it.name === kind)!.spec!.parse(spec);
+  const value = schema!.parse(spec);
   if (value instanceof Misfit) return rejected({ kind, name }, value.within("spec"));
   const generation = COUNT.parse(count);
-  const stated = STATUS.parse(status);
+  const stated = KEYED_STATUS.parse(status);
   const object = {
     kind,
     name,
@@ -37,20 +43,27 @@ export function parseDeclared(kind: KindName, json: unknown, origin: string): Pa
     generation: refused(generation) ? undefined : generation,
     // What somebody else has written there is no reason to refuse what is asked for: it is written anew.
     stated: refused(stated) ? undefined : stated,
-    spec: value,
+    ...(namespace === undefined ? { spec: value } : { namespace, spec: inPod(kind, value, namespace) }),
   };
   return { object: object as DeclaredObject, rejected: undefined };
+}
+
+/** Of a kind with namespaces what its objects come to. */
+function inPod(kind: KindName, spec: unknown, namespace: string): unknown {
+  return kind === "PodWireGuardInterface"
+    ? wireguardInPod(spec as PodWireguardSpec, namespace)
+    : netlinkInPod(spec as PodNetlinkSpec, namespace);
 }
 
 /** Of an object of the API what {@link parseDeclared} reads of it. */
 export function pickDeclared(json: unknown): unknown {
   const { metadata, spec, status } = fieldsOf(json);
-  const { name, creationTimestamp, generation } = fieldsOf(metadata);
-  const { observedGeneration, conditions } = fieldsOf(status);
+  const { name, namespace, creationTimestamp, generation } = fieldsOf(metadata);
+  const { observedGeneration, conditions, publicKey } = fieldsOf(status);
   return {
-    metadata: { name, creationTimestamp, generation },
+    metadata: { name, namespace, creationTimestamp, generation },
     spec,
-    status: { observedGeneration, conditions },
+    status: { observedGeneration, conditions, publicKey },
   };
 }
 

@@ -21,7 +21,7 @@ const STATES: readonly InterfaceReport["state"][] = ["up", "down", "missing"];
 export function declaredSamples(report: DeclaredReport | undefined, nowSeconds: number): Sample[] {
   if (report === undefined) return [];
   const { objects, interfaces } = report;
-  const kinds = KINDS.filter(({ spec }) => spec !== undefined).map(({ name }) => name);
+  const kinds = KINDS.filter(({ status }) => status !== undefined).map(({ name }) => name);
   return [
     ...kinds.flatMap((kind) =>
       REASONS.map((reason): Sample => ({

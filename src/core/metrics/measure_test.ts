@@ -143,7 +143,7 @@ Deno.test("of links of one name in two places each has its own handshake", () =>
 
 Deno.test("declared networks are counted by conditions and states, with the age of each link's handshake", () => {
   const counted = lines({ declared: DECLARED }, "wigglenet_declared_objects");
-  assert.equal(counted.length, 15);
+  assert.equal(counted.length, 25);
   assert.deepEqual(counted.filter((line) => line.endsWith(" 1")), [
     'wigglenet_declared_objects["WireGuardNetworkPlan","Done"] 1',
     'wigglenet_declared_objects["NetlinkInterface","Failing"] 1',

@@ -21,6 +21,9 @@ const API_VERSIONS = {
   WireGuardNetworkPlan: API_VERSION,
   WireGuardInterface: API_VERSION,
   NetlinkInterface: API_VERSION,
+  PodWireGuardInterface: API_VERSION,
+  PodNetlinkInterface: API_VERSION,
+  PodInterfaceGrant: API_VERSION,
 } as const;
 
 /** One of these. */

@@ -4,6 +4,7 @@
 import type { DeclaredObject } from "../../core/declared/declared_object.ts";
 import type { NodeParts } from "../../core/declared/status/node_parts.ts";
 import { type DeclaredReport, type DeclaredSight, reportOf } from "../../core/declared/status/report.ts";
+import { isTenant } from "../../core/declared/want/grants.ts";
 import type { WantedInterface } from "../../core/declared/want/wanted_interface.ts";
 import type { Waiting } from "../../core/desired/desired_state.ts";
 import { describeChange } from "../../core/plan/describe.ts";
@@ -177,7 +178,7 @@ export class DeclaredKeeper {
     this.#names.want(hostNames(wanted.interfaces));
     const passed = await converge({
       wanted,
-      unread: unread.filter((it) => !isHeld(it)),
+      unread: unread.filter((it) => !isHeld(it) && !isTenant(it)),
       observer: this.#observer,
       places: this.#places,
       implementation: this.options.implementation,

@@ -172,7 +172,8 @@ export class DeclaredPublisher {
       const before = this.#stated.get(key);
       const isEcho = before !== undefined && before.stated === object?.stated &&
         performance.now() < before.untilMs;
-      const status = conditionPatch(it, object?.stated, Date.now());
+      const publicKey = it.kind === "PodWireGuardInterface" ? keyOf(it, report) : undefined;
+      const status = conditionPatch({ ...it, publicKey }, object?.stated, Date.now());
       if (status === undefined || isEcho || object === undefined) continue;
       await this.#ask(statusPatch(it, status), "patch the status of its objects");
       this.#stated.set(key, { stated: object.stated, untilMs: performance.now() + ECHO_MS });
@@ -194,12 +195,17 @@ export class DeclaredPublisher {
   }
 }
 
+function keyOf({ kind, name }: DeclaredId, { interfaces }: DeclaredReport): string | undefined {
+  return interfaces.find(({ owner }) => owner.kind === kind && owner.name === name)?.publicKey;
+}
+
 const BY = "?fieldManager=wigglenet";
 
 /** The request that sets an object's status. */
 export function statusPatch({ kind, name }: DeclaredId, status: unknown): Call {
-  const folder = declaredResource(KINDS.find((it) => it.name === kind)!).path;
-  return { method: "PATCH", path: `${folder}/${name}/status${BY}`, body: { status }, isMerge: true };
+  const [own, namespace] = name.split("/").reverse() as [string, string | undefined];
+  const folder = declaredResource(KINDS.find((it) => it.name === kind)!, { namespace }).path;
+  return { method: "PATCH", path: `${folder}/${own}/status${BY}`, body: { status }, isMerge: true };
 }
 
 /**

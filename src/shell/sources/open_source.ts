@@ -7,7 +7,8 @@ import type { GivenSettings } from "../../core/settings/settings.ts";
 import type { DeclaredSource } from "./declared_source.ts";
 import { FileObjects } from "./file_objects.ts";
 import { ApiClient } from "./kubernetes/api_client.ts";
-import { type ApiDeclaredOptions, ApiDeclaredSource } from "./kubernetes/api_declared_source.ts";
+import type { ApiDeclaredOptions } from "./kubernetes/api_declared_source.ts";
+import { WithTenants } from "./kubernetes/with_tenants.ts";
 import { clusterEnvironment, inClusterCredentials } from "./kubernetes/in_cluster.ts";
 import { type KubernetesOptions, KubernetesSource } from "./kubernetes/kubernetes_source.ts";
 import { ApiPolicySource } from "./kubernetes/api_policy_source.ts";
@@ -65,7 +66,7 @@ export async function openSource<T>(
   }
   const api = await openApi(settings);
   let policies: ApiPolicySource | undefined;
-  let declared: ApiDeclaredSource | undefined;
+  let declared: WithTenants | undefined;
   const onLost = () => {
     policies?.doubt();
     declared?.doubt();
@@ -74,7 +75,7 @@ export async function openSource<T>(
   return {
     source,
     api,
-    openDeclared: (user) => declared = new ApiDeclaredSource({ ...user, client: api }),
+    openDeclared: (user) => declared = new WithTenants({ ...user, client: api }),
     openPolicies: (user) => policies = new ApiPolicySource({ ...user, client: api }),
   };
 }

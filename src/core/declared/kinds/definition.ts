@@ -15,21 +15,22 @@ const AGE = { name: "Age", type: "date", jsonPath: ".metadata.creationTimestamp"
 
 /** The CustomResourceDefinition of a kind: apiextensions.k8s.io/v1, which a server of 1.32 or later takes whole. */
 export function definitionOf(kind: Kind<string, unknown>): OpenApi {
-  const { name, plural, shortNames, description, spec, status, columns, selectable } = kind;
+  const { name, plural, isNamespaced, shortNames, description, spec, status, columns, selectable } = kind;
+  const isAnswered = spec !== undefined && status !== undefined;
   return {
     apiVersion: "apiextensions.k8s.io/v1",
     kind: "CustomResourceDefinition",
     metadata: { name: `${plural}.${GROUP}` },
     spec: {
       group: GROUP,
-      scope: "Cluster",
+      scope: isNamespaced ? "Namespaced" : "Cluster",
       names: { kind: name, listKind: `${name}List`, plural, singular: name.toLowerCase(), shortNames },
       versions: [{
         name: VERSION,
         served: true,
         storage: true,
-        ...(spec && { subresources: { status: {} } }),
-        additionalPrinterColumns: [...columns, ...(spec ? STATE : []), AGE],
+        ...(isAnswered && { subresources: { status: {} } }),
+        additionalPrinterColumns: [...columns, ...(isAnswered ? STATE : []), AGE],
         ...(selectable.length > 0 && { selectableFields: selectable.map((jsonPath) => ({ jsonPath })) }),
         schema: {
           openAPIV3Schema: {
@@ -41,7 +42,8 @@ export function definitionOf(kind: Kind<string, unknown>): OpenApi {
               kind: { type: "string" },
               metadata: { type: "object" },
               ...(spec && { spec: { description: "What is wanted.", ...spec.openApi } }),
-              status: { description: "What is: written by the agents.", ...status.openApi },
+              ...(status &&
+                { status: { description: "What is: written by the agents.", ...status.openApi } }),
             },
           },
         },

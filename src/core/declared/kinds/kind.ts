@@ -17,15 +17,18 @@ export interface Column {
   readonly jsonPath: string;
 }
 
-/** A kind of cluster scope. */
+/** A kind. */
 export interface Kind<Name extends string, Spec> {
   readonly name: Name;
   readonly plural: string;
+  /** Left out: its objects are the cluster's. */
+  readonly isNamespaced?: true;
   readonly shortNames: readonly string[];
   readonly description: string;
   /** Undefined: nobody asks for anything by it, and its agents write it whole. */
   readonly spec: Schema<Spec> | undefined;
-  readonly status: Schema<unknown>;
+  /** Undefined: nobody says anything of it. */
+  readonly status: Schema<unknown> | undefined;
   /** Between the name and the state. */
   readonly columns: readonly Column[];
   /** Fields by which the API server selects objects. */

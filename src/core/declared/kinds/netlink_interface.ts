@@ -1,6 +1,6 @@
 // NetlinkInterface: a dummy, a bridge with its members, a VXLAN or a pair of veths, on one node.
 
-import { BOOLEAN, integer, list, type Read, word } from "../schema/schema.ts";
+import { BOOLEAN, integer, list, type Read, type Rule, word } from "../schema/schema.ts";
 import { areOfOneFamily, CONTAINER, MTU, PORT } from "../schema/parts.ts";
 import { defaulted, optional, required, struct } from "../schema/struct.ts";
 import {
@@ -30,7 +30,8 @@ const ADDRESS = struct({
 /** An address of such an interface. */
 export type NetlinkAddress = Read<typeof ADDRESS>;
 
-const ADDRESSES = list(ADDRESS, { most: 32 });
+/** The addresses of one. */
+export const NETLINK_ADDRESSES = list(ADDRESS, { most: 32 });
 
 const BRIDGE = struct({
   slaves: defaulted(
@@ -89,7 +90,7 @@ const VETH = struct({
   local: optional(
     struct({
       interfaceName: optional(INTERFACE_NAME, "Its name, in place of spec.interfaceName."),
-      addresses: optional(ADDRESSES, "Its addresses, in place of spec.addresses."),
+      addresses: optional(NETLINK_ADDRESSES, "Its addresses, in place of spec.addresses."),
       container: optional(CONTAINER, "A container that it is to live in, in place of spec.container."),
     }),
     "What this end has of its own.",
@@ -97,26 +98,43 @@ const VETH = struct({
   peer: required(
     struct({
       interfaceName: required(INTERFACE_NAME, "Its name."),
-      addresses: defaulted(ADDRESSES, [], "Its addresses."),
+      addresses: defaulted(NETLINK_ADDRESSES, [], "Its addresses."),
       container: optional(CONTAINER, "A container that it is to live in."),
     }),
     "The other end.",
   ),
 });
 
-const SPEC = struct({
+const KINDS = ["dummy", "bridge", "vxlan", "veth"] as const;
+
+/** What each kind of such an interface says. */
+export const NETLINK_FIELDS = {
   node: required(NODE_NAME, "Name of the Node that has it."),
   interfaceName: required(INTERFACE_NAME, "Name of the interface; of a pair of veths, of this end."),
-  type: required(word(["dummy", "bridge", "vxlan", "veth"]), "What it is."),
+  type: required(word(KINDS), "What it is."),
   dummy: optional(struct({}), "A dummy has nothing to say."),
   bridge: optional(BRIDGE, "What a bridge has."),
   vxlan: optional(VXLAN, "What a VXLAN has."),
-  veth: optional(VETH, "What the two ends of a pair have."),
-  addresses: defaulted(ADDRESSES, [], "Its addresses."),
+  addresses: defaulted(NETLINK_ADDRESSES, [], "Its addresses."),
   mtu: optional(MTU, "MTU in bytes, of both ends of a pair. Missing: as the kernel has it."),
   up: defaulted(BOOLEAN, true, "False: it is there, and down."),
-  container: optional(CONTAINER, "A container that it is to live in."),
-}, [
+};
+
+/** What the rules ask of. */
+interface Ruled {
+  readonly interfaceName: string;
+  readonly type: (typeof KINDS)[number];
+  readonly dummy: unknown;
+  readonly bridge: Read<typeof BRIDGE> | undefined;
+  readonly vxlan: Read<typeof VXLAN> | undefined;
+  readonly veth: {
+    readonly local: { readonly interfaceName: string | undefined } | undefined;
+    readonly peer: { readonly interfaceName: string };
+  } | undefined;
+}
+
+/** Of what type says. */
+export const NETLINK_RULES: readonly Rule<Ruled>[] = [
   {
     cel: "(!has(self.dummy) || self.type == 'dummy') && (!has(self.bridge) || self.type == 'bridge') && " +
       "(!has(self.vxlan) || self.type == 'vxlan') && (!has(self.veth) || self.type == 'veth')",
@@ -150,9 +168,13 @@ const SPEC = struct({
     holds: ({ interfaceName, veth }) =>
       veth === undefined || veth.peer.interfaceName !== (veth.local?.interfaceName ?? interfaceName),
   },
-]);
+];
 
-const KINDS = ["dummy", "bridge", "vxlan", "veth"] as const;
+const SPEC = struct({
+  ...NETLINK_FIELDS,
+  veth: optional(VETH, "What the two ends of a pair have."),
+  container: optional(CONTAINER, "A container that it is to live in."),
+}, NETLINK_RULES);
 
 /** What is asked of one interface, or of a pair. */
 export type NetlinkSpec = Read<typeof SPEC>;

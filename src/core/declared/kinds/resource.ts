@@ -3,19 +3,24 @@
 import type { Resource } from "../../kubernetes/resource.ts";
 import { API_VERSION, GROUP } from "./kind.ts";
 
-/**
- * One kind.
- * @param node undefined: the objects of all nodes
- */
+/** Which of its objects. */
+interface Which {
+  /** Undefined: those of all nodes. */
+  readonly node?: string | undefined;
+  /** Undefined: those of all namespaces, or of none. */
+  readonly namespace?: string | undefined;
+}
+
+/** One kind. */
 export function declaredResource(
   { name, plural }: { readonly name: string; readonly plural: string },
-  node?: string,
+  { node, namespace }: Which = {},
 ): Resource {
   return {
     kind: name,
     group: GROUP,
     plural,
-    path: `/apis/${API_VERSION}/${plural}`,
+    path: `/apis/${API_VERSION}/${namespace === undefined ? "" : `namespaces/${namespace}/`}${plural}`,
     query: node === undefined ? {} : { fieldSelector: `spec.node=${node}` },
   };
 }

@@ -50,6 +50,12 @@ export const STATUS_FIELDS = {
 /** The status of a kind that has nothing more. */
 export const STATUS = struct(STATUS_FIELDS);
 
+/** Of an interface whose owners see no WireGuardNode. */
+export const KEYED_STATUS = struct({
+  ...STATUS_FIELDS,
+  publicKey: optional(anyText(44), "Its public key: what its peers are to have."),
+});
+
 const PLAN_NODE = struct({
   nodeName: required(anyText(253), "The node, as spec.nodes has it."),
   endpoint: optional(anyText(253), "Address or DNS name by which the others reach it."),

@@ -8,9 +8,9 @@ import type { Kind } from "./kind.ts";
 import { STATUS } from "./status.ts";
 import { DEFAULT_MTU } from "./plan.ts";
 
-const PEER = struct({
+/** What each kind of WireGuard interface says of a peer. */
+export const PEER_FIELDS = {
   publicKey: required(PUBLIC_KEY, "Its public key."),
-  presharedKeySecretRef: optional(SECRET_REFERENCE, "A Secret with a key that both ends share."),
   allowedIPs: defaulted(
     list(NETWORK, { most: 256 }),
     [],
@@ -21,19 +21,32 @@ const PEER = struct({
     "Where it listens: an address or DNS name, and a port. Missing: it must speak first.",
   ),
   persistentKeepalive: optional(integer(0, 65_535), "Seconds between packets that keep a NAT open. 0: none."),
+};
+
+const PEER = struct({
+  ...PEER_FIELDS,
+  presharedKeySecretRef: optional(SECRET_REFERENCE, "A Secret with a key that both ends share."),
 });
 
-const SPEC = struct({
+/** The most peers of one. */
+export const MOST_PEERS = 256;
+
+/** What each kind of WireGuard interface says. */
+export const WIREGUARD_FIELDS = {
   node: required(NODE_NAME, "Name of the Node that has it."),
   interfaceName: required(INTERFACE_NAME, "Name of the interface."),
-  listenPort: optional(PORT, "UDP port that it listens on. Missing: the kernel chooses one."),
   mtu: defaulted(MTU, DEFAULT_MTU, "MTU in bytes."),
+  addresses: defaulted(list(WIREGUARD_ADDRESS, { most: 32 }), [], "Its addresses."),
+};
+
+const SPEC = struct({
+  ...WIREGUARD_FIELDS,
+  listenPort: optional(PORT, "UDP port that it listens on. Missing: the kernel chooses one."),
   privateKeySecretRef: optional(
     SECRET_REFERENCE,
     "A Secret with its private key. Missing: the agent makes one and keeps it on the node.",
   ),
-  addresses: defaulted(list(WIREGUARD_ADDRESS, { most: 32 }), [], "Its addresses."),
-  peers: defaulted(list(PEER, { most: 256, unique: "publicKey" }), [], "Its peers."),
+  peers: defaulted(list(PEER, { most: MOST_PEERS, unique: "publicKey" }), [], "Its peers."),
   container: optional(CONTAINER, "A container that it is to live in."),
   moveToContainer: defaulted(BOOLEAN, false, "True: it lives in that container."),
 });

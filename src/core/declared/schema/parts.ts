@@ -55,6 +55,12 @@ export const SECRET_REFERENCE = struct({
   ),
 });
 
+/** A key in a Secret of the object's own namespace. */
+export const OWN_SECRET_REFERENCE = struct({
+  name: required(OBJECT_NAME, "Name of the Secret: of this namespace."),
+  key: required(SECRET_KEY, "Key in the Secret's data: it holds 32 bytes in base64, as wg prints keys."),
+});
+
 const CONTAINER_NAME = struct({
   name: required(NAME, "Name of the container."),
 });

@@ -111,6 +111,14 @@ export const INTERFACE_NAME: Schema<string> = text({
       : new Refusal(`${quote(input)} is not a name for an interface`),
 });
 
+/** What names of interfaces begin with. */
+export const INTERFACE_PREFIX: Schema<string> = text({
+  pattern: "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,13}$",
+  longest: 14,
+  parse: (input) =>
+    /^\w[\w.-]{0,13}$/.test(input) ? input : new Refusal(`${quote(input)} begins no name of an interface`),
+});
+
 /** A WireGuard public key. */
 export const PUBLIC_KEY: Schema<PublicKey> = text({
   pattern: "^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$",

@@ -116,6 +116,8 @@ export interface Verdict {
   /** Undefined: nobody has taken it up. */
   readonly generation: number | undefined;
   readonly troubles: readonly Trouble[];
+  /** Of a kind that says it; left out: it is not known, and what was told stays. */
+  readonly publicKey?: string | undefined;
 }
 
 /**
@@ -123,7 +125,7 @@ export interface Verdict {
  * @param nowMs since 1970
  */
 export function conditionPatch(
-  { generation, troubles }: Verdict,
+  { generation, troubles, publicKey }: Verdict,
   stated: Stated | undefined,
   nowMs: number,
 ): Json | undefined {
@@ -133,10 +135,12 @@ export function conditionPatch(
   const last = stated?.conditions?.find(({ type }) => type === "Ready");
   const wanted = { type: "Ready", status, reason, message, ...observed };
   const isSame = last !== undefined && stated?.conditions?.length === 1 &&
-    stated.observedGeneration === generation && isAsWanted(last, wanted);
+    stated.observedGeneration === generation && isAsWanted(last, wanted) &&
+    (publicKey === undefined || publicKey === stated.publicKey);
   if (isSame) return undefined;
   const lastTransitionTime = last?.status === status ? last.lastTransitionTime : timeText(nowMs);
-  return { ...observed, conditions: [{ ...wanted, lastTransitionTime }] };
+  const key = publicKey === undefined ? {} : { publicKey };
+  return { ...observed, ...key, conditions: [{ ...wanted, lastTransitionTime }] };
 }
 
 function isAsWanted(last: Condition, wanted: Readonly<Record<string, unknown>>): boolean {

@@ -85,6 +85,7 @@ export function reportOf(sight: DeclaredSight): DeclaredReport {
 }
 
 function concerns(object: DeclaredObject, nodeName: string): boolean {
+  if (object.kind === "PodInterfaceGrant") return false;
   return object.kind === "WireGuardNetworkPlan"
     ? object.spec.nodes.some((node) => node.nodeName === nodeName)
     : object.spec.node === nodeName;

@@ -4,7 +4,7 @@
 import { comparePrefixes, type Prefix } from "../../net/prefix.ts";
 import { sha256 } from "../../policy/sha256.ts";
 import { containerId } from "../containers/container.ts";
-import type { NetlinkInterface, WireguardInterface } from "../declared_object.ts";
+import type { AnyNetlink, AnyWireguard } from "../declared_object.ts";
 import type { PlanInterface } from "../expand/expand_plans.ts";
 import { wireguardAddress } from "../expand/link_addresses.ts";
 import { addressOn, type InterfaceAddress } from "../interface_address.ts";
@@ -70,7 +70,7 @@ export function ofPlan({ plan, to, peer, ...it }: PlanInterface): WantedInterfac
 }
 
 /** Why a WireGuardInterface gets none here; undefined: it does. */
-export function wireguardObjection({ spec }: WireguardInterface, reach: Reach): string | undefined {
+export function wireguardObjection({ spec }: AnyWireguard, reach: Reach): string | undefined {
   const objection = containerObjection(spec, reach);
   if (objection !== undefined) return objection;
   const references = [spec.privateKeySecretRef, ...spec.peers.map((peer) => peer.presharedKeySecretRef)];
@@ -86,7 +86,7 @@ export function wireguardObjection({ spec }: WireguardInterface, reach: Reach): 
 }
 
 /** The interface that a WireGuardInterface is. */
-export function ofWireguard(object: WireguardInterface): WantedInterface {
+export function ofWireguard(object: AnyWireguard): WantedInterface {
   const { spec, name } = object;
   return {
     name: spec.interfaceName,
@@ -124,7 +124,7 @@ function textOf(allowedIps: readonly Prefix[]): string {
 
 /** Why a NetlinkInterface gets none here; undefined: it does. */
 export function netlinkObjection(
-  { spec: { container, veth } }: NetlinkInterface,
+  { spec: { container, veth } }: AnyNetlink,
   reach: Reach,
 ): string | undefined {
   return [container, veth?.local?.container, veth?.peer.container]
@@ -132,7 +132,7 @@ export function netlinkObjection(
 }
 
 /** The interface that a NetlinkInterface is, or the two of a pair. */
-export function ofNetlink(object: NetlinkInterface): readonly WantedInterface[] {
+export function ofNetlink(object: AnyNetlink): readonly WantedInterface[] {
   const { spec } = object;
   const { bridge, vxlan, veth } = spec;
   const local = placeOf(veth?.local?.container ?? spec.container);
@@ -171,9 +171,9 @@ function netlinkAddress({ ipcidr, peerCidr }: NetlinkAddress): InterfaceAddress 
 // A file's name is at most 255 bytes, and a temporary one has more than the name.
 const LONGEST_KEY_NAME = 200;
 
-/** An object's name may be a file's: it has no slash, and begins with no dot. */
+/** An object's name may be a file's: it begins with no dot, and behind its namespace stands what no name has. */
 function keyName(of: "plan" | "interface", name: string): string {
-  const whole = `${of}-${name}`;
+  const whole = `${of}-${name.replace("/", "_")}`;
   if (whole.length <= LONGEST_KEY_NAME) return whole;
   return `${whole.slice(0, LONGEST_KEY_NAME - 25)}-${sha256(whole).subarray(0, 12).toHex()}`;
 }

@@ -2,18 +2,19 @@
 
 import type { PublicKey } from "../../net/keys.ts";
 import {
+  type AnyNetlink,
+  type AnyWireguard,
   byAge,
   type DeclaredId,
   type DeclaredObject,
   nameOf,
-  type NetlinkInterface,
   type NetworkPlan,
   type RejectedPart,
-  type WireguardInterface,
 } from "../declared_object.ts";
 import { nextInterface } from "../../rotation/names.ts";
 import { keyIn } from "../containers/container.ts";
 import { expandPlans } from "../expand/expand_plans.ts";
+import { isTenant, overreaching } from "./grants.ts";
 import {
   netlinkObjection,
   ofNetlink,
@@ -51,7 +52,7 @@ export interface Wanted {
   /** By precedence: who stands before has won what two have claimed. */
   readonly interfaces: readonly WantedInterface[];
   readonly rejected: readonly RejectedPart[];
-  /** Objects that get nothing here: what they have had stays as it is. */
+  /** Objects of the cluster that get nothing here: what they have had stays as it is. */
   readonly refused: readonly DeclaredId[];
 }
 
@@ -59,24 +60,37 @@ export interface Wanted {
 export function wantInterfaces(objects: readonly DeclaredObject[], surroundings: Surroundings): Wanted {
   const desk = new Desk(surroundings);
   const sorted = [...objects].sort(byAge);
-  const isHere = ({ spec }: { readonly spec: { readonly node: string } }) =>
-    spec.node === surroundings.nodeName;
+  const here = sorted.filter((it) => isOf(it, surroundings.nodeName));
   desk.takePlans(sorted.filter((it): it is NetworkPlan => it.kind === "WireGuardNetworkPlan"));
-  for (const it of sorted.filter(isWireguard).filter(isHere)) {
-    desk.take(it, wireguardObjection(it, surroundings), () => [ofWireguard(it)]);
+  const tooMuch = overreaching(here);
+  const allowed = here.filter((it) =>
+    !tooMuch.some(({ kind, name }) => it.kind === kind && it.name === name)
+  );
+  // Nothing of a namespace is ahead of what is the cluster's, however old it is.
+  for (const those of [allowed.filter((it) => !isTenant(it)), allowed.filter(isTenant)]) {
+    for (const it of those.filter(isWireguard)) {
+      desk.take(it, wireguardObjection(it, surroundings), () => [ofWireguard(it)]);
+    }
+    for (const it of those.filter(isNetlink)) {
+      desk.take(it, netlinkObjection(it, surroundings), () => ofNetlink(it));
+    }
   }
-  for (const it of sorted.filter(isNetlink).filter(isHere)) {
-    desk.take(it, netlinkObjection(it, surroundings), () => ofNetlink(it));
-  }
-  return { interfaces: desk.interfaces, rejected: desk.rejected, refused: desk.refused };
+  // What a namespace has is its own by what it may have now: else it kept what it is granted no more by asking for nonsense.
+  const refused = desk.refused.filter((it) => !isTenant(it));
+  return { interfaces: desk.interfaces, rejected: [...tooMuch, ...desk.rejected], refused };
 }
 
-function isWireguard(object: DeclaredObject): object is WireguardInterface {
-  return object.kind === "WireGuardInterface";
+/** Grants are everybody's. */
+function isOf({ kind, spec }: DeclaredObject, nodeName: string): boolean {
+  return kind === "PodInterfaceGrant" || kind !== "WireGuardNetworkPlan" && spec.node === nodeName;
 }
 
-function isNetlink(object: DeclaredObject): object is NetlinkInterface {
-  return object.kind === "NetlinkInterface";
+function isWireguard(object: DeclaredObject): object is AnyWireguard {
+  return object.kind === "WireGuardInterface" || object.kind === "PodWireGuardInterface";
+}
+
+function isNetlink(object: DeclaredObject): object is AnyNetlink {
+  return object.kind === "NetlinkInterface" || object.kind === "PodNetlinkInterface";
 }
 
 /** True for a node whose time in a plan is over. */
@@ -101,6 +115,13 @@ type Vxlan = Extract<WantedInterface["link"], { kind: "vxlan" }>;
 /** True for a VXLAN of the host: that of a container listens there, while WireGuard's socket is the host's wherever it lives. */
 function hasOwnSocket(it: WantedInterface): it is WantedInterface & { readonly link: Vxlan } {
   return it.link.kind === "vxlan" && it.container === undefined;
+}
+
+/** Who was first, as far as it is the asker's business: what others have is none of a tenant's. */
+function toldTo(asker: DeclaredId, owner: string): string {
+  const namespace = asker.name.slice(0, asker.name.indexOf("/") + 1);
+  const isAsTold = !isTenant(asker) || owner === POD_NETWORK || owner.includes(` ${namespace}`);
+  return isAsTold ? owner : "somebody else";
 }
 
 /** Gives names, ports and bridge members to who asks first. */
@@ -165,7 +186,7 @@ class Desk {
   #objection(wanted: WantedInterface): string | undefined {
     const { name, container, link, addresses, mtuBytes } = wanted;
     const named = this.#ownerOf(wanted);
-    if (named !== undefined) return `the name ${name} belongs to ${named}`;
+    if (named !== undefined) return `the name ${name} belongs to ${toldTo(wanted.owner, named)}`;
     const port = link.kind === "wireguard"
       ? link.listenPort
       : hasOwnSocket(wanted)
@@ -174,7 +195,7 @@ class Desk {
     const listening = port === undefined
       ? undefined
       : this.#ports.get(port) ?? (link.kind === "vxlan" ? undefined : this.#vxlanPorts.get(port));
-    if (listening !== undefined) return `the port ${port} belongs to ${listening}`;
+    if (listening !== undefined) return `the port ${port} belongs to ${toldTo(wanted.owner, listening)}`;
     const segment = link.kind === "vxlan" ? link.segment : "";
     const sharing = this.#segments.get(keyIn(container, segment));
     if (sharing !== undefined) return `the ${segment} belongs to ${sharing}`;
@@ -185,8 +206,8 @@ class Desk {
     const locals = addresses.filter(({ local }) => local.family === 6).map(({ local }) => local.text);
     const twice = locals.find((text, i) => locals.indexOf(text) < i);
     if (twice !== undefined) return `${twice} stands twice: the kernel takes it once`;
-    // A container's routes are its own.
-    if (container !== undefined) return undefined;
+    // A container's routes are its own. A tenant's are its grant's, by which nobody's node or pods are meant.
+    if (container !== undefined && !isTenant(wanted.owner)) return undefined;
     const { taken = NOTHING_TAKEN } = this.surroundings;
     return addresses.map((address) => addressObjection(address, taken)).find((it) => it !== undefined);
   }

@@ -1,9 +1,9 @@
 // Declared networks from the Kubernetes API: plans whole, and of the kinds that say a node those of this one. A cluster without the
-// definitions, or whose role does not have them, costs one question now and then.
+// definitions, or whose role does not have them, costs one question now and then. Tenants' kinds are definitions and rights of their
+// own (with_tenants.ts).
 
 import type { ParsedDeclared } from "../../../core/declared/declared_object.ts";
-import { KINDS } from "../../../core/declared/kinds/kinds.ts";
-import { WIREGUARD_NETWORK_PLAN } from "../../../core/declared/kinds/plan.ts";
+import { CLUSTER_KINDS, TENANT_KINDS } from "../../../core/declared/kinds/kinds.ts";
 import { declaredResource } from "../../../core/declared/kinds/resource.ts";
 import { WIREGUARD_NODE } from "../../../core/declared/kinds/wireguard_node.ts";
 import { parseDeclared, pickDeclared } from "../../../core/declared/parse_declared.ts";
@@ -30,6 +30,8 @@ export interface ApiDeclaredOptions {
   readonly nodes: () => number;
   readonly log: Log;
   readonly probeMs?: number;
+  /** Of these kinds; left out: of those of the cluster. */
+  readonly ofTenants?: true;
 }
 
 /** The objects of one cluster. */
@@ -43,6 +45,7 @@ export class ApiDeclaredSource implements DeclaredSource {
   #probing: ReturnType<typeof setTimeout> | undefined;
   #ending: Promise<unknown> = Promise.resolve();
   #isTold = false;
+  #isAbsent = false;
   #isClosed = false;
 
   constructor(private readonly options: ApiDeclaredOptions) {}
@@ -53,6 +56,11 @@ export class ApiDeclaredSource implements DeclaredSource {
 
   start(): void {
     this.#probe();
+  }
+
+  /** The API has said that it does not know them, or does not let this agent see them. */
+  get isAbsent(): boolean {
+    return this.#isAbsent;
   }
 
   declared(): readonly ParsedDeclared[] | undefined {
@@ -88,20 +96,30 @@ export class ApiDeclaredSource implements DeclaredSource {
     await this.#ending;
   }
 
+  get #kinds(): typeof CLUSTER_KINDS | typeof TENANT_KINDS {
+    return this.options.ofTenants ? TENANT_KINDS : CLUSTER_KINDS;
+  }
+
   #all(): readonly NeededSource<unknown>[] {
     return this.#nodes === undefined ? this.#parts : [...this.#parts, this.#nodes];
   }
 
   /** Asks whether the API knows the kinds, and lets this agent see them: it may not yet. */
   async #probe(): Promise<void> {
-    const { client, log } = this.options;
-    const { path } = declaredResource(WIREGUARD_NETWORK_PLAN);
+    const { client, log, ofTenants } = this.options;
+    const { path } = declaredResource(this.#kinds[0]);
     const answer = await client.request({ method: "GET", path: `${path}?limit=1` }).catch(() => undefined);
     if (this.#isClosed) return;
     if (answer?.status === 200) return this.#open();
-    if (!this.#isTold && (answer?.status === 404 || answer?.status === 403)) {
+    const isAbsent = answer?.status === 404 || answer?.status === 403;
+    // Who does not answer says nothing of it.
+    if (isAbsent && !this.#isAbsent) {
+      this.#isAbsent = true;
+      this.#onChange();
+    }
+    if (!ofTenants && !this.#isTold && isAbsent) {
       this.#isTold = true;
-      const what = answer.status === 404 ? "does not know them" : "does not let this agent see them";
+      const what = answer!.status === 404 ? "does not know them" : "does not let this agent see them";
       log.info(`no declared networks: the API ${what}; deploy/kubernetes/declared has what they need`);
     }
     const { nodes, probeMs = PROBE_MS } = this.options;
@@ -112,9 +130,11 @@ export class ApiDeclaredSource implements DeclaredSource {
   #open(): void {
     const { node, log } = this.options;
     if (this.#isTold) log.info("declared networks: the API has them now");
-    this.#isTold = false;
-    this.#nodes = this.#part(WIREGUARD_NODE, { pick: pickNodeParts, parse: parseNodeParts });
-    this.#parts = KINDS.map((kind) =>
+    this.#isTold = this.#isAbsent = false;
+    if (!this.options.ofTenants) {
+      this.#nodes = this.#part(WIREGUARD_NODE, { pick: pickNodeParts, parse: parseNodeParts });
+    }
+    this.#parts = this.#kinds.map((kind) =>
       this.#part(kind, {
         pick: pickDeclared,
         parse: (json, origin) => parseDeclared(kind.name, json, origin),
@@ -137,7 +157,7 @@ export class ApiDeclaredSource implements DeclaredSource {
     const onLost = (error: Error) => {
       if (error instanceof ApiError && error.status === 404) this.#areGone();
     };
-    const resource = declaredResource(kind, node);
+    const resource = declaredResource(kind, { node });
     const options = { ...store, resource, onChange, onLost, silenceMs: SILENCE_MS };
     return new NeededSource({
       make: () => new KubernetesSource(client, options),

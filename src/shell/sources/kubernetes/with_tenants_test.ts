@@ -1,0 +1,77 @@
+import assert from "node:assert/strict";
+import { POD_DUMMY } from "../../../../test/declared/tenants.ts";
+import { until } from "../../../../test/lab/until.ts";
+import { clientOf } from "../../../../test/sources/api_source.ts";
+import { Log } from "../../log.ts";
+import { WithTenants } from "./with_tenants.ts";
+
+/** An API with lists of these objects, and watches in which nothing happens. */
+class Api implements AsyncDisposable {
+  hasTenants = false;
+  isDown = false;
+  readonly #ends = new AbortController();
+  readonly #server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, (request) => {
+    const url = new URL(request.url);
+    const plural = url.pathname.split("/").at(-1)!;
+    if (this.isDown) return new Response("", { status: 503 });
+    if (plural.startsWith("pod") && !this.hasTenants) return Response.json({}, { status: 404 });
+    if (url.searchParams.has("watch")) {
+      // It ends with the test.
+      const body = new ReadableStream({
+        start: (it) => this.#ends.signal.addEventListener("abort", () => it.close()),
+      });
+      return new Response(body, { headers: { "content-type": "application/json" } });
+    }
+    const items = plural === "podnetlinkinterfaces" ? [POD_DUMMY] : [];
+    return Response.json({ kind: "List", metadata: { resourceVersion: "1" }, items });
+  });
+
+  get url(): string {
+    return `http://127.0.0.1:${this.#server.addr.port}`;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#ends.abort();
+    await this.#server.shutdown();
+  }
+}
+
+function sourceOn(api: Api): WithTenants {
+  const log = new Log("text", "error");
+  return new WithTenants({ client: clientOf(api.url), node: "n1", nodes: () => 1, log, probeMs: 20 });
+}
+
+const namesIn = (source: WithTenants) => source.declared()?.map(({ object }) => object?.name).join(" ");
+
+Deno.test("without tenants' kinds nobody has such objects, also while the API is away, and with them they come", async () => {
+  await using api = new Api();
+  const source = sourceOn(api);
+  source.listen(() => {});
+  source.start();
+  await until("an empty list", () => namesIn(source) === "");
+  api.isDown = true;
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  assert.equal(namesIn(source), "", "what is the cluster's is kept in order meanwhile");
+  api.isDown = false;
+  api.hasTenants = true;
+  await until("the tenant's object", () => namesIn(source) === "team-a/dummy");
+  await source.close();
+});
+
+Deno.test("nobody knows what tenants have before the API has answered", async () => {
+  await using api = new Api();
+  api.isDown = true;
+  const source = sourceOn(api);
+  source.listen(() => {});
+  source.start();
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  assert.equal(source.declared(), undefined);
+  api.hasTenants = true;
+  api.isDown = false;
+  await until("the tenant's object", () => {
+    const names = namesIn(source);
+    assert.notEqual(names, "", "never none of them");
+    return names === "team-a/dummy";
+  });
+  await source.close();
+});
