@@ -1,0 +1,141 @@
+// Interfaces in pods of two namespaces, by agents that hold by themselves what no admission policy holds here:
+//
+//   team-a   web-0: ta-left 10.70.1.1 ────── web-1: ta-right 10.70.1.2
+//   team-b   web-0: tb-left 10.71.1.1 ────── web-0: tb-right
+
+import assert from "node:assert/strict";
+import { DeclaredCluster, folderOf } from "../declared/declared_cluster.ts";
+import { makeNamespace, setUpTenants } from "../declared/tenancy.ts";
+import { GRANT, inNamespace, OVERREACHING, POD_VETH, POD_WIREGUARD } from "../declared/tenants.ts";
+import { declared } from "../declared/walk_through.ts";
+import { Cluster } from "../lab/kubernetes/cluster.ts";
+import type { Node } from "../lab/node.ts";
+import { until } from "../lab/until.ts";
+
+const cluster = await Cluster.create({ nodes: 1 });
+const [n1] = cluster.nodes as [Node];
+Deno.test.afterAll(() => cluster[Symbol.asyncDispose]());
+const it = new DeclaredCluster(cluster);
+
+const CONTAINERS = { "declared-containers": "true" };
+const RESULTS = "/var/lib/cni/results";
+const PAIR = declared("NetlinkInterface", "pair", {
+  node: "n1",
+  interfaceName: "d1",
+  type: "veth",
+  veth: { peer: { interfaceName: "d2" } },
+});
+const BINDINGS = ["wigglenet-pod-wireguard", "wigglenet-pod-netlink"];
+const OF_B = inNamespace(
+  declared("PodNetlinkInterface", "pair", {
+    node: "n1",
+    pod: "web-0",
+    interfaceName: "tb-left",
+    type: "veth",
+    addresses: [{ ipcidr: "10.71.1.1/24" }],
+    veth: { peer: { interfaceName: "tb-right" } },
+  }),
+  "team-b",
+);
+
+/** A pod, as its runtime leaves it: a network namespace, and what libcni says of it. */
+async function runPod(namespace: string, name: string): Promise<string> {
+  const netns = `cni-${namespace}-${name}`;
+  await n1.run(["ip", "netns", "add", netns]);
+  const result = {
+    kind: "cniCacheV1",
+    cniArgs: [["K8S_POD_NAMESPACE", namespace], ["K8S_POD_NAME", name]],
+    result: { interfaces: [{ name: "eth0", sandbox: `/var/run/netns/${netns}` }] },
+  };
+  await n1.run(["tee", `${RESULTS}/wigglenet-${netns}-eth0`], { stdin: JSON.stringify(result) });
+  return netns;
+}
+
+/** Names of what is declared in a pod. */
+async function namesIn(netns: string): Promise<string> {
+  const links = await n1.run(["ip", "netns", "exec", netns, "ip", "-j", "link", "show", "group", "147"]);
+  return (JSON.parse(links) as { ifname?: string }[]).flatMap(({ ifname }) => ifname ?? []).sort().join(" ");
+}
+
+async function stands(netns: string, names: string): Promise<void> {
+  let last = "";
+  await until(`${netns} to have "${names}"`, async () => (last = await namesIn(netns)) === names, {
+    deadlineMs: 30_000,
+    seen: () => `${last}\n${it.agentsSay()}`,
+  });
+}
+
+let pods: readonly [string, string];
+
+Deno.test("a cluster without tenants' kinds is served as ever", async () => {
+  await it.define();
+  await cluster.startAll({ settings: CONTAINERS });
+  await it.apply(PAIR);
+  await it.says(PAIR, "True", /Done/);
+  await n1.run(["mkdir", "-p", RESULTS]);
+  await n1.run(["mount", "-t", "tmpfs", "results", RESULTS]);
+  pods = [await runPod("team-a", "web-0"), await runPod("team-a", "web-1")];
+});
+
+Deno.test("what came past the admission policies is told in its namespace, and made by nobody", async () => {
+  await setUpTenants(cluster);
+  for (const name of BINDINGS) {
+    await cluster.admin.remove(
+      `/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings/${name}`,
+    );
+  }
+  for (const name of ["team-a", "team-b"]) await makeNamespace(cluster, name);
+  await until("an object to come past the policies", async () => {
+    return (await cluster.admin.ask(folderOf(POD_VETH), { method: "POST", body: POD_VETH })).status === 201;
+  }, { deadlineMs: 30_000 });
+  await it.says(POD_VETH, "False", /Rejected: .*namespace team-a may make nothing/);
+  assert.equal(await namesIn(pods[0]), "");
+});
+
+Deno.test("what is granted stands in the pods that are said", async () => {
+  await it.apply(GRANT);
+  await it.says(POD_VETH, "True", /Done/);
+  assert.deepEqual(await Promise.all(pods.map(namesIn)), ["ta-left", "ta-right"]);
+  await n1.run(["ip", "netns", "exec", pods[0], "ping", "-c", "1", "-W", "5", "10.70.1.2"]);
+});
+
+Deno.test("what is more than granted is told, and made by nobody", async () => {
+  // All of them at once: statuses are written in one go, and some seconds apart.
+  const bad = OVERREACHING.map(({ object, reason }, i) => ({
+    object: inNamespace(object, "team-a", `bad-${i}`),
+    reason,
+  }));
+  for (const { object } of bad) await cluster.admin.create(folderOf(object), object);
+  for (const { object, reason } of bad) await it.says(object, "False", reason);
+  assert.deepEqual(await Promise.all(pods.map(namesIn)), ["ta-left", "ta-right"]);
+  await it.remove(...bad.map(({ object }) => object));
+  await it.apply(POD_WIREGUARD);
+  await it.says(POD_WIREGUARD, "False", /its key is in a Secret, and this agent reads none/);
+});
+
+Deno.test("a pod of the same name in another namespace is none of a tenant's", async () => {
+  await it.apply(OF_B);
+  await it.says(OF_B, "False", /no network namespace of pod team-b\/web-0 is here/);
+  const own = await runPod("team-b", "web-0");
+  await stands(own, "tb-left tb-right");
+  assert.deepEqual(await Promise.all(pods.map(namesIn)), ["ta-left", "ta-right"]);
+});
+
+Deno.test("a grant that goes takes along what stands by it, and nothing else", async () => {
+  const namespaces = (GRANT.spec["namespaces"] as object[]).slice(1);
+  await cluster.admin.patch(`${folderOf(GRANT)}/${GRANT.metadata.name}`, { spec: { namespaces } });
+  for (const pod of pods) await stands(pod, "");
+  await it.says(POD_VETH, "False", /namespace team-a may make nothing/);
+  assert.equal(await namesIn("cni-team-b-web-0"), "tb-left tb-right");
+  await it.says(PAIR, "True", /Done/);
+});
+
+Deno.test("an agent that may not see tenants' objects any more leaves nothing of them", async () => {
+  await n1.agent!.kill();
+  await cluster.admin.remove(
+    "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/wigglenet-tenants",
+  );
+  await cluster.start(n1, { settings: CONTAINERS });
+  await stands("cni-team-b-web-0", "");
+  await it.says(PAIR, "True", /Done/);
+});
