@@ -9,7 +9,7 @@ import type { NodeMetadata, ParsedNode } from "../core/nodes/node.ts";
 import { ownMetadata } from "../core/nodes/node_parser.ts";
 import { type Settings, usesTunnel } from "../core/settings/settings.ts";
 import { type Former, formerTransports } from "../core/transport/former.ts";
-import { LINGER_MS } from "./last_tunnel.ts";
+import { Lingering } from "./lingering.ts";
 import { PathCache } from "./path_cache.ts";
 import { factsText, type FixedFacts, readFacts } from "./read_facts.ts";
 import { readDropChains } from "./read_surroundings.ts";
@@ -25,8 +25,8 @@ export class FactKeeper {
   #dropChains: readonly string[] = [];
   /** False at first: a start does not wait for what it does not need. */
   #areChainsStale = false;
-  /** Undefined: not asked yet. False: nothing, or not any more. */
-  #former: Former | false | undefined;
+  /** In what this host sent in the clear before, and how long that matters; undefined: not asked yet. */
+  #former: { readonly was: Former | undefined; readonly lingering: Lingering } | undefined;
   /** What the expression was evaluated with, as text. */
   #metadataText = "";
 
@@ -74,12 +74,10 @@ export class FactKeeper {
    */
   found(observed: ObservedState, onChange: () => void): boolean {
     if (this.#former !== undefined) return false;
-    this.#former = formerTransports(this.settings, observed) ?? false;
-    if (this.#former === false) return false;
-    Deno.unrefTimer(setTimeout(() => {
-      this.#former = false;
-      onChange();
-    }, LINGER_MS));
+    const lingering = new Lingering(onChange);
+    this.#former = { was: formerTransports(this.settings, observed), lingering };
+    if (this.#former.was === undefined) return false;
+    lingering.begin();
     onChange();
     return true;
   }
@@ -102,9 +100,10 @@ export class FactKeeper {
           this.#areChainsStale = false;
           this.#dropChains = await readDropChains();
         }
+        const former = this.#former?.lingering.isOn ? this.#former.was : undefined;
         const known = {
           ...{ ...fixed, metadata, dropChains: this.#dropChains, resolved: this.resolved() },
-          ...(this.#former && { former: this.#former }),
+          ...(former && { former }),
         };
         const read = await readFacts(settings, known, this.#facts);
         if (this.#facts === undefined || factsText(read) !== factsText(this.#facts)) {

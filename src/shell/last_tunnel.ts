@@ -2,25 +2,22 @@
 // arrives. One that an agent finds on the host as it starts, and does not need, goes at once.
 
 import type { DesiredState } from "../core/desired/desired_state.ts";
-
-/** Longer than it takes the others to hear of a Node. */
-export const LINGER_MS = 10_000;
+import { Lingering } from "./lingering.ts";
 
 /** Knows how long. */
 export class LastTunnel {
-  #endMs = -Infinity;
+  #isNeeded = false;
+  readonly #lingering: Lingering;
 
   /** @param onEnd called once it may go */
-  constructor(private readonly onEnd: () => void) {}
+  constructor(onEnd: () => void) {
+    this.#lingering = new Lingering(onEnd);
+  }
 
   /** True while it is to be left alone. */
-  isLeft({ link }: DesiredState): boolean {
-    const now = performance.now();
-    if (link !== undefined) this.#endMs = Infinity;
-    else if (this.#endMs === Infinity) {
-      this.#endMs = now + LINGER_MS;
-      Deno.unrefTimer(setTimeout(this.onEnd, LINGER_MS + 1));
-    }
-    return link === undefined && now < this.#endMs;
+  isLeft({ link }: Pick<DesiredState, "link">): boolean {
+    if (link === undefined && this.#isNeeded) this.#lingering.begin();
+    this.#isNeeded = link !== undefined;
+    return !this.#isNeeded && this.#lingering.isOn;
   }
 }
