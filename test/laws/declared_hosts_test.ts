@@ -9,7 +9,7 @@ import { parseDeclared } from "../../src/core/declared/parse_declared.ts";
 import { declared, type ObjectJson } from "../declared/walk_through.ts";
 import { OWN_KEY } from "./clusters.ts";
 import { disturbance, FOREIGN, netlink, objects, readAll } from "./declared_objects.ts";
-import { ModelDeclaredHost } from "./model_declared.ts";
+import { Killed, ModelDeclaredHost } from "./model_declared.ts";
 import { Refused } from "./refused.ts";
 
 const MOST_PASSES = 12;
@@ -66,6 +66,14 @@ function shown(host: ModelDeclaredHost, interfaces: Wanted["interfaces"]) {
   }).sort((a, b) => a.name < b.name ? -1 : 1);
 }
 
+/** What must be the same on two hosts: of ours, but of those whose object waits for something, which keep what they have. */
+function settledOf(interfaces: Wanted["interfaces"], waiting: DeclaredPlan["waiting"]) {
+  const waits = new Set(waiting.map(({ owner }) => nameOf(owner)));
+  const kept = new Set(interfaces.filter(({ owner }) => waits.has(nameOf(owner))).map((it) => it.name));
+  return (host: ModelDeclaredHost) =>
+    shown(host, interfaces).filter(({ group, name }) => group !== 0 && !kept.has(name));
+}
+
 const HOLDER = declared("WireGuardInterface", "o1", {
   node: "a",
   interfaceName: "i2",
@@ -95,11 +103,7 @@ Deno.test("From whatever other objects left, and somebody took apart, a host end
       const last = converge(wanted, host);
       const clean = new ModelDeclaredHost(theirs);
       const { waiting } = converge(wanted, clean);
-      // Whose object waits for something keeps what it has.
-      const waits = new Set([...last.waiting, ...waiting].map(({ owner }) => nameOf(owner)));
-      const kept = new Set(interfaces.filter(({ owner }) => waits.has(nameOf(owner))).map((it) => it.name));
-      const settled = (it: ModelDeclaredHost) =>
-        shown(it, interfaces).filter(({ group, name }) => group !== 0 && !kept.has(name));
+      const settled = settledOf(interfaces, [...last.waiting, ...waiting]);
       assert.deepEqual(settled(host), settled(clean));
       assert.equal(JSON.stringify(theirs.map((name) => withoutMaster(host, name))), foreign);
       count += last.steps.length === 0 ? 1 : 0;
@@ -123,6 +127,44 @@ function damage(host: ModelDeclaredHost, line: string): void {
     if (!(error instanceof Refused)) throw error;
   }
 }
+
+/** Whether the agent was killed at the command behind so many, on its way from the one to the other. */
+function isKilled(all: readonly DeclaredObject[], host: ModelDeclaredHost, commands: number): boolean {
+  host.killAfter(commands);
+  try {
+    converge(all, host);
+    return false;
+  } catch (error) {
+    if (!(error instanceof Killed)) throw error;
+    return true;
+  } finally {
+    host.killAfter();
+  }
+}
+
+Deno.test("Killed at any command an agent leaves what the next one makes the same of as from clean", () => {
+  let kills = 0;
+  fc.assert(
+    fc.property(objects, objects, (before, after) => {
+      const wanted = readAll(after);
+      const { interfaces, refused } = want(wanted);
+      fc.pre(refused.length === 0);
+      const clean = new ModelDeclaredHost(FOREIGN);
+      const { waiting } = converge(wanted, clean);
+      for (let commands = 0;; commands++) {
+        const host = new ModelDeclaredHost(FOREIGN);
+        converge(readAll(before), host);
+        if (!isKilled(wanted, host, commands)) break;
+        const last = converge(wanted, host);
+        const settled = settledOf(interfaces, [...last.waiting, ...waiting]);
+        assert.deepEqual(settled(host), settled(clean), `killed after ${commands} commands`);
+        kills++;
+      }
+    }),
+    { numRuns: 250 },
+  );
+  assert.ok(kills > 1_000, `${kills} kills`);
+});
 
 Deno.test("Objects in another order make the same plan", () => {
   const pairs = objects.chain((all) =>

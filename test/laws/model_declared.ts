@@ -29,6 +29,9 @@ export interface ModelInterface {
 
 const SEED = new Uint32Array([1, 2]);
 
+/** The agent was killed. */
+export class Killed extends Error {}
+
 /** The host. */
 export class ModelDeclaredHost {
   readonly interfaces = new Map<string, ModelInterface>();
@@ -36,6 +39,17 @@ export class ModelDeclaredHost {
   /** @param foreign names of what others have made: hardware, without addresses */
   constructor(foreign: readonly string[]) {
     for (const name of foreign) this.#make(name, { kind: "physical" }, 0);
+  }
+
+  #left = Infinity;
+
+  /** The agent is killed before the line of ip, or command of wg, behind so many; undefined: never. */
+  killAfter(count = Infinity): void {
+    this.#left = count;
+  }
+
+  #live(): void {
+    if (this.#left-- <= 0) throw new Killed();
   }
 
   /** Applies steps by their stages; what fails costs what needs it. How many succeeded. */
@@ -66,7 +80,7 @@ export class ModelDeclaredHost {
       try {
         this.ip(line);
       } catch (error) {
-        if (!args.includes("-force")) throw error;
+        if (!args.includes("-force") || error instanceof Killed) throw error;
         failure = error;
       }
     }
@@ -74,6 +88,7 @@ export class ModelDeclaredHost {
   }
 
   #wg([verb, name = "", ...rest]: readonly string[], input: string): void {
+    this.#live();
     const { wireguard } = this.#named(name);
     if (wireguard === undefined) throw new Refused("Unable to access interface");
     if (verb === "addconf") return wireguard.addConfiguration(input);
@@ -109,6 +124,7 @@ export class ModelDeclaredHost {
 
   /** One line of a batch. */
   ip(line: string): void {
+    this.#live();
     const words = line.split(" ");
     const name = words[words.indexOf("dev") + 1]!;
     if (line.startsWith("link add ")) return this.#add(name, words.slice(words.indexOf("type") + 1));
