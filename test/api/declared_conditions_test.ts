@@ -245,3 +245,14 @@ Deno.test("a machine whose time is over is removed from all nodes, and the plan 
   }, { deadlineMs: 60_000, seen: async () => JSON.stringify(await it.statusOf(visit()), null, 1) });
   await it.says(visit(), "True", /Done/);
 });
+
+Deno.test("when the node that sums up plans dies another one does, once its Lease is over", async () => {
+  const path = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/wigglenet-plans";
+  const { spec: { holderIdentity } } = await cluster.admin.demand(path);
+  const holder = cluster.nodes.find(({ name }) => name === holderIdentity)!;
+  await holder.agent!.kill("SIGKILL");
+  const later = planOf("later", { links: { n1: ["n2"] } });
+  await it.apply(later);
+  await it.says(later, "False", /^Rejected: .*link n1 to n2: n2 does not declare it/, 120_000);
+  assert.notEqual((await cluster.admin.demand(path)).spec.holderIdentity, holderIdentity);
+});

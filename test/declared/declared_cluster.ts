@@ -53,7 +53,12 @@ export class DeclaredCluster {
   }
 
   /** Waits for an object's condition; its message. */
-  async says(object: ObjectJson, ready: "True" | "False", reason: RegExp): Promise<string> {
+  async says(
+    object: ObjectJson,
+    ready: "True" | "False",
+    reason: RegExp,
+    deadlineMs = 60_000,
+  ): Promise<string> {
     let last: unknown;
     return await until(
       `${object.kind} ${object.metadata.name} to be Ready ${ready} for ${reason}`,
@@ -64,7 +69,7 @@ export class DeclaredCluster {
             condition.message ||
           condition?.status === ready && ready === "True" && "done";
       },
-      { deadlineMs: 60_000, seen: () => `${JSON.stringify(last, null, 1)}\n${this.agentsSay()}` },
+      { deadlineMs, seen: () => `${JSON.stringify(last, null, 1)}\n${this.agentsSay()}` },
     );
   }
 
