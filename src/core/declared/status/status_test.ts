@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { POD_WIREGUARD } from "../../../../test/declared/tenants.ts";
 import { PLAN, WALK_THROUGH } from "../../../../test/declared/walk_through.ts";
 import type { PublicKey } from "../../net/keys.ts";
 import type { DeclaredObject, NetworkPlan } from "../declared_object.ts";
@@ -147,6 +148,20 @@ Deno.test("A condition keeps the time of its status, and is written where it say
     (worse!.conditions as { lastTransitionTime: string }[])[0]!.lastTransitionTime,
     "2026-11-22T12:00:01Z",
   );
+});
+
+Deno.test("A tenant's interface has its public key in its own status, written where it is another, and kept while nobody knows it", () => {
+  const [key, other] = [
+    "wDBZu1y0MvkLcfFOcVDZ4kHnPX0LZ2tTWLdxHFw7aBY=",
+    "Ky5TSVYyYqfGMyFAu7rLMUrl7sJuAm3nIfqcZJwlQxI=",
+  ];
+  const verdict = { generation: 3, troubles: [] };
+  const first = conditionPatch({ ...verdict, publicKey: key }, undefined, NOW_MS);
+  assert.equal(first!.publicKey, key);
+  const { stated } = read({ ...POD_WIREGUARD, status: first });
+  assert.equal(conditionPatch({ ...verdict, publicKey: key }, stated, NOW_MS), undefined);
+  assert.equal(conditionPatch({ ...verdict, publicKey: undefined }, stated, NOW_MS), undefined);
+  assert.equal(conditionPatch({ ...verdict, publicKey: other }, stated, NOW_MS)!.publicKey, other);
 });
 
 function part(change: Partial<PlanPart> = {}): PlanPart {
