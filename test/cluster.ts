@@ -29,6 +29,8 @@ export interface NodeWords {
   readonly nextKey?: unknown;
   /** `wigglenet/transport`. */
   readonly transport?: unknown;
+  /** `wigglenet/ipsec-nonce`. */
+  readonly ipsecNonce?: unknown;
 }
 
 /** A valid public key, another one for each number. */
@@ -39,7 +41,7 @@ export function keyOf(number: number): PublicKey {
 /** The core/v1 Node object. */
 export function nodeJson(words: NodeWords): unknown {
   const { name = "n1", day, key, nextKey, podCIDRs, internal, external, said = {} } = words;
-  const { endpoint, keepalive, transport } = words;
+  const { endpoint, keepalive, transport, ipsecNonce } = words;
   const addresses = (type: string, list: readonly unknown[] = []) =>
     list.map((address) => ({ type, address }));
   return {
@@ -57,6 +59,7 @@ export function nodeJson(words: NodeWords): unknown {
         ...(said.nodeIps === undefined ? {} : { [ANNOTATION.nodeIps]: JSON.stringify(said.nodeIps) }),
         ...(endpoint === undefined ? {} : { [ANNOTATION.endpoint]: endpoint }),
         ...(transport === undefined ? {} : { [ANNOTATION.transport]: transport }),
+        ...(ipsecNonce === undefined ? {} : { [ANNOTATION.ipsecNonce]: ipsecNonce }),
         ...(keepalive === undefined ? {} : { [ANNOTATION.keepalive]: keepalive }),
       },
     },

@@ -6,6 +6,7 @@ import { type GivenSettings, type Settings, usesTunnel } from "../core/settings/
 import { DeclaredKeeper, type DeclaredOptions } from "../shell/declared/declared_keeper.ts";
 import { FactKeeper } from "../shell/fact_keeper.ts";
 import { sweepLeftovers } from "../shell/files.ts";
+import { currentNonce } from "../shell/ipsec_nonce.ts";
 import { ensureKey, type HostKey } from "../shell/key_file.ts";
 import { Log } from "../shell/log.ts";
 import { NameResolver } from "../shell/name_resolver.ts";
@@ -81,7 +82,7 @@ async function runNamed(settings: Settings, { host, log, signal, systemd }: Star
     nameOf: ({ node }) => node?.name,
     onChange: () => reconciler.sourceChanged(),
   });
-  const fixed = { ...host, readKey, ...factsOf(api) };
+  const fixed = { ...host, readKey, drawnNonce: currentNonce, ...factsOf(api) };
   const publisher = api && new Publisher({ settings, api, log });
   const names = new NameResolver(() => reconciler.doubtFacts());
   const keeper = new FactKeeper(settings, fixed, () => names.answers);

@@ -5,10 +5,13 @@ import { greetingOf } from "../core/plan/greeting.ts";
 import { batchOf, complaintsOf, type IpBatch } from "../core/plan/ip_batch.ts";
 import type { Action, Part, Plan, Step } from "../core/plan/plan.ts";
 import { type WgBatch, wgBatchOf } from "../core/plan/wg_batch.ts";
+import { associate } from "./associate.ts";
 import { attempt, CommandError, run } from "./command.ts";
 import { unlessAbsent } from "./observe.ts";
 import { linkAtomically, removeFile, withInput, writeAtomically } from "./files.ts";
+import { drawNonce } from "./ipsec_nonce.ts";
 import { moveKey } from "./key_rotation.ts";
+import { greetByIpsec } from "./observe_ipsec.ts";
 import { endServer, serve } from "./wireguard_go.ts";
 
 /** What became of a step. */
@@ -35,6 +38,7 @@ export async function apply(plan: Plan, failing: ReadonlySet<Part>): Promise<Out
     for (const outcome of done) if (outcome.error !== undefined) failed.add(outcome.step.part);
     outcomes.push(...done);
   }
+  await greetByIpsec(plan.greeted ?? []);
   return outcomes;
 }
 
@@ -156,6 +160,10 @@ async function act(action: Action): Promise<void> {
         // The interface is gone again: whoever makes it anew greets anew.
       });
       return;
+    case "associate":
+      return await associate(action);
+    case "drawNonce":
+      return drawNonce();
     case "moveKey":
       return await moveKey(action.move, action.privateKeyPath);
     case "writeFile":

@@ -9,10 +9,12 @@ import { cniTarget } from "../core/plan/diff_cni.ts";
 import { ROUTE_PROTOCOL, UNNAMED_PROTOCOL } from "../core/desired/desired_state.ts";
 import { FASTPATH, FASTPATH_REFERENCE, REFERENCE_TABLE, TABLE } from "../core/render/render_table.ts";
 import { nextInterface, nextKeyPath, requestedKeyPath } from "../core/rotation/names.ts";
+import { ipsecInterface } from "../core/transport/ipsec/names.ts";
+import { parseAssociations, parsePolicies, removalOf } from "../core/transport/ipsec/xfrm_text.ts";
 import { vxlanInterface } from "../core/transport/vxlan/vxlan.ts";
 import type { GivenSettings } from "../core/settings/settings.ts";
-import { run, runIn } from "./command.ts";
-import { readLink, removeEmptyFolder, removeFile, RUN_FOLDER, sweepLeftovers } from "./files.ts";
+import { attempt, run, runIn } from "./command.ts";
+import { readLink, removeEmptyFolder, removeFile, RUN_FOLDER, sweepLeftovers, withInput } from "./files.ts";
 import { Places } from "./declared/containers/places.ts";
 import { tracesFiles } from "./declared/containers/traces.ts";
 import { secretFolder, secretFolders } from "./declared/secret_keys.ts";
@@ -67,6 +69,7 @@ async function removeNetwork({ interfaceName }: GivenSettings): Promise<string[]
     ...isForeign ? [] : await removeNetworkOf(second),
     ...await removeHostRouting(),
     ...await removeOverlay(vxlanInterface({ interfaceName })),
+    ...await removeIpsec(ipsecInterface({ interfaceName })),
     ...await removeNetworkOf(interfaceName),
     ...await removeBridge(bridgeInterface(interfaceName)),
   ];
@@ -127,6 +130,28 @@ async function removeBridge(name: string): Promise<string[]> {
   if ((await observeLink(name))?.kind !== "bridge") return [];
   await run({ program: "ip", args: ["link", "del", "dev", name] });
   return [`interface ${name}`];
+}
+
+/** What is of our interface's number, with it or without. A kernel without XFRM has nothing of it. */
+async function removeIpsec(name: string): Promise<string[]> {
+  const list = async (...args: readonly string[]) => {
+    const { stdout, failure } = await attempt({ program: "ip", args });
+    return failure === undefined ? stdout : "";
+  };
+  const policies = [...parsePolicies(await list("xfrm", "policy", "list")).keys()];
+  const associations = parseAssociations(await list("-s", "xfrm", "state", "list", "nokeys"));
+  const link = await observeLink(name);
+  const lines = [
+    ...(link?.kind === "xfrm" ? [`link del dev ${name}\n`] : []),
+    ...policies.map((selector) => `xfrm policy delete ${selector}\n`),
+    ...associations.map(removalOf),
+  ];
+  if (lines.length === 0) return [];
+  await withInput(lines.join(""), (path) => run({ program: "ip", args: ["-force", "-batch", path] }));
+  return [
+    `interface ${name}`,
+    `${policies.length} policies and ${associations.length} associations of IPsec`,
+  ];
 }
 
 /** Their own protocol number is on the rules, and on the routes of their table. */

@@ -21,17 +21,19 @@ import {
 import { observeBridge } from "./observe_bridge.ts";
 import { observeHostRouting } from "./observe_host_routing.ts";
 import { observeOverlay } from "./observe_overlay.ts";
+import { observeIpsec } from "./observe_ipsec.ts";
 import { relieve } from "./relieve.ts";
 import { socketOf } from "./wireguard_go.ts";
 
 /** What can be out of date. */
-export type Stale = "table" | "network" | "wireguard" | "second" | "fastpath" | "bridge" | "cni";
+export type Stale = "table" | "network" | "wireguard" | "second" | "ipsec" | "fastpath" | "bridge" | "cni";
 
 const EVERYTHING: readonly Stale[] = [
   "table",
   "network",
   "wireguard",
   "second",
+  "ipsec",
   "fastpath",
   "bridge",
   "cni",
@@ -58,6 +60,11 @@ const READ_AFTER: Readonly<Record<Part, readonly Stale[]>> = {
   overlay: ["network"],
   "overlay-v4": ["network"],
   "overlay-v6": ["network"],
+  ipsec: ["ipsec", "network"],
+  "ipsec-v4": ["ipsec"],
+  "ipsec-v6": ["ipsec"],
+  associations: ["ipsec"],
+  nonce: [],
   fastpath: ["fastpath"],
   bridge: ["bridge"],
   ports: [],
@@ -87,6 +94,7 @@ const BLIND: Readonly<Record<Stale, readonly Part[]>> = {
   wireguard: ["link", "wireguard", ...OF_SECOND],
   // What is known of it is as old as that at most, and the first interface goes on by it.
   second: OF_SECOND,
+  ipsec: ["ipsec", "ipsec-v4", "ipsec-v6", "associations", "nonce"],
   fastpath: ["fastpath"],
   bridge: ["bridge", "ports"],
   cni: ["cni"],
@@ -197,13 +205,13 @@ export class HostState {
     collect();
     const isAbsent = network !== undefined && network.link === undefined;
     const tunnel = await ifDue("wireguard", () => readTunnel(desired, { isAbsent, last: last.wireguard }));
+    const ipsec = await ifDue("ipsec", () => observeIpsec(desired));
     const cni = await ifDue("cni", async () => ({ cni: await observeCni(desired.cniPath) }));
-    const references = { ...(reference && { reference }), ...fastpathReference };
-    this.#observed = { ...last, ...table, ...fastpath, ...network, ...tunnel, ...cni, ...references };
+    const parts = { ...fastpath, ...network, ...tunnel, ...ipsec, ...cni };
+    this.#observed = { ...last, ...table, ...parts, ...(reference && { reference }), ...fastpathReference };
     if (!held.has("second")) await attempt("second", () => this.#lookAtSecond(desired, due));
     if (!held.has("bridge")) await attempt("bridge", () => this.#lookAtBridge(desired, due));
-    const isUnread = (part: Stale) =>
-      tried.get(part) !== undefined || held.has(part) && this.#stale.has(part);
+    const isUnread = (it: Stale) => tried.get(it) !== undefined || held.has(it) && this.#stale.has(it);
     // Of an interface that could not be read nobody knows whether it is gone.
     if (!isUnread("network") && (!this.isBare || !await servesNothing(desired))) {
       await attempt("network", () => this.#lookAgain(desired, last));

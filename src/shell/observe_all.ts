@@ -16,6 +16,7 @@ import {
   observeWireguard,
 } from "./observe.ts";
 import { observeBridge } from "./observe_bridge.ts";
+import { observeIpsec } from "./observe_ipsec.ts";
 import { observeHostRouting } from "./observe_host_routing.ts";
 import { observeOverlay } from "./observe_overlay.ts";
 
@@ -36,12 +37,14 @@ export async function observeAll(desired: DesiredState): Promise<ObservedState> 
       observeHostRouting(desired),
       observeOverlay(desired),
       observeBridge(desired.bridge),
+      observeIpsec(desired),
     ]);
-  const [routing, overlay, bridge] = beside;
+  const [routing, overlay, bridge, ipsec] = beside;
   return {
     ...network,
     ...routing,
     ...overlay,
+    ...ipsec,
     ...wireguard,
     ...await observeSuperseded(desired, network.link),
     table,

@@ -11,6 +11,9 @@ import { bridgeIn } from "../core/bridge/observed_bridge.ts";
 import { DECLARED_GROUP } from "../core/declared/observed/observed_interfaces.ts";
 import { type Interfaces, interfacesOf } from "../core/expression/interfaces.ts";
 import { nextInterface } from "../core/rotation/names.ts";
+import type { Nonce } from "../core/transport/ipsec/association.ts";
+import { ipsecInterface } from "../core/transport/ipsec/names.ts";
+import { usesIpsec } from "../core/transport/own_transports.ts";
 import { vxlanInterface } from "../core/transport/vxlan/vxlan.ts";
 import { isOfNextGroup } from "../core/observed/parse_network.ts";
 import { LINK_KIND } from "../core/plan/diff_link.ts";
@@ -39,6 +42,8 @@ export interface FixedFacts extends Pick<HostFacts, "isPublished" | "apiAddress"
   readonly readKey: () => Promise<KnownKey | undefined>;
   /** Undefined: no family's pod CIDRs come from one. */
   readonly expression: PodCidrExpression | undefined;
+  /** The nonce of an agent that runs. Left out: what looks once goes by what its Node says. */
+  readonly drawnNonce?: () => Nonce;
   /** What the start has seen is not read once more, while it is as good as new. */
   readonly sight?: FirstSight;
 }
@@ -128,9 +133,7 @@ export async function readFacts(settings: Settings, known: KnownFacts, last?: Ho
       ...uplinks.get(link.ifname!),
     }));
   return {
-    ...(known.isPublished && { isPublished: true }),
-    ...(known.apiAddress && { apiAddress: known.apiAddress }),
-    ...(known.apiPort && { apiPort: known.apiPort }),
+    ...agentFacts(settings, known),
     ...(encryptsHosts(settings) && rpFilterOf(settings.interfaceName) === STRICT && { isTunnelStrict: true }),
     wireguard: known.wireguard,
     resolved: known.resolved,
@@ -138,7 +141,6 @@ export async function readFacts(settings: Settings, known: KnownFacts, last?: Ho
     surroundings,
     paths: NO_FACTS.paths,
     ...standingOf(settings, all),
-    ...(known.former && { former: known.former }),
     publicKey: key.publicKey,
     ...(key.nextKey && { nextKey: key.nextKey }),
     ...(key.isRotationDue && { isRotationDue: true }),
@@ -149,15 +151,30 @@ export async function readFacts(settings: Settings, known: KnownFacts, last?: Ho
   };
 }
 
+/** What the agent knows of itself. */
+function agentFacts(
+  settings: Settings,
+  { isPublished, apiAddress, apiPort, former, drawnNonce }: KnownFacts,
+): Pick<HostFacts, "isPublished" | "apiAddress" | "apiPort" | "former" | "ipsecNonce"> {
+  return {
+    ...(isPublished && { isPublished: true }),
+    ...(apiAddress && { apiAddress }),
+    ...(apiPort && { apiPort }),
+    ...(former && { former }),
+    ...(drawnNonce !== undefined && usesIpsec(settings) && { ipsecNonce: drawnNonce() }),
+  };
+}
+
 /** Interfaces of ours beside the first one, whether they are there or not. */
 function besideOf(
   settings: Pick<GivenSettings, "interfaceName">,
-): Record<"second" | "overlay" | "bridge", string> {
+): Record<"second" | "overlay" | "bridge" | "ipsec", string> {
   const { interfaceName } = settings;
   return {
     second: nextInterface(interfaceName),
     overlay: vxlanInterface(settings),
     bridge: bridgeInterface(interfaceName),
+    ipsec: ipsecInterface(settings),
   };
 }
 
@@ -165,15 +182,16 @@ function besideOf(
 function standingOf(
   settings: GivenSettings,
   all: readonly LinkJson[],
-): Pick<HostFacts, "second" | "hasOverlay" | "bridge"> {
+): Pick<HostFacts, "second" | "hasOverlay" | "hasIpsec" | "bridge"> {
   const names = besideOf(settings);
-  const [second, overlay] = [names.second, names.overlay].map((name) =>
+  const [second, overlay, ipsec] = [names.second, names.overlay, names.ipsec].map((name) =>
     all.find(({ ifname }) => ifname === name)
   );
   const bridge = bridgeIn(all, settings.interfaceName);
   return {
     ...(second && { second: isOfNextGroup(second) ? "ours" : "foreign" }),
     ...(overlay && { hasOverlay: true }),
+    ...(ipsec && { hasIpsec: true }),
     ...(bridge && { bridge }),
   };
 }

@@ -260,7 +260,7 @@ export class Reconciler {
       if (error === undefined) {
         this.#appliedSteps++;
         this.#backoff.succeeded(step.part);
-        if (["sysctl", "key", "ports"].includes(step.part)) this.#options.keeper.doubt();
+        if (["sysctl", "key", "nonce", "ipsec", "ports"].includes(step.part)) this.#options.keeper.doubt();
         if (step.part === "policy") this.policy?.confirmed();
         tellChanges(this.#options.log, step, step.cause ?? cause);
         if ((step.cause ?? cause) !== "drift") continue;

@@ -116,14 +116,23 @@ export class HostWatch {
     });
     this.#every("audit", () => AUDIT_MS * (0.9 + Math.random() / 5), () => reconciler.audit());
     this.#every("cni", () => CNI_MS, () => this.#lookAtCni());
-    if (usesTunnel(settings)) {
-      this.#every("key", () => KEY_MS, () => this.#lookAtKey());
-      this.#every(
-        "peers",
-        () => POLL_MS * Math.min(MOST_POLLS, Math.max(1, reconciler.peerCount / PEERS_PER_POLL)),
-        () => reconciler.progress().desired?.link && reconciler.doubt("wireguard"),
-      );
-    }
+    if (usesTunnel(settings)) this.#poll();
+  }
+
+  /** What no monitor tells: files, sessions of WireGuard, and associations of IPsec but with their keys. */
+  #poll(): void {
+    const { reconciler } = this.options;
+    const desired = () => reconciler.progress().desired;
+    this.#every("key", () => KEY_MS, () => this.#lookAtKey());
+    this.#every(
+      "peers",
+      () => POLL_MS * Math.min(MOST_POLLS, Math.max(1, reconciler.peerCount / PEERS_PER_POLL)),
+      () => desired()?.link && reconciler.doubt("wireguard"),
+    );
+    const secured = () => desired()?.ipsec.peers.length ?? 0;
+    this.#every("ipsec", () => POLL_MS * Math.max(1, secured() / PEERS_PER_POLL), () => {
+      if (secured() > 0) reconciler.doubt("ipsec");
+    });
   }
 
   /** A foreign route into our interface concerns us, and is a loop when it leads to an endpoint. */

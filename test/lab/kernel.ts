@@ -9,9 +9,12 @@ export const HAS_KERNEL_WIREGUARD: boolean = canMake("wireguard");
 /** True when it makes dummy interfaces: one without modules may know bridges, VXLANs and veths only. */
 export const HAS_DUMMY: boolean = canMake("dummy");
 
-function canMake(type: string): boolean {
+/** True when it encrypts by IPsec: it has XFRM, ESP and interfaces of it. */
+export const HAS_XFRM: boolean = canMake("xfrm", "if_id", "1");
+
+function canMake(...type: readonly string[]): boolean {
   const ip = (...args: string[]) => new Deno.Command("ip", { args, stderr: "null" }).outputSync().success;
-  return ip("link", "add", "dev", "probe0", "type", type) && ip("link", "del", "dev", "probe0");
+  return ip("link", "add", "dev", "probe0", "type", ...type) && ip("link", "del", "dev", "probe0");
 }
 
 /** True when it knows flowtables (nf_flow_table_inet): loading one is the only way to tell. */

@@ -138,6 +138,31 @@ Deno.test("A host that boots anew, or that somebody takes associations from, get
   );
 });
 
+Deno.test("A Node that says nonces of before, again and again, has nobody draw another one, and costs others nothing", () => {
+  const model = settled();
+  const [n1, n2, hostile] = model.hosts;
+  model.rounds(ROUNDS);
+  const drawn = [n1!.nonce, n2!.nonce];
+  const said = [hostile!.nonce];
+  for (let i = 0; i < 3; i++) {
+    hostile!.restart();
+    said.push(hostile!.nonce);
+    model.rounds(ROUNDS);
+  }
+  model.excuse(hostile!);
+  for (let i = 0; i < 40; i++) {
+    for (const host of [n1!, n2!]) {
+      host.views.set(hostile!.name, said[i % said.length]!);
+      model.pass(host);
+    }
+    model.seconds++;
+    model.tick();
+  }
+  assert.deepEqual([n1!.nonce, n2!.nonce], drawn);
+  assert.deepEqual(model.lost, []);
+  assertEnds(model);
+});
+
 Deno.test("While one agent is dead its host is sent to by what it has, and its packets are taken", () => {
   const model = settled();
   const [, n2, dead] = model.hosts;

@@ -50,6 +50,9 @@ export class ModelHost {
         return this.network.greet(action.interfaceName, action.peers);
       case "moveKey": // no key rotates here: test/laws/rotation_test.ts
         throw new Refused(`unknown: move key ${action.move}`);
+      case "associate": // nor is there IPsec: test/laws/ipsec_test.ts
+      case "drawNonce":
+        throw new Refused(`unknown: ${action.kind}`);
       default:
         throw new Refused(`unknown: ${JSON.stringify(action satisfies never)}`);
     }

@@ -20,6 +20,7 @@ export class ModelIpsecHost {
   /** What the agent has read of the others, by name. */
   readonly views = new Map<string, Nonce>();
   used = new Set<number>();
+  retired = new Set<number>();
   readonly kernel = new Map<number, Kept>();
   /** Whatever has been there. */
   readonly history = new Set<number>();
@@ -34,6 +35,12 @@ export class ModelIpsecHost {
   restart(): void {
     this.nonce = this.cluster.draw();
     this.used = new Set();
+    this.retired = new Set();
+  }
+
+  remove({ spi }: ObservedAssociation): void {
+    this.retired.add(spi);
+    this.kernel.delete(spi);
   }
 
   add({ from, to, purpose, spi }: Association): void {
@@ -103,15 +110,16 @@ export class ModelIpsec {
     const { turns, strays } = rollOver(pairs, {
       associations: [...host.kernel.values()],
       used: host.used,
+      retired: host.retired,
       wallSeconds: this.seconds,
     });
     host.turns = turns;
     const actions = [
       ...turns.flatMap(({ added, removed }) => [
         ...added.map((it) => () => host.add(it)),
-        ...removed.map(({ spi }) => () => void host.kernel.delete(spi)),
+        ...removed.map((it) => () => host.remove(it)),
       ]),
-      ...strays.map(({ spi }) => () => void host.kernel.delete(spi)),
+      ...strays.map((it) => () => host.remove(it)),
     ];
     actions.slice(0, killedBehind).forEach((act) => act());
     if (killedBehind < actions.length) return host.restart();

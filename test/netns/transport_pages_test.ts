@@ -2,7 +2,7 @@
 // n2 and n3 are said to exist. The rules of the table are not typed: `wigglenet render` prints them; what is in its sets is.
 
 import assert from "node:assert/strict";
-import { HAS_KERNEL_WIREGUARD } from "../lab/kernel.ts";
+import { HAS_KERNEL_WIREGUARD, HAS_XFRM } from "../lab/kernel.ts";
 import { Lab } from "../lab/lab.ts";
 import { type Manifest, manifestOf } from "../lab/manifest.ts";
 import type { Node, Settings } from "../lab/node.ts";
@@ -13,7 +13,9 @@ import { saying } from "./transports.ts";
 
 const FOLDER = new URL("../../docs/transports/", import.meta.url);
 const MARKED = /<!-- commands ([A-Z0-9_=a-z ]+) -->\s*```sh\n([^]*?)```/;
-const OVERLAYS = ["wigglenet-vx"];
+const OVERLAYS = ["wigglenet-vx", "wigglenet-ipsec"];
+/** Of nodes that are said to exist; read with `ipsec` alone. */
+const NONCE = { "wigglenet/ipsec-nonce": `${"A".repeat(43)}=` };
 const publicKeys = [(await run(["wg", "pubkey"], { stdin: PRIVATE_KEY })).trim(), ...KEYS];
 
 interface Page {
@@ -36,7 +38,7 @@ function pageIn(text: string): Page | undefined {
 function manifest(i: number, settings: Settings): Manifest {
   const transports = [4, 6].map((family) => `ipv${family}=${settings[`transport-ipv${family}`]}`).join(",");
   const plain = manifestOf(i);
-  const keyed = { ...plain.metadata, annotations: { "wigglenet/public-key": publicKeys[i - 1]! } };
+  const keyed = { ...plain.metadata, annotations: { "wigglenet/public-key": publicKeys[i - 1]!, ...NONCE } };
   const said = { ...plain, metadata: keyed };
   return /direct|vxlan|gre|ipsec/.test(transports) ? saying(said, transports) : said;
 }
@@ -47,7 +49,10 @@ async function stateOf(node: Node): Promise<string> {
     const { stdout } = await node.attempt(["ip", "-d", "address", "show", "dev", dev, "scope", "global"]);
     return stdout.replace(/^\d+: /, "");
   }));
-  return `${await readState(node, ["table", "link", "routes", "wireguard"])}\n${overlays.join("")}`;
+  // Associations are nothing to be typed: their keys are others each time.
+  const { stdout: policies } = await node.attempt(["ip", "xfrm", "policy", "list"]);
+  const sorted = policies.split(/\n(?=\S)/).map((policy) => policy.trimEnd()).sort().join("\n");
+  return `${await readState(node, ["table", "link", "routes", "wireguard"])}\n${overlays.join("")}${sorted}`;
 }
 
 /** The table as it stands, its sets empty. */
@@ -67,7 +72,11 @@ function typed(command: string, node: Node): string[] {
 }
 
 for (const { name } of [...Deno.readDirSync(FOLDER)].sort((a, b) => a.name < b.name ? -1 : 1)) {
-  Deno.test(`${name}: cleanup leaves nothing, and what the page tells to type is what the agent had made`, async () => {
+  // Where there is no XFRM the page of ipsec is typed in the virtual machine alone.
+  const ignore = name === "ipsec.md" && !HAS_XFRM;
+  Deno.test(`${name}: cleanup leaves nothing, and what the page tells to type is what the agent had made`, {
+    ignore,
+  }, async () => {
     const page = pageIn(await Deno.readTextFile(new URL(name, FOLDER)));
     assert.ok(page !== undefined, "it has a block of commands");
     const { settings, commands } = page;

@@ -23,7 +23,7 @@ import { desireRotation } from "../rotation/desire_rotation.ts";
 import { obstacleWaits } from "./obstacles.ts";
 import { ownNode, unannounced, unpublished } from "./own_node.ts";
 import { besideTunnel, firstAddresses } from "../transport/clear_peers.ts";
-import { needsKeys, untoldTransports } from "../transport/own_transports.ts";
+import { needsKeys, untoldNonce, untoldTransports } from "../transport/own_transports.ts";
 import { desireWays } from "../transport/ways.ts";
 import { type TunnelMtu, tunnelMtu } from "./tunnel_mtu.ts";
 
@@ -225,6 +225,7 @@ function waitingOf(settings: Settings, { own, facts }: Circumstances): Waiting[]
     ...unpublished(own.node),
     ...unannounced(own.node, facts),
     ...untoldTransports(settings, own.node),
+    ...untoldNonce(settings, own.node, facts.ipsecNonce),
   );
   return waiting;
 }

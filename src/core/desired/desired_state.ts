@@ -5,7 +5,9 @@ import type { Family } from "../net/address.ts";
 import type { PublicKey } from "../net/keys.ts";
 import type { Rejected } from "../nodes/node.ts";
 import type { SettledNode } from "../nodes/settled_node.ts";
-import type { Overlay } from "../transport/transport.ts";
+import type { Pair } from "../transport/ipsec/rollover.ts";
+import type { PolicyText } from "../transport/ipsec/xfrm_text.ts";
+import type { Overlay, Secured } from "../transport/transport.ts";
 import type { PolicyObjects } from "../policy/policy_objects.ts";
 
 /** The WireGuard interface. */
@@ -137,6 +139,8 @@ export interface ClearPeerText {
   /** How, as `ip route` says it: `via 10.9.1.2 dev eth0 onlink`. */
   readonly route: string;
   readonly podCidrs: readonly string[];
+  /** By IPsec; left out: in the clear indeed. */
+  readonly isEncrypted?: true;
 }
 
 /**
@@ -221,6 +225,30 @@ export interface Spared {
   readonly members: ReadonlySet<string>;
 }
 
+/** Another Node as IPsec sees it. */
+export interface IpsecPeer {
+  readonly node: string;
+  /** The same object for as long as nothing of it changes: what is derived from it is kept too. */
+  readonly pair: Pair;
+  readonly policies: readonly PolicyText[];
+  /** Its first pod address, to which greetings go. */
+  readonly greetedAt: string | undefined;
+}
+
+/** What is wanted of the kernel's XFRM. No key is in it, nor comes of it: `association.ts` says what each is derived from. */
+export interface DesiredIpsec {
+  /** Of the interface, wanted or not: what is left of it goes. */
+  readonly name: string;
+  /** One of that name stands. */
+  readonly isStanding: boolean;
+  /** Of the key that the others know this host by. */
+  readonly privateKeyPath: string;
+  /** Left out: no transport uses it. */
+  readonly link?: Secured & { readonly addresses: readonly string[] };
+  /** In the order of the Nodes' names. */
+  readonly peers: readonly IpsecPeer[];
+}
+
 /** One desired state; `link` is undefined when no family is tunnelled, `cni` when no file may stand. */
 export interface DesiredState {
   readonly node: string;
@@ -236,6 +264,7 @@ export interface DesiredState {
   readonly clearFamilies?: readonly Family[];
   /** The interface of ours beside the tunnel, by which some of these ways lead. */
   readonly overlay: DesiredOverlay;
+  readonly ipsec: DesiredIpsec;
   /** What new pods get, and why, where that is not the tunnel's MTU. */
   readonly podMtu?: { readonly bytes: number; readonly why: string };
   /** Those that lead to pods, then unreachable ones; each IPv4 before IPv6, of one family tunnel routes first, by destination. */

@@ -3,6 +3,7 @@
 import type { Family } from "../net/address.ts";
 import type { Prefix } from "../net/prefix.ts";
 import { clearFamilies } from "../transport/own_transports.ts";
+import { TRANSPORTS } from "../transport/transports.ts";
 import { familySettings, type Settings } from "../settings/settings.ts";
 
 /**
@@ -32,8 +33,9 @@ function sentencesOf(settings: Settings, family: Family, isWhole: boolean): stri
     const said = isOriginals ? `NATIVE_ROUTING_IPV${family}` : `TRANSPORT_IPV${family}=native`;
     return [`all pods of other nodes: it is routed natively (${said})`];
   }
-  const isClear = clearFamilies(settings).includes(family);
-  const way = isClear ? "their way" : "their way through the tunnel";
+  const isBeside = clearFamilies(settings).includes(family);
+  const isClear = isBeside && !TRANSPORTS[transport].isEncrypted;
+  const way = isBeside ? "their way" : "their way through the tunnel";
   return [
     ...(isClear
       ? [

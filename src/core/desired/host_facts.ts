@@ -6,6 +6,7 @@ import type { PublicKey } from "../net/keys.ts";
 import type { Prefix } from "../net/prefix.ts";
 import type { Rejected } from "../nodes/node.ts";
 import type { Former } from "../transport/former.ts";
+import type { Nonce } from "../transport/ipsec/association.ts";
 import type { Surroundings } from "./obstacles.ts";
 
 /** The loopback: addresses may stand there that others reach this host by, over any of its interfaces. */
@@ -64,6 +65,10 @@ export interface HostFacts {
   readonly former?: Former;
   /** Undefined: there is no bridge of ours, nor a port of one. */
   readonly bridge?: BridgeFacts;
+  /** The same of the interface of IPsec. */
+  readonly hasIpsec?: true;
+  /** What this agent has drawn last; undefined: no transport needs one, or nobody runs. */
+  readonly ipsecNonce?: Nonce;
   /** This agent writes the annotations of its Node: they say what it is, and are no source of it. */
   readonly isPublished?: boolean;
   /** At which it asks the API server; undefined: it asks none, or by a name. */

@@ -72,7 +72,8 @@ function sample(name: MetricName, value: number, labels: Sample["labels"] = {}):
 
 function meshSamples({ version, settings, desired, observed, ownTurn }: Moment): Sample[] {
   const { link, table, peers, clear = [] } = desired ?? {};
-  const clearIn = (family: Family) => clear.filter((peer) => peer.family === family).length;
+  const clearIn = (family: Family) =>
+    clear.filter((peer) => peer.family === family && !peer.isEncrypted).length;
   const mtuBytes = observed?.link?.mtuBytes;
   const pods = table === undefined
     ? 0
@@ -81,7 +82,7 @@ function meshSamples({ version, settings, desired, observed, ownTurn }: Moment):
     sample("wigglenet_build_info", 1, { version, firewall_backend: settings.firewallBackend }),
     sample("wigglenet_pod_cidrs_total", pods),
     sample("wigglenet_peers_total", peers?.length ?? 0),
-    ...(clear.length === 0
+    ...(clear.every(({ isEncrypted }) => isEncrypted)
       ? []
       : ([4, 6] as const).map((family) =>
         sample("wigglenet_clear_nodes", clearIn(family), { family: `ipv${family}` })

@@ -18,3 +18,21 @@ export function parsePublicKey(text: unknown): PublicKey | Refusal {
   if (text === ZERO) return new Refusal("the public key is all zeros");
   return ownText(text as PublicKey);
 }
+
+/** Of order 1, 2, 4 and 8, and what is the same in another writing: with such a key everybody has the same secret. */
+const SMALL: ReadonlySet<string> = new Set([
+  `00${"00".repeat(31)}`,
+  `01${"00".repeat(31)}`,
+  "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
+  "5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
+  `ec${"ff".repeat(30)}7f`,
+  `ed${"ff".repeat(30)}7f`,
+  `ee${"ff".repeat(30)}7f`,
+]);
+
+/** True for a key that no secret comes of (RFC 7748 section 6.1; the list is that of libsodium's x25519_ref10.c). WireGuard does without such a peer by itself. */
+export function isOfSmallOrder(key: PublicKey): boolean {
+  const bytes = Uint8Array.fromBase64(key);
+  bytes[31]! &= 127; // no part of the number
+  return SMALL.has(bytes.toHex());
+}

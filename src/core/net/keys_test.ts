@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { parsePublicKey } from "./keys.ts";
+import { isOfSmallOrder, parsePublicKey, type PublicKey } from "./keys.ts";
 import { Refusal } from "./refusal.ts";
 
 const KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
@@ -47,4 +47,21 @@ Deno.test("Every last character that leaves its two spare bits zero is a key, an
   const alphabet = [..."ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"];
   const taken = alphabet.filter((last) => typeof parsePublicKey(`${KEY.slice(0, 42)}${last}=`) === "string");
   assert.deepEqual(taken, alphabet.filter((_, bits) => bits % 4 === 0));
+});
+
+Deno.test("keys of small order are known in every writing, and no other key is one", () => {
+  const keyOfHex = (hex: string) => Uint8Array.fromHex(hex).toBase64() as PublicKey;
+  for (
+    const hex of [
+      `01${"00".repeat(31)}`,
+      `01${"00".repeat(30)}80`,
+      `ec${"ff".repeat(31)}`,
+      `ee${"ff".repeat(30)}7f`,
+      "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
+      "5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f11d7",
+    ]
+  ) {
+    assert.ok(isOfSmallOrder(keyOfHex(hex)), hex);
+  }
+  assert.ok(!isOfSmallOrder(keyOfHex(`09${"00".repeat(31)}`)));
 });

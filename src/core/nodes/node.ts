@@ -5,6 +5,7 @@ import type { Destination } from "../net/destination.ts";
 import type { PublicKey } from "../net/keys.ts";
 import type { Prefix } from "../net/prefix.ts";
 import type { ObjectId } from "../policy/objects.ts";
+import type { Nonce } from "../transport/ipsec/association.ts";
 import type { Transports } from "../transport/stated.ts";
 
 /** A DNS-1123 subdomain of at most 253 characters: safe in logs, file names and argv. */
@@ -47,6 +48,8 @@ export interface Node {
   readonly isHostEncrypted?: true;
   /** `wigglenet/transport`: what it takes the packets of pods in. Undefined: it says nothing of it, as the original. */
   readonly transports?: Transports;
+  /** `wigglenet/ipsec-nonce`: what its keys of IPsec are derived from at this time. */
+  readonly ipsecNonce?: Nonce;
   /** Of this host's own Node only, and only where an expression may ask for it: thousands of others would be heavy. */
   readonly metadata?: NodeMetadata;
 }
@@ -111,6 +114,7 @@ export const ANNOTATION = {
   nextKey: "wigglenet/next-key",
   hostEncryption: "wigglenet/host-encryption",
   transport: "wigglenet/transport",
+  ipsecNonce: "wigglenet/ipsec-nonce",
 } as const;
 
 /** The value of `wigglenet/next-key` while no key rotates. */

@@ -8,6 +8,7 @@ import { parsePublicKey, type PublicKey } from "../net/keys.ts";
 import { ownText } from "../net/own_text.ts";
 import { parsePrefix, type Prefix } from "../net/prefix.ts";
 import { quote, Refusal, refused } from "../net/refusal.ts";
+import { type Nonce, parseNonce } from "../transport/ipsec/association.ts";
 import { parseTransports } from "../transport/stated.ts";
 import { unusableAddress, unusablePodCidr } from "../net/scope.ts";
 import {
@@ -54,6 +55,7 @@ export function parseNode(json: unknown, origin: string, described?: NodeName): 
     ...reader.nextKey(),
     ...(reader.annotations[ANNOTATION.hostEncryption] === REQUIRED ? ENCRYPTED : undefined),
     ...reader.transports(),
+    ...reader.ipsecNonce(),
     ...reader.podCidrs(),
     addresses: reader.addresses(),
     endpoint: reader.endpoint(),
@@ -137,6 +139,15 @@ class NodeReader {
     const transports = parseTransports(text);
     if (!refused(transports)) return { transports };
     this.reject(ANNOTATION.transport, transports.reason);
+    return undefined;
+  }
+
+  ipsecNonce(): { readonly ipsecNonce: Nonce } | undefined {
+    const text = this.annotations[ANNOTATION.ipsecNonce];
+    if (text === undefined) return undefined;
+    const ipsecNonce = parseNonce(text);
+    if (!refused(ipsecNonce)) return { ipsecNonce };
+    this.reject(ANNOTATION.ipsecNonce, ipsecNonce.reason);
     return undefined;
   }
 

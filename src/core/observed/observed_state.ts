@@ -2,6 +2,7 @@
 
 import type { ObservedBridge } from "../bridge/observed_bridge.ts";
 import type { Heard } from "../rotation/heard.ts";
+import type { Standing } from "../transport/ipsec/rollover.ts";
 import type { ObservedPolicy } from "./parse_policy.ts";
 
 /** The time, twice: WireGuard stamps handshakes by a clock that somebody may set while they grow old. */
@@ -121,6 +122,13 @@ export interface ObservedSecond extends Pick<ObservedState, "link" | "wireguard"
   readonly sinceSeconds: number;
 }
 
+/** What the kernel's XFRM has of ours; never a key. */
+export interface ObservedIpsec extends Standing {
+  readonly link: ObservedLink | undefined;
+  /** By their selectors, what else they say. */
+  readonly policies: ReadonlyMap<string, string>;
+}
+
 /** Each part is undefined when the host does not have it. */
 export interface ObservedState {
   readonly link: ObservedLink | undefined;
@@ -132,6 +140,8 @@ export interface ObservedState {
   readonly second?: ObservedSecond | undefined;
   /** The interface that wraps packets in the clear. */
   readonly overlay?: ObservedLink | undefined;
+  /** Undefined: it is neither wanted nor there. */
+  readonly ipsec?: ObservedIpsec | undefined;
   /** Texts of our routes, and of those into our interface that are nobody's. */
   readonly routes: { readonly 4: ReadonlySet<string>; readonly 6: ReadonlySet<string> };
   /** Our rules, and the routes of our own table, as texts; undefined: nobody has looked. */

@@ -20,6 +20,7 @@ import { diffCni } from "./diff_cni.ts";
 import { diffFastpath } from "./diff_fastpath.ts";
 import { awaitedServer, diffLink, foreignKind, keptKey, makeLink, withoutOther } from "./diff_link.ts";
 import { diffOverlay, foreignOverlay, withoutForeign, withoutOtherOverlay } from "./diff_overlay.ts";
+import { diffIpsec, withoutForeignXfrm } from "./diff_ipsec.ts";
 import { diffPeers } from "./diff_peers.ts";
 import { differences } from "./differences.ts";
 import { diffRoutes } from "./diff_routes.ts";
@@ -39,7 +40,8 @@ export function diff(desired: DesiredState, host: ObservedState, steadySeconds: 
   const awaited = blocked === undefined ? awaitedServer(desired, standing) : undefined;
   const foreign = foreignBridge(desired, observed);
   const turn = turnOf(desired, observed, steadySeconds);
-  const first = withoutForeign(firstDesired(desired, observed, turn), observed);
+  const first = withoutForeignXfrm(withoutForeign(firstDesired(desired, observed, turn), observed), observed);
+  const ipsec = diffIpsec(desired, observed);
   const rotation = diffRotation(desired, observed, { turn, steadySeconds });
   const all = [
     ...inTurn(diffTable(desired, observed), desired, standing),
@@ -54,19 +56,18 @@ export function diff(desired: DesiredState, host: ObservedState, steadySeconds: 
       ]
       : diffRoutes(first, standing, true)),
     ...diffOverlay(desired, observed),
+    ...ipsec.steps,
     ...diffFastpath(desired, observed),
     ...diffSysctls(desired),
     ...(foreign === undefined ? [...diffBridge(desired, observed), ...diffCni(desired, observed)] : []),
   ];
-  const carried = isCarried(desired, observed) ? undefined : UNCARRIED;
-  const due = awaited === undefined ? all : all.filter(({ needs }) => !needs.includes("link"));
-  const steps = carried === undefined ? due : due.filter(({ holdsPolicy }) => !holdsPolicy);
-  const isHeld = steps.length < due.length;
+  const { steps, held } = heldBack(all, { awaited, isCarried: isCarried(desired, observed) });
   return {
     steps: steps.sort((a, b) => a.stage - b.stage),
     waiting: [
       ...desired.waiting,
       ...turn.waiting,
+      ...ipsec.waiting,
       ...[
         blocked,
         foreign,
@@ -74,12 +75,12 @@ export function diff(desired: DesiredState, host: ObservedState, steadySeconds: 
         rotation.waiting,
         keptKey(desired, observed),
         foreignOverlay(desired, observed),
-        isHeld ? carried : undefined,
-      ]
-        .filter((item) => item !== undefined),
+        held,
+      ].filter((item) => item !== undefined),
     ],
     rejected: desired.rejected,
     ...(turn.own && { ownTurn: turn.own }),
+    ...ipsec.greeted.length > 0 && { greeted: ipsec.greeted },
   };
 }
 
@@ -112,6 +113,16 @@ const UNCARRIED: Waiting = {
   next: "wigglenet status tells what of the policies is waited for",
   isBlocking: true,
 };
+
+/** What can be done of it, and what the policies hold back. */
+function heldBack(
+  all: readonly Step[],
+  { awaited, isCarried }: { readonly awaited: Waiting | undefined; readonly isCarried: boolean },
+): { readonly steps: Step[]; readonly held: Waiting | undefined } {
+  const due = all.filter(({ needs }) => awaited === undefined || !needs.includes("link"));
+  const steps = due.filter(({ holdsPolicy }) => isCarried || !holdsPolicy);
+  return { steps, held: steps.length < due.length ? UNCARRIED : undefined };
+}
 
 /** A table that is made anew has the policies in it again: those that are known, or none were there. */
 function isCarried({ policy }: DesiredState, { table }: ObservedState): boolean {

@@ -19,6 +19,7 @@ const LISTS = ["tunnel", "clear", "unreachable"] as const;
  */
 export function diffRoutes(desired: DesiredState, observed: ObservedState, isBlocked = false): Step[] {
   const lists = listsOf(desired.routes);
+  const isSecured = (text: string) => text.includes(` dev ${desired.ipsec.name} `);
   return ([4, 6] as const).flatMap((family) => {
     const { missing, surplus: unsorted } = differences(lists[family], observed.routes[family], textOf);
     const [tunnel, clear, behind] = LISTS.map((type) =>
@@ -43,7 +44,7 @@ export function diffRoutes(desired: DesiredState, observed: ObservedState, isBlo
       !taken.has(placeOf(text)) && !isSpared(text) && !over.texts.has(text)
     );
     const clearSteps = [
-      ...clearAdditions(clear, observed, { family, surplus }),
+      ...clearAdditions(clear, observed, { family, surplus, isSecured }),
       ...over.steps,
       // Others before the tunnel's, and whether these can be had or not.
       ...routeStep(
@@ -70,13 +71,18 @@ export function diffRoutes(desired: DesiredState, observed: ObservedState, isBlo
 /** Who was expected to take it is sent to before the rules count on it; others behind the table, and behind the interface that wraps. */
 function clearAdditions(
   clear: readonly string[],
-  { table, overlay }: ObservedState,
-  { family, surplus }: Pick<RouteBatch, "family" | "surplus">,
+  { table, overlay, ipsec }: ObservedState,
+  { family, surplus, isSecured }: Pick<RouteBatch, "family" | "surplus"> & {
+    readonly isSecured: (text: string) => boolean;
+  },
 ): Step[] {
   const near = table?.sets.get(`near-v${family}`) ?? NONE;
   const isExpected = (text: string) =>
-    near.has(text.slice(0, text.indexOf(" "))) && (overlay?.isUp === true || !isWrapping(text));
-  const batch = { family, verb: "replace", surplus, isClear: true } as const;
+    near.has(text.slice(0, text.indexOf(" "))) && (overlay?.isUp === true || !isWrapping(text)) &&
+    (ipsec?.link?.isUp === true || !isSecured(text));
+  const batch = {
+    ...{ family, verb: "replace", surplus, isClear: true, isSecured: clear.some(isSecured) } as const,
+  };
   return [
     ...routeStep({ ...batch, stage: STAGE.expected }, clear.filter(isExpected)),
     ...routeStep({ ...batch, stage: STAGE.link }, clear.filter((text) => !isExpected(text))),
@@ -149,9 +155,12 @@ interface RouteBatch {
   readonly surplus: readonly string[];
   /** One that the kernel refuses, for what it has of others', must hold up no other: a part of its own, each for itself. */
   readonly isClear?: true;
+  /** What it leads into encrypts. */
+  readonly isSecured?: boolean;
 }
 
-function routeStep({ family, verb, stage, surplus, isClear }: RouteBatch, texts: readonly string[]): Step[] {
+function routeStep(batch: RouteBatch, texts: readonly string[]): Step[] {
+  const { family, verb, stage, surplus, isClear, isSecured } = batch;
   if (texts.length === 0) return [];
   const taken = surplus.length === 0 ? NONE : new Set(texts.map(placeOf));
   const isAdded = verb === "replace";
@@ -168,7 +177,7 @@ function routeStep({ family, verb, stage, surplus, isClear }: RouteBatch, texts:
   return [{
     part: isClear ? `clear-v${family}` : `routes-v${family}`,
     stage,
-    needs: needsOf(stage, isAdded && texts.some(isWrapping)),
+    needs: isSecured ? ["ipsec"] : needsOf(stage, isAdded && texts.some(isWrapping)),
     changes: texts.map(change),
     actions: [{ kind: "run", program: "ip", args, input }],
     confirms: {

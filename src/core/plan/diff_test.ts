@@ -37,6 +37,10 @@ function textOf(action: Action): string {
       return `move key: ${action.move}`;
     case "greet":
       return `greet ${action.peers.length}`;
+    case "associate":
+      return `associate ${action.added.length}, ${action.removed.length}`;
+    case "drawNonce":
+      return "draw a nonce";
   }
 }
 

@@ -4,6 +4,8 @@ import type { Family } from "../net/address.ts";
 import type { Waiting } from "../desired/desired_state.ts";
 import type { Rejected } from "../nodes/node.ts";
 import type { KeyMove, OwnTurn } from "../rotation/turn.ts";
+import type { Association } from "../transport/ipsec/association.ts";
+import type { ObservedAssociation } from "../transport/ipsec/rollover.ts";
 import type { Choice } from "../observed/observed_state.ts";
 
 /** What is shown of one difference. */
@@ -41,6 +43,15 @@ export type Action =
     /** With the keepalive that they are left with; 0: none. */
     readonly peers: readonly { readonly publicKey: string; readonly keepaliveSeconds: number }[];
   }
+  /** Gives the kernel associations, whose keys are derived for this one moment, then takes others away. */
+  | {
+    readonly kind: "associate";
+    readonly added: readonly Association[];
+    readonly removed: readonly ObservedAssociation[];
+    readonly privateKeyPath: string;
+  }
+  /** Draws another nonce, and publishes it. */
+  | { readonly kind: "drawNonce" }
   /** Moves the key files on, see docs/decisions/0050. */
   | { readonly kind: "moveKey"; readonly move: KeyMove; readonly privateKeyPath: string }
   | { readonly kind: "writeFile"; readonly path: string; readonly text: string; readonly linkFrom: string };
@@ -64,6 +75,11 @@ export type Part =
   /** The interface that wraps packets in the clear. */
   | "overlay"
   | `overlay-v${Family}`
+  /** The interface of IPsec, and policies. */
+  | "ipsec"
+  | `ipsec-v${Family}`
+  | "associations"
+  | "nonce"
   | "fastpath"
   | "bridge"
   /** Of the bridge. */
@@ -154,6 +170,12 @@ export interface Confirmation {
   };
 }
 
+/** Whom packets are sent to that say that it can send. */
+export interface Greeted {
+  /** Its first pod address. */
+  readonly address: string;
+}
+
 /** What separates the host from what is wanted. */
 export interface Plan {
   readonly steps: readonly Step[];
@@ -161,6 +183,8 @@ export interface Plan {
   readonly rejected: readonly Rejected[];
   /** Where the rotation of this host's key stands. */
   readonly ownTurn?: OwnTurn | undefined;
+  /** By IPsec, behind the steps, and in each pass; no step, for it changes nothing here. */
+  readonly greeted?: readonly Greeted[];
 }
 
 /** How many changes a plan makes. */

@@ -155,8 +155,8 @@ export function describeStatus(status: Status, nowSeconds: number): string[] {
         handshakeText(peer.handshakeSeconds, nowSeconds)
       }${keepaliveText(peer)}`
     ),
-    ...(status.clear ?? []).map(({ node, route, podCidrs, isMissing }) =>
-      `  ${node} in the clear ${route} to ${podCidrs.join(", ")}${
+    ...(status.clear ?? []).map(({ node, route, podCidrs, isEncrypted, isMissing }) =>
+      `  ${node} ${isEncrypted ? "by IPsec" : "in the clear"} ${route} to ${podCidrs.join(", ")}${
         isMissing ? ": the host has no such route" : ""
       }`
     ),

@@ -5,7 +5,7 @@ import { ownNode } from "../desired/own_node.ts";
 import { comparePrefixes, summarise } from "../net/prefix.ts";
 import { ANNOTATION, NO_NEXT_KEY, type Node, REQUIRED, type Stated } from "../nodes/node.ts";
 import { rotationObstacle } from "../rotation/desire_rotation.ts";
-import { ownTransports } from "../transport/own_transports.ts";
+import { ownTransports, usesIpsec } from "../transport/own_transports.ts";
 import { transportsText } from "../transport/stated.ts";
 import { encryptsHosts } from "../settings/host_settings.ts";
 import { type Settings, usesTunnel } from "../settings/settings.ts";
@@ -34,6 +34,7 @@ export function wantedAnnotations(settings: Settings, node: Node, facts: HostFac
   wanted.set(ANNOTATION.nextKey, usesTunnel(settings) && !obstacle?.isHard ? says : undefined);
   const transports = ownTransports(settings);
   wanted.set(ANNOTATION.transport, transports && transportsText(transports));
+  wanted.set(ANNOTATION.ipsecNonce, usesIpsec(settings) ? facts.ipsecNonce : undefined);
   wanted.set(ANNOTATION.hostEncryption, encryptsHosts(settings) ? REQUIRED : undefined);
   const chosen = facts.interfaces.filter(({ name }) => settings.nodeIpInterfaces.includes(name));
   const addresses = chosen.flatMap(({ addresses }) => addresses).map(({ family, text }) =>

@@ -13,7 +13,8 @@ export interface Rendered {
     readonly name: string;
     readonly kind: string;
     readonly mtu: number;
-    readonly port: number;
+    /** UDP; left out: ESP has none. */
+    readonly port?: number;
   }[];
   readonly addresses: readonly { readonly address: string; readonly dev: string }[];
   readonly routes: readonly {
@@ -40,16 +41,18 @@ export interface Rendered {
 
 /** Renders a desired state. */
 export function renderAll(desired: DesiredState): Rendered {
-  const { link, overlay, interfaceName, rejected, waiting } = desired;
+  const { link, overlay, ipsec, interfaceName, rejected, waiting } = desired;
   return {
     links: [
       ...(link === undefined ? [] : [linkOf("wireguard", link)]),
       ...(overlay.link === undefined ? [] : [linkOf("vxlan", overlay.link)]),
+      ...(ipsec.link === undefined ? [] : [{ name: ipsec.name, kind: "xfrm", mtu: ipsec.link.mtuBytes }]),
     ],
     addresses: [
       ...(link?.addresses ?? []).map((address) => ({ address, dev: interfaceName })),
       ...(overlay.link?.addresses ?? []).map((address) => ({ address, dev: overlay.name })),
       ...(desired.bridge?.addresses ?? []).map((address) => ({ address, dev: desired.bridge!.name })),
+      ...(ipsec.link?.addresses ?? []).map((address) => ({ address, dev: ipsec.name })),
     ],
     routes: desired.routes.map((route) => ({
       destination: route.destination,

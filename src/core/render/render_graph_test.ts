@@ -97,6 +97,7 @@ Deno.test("mermaid text has the same, with every character escaped that it would
   classDef never stroke:#8a96a3
   classDef unknown stroke:#8a96a3
   classDef clear stroke:#3f7fd0
+  classDef ipsec stroke:#12906c
   classDef rejected stroke:#b3261e,color:#b3261e
 `,
   );

@@ -10,6 +10,8 @@ import type { Rejected } from "../nodes/node.ts";
 export interface Drawn extends PeerStatus {
   /** Its pods are sent to in the clear, in all families. */
   readonly isClear?: true;
+  /** It is, but by IPsec. */
+  readonly isEncrypted?: true;
 }
 
 /** Peers, and who is sent to in the clear, whether it is a peer or not. */
@@ -23,7 +25,8 @@ export function drawnOf(peers: readonly PeerStatus[], clear: readonly ClearPeerT
     if (peer !== undefined && !prefixesOf(peer).every((prefix) => podCidrs.includes(prefix))) return peer;
     const allowedIps = [...new Set([...podCidrs, ...peer?.allowedIps ?? []])];
     const endpoint = ways.map(({ route }) => route).join(", ");
-    return { ...(peer ?? NO_PEER), node, endpoint, allowedIps, isClear: true };
+    const isEncrypted = ways.every((way) => way.isEncrypted) && { isEncrypted: true as const };
+    return { ...(peer ?? NO_PEER), node, endpoint, allowedIps, isClear: true, ...isEncrypted };
   });
   return [...peers.filter(({ node }) => !beside.has(node)), ...drawn];
 }
@@ -76,10 +79,10 @@ export function linksOf({ interfaces }: DeclaredReport = { objects: [], interfac
 }
 
 /** Of whom it is asked how old a handshake is. */
-type Spoken = Pick<Drawn, "handshakeSeconds" | "isClear">;
+type Spoken = Pick<Drawn, "handshakeSeconds" | "isClear" | "isEncrypted">;
 
 /** What a handshake's age says; `clear`: there is none to be had. */
-export type Health = "fresh" | "old" | "never" | "unknown" | "clear";
+export type Health = "fresh" | "old" | "never" | "unknown" | "clear" | "ipsec";
 
 /** Colours by health. */
 export const COLOURS: Readonly<Record<Health, string>> = {
@@ -88,6 +91,7 @@ export const COLOURS: Readonly<Record<Health, string>> = {
   never: "#8a96a3",
   unknown: "#8a96a3",
   clear: "#3f7fd0",
+  ipsec: "#12906c",
 };
 /** Words by health. */
 export const MEANINGS: Readonly<Record<Health, string>> = {
@@ -96,11 +100,15 @@ export const MEANINGS: Readonly<Record<Health, string>> = {
   never: "no handshake yet",
   unknown: "planned, no agent was asked",
   clear: "in the clear",
+  ipsec: "by IPsec",
 };
 
 /** How a peer is. */
-export function healthOf({ handshakeSeconds, isClear }: Spoken, nowSeconds: number | undefined): Health {
-  if (isClear) return "clear";
+export function healthOf(
+  { handshakeSeconds, isClear, isEncrypted }: Spoken,
+  nowSeconds: number | undefined,
+): Health {
+  if (isClear) return isEncrypted ? "ipsec" : "clear";
   if (nowSeconds === undefined) return "unknown";
   if (handshakeSeconds === 0) return "never";
   // One in the future is of a clock that went back.

@@ -106,7 +106,7 @@ export function rotationObstacle(
   if (ownTransports(settings) !== undefined) {
     return {
       why:
-        "packets of pods leave in the clear here (TRANSPORT_IPV4, TRANSPORT_IPV6), by routes that know no second interface",
+        "packets of pods leave beside the tunnel here (TRANSPORT_IPV4, TRANSPORT_IPV6), by routes that know no second interface",
       next: "set them to wireguard on all nodes for as long as keys rotate",
       isHard: true,
     };

@@ -10,6 +10,7 @@ import type { SettledNode } from "../nodes/settled_node.ts";
 import type { Settings } from "../settings/settings.ts";
 import { clearFamilies } from "./own_transports.ts";
 import type { Overlay } from "./transport.ts";
+import { desireIpsec } from "./ipsec/desire_ipsec.ts";
 import { statedAddresses } from "./outer.ts";
 import { vxlanInterface } from "./vxlan/vxlan.ts";
 import type { ClearPeer, FamilyWays, Ways } from "./ways.ts";
@@ -69,7 +70,7 @@ export function clearMembers({ clear }: FamilyWays, family: Family): string[] {
 export function besideTunnel(
   settings: Settings,
   parts: PodMtuParts,
-): Pick<DesiredState, "clear" | "clearFamilies" | "overlay" | "podMtu"> {
+): Pick<DesiredState, "clear" | "clearFamilies" | "overlay" | "ipsec" | "podMtu"> {
   const { ways, own, facts } = parts;
   const families = clearFamilies(settings);
   const clear = clearPeersOf(ways);
@@ -90,6 +91,7 @@ export function besideTunnel(
         },
       }),
     },
+    ipsec: desireIpsec(settings, { ways, own, facts, addresses: firstAddresses(own) }),
     ...(podMtu && { podMtu }),
   };
 }
@@ -130,6 +132,7 @@ function clearPeersOf(ways: Ways): ClearPeerText[] {
       family,
       route: peer.way.route,
       podCidrs: podCidrsOf(peer, family).map(({ text }) => text),
+      ...(peer.way.pair && { isEncrypted: true }),
     }))
   );
   return texts.sort((a, b) => a.node < b.node ? -1 : a.node > b.node ? 1 : a.family - b.family);

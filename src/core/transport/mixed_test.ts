@@ -12,6 +12,7 @@ function bothOf(transports: readonly [TransportName, TransportName]): readonly [
   const nodes = transports.map((name, i) => ({
     ...ordinaryNode(i + 1),
     transport: `ipv4=${name},ipv6=${name}`,
+    ipsecNonce: keyOf(i + 1),
   }));
   const wish = (i: 1 | 2) => {
     const name = transports[i - 1]!;
@@ -25,6 +26,7 @@ function bothOf(transports: readonly [TransportName, TransportName]): readonly [
 function mediumTo(pods: string, { routes }: DesiredState): string {
   const found = routes.find(({ destination, type }) => destination === pods && type !== "unreachable");
   if (found === undefined) return "nothing";
+  if (found.text.includes(" dev wigglenet-ipsec ")) return "ipsec";
   return found.type === "tunnel" ? "tunnel" : found.text.includes(" encap ") ? "vxlan" : "direct";
 }
 

@@ -20,11 +20,18 @@ export function ownTransports(settings: GivenSettings): Transports | undefined {
   return { 4: familySettings(settings, 4).transport, 6: familySettings(settings, 6).transport };
 }
 
+/** True where a nonce is needed. */
+export function usesIpsec(settings: GivenSettings): boolean {
+  return ([4, 6] as const).some((family) =>
+    TRANSPORTS[familySettings(settings, family).transport].medium === "ipsec"
+  );
+}
+
 /** True when a Node without a key is none that packets of all families can be sent to. */
 export function needsKeys(settings: GivenSettings): boolean {
   return ([4, 6] as const).some((family) => {
     const { medium, isTunnelElse } = TRANSPORTS[familySettings(settings, family).transport];
-    return medium === "tunnel" || isTunnelElse === true;
+    return medium === "tunnel" || medium === "ipsec" || isTunnelElse === true;
   });
 }
 
@@ -44,5 +51,19 @@ export function untoldTransports(
     next: wanted === undefined
       ? `take ${ANNOTATION.transport} out of the manifest of ${name}`
       : `put ${ANNOTATION.transport}: ${wanted} into the manifest of ${name}`,
+  }];
+}
+
+/** The others derive nothing without it. */
+export function untoldNonce(
+  settings: GivenSettings,
+  { name, ipsecNonce }: Pick<Node, "name" | "ipsecNonce">,
+  drawn: Node["ipsecNonce"],
+): Waiting[] {
+  if (!usesIpsec(settings) || drawn === undefined || drawn === ipsecNonce) return [];
+  return [{
+    what: `${ANNOTATION.ipsecNonce} of ${name}`,
+    why: `its Node says ${ipsecNonce ?? "none"}, this agent has drawn ${drawn}`,
+    next: `put ${ANNOTATION.ipsecNonce}: ${drawn} into the manifest of ${name}, at each start of its agent`,
   }];
 }

@@ -5,6 +5,7 @@ import type { Address, Family } from "../net/address.ts";
 import type { Waiting } from "../desired/desired_state.ts";
 import type { HostFacts } from "../desired/host_facts.ts";
 import type { Prefix } from "../net/prefix.ts";
+import type { Pair } from "./ipsec/rollover.ts";
 import type { SettledNode } from "../nodes/settled_node.ts";
 import type { Settings } from "../settings/settings.ts";
 
@@ -16,6 +17,8 @@ export const TRANSPORT_NAMES = [
   "direct-or-wireguard",
   "vxlan",
   "vxlan-or-wireguard",
+  "ipsec",
+  "ipsec-or-wireguard",
 ] as const;
 /** Name of a transport. */
 export type TransportName = (typeof TRANSPORT_NAMES)[number];
@@ -32,6 +35,8 @@ export interface ClearWay {
   readonly addresses: readonly Address[];
   /** From which of its own addresses the other Node may wrap; left out: it wraps nothing. */
   readonly outer?: readonly Address[];
+  /** Encrypted between these two by associations of IPsec. Left out: in the clear indeed. */
+  readonly pair?: Pair;
 }
 
 /** What ways depend on, beside the Nodes that they lead to. */
@@ -66,14 +71,24 @@ export interface Reach {
   readonly waiting: readonly Waiting[];
   /** Left out: ways lead by interfaces of the host. */
   readonly overlay?: Overlay;
+  /** Left out: ways are not encrypted. */
+  readonly secured?: Secured;
+}
+
+/** An interface of ours that what it is given leaves by encrypted or not at all. */
+export interface Secured {
+  readonly name: string;
+  readonly mtuBytes: number;
 }
 
 /** A transport. */
 export interface Transport {
   /** What packets travel in: nodes with transports of one medium take each other's. Undefined: somebody else routes. */
-  readonly medium: "tunnel" | "direct" | "vxlan" | undefined;
+  readonly medium: "tunnel" | "direct" | "vxlan" | "ipsec" | undefined;
   /** Left out: nothing ever leaves in the clear. */
   readonly reach?: (here: Here) => Reach;
   /** The tunnel stands for good, for whom there is no way in the clear. Left out: these are not reached. */
   readonly isTunnelElse?: true;
+  /** What leaves beside the tunnel is encrypted all the same: left out, it leaves in the clear. */
+  readonly isEncrypted?: true;
 }

@@ -9,7 +9,7 @@ import { ANNOTATION } from "../nodes/node.ts";
 import type { Settlement } from "../nodes/settle_claims.ts";
 import type { SettledNode } from "../nodes/settled_node.ts";
 import { familySettings, type Settings } from "../settings/settings.ts";
-import type { ClearWay, Here, Overlay, Reach, Transport, TransportName } from "./transport.ts";
+import type { ClearWay, Here, Overlay, Reach, Secured, Transport, TransportName } from "./transport.ts";
 import { TRANSPORTS } from "./transports.ts";
 
 /** Another Node, and the way to it. */
@@ -30,6 +30,8 @@ export interface FamilyWays {
   readonly overlay?: Overlay;
   /** Packets from near nodes are accepted, none are sent to them. */
   readonly isLate?: true;
+  /** The one that encrypts them. */
+  readonly secured?: Secured;
   /** Names of Nodes to which there is no way. */
   readonly unreached: ReadonlySet<string>;
 }
@@ -91,7 +93,7 @@ function waysOf(settings: Settings, members: Members, family: Family): Found {
   }
   const { own, others } = members;
   const reach = transport.reach(hereOf(settings, members, family));
-  const { devices, condition, overlay, waiting } = reach;
+  const { devices, condition, overlay, secured, waiting } = reach;
   const peers = others.filter((settled) => hasPods(settled, family));
   const isTaken = (settled: SettledNode) => takes(settled, family, transport);
   const all = reached(peers, reach);
@@ -107,6 +109,7 @@ function waysOf(settings: Settings, members: Members, family: Family): Found {
     near: all.filter(({ settled }) => !isClear.has(settled)),
     devices,
     ...(overlay && { overlay }),
+    ...(secured && { secured }),
     unreached: new Set(rest.filter((settled) => !mayBeTunnelled(settled)).map(({ node }) => node.name)),
     // Who has not seen yet that this host takes it in the clear sends by the tunnel.
     isTunnelWanted: transport.isTunnelElse === true || rest.some(isTunnelled) ||

@@ -22,8 +22,16 @@ export interface Standing {
   readonly associations: readonly ObservedAssociation[];
   /** SPIs that this agent has had installed since it drew its first nonce, or may have. */
   readonly used: ReadonlySet<number>;
+  /** Those of them that it has removed itself. */
+  readonly retired: ReadonlySet<number>;
   /** Of the clock that the kernel stamps associations by. */
   readonly wallSeconds: number;
+}
+
+/** Two nodes as one of them knows them. */
+export interface Pair {
+  readonly own: End;
+  readonly peer: End;
 }
 
 /** What is to be done for one other node. */
@@ -36,7 +44,9 @@ export interface Turn {
   readonly isGreeted: boolean;
   /** Its nonces and ours are used up: what is missing has been there, or has carried all that it may. */
   readonly isSpent: boolean;
-  /** Its associations would have the number of somebody else's: it waits for other nonces. */
+  /** It says a nonce of before, whose associations are over: it waits for another one, and nobody else is asked to. */
+  readonly isRetired: boolean;
+  /** Its associations would have the number of somebody else's: it waits for another nonce. */
   readonly isCrowded: boolean;
 }
 
@@ -55,13 +65,19 @@ interface Four {
   readonly told: Association;
 }
 
-function fourOf(own: End, peer: End): Four {
-  return {
+/** Four digests for each of thousands would else be in each pass. */
+const FOURS = new WeakMap<Pair, Four>();
+
+function fourOf(pair: Pair): Four {
+  const { own, peer } = pair;
+  const four = FOURS.get(pair) ?? {
     received: associationOf(peer, own, "data"),
     heard: associationOf(peer, own, "greeting"),
     told: associationOf(own, peer, "greeting"),
     sent: associationOf(own, peer, "data"),
   };
+  FOURS.set(pair, four);
+  return four;
 }
 
 /**
@@ -70,41 +86,47 @@ function fourOf(own: End, peer: End): Four {
  * @param peers in an order in which the first one keeps a number that two would have
  */
 export function rollOver(
-  pairs: readonly { readonly own: End; readonly peer: End }[],
+  pairs: readonly Pair[],
   standing: Standing,
 ): { readonly turns: readonly Turn[]; readonly strays: readonly ObservedAssociation[] } {
   const byPair = Map.groupBy(standing.associations, ({ source, destination }) => `${source} ${destination}`);
   const taken = new Map<string, string>(
     standing.associations.map(({ spi, source, destination }) => [`${destination} ${spi}`, source]),
   );
-  const turns = pairs.map(({ own, peer }) => {
+  const turns = pairs.map((pair) => {
+    const { own, peer } = pair;
     const [there, here] = [`${own.address} ${peer.address}`, `${peer.address} ${own.address}`];
     const found = [...byPair.get(here) ?? [], ...byPair.get(there) ?? []];
     byPair.delete(here);
     byPair.delete(there);
-    const four = fourOf(own, peer);
+    const four = fourOf(pair);
     const isCrowded = Object.values(four).some(({ from, to, spi }) => {
       const place = `${to.address} ${spi}`;
       const holder = taken.get(place);
       return holder !== undefined && holder !== from.address;
     });
-    if (isCrowded) return { ...IDLE, peer, isCrowded };
+    if (isCrowded) return { ...IDLE, peer, isCrowded, isSpent: true };
     for (const { from, to, spi } of Object.values(four)) taken.set(`${to.address} ${spi}`, from.address);
     return turnOf({ own, peer, four, found }, standing);
   });
   return { turns, strays: [...byPair.values()].flat() };
 }
 
-const IDLE = { added: [], removed: [], isGreeted: false, isSpent: false, isCrowded: false } as const;
+const IDLE = {
+  added: [],
+  removed: [],
+  isGreeted: false,
+  isSpent: false,
+  isRetired: false,
+  isCrowded: false,
+} as const;
 
-interface Pair {
-  readonly own: End;
-  readonly peer: End;
+interface Found extends Pair {
   readonly four: Four;
   readonly found: readonly ObservedAssociation[];
 }
 
-function turnOf({ own, peer, four, found }: Pair, { used, wallSeconds }: Standing): Turn {
+function turnOf({ own, peer, four, found }: Found, { used, retired, wallSeconds }: Standing): Turn {
   const standing = new Map(found.map((it) => [it.spi, it]));
   const at = ({ spi }: Association) => standing.get(spi);
   const isOwn = ({ spi }: ObservedAssociation) => Object.values(four).some((it) => it.spi === spi);
@@ -123,7 +145,9 @@ function turnOf({ own, peer, four, found }: Pair, { used, wallSeconds }: Standin
     ...(maySend ? [four.sent] : []),
   ];
   const missing = wanted.filter((it) => at(it) === undefined);
-  const isLost = missing.some(({ spi }) => used.has(spi));
+  const isLost = missing.some(({ spi }) => used.has(spi) && !retired.has(spi));
+  // Or each word of a Node could have this host draw, and all others follow.
+  if (!isLost && missing.some(({ spi }) => used.has(spi))) return { ...IDLE, peer, isRetired: true };
   const isFull = [four.received, four.sent].some((it) => (at(it)?.packets ?? 0) >= MOST_PACKETS);
   const added = isLost ? [] : missing;
   const sends = at(four.sent) !== undefined || added.includes(four.sent);
@@ -138,6 +162,7 @@ function turnOf({ own, peer, four, found }: Pair, { used, wallSeconds }: Standin
     ],
     isGreeted: !isFollowed,
     isSpent: isLost || isFull,
+    isRetired: false,
     isCrowded: false,
   };
 }

@@ -16,9 +16,9 @@ export const GREETING_PORT = 24_605;
 export function additionOf({ from, to, purpose, spi }: Association): readonly [string, string] {
   const ends = `src ${from.address} dst ${to.address} proto esp spi ${hex(spi)}`;
   const request = `reqid ${REQUEST_ID[purpose]} mode tunnel if_id ${IF_ID}`;
-  // Packets of both families, 64 bits of numbers, and as many that come late as WireGuard's predecessors took.
+  // Packets of both families, numbers of 64 bits, of which so many may come late: queues of a network card overtake each other.
   return [
-    `xfrm state add ${ends} ${request} replay-window 128 flag af-unspec esn aead rfc4106(gcm(aes)) 0x`,
+    `xfrm state add ${ends} ${request} replay-window 256 flag af-unspec esn aead rfc4106(gcm(aes)) 0x`,
     " 128\n",
   ];
 }
@@ -45,8 +45,11 @@ export function parseAssociations(text: string): ObservedAssociation[] {
     if (source === undefined || destination === undefined || purpose === undefined || !isOurs(block)) {
       return [];
     }
+    // While some daemon listens the kernel keeps one without a number for whom it lacks a key: it sends nothing, and goes by itself.
+    const number = Number(spi);
+    if (number === 0) return [];
     return [{
-      spi: Number(spi),
+      spi: number,
       source,
       destination,
       purpose,
@@ -113,11 +116,10 @@ export function parsePolicies(text: string): Map<string, string> {
   return new Map(
     blocksOf(text).filter(isOurs).map((block) => {
       const words = block.replace(/\s+/g, " ");
-      const [, ends, direction, priority, template] =
-        /^(.*?) dir (\S+) (?:action \S+ )?(?:index \S+ )?priority (\d+) (?:.*?)(tmpl .*?) if_id/.exec(
-          words,
-        ) ?? [];
-      return [`${ends} dir ${direction} if_id ${IF_ID}`, `priority ${priority} ${template}`];
+      const [, ends, direction, more, priority] = /^(.*?) dir (\S+) (.*?)priority (\d+) /.exec(words) ?? [];
+      const action = more?.includes("action block") ? "action block " : "";
+      const template = words.slice(words.indexOf("tmpl "), words.indexOf(" if_id"));
+      return [`${ends} dir ${direction} if_id ${IF_ID}`, `${action}priority ${priority} ${template}`];
     }),
   );
 }
