@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import type { Host } from "../lab/host.ts";
-import type { LabOptions } from "../lab/lab.ts";
+import type { Lab, LabOptions } from "../lab/lab.ts";
 import type { Node, Settings } from "../lab/node.ts";
 import { PATIENCE, until } from "../lab/until.ts";
 import { Mesh } from "./mesh.ts";
@@ -27,8 +27,13 @@ export class Victim {
   private constructor(readonly mesh: Mesh, readonly node: Node) {}
 
   /** By default two nodes; all filtered. */
-  static async create(options: LabOptions = { nodes: 2 }, settings: Settings = {}): Promise<Victim> {
-    const mesh = await Mesh.create(options, { "filter-ipv4": "true", "filter-ipv6": "true", ...settings });
+  static async create(
+    options: LabOptions = { nodes: 2 },
+    settings: Settings = {},
+    begins?: (lab: Lab) => void,
+  ): Promise<Victim> {
+    const filtered = { "filter-ipv4": "true", "filter-ipv6": "true", ...settings };
+    const mesh = await Mesh.create(options, filtered, begins);
     return new Victim(mesh, mesh.nodes[0]!);
   }
 

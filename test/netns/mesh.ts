@@ -14,9 +14,17 @@ let port = 9000;
 export class Mesh {
   private constructor(readonly lab: Lab, readonly settings: Settings, readonly pods: Pod[]) {}
 
-  /** Builds the nodes, starts their agents and waits until pods reach each other. */
-  static async create(options: LabOptions, settings: Settings = {}): Promise<Mesh> {
+  /**
+   * Builds the nodes, starts their agents and waits until pods reach each other.
+   * @param begins hears of the laboratory before any agent runs
+   */
+  static async create(
+    options: LabOptions,
+    settings: Settings = {},
+    begins: (lab: Lab) => void = () => {},
+  ): Promise<Mesh> {
     const lab = await Lab.create(options);
+    begins(lab);
     const pods = await Promise.all(lab.nodes.map((node) => {
       node.startAgent({ settings });
       return node.addPod(`${node.name}-pod`);
