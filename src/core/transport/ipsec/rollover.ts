@@ -54,7 +54,7 @@ export interface Turn {
 export const MOST_PACKETS = 2 ** 30;
 /** What was under way when the other end began to send by another one has arrived by then. */
 export const GRACE_SECONDS = 15;
-/** A node that draws and draws, and never sends by what it has drawn, is not followed beyond so many. */
+/** Of what nobody has sent by, what belongs to so many nonces is kept: a node that draws and draws is not followed beyond. */
 export const MOST_GENERATIONS = 8;
 
 /** All four between two ends, as one of them sees them. */
@@ -167,7 +167,7 @@ function turnOf({ own, peer, four, found }: Found, { used, retired, wallSeconds 
   };
 }
 
-/** What is received by stays for whoever may still send by it. */
+/** What is received by stays for whoever may still send by it: what he last began with always, which is older than what he never did. */
 function removable(
   old: readonly ObservedAssociation[],
   isOver: boolean,
@@ -177,5 +177,6 @@ function removable(
   const greetings = old.filter(({ purpose, source }) => purpose === "greeting" && source !== peer.address);
   const received = old.filter(({ source }) => source === peer.address)
     .sort((a, b) => b.addedSeconds - a.addedSeconds);
-  return [...greetings, ...received.slice(2 * MOST_GENERATIONS)];
+  const live = received.find(({ purpose, packets }) => purpose === "data" && packets > 0);
+  return [...greetings, ...received.filter((it) => it !== live).slice(2 * MOST_GENERATIONS)];
 }
