@@ -163,7 +163,7 @@ async function act(action: Action): Promise<void> {
     case "associate":
       return await associate(action);
     case "drawNonce":
-      return drawNonce();
+      return drawNonce(action.spent);
     case "moveKey":
       return await moveKey(action.move, action.privateKeyPath);
     case "writeFile":

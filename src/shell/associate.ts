@@ -1,14 +1,14 @@
 // Gives the kernel associations of IPsec: keys are derived here, and go to the standard input of `ip` in the same moment. No error holds any of
 // what was told to it.
 
-import type { Association } from "../core/transport/ipsec/association.ts";
+import type { Association, Nonce } from "../core/transport/ipsec/association.ts";
 import type { ObservedAssociation } from "../core/transport/ipsec/rollover.ts";
 import { additionOf, removalOf } from "../core/transport/ipsec/xfrm_text.ts";
 import type { PublicKey } from "../core/net/keys.ts";
 import { attempt, CommandError } from "./command.ts";
 import { deriveKeys } from "./derive_keys.ts";
 import { readText } from "./files.ts";
-import { retire, use, usedSpis } from "./ipsec_nonce.ts";
+import { currentNonce, retire, use, usedSpis } from "./ipsec_nonce.ts";
 import { publicKeyOf } from "./key_file.ts";
 
 /** What it complains of fits into a pipe. */
@@ -52,7 +52,7 @@ async function additions(added: readonly Association[], path: string): Promise<s
   }
   const publicKey = await publicKeyOf(privateKey);
   requireOwn(added, publicKey);
-  requireNew(added);
+  requireNew(added, { nonce: currentNonce(), given: usedSpis(), publicKey });
   const keys = await deriveKeys({ publicKey, privateKey }, added);
   const known = added.filter((_, i) => keys[i] !== undefined);
   use(known.map(({ spi }) => spi)); // before the kernel is given any
@@ -62,9 +62,21 @@ async function additions(added: readonly Association[], path: string): Promise<s
   });
 }
 
-/** Whatever led here: no key ever numbers its packets from 1 twice. */
-function requireNew(added: readonly Association[]): void {
-  const given = usedSpis();
+/** What this process knows of itself. */
+interface Own {
+  readonly publicKey: PublicKey;
+  readonly nonce: Nonce;
+  readonly given: ReadonlySet<number>;
+}
+
+/**
+ * Whatever led here, be it facts from before a draw: no key ever numbers its packets from 1 twice.
+ * @throws Error which says what must happen first
+ */
+export function requireNew(added: readonly Association[], { publicKey, nonce, given }: Own): void {
+  if (added.some(({ from, to }) => (from.publicKey === publicKey ? from : to).nonce !== nonce)) {
+    throw new Error("associations of a nonce that this agent has no more: facts must be read anew");
+  }
   const twice = added.find(({ spi }) => given.has(spi));
   if (twice === undefined) return;
   throw new Error(`association ${twice.spi} was given to the kernel before: another nonce must be drawn`);

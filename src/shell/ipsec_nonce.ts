@@ -2,6 +2,7 @@
 // has given to the kernel, which it never gives again.
 
 import type { Nonce } from "../core/transport/ipsec/association.ts";
+import { MOST_USED } from "../core/transport/ipsec/rollover.ts";
 
 const NONCE_BYTES = 32;
 
@@ -14,9 +15,15 @@ export function currentNonce(): Nonce {
   return nonce ??= draw();
 }
 
-/** From now on another one. What was used belonged to the last one. */
-export function drawNonce(): void {
+/**
+ * From now on another one.
+ * @param spent that is to be replaced: what was planned before the last draw draws none
+ */
+export function drawNonce(spent: Nonce): void {
+  if (spent !== currentNonce()) return;
   nonce = draw();
+  // Nothing is made of former ones any more (associate.ts), yet as long as there is room nobody relies on that alone.
+  if (used.size <= MOST_USED) return;
   used = new Set();
   retired = new Set();
 }

@@ -36,6 +36,7 @@ const disaster = fc.oneof(
   fc.record({ kind: fc.constant("reboot" as const), host }),
   fc.record({ kind: fc.constant("flush" as const), host }),
   fc.record({ kind: fc.constant("steal" as const), host, nth: fc.nat(12) }),
+  fc.record({ kind: fc.constant("facts" as const), host, areRead: fc.boolean() }),
 );
 type Happening = typeof ordinary extends fc.Arbitrary<infer T> ? T : never;
 type Disaster = typeof disaster extends fc.Arbitrary<infer T> ? T : never;
@@ -71,6 +72,9 @@ function happen(model: ModelIpsec, it: Happening | Disaster): void {
     case "flush":
       one.kernel.clear();
       return model.excuse(one);
+    case "facts":
+      one.areFactsRead = it.areRead;
+      return;
     case "steal": {
       const spi = [...one.kernel.keys()][it.nth];
       if (spi !== undefined) one.kernel.delete(spi);
@@ -82,6 +86,7 @@ function happen(model: ModelIpsec, it: Happening | Disaster): void {
 /** Each direction between two hosts has one association, the same at both ends, and nobody has any other. */
 function assertEnds(model: ModelIpsec): void {
   model.cut.clear();
+  for (const one of model.hosts) one.areFactsRead = true;
   model.rounds(ROUNDS);
   model.excused.clear();
   model.tick();

@@ -15,6 +15,9 @@ export class ModelIpsecHost {
   readonly end: Omit<End, "nonce">;
   /** Of the agent that runs now. */
   nonce: Nonce;
+  /** As its facts have it: the last one again, while they cannot be read. */
+  known: Nonce;
+  areFactsRead = true;
   /** What its Node says. */
   stated: Nonce;
   /** What the agent has read of the others, by name. */
@@ -28,14 +31,20 @@ export class ModelIpsecHost {
 
   constructor(readonly name: string, n: number, private readonly cluster: ModelIpsec) {
     this.end = { publicKey: keyOf(n), address: `10.9.1.${n}` };
-    this.nonce = this.stated = cluster.draw();
+    this.nonce = this.known = this.stated = cluster.draw();
   }
 
   /** The agent ends and starts anew; the kernel goes on. */
   restart(): void {
-    this.nonce = this.cluster.draw();
+    this.nonce = this.known = this.cluster.draw();
+    this.areFactsRead = true;
     this.used = new Set();
     this.retired = new Set();
+  }
+
+  /** Instead of the one that was planned with. */
+  draw(spent: Nonce): void {
+    if (spent === this.nonce) this.nonce = this.cluster.draw();
   }
 
   remove({ spi }: ObservedAssociation): void {
@@ -43,7 +52,10 @@ export class ModelIpsecHost {
     this.kernel.delete(spi);
   }
 
+  /** As the shell does, or refuses. */
   add({ from, to, purpose, spi }: Association): void {
+    const own = from.publicKey === this.end.publicKey ? from : to;
+    if (own.nonce !== this.nonce || this.used.has(spi)) return;
     this.used.add(spi);
     if (this.history.has(spi)) this.cluster.broken.push(`${this.name} installs ${spi} twice`);
     this.history.add(spi);
@@ -102,7 +114,8 @@ export class ModelIpsec {
 
   /** One pass of its agent, which is killed behind so many actions. */
   pass(host: ModelIpsecHost, killedBehind = Infinity): void {
-    const own: End = { ...host.end, nonce: host.nonce };
+    if (host.areFactsRead) host.known = host.nonce;
+    const own: End = { ...host.end, nonce: host.known };
     const pairs = this.hosts.flatMap((other) => {
       const nonce = host.views.get(other.name);
       return other === host || nonce === undefined ? [] : [{ own, peer: { ...other.end, nonce } }];
@@ -130,7 +143,7 @@ export class ModelIpsec {
       // The other's kernel says that nobody listens there.
       if (this.#send(host, other, "data")) this.#send(other, host, "data");
     }
-    if (turns.some(({ isSpent }) => isSpent)) host.restart();
+    if (turns.some(({ isSpent }) => isSpent)) host.draw(own.nonce);
   }
 
   /** A packet of a pod from everybody to everybody. */

@@ -3,8 +3,9 @@
 
 import type { DesiredIpsec, DesiredState, Waiting } from "../desired/desired_state.ts";
 import type { ObservedIpsec, ObservedState } from "../observed/observed_state.ts";
+import type { Nonce } from "../transport/ipsec/association.ts";
 import type { ObservedAssociation, Turn } from "../transport/ipsec/rollover.ts";
-import { rollOver } from "../transport/ipsec/rollover.ts";
+import { MOST_USED, rollOver } from "../transport/ipsec/rollover.ts";
 import { IF_ID } from "../transport/ipsec/xfrm_text.ts";
 import { replaceAddresses } from "./diff_addresses.ts";
 import { foreignInterface } from "./diff_link.ts";
@@ -19,8 +20,6 @@ export interface IpsecPlan {
   readonly waiting: readonly Waiting[];
 }
 
-/** What was used is remembered until another nonce is drawn: four for each nonce of each node. */
-const MOST_USED = 1_000_000;
 const NOTHING: IpsecPlan = { steps: [], greeted: [], waiting: [] };
 
 /** What is to be done; what is spared keeps all that may be others'. */
@@ -38,7 +37,7 @@ export function diffIpsec({ ipsec, spared }: DesiredState, { ipsec: has }: Obser
       ...associationSteps(ipsec, turns, gone),
       ...networkSteps(ipsec, has, policyWork(peers, has, spared !== undefined)),
       ...(link === undefined ? [] : addressSteps(link, has.link?.addresses)),
-      ...drawing(spent),
+      ...drawing(spent, peers[0]?.pair.own.nonce),
     ],
     greeted: turns.flatMap(({ isGreeted }, i) => {
       const { greetedAt: address } = peers[i]!;
@@ -229,8 +228,8 @@ function textOf(
 }
 
 /** One for all: a nonce is of the node. */
-function drawing(spent: readonly string[]): Step[] {
-  if (spent.length === 0) return [];
+function drawing(spent: readonly string[], nonce: Nonce | undefined): Step[] {
+  if (spent.length === 0 || nonce === undefined) return [];
   const change: Change = {
     op: "~",
     kind: "nonce",
@@ -245,6 +244,6 @@ function drawing(spent: readonly string[]): Step[] {
     stage: STAGE.key,
     needs: [],
     changes: [change],
-    actions: [{ kind: "drawNonce" }],
+    actions: [{ kind: "drawNonce", spent: nonce }],
   }];
 }

@@ -167,6 +167,9 @@ Deno.test("what was installed once and is gone is not installed again: another n
   const { steps } = withIpsec(desired, { used });
   const kinds = steps.flatMap(({ actions }) => actions.map(({ kind }) => kind));
   assert.deepEqual(kinds.filter((kind) => kind !== "run"), ["drawNonce"]);
+  const draw = steps.at(-1)!.actions[0]!;
+  const { pair } = desired.ipsec.peers[0]!;
+  assert.deepEqual(draw, { kind: "drawNonce", spent: pair.own.nonce });
 });
 
 Deno.test("while some Nodes are not known nothing of theirs is taken away", () => {

@@ -4,7 +4,7 @@ import type { Family } from "../net/address.ts";
 import type { Waiting } from "../desired/desired_state.ts";
 import type { Rejected } from "../nodes/node.ts";
 import type { KeyMove, OwnTurn } from "../rotation/turn.ts";
-import type { Association } from "../transport/ipsec/association.ts";
+import type { Association, Nonce } from "../transport/ipsec/association.ts";
 import type { ObservedAssociation } from "../transport/ipsec/rollover.ts";
 import type { Choice } from "../observed/observed_state.ts";
 
@@ -50,8 +50,8 @@ export type Action =
     readonly removed: readonly ObservedAssociation[];
     readonly privateKeyPath: string;
   }
-  /** Draws another nonce, and publishes it. */
-  | { readonly kind: "drawNonce" }
+  /** Draws another nonce instead of this one, and publishes it. */
+  | { readonly kind: "drawNonce"; readonly spent: Nonce }
   /** Moves the key files on, see docs/decisions/0050. */
   | { readonly kind: "moveKey"; readonly move: KeyMove; readonly privateKeyPath: string }
   | { readonly kind: "writeFile"; readonly path: string; readonly text: string; readonly linkFrom: string };

@@ -20,7 +20,7 @@ export interface ObservedAssociation {
 /** The host as its rollover sees it. */
 export interface Standing {
   readonly associations: readonly ObservedAssociation[];
-  /** SPIs that this agent has had installed since it drew its first nonce, or may have. */
+  /** SPIs that this agent has had installed since it started, or may have; forgotten at a draw beyond {@link MOST_USED}. */
   readonly used: ReadonlySet<number>;
   /** Those of them that it has removed itself. */
   readonly retired: ReadonlySet<number>;
@@ -52,6 +52,8 @@ export interface Turn {
 
 /** An association carries so many packets, and another nonce is drawn: half of 2^31, for the other half is sent meanwhile. */
 export const MOST_PACKETS = 2 ** 30;
+/** What was used is remembered: four for each nonce of each node. Another one is drawn beyond so many. */
+export const MOST_USED = 250_000;
 /** What was under way when the other end began to send by another one has arrived by then. */
 export const GRACE_SECONDS = 15;
 /** Of what nobody has sent by, what belongs to so many nonces is kept: a node that draws and draws is not followed beyond. */
