@@ -8,10 +8,10 @@ import type { PublicKey } from "../core/net/keys.ts";
 import { attempt, CommandError } from "./command.ts";
 import { deriveKeys } from "./derive_keys.ts";
 import { readText } from "./files.ts";
-import { currentNonce, retire, use, usedSpis } from "./ipsec_nonce.ts";
+import { currentNonce, retire, takeBack, use, usedSpis } from "./ipsec_nonce.ts";
 import { publicKeyOf } from "./key_file.ts";
 
-/** What it complains of fits into a pipe. */
+/** With a mark behind each. */
 const PER_BATCH = 500;
 
 /** What is given and taken. */
@@ -21,31 +21,68 @@ export interface Exchange {
   readonly privateKeyPath: string;
 }
 
+/** One line for `ip`, and of an addition its SPI. */
+export interface Line {
+  readonly text: string;
+  readonly spi?: number;
+}
+
 /**
  * Adds, then removes; what fails of it holds up nothing else.
  * @throws Error with the first of `ip`'s complaints
  */
 export async function associate({ added, removed, privateKeyPath }: Exchange): Promise<void> {
   const lines = added.length === 0 ? [] : await additions(added, privateKeyPath);
+  const failures = await tell(lines);
   retire(removed.map(({ spi }) => spi));
-  const all = [...lines, ...removed.map(removalOf)];
-  const failures: string[] = [];
-  for (let i = 0; i < all.length; i += PER_BATCH) {
-    const input = all.slice(i, i + PER_BATCH).join("");
-    const { stderr, failure } = await attempt({ program: "ip", args: ["-force", "-batch", "-"], input });
-    if (failure !== undefined) failures.push(complaintIn(stderr) ?? failure);
-  }
+  failures.push(...await tell(removed.map((it) => ({ text: removalOf(it) }))));
   if (failures.length > 0) {
-    throw new CommandError("ip -force -batch -", failures[0]!, "failed for some associations");
+    throw new CommandError("ip -batch -", failures[0]!, "failed for some associations");
   }
 }
+
+/** A kernel that lacks something refuses all alike. */
+const MOST_REFUSED = 20;
+/** Prints one line, and is no work: so many are printed as lines before were carried out. */
+const MARK = "xfrm state count\n";
+
+/**
+ * All lines, past those that are refused: of `xfrm` each ends `ip` there and then, with `-force` as without (iproute2 6.1), so it is begun
+ * again behind it. What never came to the kernel, or was refused by it, is not remembered as used: it is no loss for which another nonce
+ * would be drawn, again and again.
+ * @param attemptRun as `attempt`
+ * @returns complaints
+ */
+export async function tell(lines: readonly Line[], attemptRun = attempt): Promise<string[]> {
+  const failures: string[] = [];
+  for (let at = 0; at < lines.length && failures.length < MOST_REFUSED;) {
+    const batch = lines.slice(at, at + PER_BATCH);
+    const spisFrom = (first: number) => batch.slice(first).flatMap(({ spi }) => spi ?? []);
+    use(spisFrom(0)); // before the kernel is given any
+    const input = batch.map(({ text }) => `${text}${MARK}`).join("");
+    const { stdout, stderr, failure } = await attemptRun({ program: "ip", args: ["-batch", "-"], input });
+    if (failure === undefined) {
+      at += batch.length;
+      continue;
+    }
+    failures.push(complaintIn(stderr) ?? failure);
+    const done = stdout.split("count").length - 1;
+    // Of a line that ended otherwise nobody knows.
+    takeBack(failure === REFUSED ? spisFrom(done) : []);
+    at += done + 1;
+  }
+  return failures;
+}
+
+/** How `ip` ends where the kernel says no: nothing behind that line was read. */
+const REFUSED = "exited 2";
 
 /** What the kernel, or ip, says first; never anything of the lines themselves: of a key it does not take ip repeats it. */
 export function complaintIn(stderr: string): string | undefined {
   return stderr.split("\n").find((line) => /^(?:RTNETLINK answers|Error): [^0]*$/.test(line));
 }
 
-async function additions(added: readonly Association[], path: string): Promise<string[]> {
+async function additions(added: readonly Association[], path: string): Promise<Line[]> {
   const privateKey = (await readText(path))?.trim();
   if (privateKey === undefined) {
     throw new Error(`no private key file ${path}: no key of IPsec can be derived`);
@@ -54,11 +91,9 @@ async function additions(added: readonly Association[], path: string): Promise<s
   requireOwn(added, publicKey);
   requireNew(added, { nonce: currentNonce(), given: usedSpis(), publicKey });
   const keys = await deriveKeys({ publicKey, privateKey }, added);
-  const known = added.filter((_, i) => keys[i] !== undefined);
-  use(known.map(({ spi }) => spi)); // before the kernel is given any
   return added.flatMap((association, i) => {
     const [before, behind] = additionOf(association);
-    return keys[i] === undefined ? [] : [`${before}${keys[i]}${behind}`];
+    return keys[i] === undefined ? [] : [{ text: `${before}${keys[i]}${behind}`, spi: association.spi }];
   });
 }
 

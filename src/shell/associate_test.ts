@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { keyOf } from "../../test/cluster.ts";
 import { associationOf, type End, type Nonce } from "../core/transport/ipsec/association.ts";
-import { associate, complaintIn } from "./associate.ts";
-import { currentNonce, drawNonce } from "./ipsec_nonce.ts";
+import { associate, complaintIn, tell } from "./associate.ts";
+import { currentNonce, drawNonce, usedSpis } from "./ipsec_nonce.ts";
 import { publicKeyOf } from "./key_file.ts";
 
 const KEY = `0x${"c0ffee".repeat(12)}`;
@@ -44,4 +44,30 @@ Deno.test("after a draw nothing of the former nonce is given to the kernel, what
   drawNonce(own.nonce);
   assert.equal(currentNonce(), drawn);
   await Deno.remove(privateKeyPath);
+});
+
+Deno.test("a line that the kernel refuses ends ip: all others are told to it, and only what it may have taken counts as used", async () => {
+  const lines = Array.from(
+    { length: 6 },
+    (_, i) => ({ text: `xfrm state add spi ${1000 + i}\n`, spi: 1000 + i }),
+  );
+  const taken: string[] = [];
+  const complaints = await tell(lines, ({ input }) => {
+    const given = input!.split("\n").filter((line) => line.includes("add"));
+    const end = given.findIndex((line) => /100[14]/.test(line));
+    const done = end === -1 ? given : given.slice(0, end);
+    taken.push(...done);
+    const stdout = "\t SAD count 7\n".repeat(done.length);
+    if (end === -1) return Promise.resolve({ stdout, stderr: "", failure: undefined });
+    const isKilled = given[end]!.includes("1004");
+    return Promise.resolve(
+      isKilled
+        ? { stdout, stderr: "", failure: "exited SIGSEGV" }
+        : { stdout, stderr: "Error: Requested type not found.\n", failure: "exited 2" },
+    );
+  });
+  assert.deepEqual(complaints, ["Error: Requested type not found.", "exited SIGSEGV"]);
+  assert.deepEqual(taken.map((text) => Number(text.slice(-4))), [1000, 1002, 1003, 1005]);
+  const used = usedSpis();
+  assert.deepEqual(lines.map(({ spi }) => used.has(spi)), [true, false, true, true, true, true]);
 });

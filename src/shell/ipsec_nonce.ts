@@ -51,3 +51,8 @@ export function retire(spis: Iterable<number>): void {
 export function use(spis: Iterable<number>): void {
   for (const spi of spis) used.add(spi);
 }
+
+/** Forgets those that the kernel has refused: it has numbered no packet by them. */
+export function takeBack(spis: Iterable<number>): void {
+  for (const spi of spis) used.delete(spi);
+}

@@ -77,8 +77,8 @@ function networkSteps(ipsec: DesiredIpsec, has: ObservedIpsec, policies: Work): 
   const own = ipsec.link === undefined ? removal(ipsec, has) : linkLines(ipsec.link, has);
   const actions = [
     ...batch(["-batch"], isLeaving ? [] : own.lines),
-    // One that the kernel refuses is told, and holds up no other.
-    ...batch(["-force", "-batch"], policies.lines),
+    // One that the kernel refuses ends it, -force or not (iproute2 6.1): IPv4 goes before IPv6, which a kernel may lack.
+    ...batch(["-batch"], policies.lines),
     ...batch(["-batch"], isLeaving ? own.lines : []),
   ];
   if (actions.length === 0) return [];
@@ -195,10 +195,15 @@ function policyWork(peers: DesiredIpsec["peers"], has: ObservedIpsec, isSpared: 
       ...surplus.map((selector) => change("-", selector, "not wanted")),
     ],
     lines: [
-      ...missing.map(([selector, rest]) => `xfrm policy update ${selector} ${rest}\n`),
+      ...v4First(missing).map(([selector, rest]) => `xfrm policy update ${selector} ${rest}\n`),
       ...surplus.map((selector) => `xfrm policy delete ${selector}\n`),
     ],
   };
+}
+
+function v4First(policies: readonly (readonly [selector: string, rest: string])[]) {
+  const isV6 = ([selector]: readonly [string, string]) => selector.includes(":");
+  return [...policies.filter((policy) => !isV6(policy)), ...policies.filter(isV6)];
 }
 
 function turnChanges(node: string, { added, removed }: Turn): Change[] {
