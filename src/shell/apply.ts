@@ -163,7 +163,7 @@ async function act(action: Action): Promise<void> {
     case "associate":
       return await associate(action);
     case "drawNonce":
-      return drawNonce(action.spent);
+      return drawNonce(action.spent, action.isObliged);
     case "moveKey":
       return await moveKey(action.move, action.privateKeyPath);
     case "writeFile":

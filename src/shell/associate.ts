@@ -2,13 +2,13 @@
 // what was told to it.
 
 import type { Association, Nonce } from "../core/transport/ipsec/association.ts";
-import type { ObservedAssociation } from "../core/transport/ipsec/rollover.ts";
+import { type ObservedAssociation, placeIn, placeOf } from "../core/transport/ipsec/rollover.ts";
 import { additionOf, removalOf } from "../core/transport/ipsec/xfrm_text.ts";
 import type { PublicKey } from "../core/net/keys.ts";
 import { attempt, CommandError } from "./command.ts";
 import { deriveKeys } from "./derive_keys.ts";
 import { readText } from "./files.ts";
-import { currentNonce, retire, takeBack, use, usedSpis } from "./ipsec_nonce.ts";
+import { currentNonce, retire, takeBack, use, usedPlaces } from "./ipsec_nonce.ts";
 import { publicKeyOf } from "./key_file.ts";
 
 /** With a mark behind each. */
@@ -21,10 +21,10 @@ export interface Exchange {
   readonly privateKeyPath: string;
 }
 
-/** One line for `ip`, and of an addition its SPI. */
+/** One line for `ip`, and of an addition its place (rollover.ts). */
 export interface Line {
   readonly text: string;
-  readonly spi?: number;
+  readonly place?: string;
 }
 
 /**
@@ -34,7 +34,7 @@ export interface Line {
 export async function associate({ added, removed, privateKeyPath }: Exchange): Promise<void> {
   const lines = added.length === 0 ? [] : await additions(added, privateKeyPath);
   const failures = await tell(lines);
-  retire(removed.map(({ spi }) => spi));
+  retire(removed.map(placeOf));
   failures.push(...await tell(removed.map((it) => ({ text: removalOf(it) }))));
   if (failures.length > 0) {
     throw new CommandError("ip -batch -", failures[0]!, "failed for some associations");
@@ -57,8 +57,8 @@ export async function tell(lines: readonly Line[], attemptRun = attempt): Promis
   const failures: string[] = [];
   for (let at = 0; at < lines.length && failures.length < MOST_REFUSED;) {
     const batch = lines.slice(at, at + PER_BATCH);
-    const spisFrom = (first: number) => batch.slice(first).flatMap(({ spi }) => spi ?? []);
-    use(spisFrom(0)); // before the kernel is given any
+    const placesFrom = (first: number) => batch.slice(first).flatMap(({ place }) => place ?? []);
+    use(placesFrom(0)); // before the kernel is given any
     const input = batch.map(({ text }) => `${text}${MARK}`).join("");
     const { stdout, stderr, failure } = await attemptRun({ program: "ip", args: ["-batch", "-"], input });
     if (failure === undefined) {
@@ -68,7 +68,7 @@ export async function tell(lines: readonly Line[], attemptRun = attempt): Promis
     failures.push(complaintIn(stderr) ?? failure);
     const done = stdout.split("count").length - 1;
     // Of a line that ended otherwise nobody knows.
-    takeBack(failure === REFUSED ? spisFrom(done) : []);
+    takeBack(failure === REFUSED ? placesFrom(done) : []);
     at += done + 1;
   }
   return failures;
@@ -89,11 +89,13 @@ async function additions(added: readonly Association[], path: string): Promise<L
   }
   const publicKey = await publicKeyOf(privateKey);
   requireOwn(added, publicKey);
-  requireNew(added, { nonce: currentNonce(), given: usedSpis(), publicKey });
+  requireNew(added, { nonce: currentNonce(), given: usedPlaces(), publicKey });
   const keys = await deriveKeys({ publicKey, privateKey }, added);
   return added.flatMap((association, i) => {
     const [before, behind] = additionOf(association);
-    return keys[i] === undefined ? [] : [{ text: `${before}${keys[i]}${behind}`, spi: association.spi }];
+    return keys[i] === undefined
+      ? []
+      : [{ text: `${before}${keys[i]}${behind}`, place: placeIn(association) }];
   });
 }
 
@@ -101,7 +103,7 @@ async function additions(added: readonly Association[], path: string): Promise<L
 interface Own {
   readonly publicKey: PublicKey;
   readonly nonce: Nonce;
-  readonly given: ReadonlySet<number>;
+  readonly given: ReadonlySet<string>;
 }
 
 /**
@@ -112,7 +114,7 @@ export function requireNew(added: readonly Association[], { publicKey, nonce, gi
   if (added.some(({ from, to }) => (from.publicKey === publicKey ? from : to).nonce !== nonce)) {
     throw new Error("associations of a nonce that this agent has no more: facts must be read anew");
   }
-  const twice = added.find(({ spi }) => given.has(spi));
+  const twice = added.find((it) => given.has(placeIn(it)));
   if (twice === undefined) return;
   throw new Error(`association ${twice.spi} was given to the kernel before: another nonce must be drawn`);
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { keyOf } from "../../test/cluster.ts";
 import { associationOf, type End, type Nonce } from "../core/transport/ipsec/association.ts";
 import { associate, complaintIn, tell } from "./associate.ts";
-import { currentNonce, drawNonce, usedSpis } from "./ipsec_nonce.ts";
+import { currentNonce, drawNonce, usedPlaces } from "./ipsec_nonce.ts";
 import { publicKeyOf } from "./key_file.ts";
 
 const KEY = `0x${"c0ffee".repeat(12)}`;
@@ -32,7 +32,7 @@ Deno.test("after a draw nothing of the former nonce is given to the kernel, what
   await Deno.writeTextFile(privateKeyPath, privateKey);
   const own: End = { publicKey: await publicKeyOf(privateKey), nonce: currentNonce(), address: "10.9.1.1" };
   const peer: End = { publicKey: keyOf(2), nonce: `${"A".repeat(43)}=` as Nonce, address: "10.9.1.2" };
-  drawNonce(own.nonce);
+  drawNonce(own.nonce, false);
   const drawn = currentNonce();
   assert.notEqual(drawn, own.nonce);
   for (const planned of [associationOf(own, peer, "data"), associationOf(peer, own, "greeting")]) {
@@ -41,7 +41,7 @@ Deno.test("after a draw nothing of the former nonce is given to the kernel, what
       /of a nonce that this agent has no more/,
     );
   }
-  drawNonce(own.nonce);
+  drawNonce(own.nonce, false);
   assert.equal(currentNonce(), drawn);
   await Deno.remove(privateKeyPath);
 });
@@ -49,7 +49,7 @@ Deno.test("after a draw nothing of the former nonce is given to the kernel, what
 Deno.test("a line that the kernel refuses ends ip: all others are told to it, and only what it may have taken counts as used", async () => {
   const lines = Array.from(
     { length: 6 },
-    (_, i) => ({ text: `xfrm state add spi ${1000 + i}\n`, spi: 1000 + i }),
+    (_, i) => ({ text: `xfrm state add spi ${1000 + i}\n`, place: `10.9.1.2 ${1000 + i}` }),
   );
   const taken: string[] = [];
   const complaints = await tell(lines, ({ input }) => {
@@ -68,6 +68,6 @@ Deno.test("a line that the kernel refuses ends ip: all others are told to it, an
   });
   assert.deepEqual(complaints, ["Error: Requested type not found.", "exited SIGSEGV"]);
   assert.deepEqual(taken.map((text) => Number(text.slice(-4))), [1000, 1002, 1003, 1005]);
-  const used = usedSpis();
-  assert.deepEqual(lines.map(({ spi }) => used.has(spi)), [true, false, true, true, true, true]);
+  const used = usedPlaces();
+  assert.deepEqual(lines.map(({ place }) => used.has(place)), [true, false, true, true, true, true]);
 });

@@ -7,8 +7,9 @@ import { MOST_USED } from "../core/transport/ipsec/rollover.ts";
 const NONCE_BYTES = 32;
 
 let nonce: Nonce | undefined;
-let used = new Set<number>();
-let retired = new Set<number>();
+let used = new Set<string>();
+let obligedAtSeconds = -Infinity;
+let retired = new Set<string>();
 
 /** The last one that was drawn; the first one at the first call. */
 export function currentNonce(): Nonce {
@@ -18,9 +19,11 @@ export function currentNonce(): Nonce {
 /**
  * From now on another one.
  * @param spent that is to be replaced: what was planned before the last draw draws none
+ * @param isObliged for another node's sake alone
  */
-export function drawNonce(spent: Nonce): void {
+export function drawNonce(spent: Nonce, isObliged: boolean): void {
   if (spent !== currentNonce()) return;
+  if (isObliged) obligedAtSeconds = steadySeconds();
   nonce = draw();
   // Nothing is made of former ones any more (associate.ts), yet as long as there is room nobody relies on that alone.
   if (used.size <= MOST_USED) return;
@@ -28,31 +31,40 @@ export function drawNonce(spent: Nonce): void {
   retired = new Set();
 }
 
+/** Since a nonce was last drawn for another node's sake; Infinity: never. */
+export function patientSeconds(): number {
+  return steadySeconds() - obligedAtSeconds;
+}
+
+function steadySeconds(): number {
+  return performance.now() / 1000;
+}
+
 function draw(): Nonce {
   return crypto.getRandomValues(new Uint8Array(NONCE_BYTES)).toBase64() as Nonce;
 }
 
-/** SPIs that the kernel was given, or may have been. */
-export function usedSpis(): ReadonlySet<number> {
+/** Places (rollover.ts) of what the kernel was given, or may have been. */
+export function usedPlaces(): ReadonlySet<string> {
   return used;
 }
 
 /** Those of them that the kernel was told to remove. */
-export function retiredSpis(): ReadonlySet<number> {
+export function retiredPlaces(): ReadonlySet<string> {
   return retired;
 }
 
 /** Remembers them, before the kernel is told. */
-export function retire(spis: Iterable<number>): void {
-  for (const spi of spis) retired.add(spi);
+export function retire(places: Iterable<string>): void {
+  for (const place of places) retired.add(place);
 }
 
 /** Remembers them, before the kernel is given any. */
-export function use(spis: Iterable<number>): void {
-  for (const spi of spis) used.add(spi);
+export function use(places: Iterable<string>): void {
+  for (const place of places) used.add(place);
 }
 
 /** Forgets those that the kernel has refused: it has numbered no packet by them. */
-export function takeBack(spis: Iterable<number>): void {
-  for (const spi of spis) used.delete(spi);
+export function takeBack(places: Iterable<string>): void {
+  for (const place of places) used.delete(place);
 }

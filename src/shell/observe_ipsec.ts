@@ -6,7 +6,7 @@ import type { ObservedState } from "../core/observed/observed_state.ts";
 import type { Greeted } from "../core/plan/plan.ts";
 import { GREETING_PORT, parseAssociations, parsePolicies } from "../core/transport/ipsec/xfrm_text.ts";
 import { CommandError } from "./command.ts";
-import { retiredSpis, usedSpis } from "./ipsec_nonce.ts";
+import { patientSeconds, retiredPlaces, usedPlaces } from "./ipsec_nonce.ts";
 import { LastReading } from "./last_reading.ts";
 import { observeLink } from "./observe.ts";
 
@@ -19,7 +19,7 @@ export async function observeIpsec({ ipsec }: DesiredState): Promise<Pick<Observ
   const link = await observeLink(ipsec.name);
   const associations = await unlessLacking(ASSOCIATIONS, ["-s", "xfrm", "state", "list", "nokeys"], []);
   const policies = await unlessLacking(POLICIES, ["xfrm", "policy", "list"], new Map());
-  const known = { used: usedSpis(), retired: retiredSpis() };
+  const known = { used: usedPlaces(), retired: retiredPlaces(), patientSeconds: patientSeconds() };
   return { ipsec: { link, associations, policies, ...known, wallSeconds: Date.now() / 1000 } };
 }
 

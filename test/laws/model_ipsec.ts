@@ -3,7 +3,13 @@
 
 import { keyOf } from "../cluster.ts";
 import type { Association, End, Nonce } from "../../src/core/transport/ipsec/association.ts";
-import { type ObservedAssociation, rollOver, type Turn } from "../../src/core/transport/ipsec/rollover.ts";
+import {
+  type ObservedAssociation,
+  placeIn,
+  placeOf,
+  rollOver,
+  type Turn,
+} from "../../src/core/transport/ipsec/rollover.ts";
 
 interface Kept extends ObservedAssociation {
   packets: number;
@@ -22,11 +28,13 @@ export class ModelIpsecHost {
   stated: Nonce;
   /** What the agent has read of the others, by name. */
   readonly views = new Map<string, Nonce>();
-  used = new Set<number>();
-  retired = new Set<number>();
+  used = new Set<string>();
+  retired = new Set<string>();
   readonly kernel = new Map<number, Kept>();
   /** Whatever has been there. */
   readonly history = new Set<number>();
+  /** When it last drew for another's sake. */
+  obligedAt = -Infinity;
   turns: readonly Turn[] = [];
 
   constructor(readonly name: string, n: number, private readonly cluster: ModelIpsec) {
@@ -40,6 +48,7 @@ export class ModelIpsecHost {
     this.areFactsRead = true;
     this.used = new Set();
     this.retired = new Set();
+    this.obligedAt = -Infinity;
   }
 
   /** Instead of the one that was planned with. */
@@ -47,16 +56,17 @@ export class ModelIpsecHost {
     if (spent === this.nonce) this.nonce = this.cluster.draw();
   }
 
-  remove({ spi }: ObservedAssociation): void {
-    this.retired.add(spi);
-    this.kernel.delete(spi);
+  remove(it: ObservedAssociation): void {
+    this.retired.add(placeOf(it));
+    this.kernel.delete(it.spi);
   }
 
   /** As the shell does, or refuses. */
-  add({ from, to, purpose, spi }: Association): void {
+  add(association: Association): void {
+    const { from, to, purpose, spi } = association;
     const own = from.publicKey === this.end.publicKey ? from : to;
-    if (own.nonce !== this.nonce || this.used.has(spi)) return;
-    this.used.add(spi);
+    if (own.nonce !== this.nonce || this.used.has(placeIn(association))) return;
+    this.used.add(placeIn(association));
     if (this.history.has(spi)) this.cluster.broken.push(`${this.name} installs ${spi} twice`);
     this.history.add(spi);
     this.kernel.set(spi, {
@@ -124,6 +134,7 @@ export class ModelIpsec {
       associations: [...host.kernel.values()],
       used: host.used,
       retired: host.retired,
+      patientSeconds: this.seconds - host.obligedAt,
       wallSeconds: this.seconds,
     });
     host.turns = turns;
@@ -143,7 +154,10 @@ export class ModelIpsec {
       // The other's kernel says that nobody listens there.
       if (this.#send(host, other, "data")) this.#send(other, host, "data");
     }
-    if (turns.some(({ isSpent }) => isSpent)) host.draw(own.nonce);
+    const isSpent = turns.some((turn) => turn.isSpent);
+    const isObliged = !isSpent && turns.some((turn) => turn.isObliged);
+    if (isObliged) host.obligedAt = this.seconds;
+    if (isSpent || isObliged) host.draw(own.nonce);
   }
 
   /** A packet of a pod from everybody to everybody. */

@@ -32,12 +32,13 @@ export function diffIpsec({ ipsec, spared }: DesiredState, { ipsec: has }: Obser
   const gone = spared === undefined ? strays : [];
   const full = has.used.size > MOST_USED ? ["everybody"] : [];
   const spent = [...turns.flatMap(({ isSpent }, i) => isSpent ? [peers[i]!.node] : []), ...full];
+  const obliging = turns.flatMap(({ isObliged }, i) => isObliged ? [peers[i]!.node] : []);
   return {
     steps: [
       ...associationSteps(ipsec, turns, gone),
       ...networkSteps(ipsec, has, policyWork(peers, has, spared !== undefined)),
       ...(link === undefined ? [] : addressSteps(link, has.link?.addresses)),
-      ...drawing(spent, peers[0]?.pair.own.nonce),
+      ...drawing({ spent, obliging }, peers[0]?.pair.own.nonce),
     ],
     greeted: turns.flatMap(({ isGreeted }, i) => {
       const { greetedAt: address } = peers[i]!;
@@ -121,7 +122,7 @@ function crowded(node: string): Waiting {
   return {
     what: `IPsec with ${node}`,
     why: "one of its associations would have the number of another node's",
-    next: "nothing: another nonce is drawn",
+    next: "nothing: within ten minutes another nonce is drawn",
   };
 }
 
@@ -233,22 +234,25 @@ function textOf(
 }
 
 /** One for all: a nonce is of the node. */
-function drawing(spent: readonly string[], nonce: Nonce | undefined): Step[] {
-  if (spent.length === 0 || nonce === undefined) return [];
+function drawing(
+  { spent, obliging }: Readonly<Record<"spent" | "obliging", readonly string[]>>,
+  nonce: Nonce | undefined,
+): Step[] {
+  const [first] = [...spent, ...obliging];
+  if (first === undefined || nonce === undefined) return [];
   const change: Change = {
     op: "~",
     kind: "nonce",
     target: "",
     text: "another one",
-    reason: `what ${
-      spent[0]
-    } is sent to by, or heard by, was taken away, is used up, or has another node's number`,
+    reason:
+      `what ${first} is sent to by, or heard by, was taken away, is used up, or has another node's number`,
   };
   return [{
     part: "nonce",
     stage: STAGE.key,
     needs: [],
     changes: [change],
-    actions: [{ kind: "drawNonce", spent: nonce }],
+    actions: [{ kind: "drawNonce", spent: nonce, isObliged: spent.length === 0 }],
   }];
 }

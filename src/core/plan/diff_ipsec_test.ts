@@ -3,7 +3,7 @@ import { desireOf, interfaceOf, keyOf, type NodeWords } from "../../../test/clus
 import { EMPTY_HOST } from "../../../test/host_state.ts";
 import type { DesiredState } from "../desired/desired_state.ts";
 import type { ObservedIpsec } from "../observed/observed_state.ts";
-import type { ObservedAssociation } from "../transport/ipsec/rollover.ts";
+import { type ObservedAssociation, placeIn } from "../transport/ipsec/rollover.ts";
 import { describe } from "./describe.ts";
 import { diff } from "./diff.ts";
 import { diffIpsec } from "./diff_ipsec.ts";
@@ -16,6 +16,7 @@ const NOTHING: ObservedIpsec = {
   policies: new Map(),
   used: new Set(),
   retired: new Set(),
+  patientSeconds: Infinity,
   wallSeconds: 1_000,
 };
 
@@ -163,13 +164,13 @@ Deno.test("what was installed once and is gone is not installed again: another n
   const desired = wish([node(1), node(2)]);
   const [first] = withIpsec(desired, {}).steps;
   const action = first!.actions[0]!;
-  const used = new Set(action.kind === "associate" ? action.added.map(({ spi }) => spi) : []);
+  const used = new Set(action.kind === "associate" ? action.added.map(placeIn) : []);
   const { steps } = withIpsec(desired, { used });
   const kinds = steps.flatMap(({ actions }) => actions.map(({ kind }) => kind));
   assert.deepEqual(kinds.filter((kind) => kind !== "run"), ["drawNonce"]);
   const draw = steps.at(-1)!.actions[0]!;
   const { pair } = desired.ipsec.peers[0]!;
-  assert.deepEqual(draw, { kind: "drawNonce", spent: pair.own.nonce });
+  assert.deepEqual(draw, { kind: "drawNonce", spent: pair.own.nonce, isObliged: false });
 });
 
 Deno.test("while some Nodes are not known nothing of theirs is taken away", () => {

@@ -50,8 +50,8 @@ export type Action =
     readonly removed: readonly ObservedAssociation[];
     readonly privateKeyPath: string;
   }
-  /** Draws another nonce instead of this one, and publishes it. */
-  | { readonly kind: "drawNonce"; readonly spent: Nonce }
+  /** Draws another nonce instead of this one, for other nodes' sake alone or not, and publishes it. */
+  | { readonly kind: "drawNonce"; readonly spent: Nonce; readonly isObliged: boolean }
   /** Moves the key files on, see docs/decisions/0050. */
   | { readonly kind: "moveKey"; readonly move: KeyMove; readonly privateKeyPath: string }
   | { readonly kind: "writeFile"; readonly path: string; readonly text: string; readonly linkFrom: string };

@@ -20,10 +20,12 @@ export interface ObservedAssociation {
 /** The host as its rollover sees it. */
 export interface Standing {
   readonly associations: readonly ObservedAssociation[];
-  /** SPIs that this agent has had installed since it started, or may have; forgotten at a draw beyond {@link MOST_USED}. */
-  readonly used: ReadonlySet<number>;
-  /** Those of them that it has removed itself. */
-  readonly retired: ReadonlySet<number>;
+  /** Places ({@link placeOf}) that this agent has used since it started, or may have; forgotten at a draw beyond {@link MOST_USED}. */
+  readonly used: ReadonlySet<string>;
+  /** Those of them that it has emptied itself. */
+  readonly retired: ReadonlySet<string>;
+  /** Seconds since it last drew a nonce for another node's sake; Infinity: never. */
+  readonly patientSeconds: number;
   /** Of the clock that the kernel stamps associations by. */
   readonly wallSeconds: number;
 }
@@ -42,12 +44,24 @@ export interface Turn {
   readonly removed: readonly ObservedAssociation[];
   /** Tell it that it can send, until it does. */
   readonly isGreeted: boolean;
-  /** Its nonces and ours are used up: what is missing has been there, or has carried all that it may. */
+  /** Another nonce of ours is needed: what is missing has been there, or has carried all that it may. */
   readonly isSpent: boolean;
-  /** It says a nonce of before, whose associations are over: it waits for another one, and nobody else is asked to. */
+  /** Another one is drawn for its sake: by its words alone, so that is done now and then only. */
+  readonly isObliged: boolean;
+  /** It says a nonce of before, whose associations are over: it waits for another one. */
   readonly isRetired: boolean;
   /** Its associations would have the number of somebody else's: it waits for another nonce. */
   readonly isCrowded: boolean;
+}
+
+/** What the kernel knows an association by: SPIs of what is sent to different nodes may be equal. */
+export function placeOf({ destination, spi }: Pick<ObservedAssociation, "destination" | "spi">): string {
+  return `${destination} ${spi}`;
+}
+
+/** That of one that is to be. */
+export function placeIn({ to, spi }: Association): string {
+  return placeOf({ destination: to.address, spi });
 }
 
 /** An association carries so many packets, and another nonce is drawn: half of 2^31, for the other half is sent meanwhile. */
@@ -56,6 +70,8 @@ export const MOST_PACKETS = 2 ** 30;
 export const MOST_USED = 250_000;
 /** What was under way when the other end began to send by another one has arrived by then. */
 export const GRACE_SECONDS = 15;
+/** A Node's words have a nonce drawn at most so often: all others must follow each. */
+export const OBLIGED_SECONDS = 600;
 /** Of what nobody has sent by, what belongs to so many nonces is kept: a node that draws and draws is not followed beyond. */
 export const MOST_GENERATIONS = 8;
 
@@ -93,7 +109,7 @@ export function rollOver(
 ): { readonly turns: readonly Turn[]; readonly strays: readonly ObservedAssociation[] } {
   const byPair = Map.groupBy(standing.associations, ({ source, destination }) => `${source} ${destination}`);
   const taken = new Map<string, string>(
-    standing.associations.map(({ spi, source, destination }) => [`${destination} ${spi}`, source]),
+    standing.associations.map((it) => [placeOf(it), it.source]),
   );
   const turns = pairs.map((pair) => {
     const { own, peer } = pair;
@@ -102,16 +118,19 @@ export function rollOver(
     byPair.delete(here);
     byPair.delete(there);
     const four = fourOf(pair);
-    const isCrowded = Object.values(four).some(({ from, to, spi }) => {
-      const place = `${to.address} ${spi}`;
-      const holder = taken.get(place);
-      return holder !== undefined && holder !== from.address;
+    const isCrowded = Object.values(four).some((it) => {
+      const holder = taken.get(placeIn(it));
+      return holder !== undefined && holder !== it.from.address;
     });
-    if (isCrowded) return { ...IDLE, peer, isCrowded, isSpent: true };
-    for (const { from, to, spi } of Object.values(four)) taken.set(`${to.address} ${spi}`, from.address);
+    if (isCrowded) return { ...IDLE, peer, isCrowded, isObliged: mayOblige(standing) };
+    for (const it of Object.values(four)) taken.set(placeIn(it), it.from.address);
     return turnOf({ own, peer, four, found }, standing);
   });
   return { turns, strays: [...byPair.values()].flat() };
+}
+
+function mayOblige({ patientSeconds }: Standing): boolean {
+  return patientSeconds >= OBLIGED_SECONDS;
 }
 
 const IDLE = {
@@ -119,6 +138,7 @@ const IDLE = {
   removed: [],
   isGreeted: false,
   isSpent: false,
+  isObliged: false,
   isRetired: false,
   isCrowded: false,
 } as const;
@@ -147,9 +167,10 @@ function turnOf({ own, peer, four, found }: Found, { used, retired, wallSeconds 
     ...(maySend ? [four.sent] : []),
   ];
   const missing = wanted.filter((it) => at(it) === undefined);
-  const isLost = missing.some(({ spi }) => used.has(spi) && !retired.has(spi));
+  const places = missing.map(placeIn);
+  const isLost = places.some((place) => used.has(place) && !retired.has(place));
   // Or each word of a Node could have this host draw, and all others follow.
-  if (!isLost && missing.some(({ spi }) => used.has(spi))) return { ...IDLE, peer, isRetired: true };
+  if (!isLost && places.some((place) => used.has(place))) return { ...IDLE, peer, isRetired: true };
   const isFull = [four.received, four.sent].some((it) => (at(it)?.packets ?? 0) >= MOST_PACKETS);
   const added = isLost ? [] : missing;
   const sends = at(four.sent) !== undefined || added.includes(four.sent);
@@ -164,6 +185,7 @@ function turnOf({ own, peer, four, found }: Found, { used, retired, wallSeconds 
     ],
     isGreeted: !isFollowed,
     isSpent: isLost || isFull,
+    isObliged: false,
     isRetired: false,
     isCrowded: false,
   };

@@ -1,0 +1,48 @@
+import assert from "node:assert/strict";
+import { keyOf } from "../../../../test/cluster.ts";
+import { associationOf, type End, type Nonce } from "./association.ts";
+import { OBLIGED_SECONDS, type ObservedAssociation, placeOf, rollOver, type Standing } from "./rollover.ts";
+
+const [OWN, NEAR, HOSTILE] = [1, 2, 3].map(endOf) as [End, End, End];
+const PAIRS = [{ own: OWN, peer: NEAR }, { own: OWN, peer: HOSTILE }];
+const NOTHING: Standing = {
+  associations: [],
+  used: new Set(),
+  retired: new Set(),
+  patientSeconds: Infinity,
+  wallSeconds: 1_000,
+};
+
+function endOf(n: number): End {
+  return {
+    publicKey: keyOf(n),
+    nonce: new Uint8Array(32).fill(n).toBase64() as Nonce,
+    address: `10.9.1.${n}`,
+  };
+}
+
+/** Of `from`'s, as if it had ground a nonce until `spi` was that. */
+function standing(from: End, to: End, spi: number): ObservedAssociation {
+  const ends = { source: from.address, destination: to.address };
+  return { ...ends, spi, purpose: "data", packets: 5, addedSeconds: 900, usedSeconds: 901 };
+}
+
+Deno.test("whose nonce makes numbers of somebody else's waits, alone; another one is drawn for it at most once in ten minutes", () => {
+  const { spi } = associationOf(HOSTILE, OWN, "data");
+  const taken = { ...NOTHING, associations: [standing(NEAR, OWN, spi)] };
+  for (const patientSeconds of [0, OBLIGED_SECONDS - 1, OBLIGED_SECONDS, Infinity]) {
+    const [near, hostile] = rollOver(PAIRS, { ...taken, patientSeconds }).turns;
+    assert.deepEqual([hostile!.isCrowded, hostile!.added, hostile!.isSpent], [true, [], false]);
+    assert.equal(hostile!.isObliged, patientSeconds >= OBLIGED_SECONDS);
+    assert.deepEqual([near!.added.length, near!.isSpent, near!.isObliged], [4, false, false]);
+  }
+});
+
+Deno.test("what is sent to different nodes may have one number: no Node can make it a loss", () => {
+  const { spi } = associationOf(OWN, HOSTILE, "data");
+  const used = new Set([placeOf({ destination: NEAR.address, spi })]);
+  for (const associations of [[], [standing(OWN, NEAR, spi)]]) {
+    const hostile = rollOver(PAIRS, { ...NOTHING, used, associations }).turns[1]!;
+    assert.deepEqual([hostile.added.length, hostile.isSpent, hostile.isCrowded], [4, false, false]);
+  }
+});
