@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { GRACE_SECONDS, MOST_GENERATIONS } from "../../src/core/transport/ipsec/rollover.ts";
+import { GRACE_SECONDS, MOST_GENERATIONS, OBLIGED_SECONDS } from "../../src/core/transport/ipsec/rollover.ts";
 import { ModelIpsec } from "./model_ipsec.ts";
 
 const HOSTS = 3;
@@ -36,6 +36,7 @@ const disaster = fc.oneof(
   fc.record({ kind: fc.constant("reboot" as const), host }),
   fc.record({ kind: fc.constant("flush" as const), host }),
   fc.record({ kind: fc.constant("steal" as const), host, nth: fc.nat(12) }),
+  fc.record({ kind: fc.constant("leaves" as const), host }),
   fc.record({ kind: fc.constant("facts" as const), host, areRead: fc.boolean() }),
 );
 type Happening = typeof ordinary extends fc.Arbitrary<infer T> ? T : never;
@@ -72,6 +73,9 @@ function happen(model: ModelIpsec, it: Happening | Disaster): void {
     case "flush":
       one.kernel.clear();
       return model.excuse(one);
+    case "leaves":
+      model.leave(one);
+      return model.excuse(one);
     case "facts":
       one.areFactsRead = it.areRead;
       return;
@@ -87,6 +91,7 @@ function happen(model: ModelIpsec, it: Happening | Disaster): void {
 function assertEnds(model: ModelIpsec): void {
   model.cut.clear();
   for (const one of model.hosts) one.areFactsRead = true;
+  model.seconds += OBLIGED_SECONDS;
   model.rounds(ROUNDS);
   model.excused.clear();
   model.tick();
@@ -185,5 +190,38 @@ Deno.test("While one agent is dead its host is sent to by what it has, and its p
     }
   }
   assert.deepEqual(model.lost, []);
+  assertEnds(model);
+});
+
+Deno.test("A host that is out of all others' view for a while, and knows nothing of it, is back at once with the nonce that it has", () => {
+  const model = settled();
+  model.rounds(ROUNDS);
+  const [n1, n2, away] = model.hosts;
+  const nonces = model.hosts.map(({ nonce }) => nonce);
+  for (let i = 0; i < 3; i++) {
+    model.leave(away!);
+    for (const one of [n1!, n2!, away!]) model.pass(one);
+    model.rounds(1);
+    model.tick();
+  }
+  assert.deepEqual(model.lost, []);
+  assert.deepEqual(model.hosts.map(({ nonce }) => nonce), nonces, "and nobody draws another one");
+  assertEnds(model);
+});
+
+Deno.test("A host whose associations are over with its nonce is not cut off for good: another one is drawn, once in ten minutes", () => {
+  const model = settled();
+  model.rounds(ROUNDS);
+  const [n1, n2, away] = model.hosts;
+  const drawn = [n1!.nonce, n2!.nonce];
+  for (const one of [n1!, n2!]) {
+    for (const it of [...one.kernel.values()]) {
+      if ([it.source, it.destination].includes(away!.end.address)) one.remove(it);
+    }
+  }
+  model.excuse(away!);
+  model.tick();
+  model.rounds(ROUNDS);
+  assert.equal([n1!.nonce, n2!.nonce].filter((nonce, i) => nonce !== drawn[i]).length > 0, true);
   assertEnds(model);
 });

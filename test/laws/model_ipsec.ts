@@ -118,6 +118,11 @@ export class ModelIpsec {
     return bytes.toBase64() as Nonce;
   }
 
+  /** Its Node, or its key or address there, is gone for all others; its agent goes on. */
+  leave(host: ModelIpsecHost): void {
+    for (const other of this.hosts) other.views.delete(host.name);
+  }
+
   learn(host: ModelIpsecHost, other: ModelIpsecHost): void {
     host.views.set(other.name, other.stated);
   }

@@ -20,6 +20,7 @@ export interface IpsecPlan {
   readonly waiting: readonly Waiting[];
 }
 
+const NONE: ReadonlySet<string> = new Set();
 const NOTHING: IpsecPlan = { steps: [], greeted: [], waiting: [] };
 
 /** What is to be done; what is spared keeps all that may be others'. */
@@ -28,7 +29,9 @@ export function diffIpsec({ ipsec, spared }: DesiredState, { ipsec: has }: Obser
   const { link, peers } = ipsec;
   const foreign = foreignLink(ipsec, has);
   if (foreign !== undefined) return { ...NOTHING, waiting: [foreign] };
-  const { turns, strays } = rollOver(peers.map(({ pair }) => pair), has);
+  // Who leaves IPsec leaves nothing of it.
+  const standing = link === undefined ? { ...has, used: NONE } : has;
+  const { turns, strays } = rollOver(peers.map(({ pair }) => pair), standing);
   const gone = spared === undefined ? strays : [];
   const full = has.used.size > MOST_USED ? ["everybody"] : [];
   const spent = [...turns.flatMap(({ isSpent }, i) => isSpent ? [peers[i]!.node] : []), ...full];
@@ -44,9 +47,9 @@ export function diffIpsec({ ipsec, spared }: DesiredState, { ipsec: has }: Obser
       const { greetedAt: address } = peers[i]!;
       return isGreeted && address !== undefined ? [{ address }] : [];
     }),
-    waiting: turns.flatMap(({ isCrowded, isRetired }, i) => {
+    waiting: turns.flatMap(({ isCrowded, isRetired, isCut }, i) => {
       const { node } = peers[i]!;
-      return isCrowded ? [crowded(node)] : isRetired ? [outdated(node)] : [];
+      return isCrowded ? [crowded(node)] : isRetired ? [outdated(node, isCut)] : [];
     }),
   };
 }
@@ -126,13 +129,15 @@ function crowded(node: string): Waiting {
   };
 }
 
-function outdated(node: string): Waiting {
-  return {
+function outdated(node: string, isCut: boolean): Waiting {
+  const told: Waiting = {
     what: `IPsec with ${node}`,
     why: "its Node says a nonce that it has had before: what was made of that one is over",
-    next: `nothing, if the agent of ${node} runs: it puts its own there`,
-    isRemark: true,
+    next: isCut
+      ? "nothing: within ten minutes another nonce is drawn here"
+      : `nothing, if the agent of ${node} runs: it puts its own there`,
   };
+  return isCut ? told : { ...told, isRemark: true };
 }
 
 interface Work {

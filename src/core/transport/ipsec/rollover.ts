@@ -50,6 +50,8 @@ export interface Turn {
   readonly isObliged: boolean;
   /** It says a nonce of before, whose associations are over: it waits for another one. */
   readonly isRetired: boolean;
+  /** And until then nothing is received from it, or nothing sent to it. */
+  readonly isCut: boolean;
   /** Its associations would have the number of somebody else's: it waits for another nonce. */
   readonly isCrowded: boolean;
 }
@@ -66,6 +68,8 @@ export function placeIn({ to, spi }: Association): string {
 
 /** An association carries so many packets, and another nonce is drawn: half of 2^31, for the other half is sent meanwhile. */
 export const MOST_PACKETS = 2 ** 30;
+/** Of nodes that are gone, or out of view, at most so many associations stay. */
+export const MOST_LINGERING = 1_000;
 /** What was used is remembered: four for each nonce of each node. Another one is drawn beyond so many. */
 export const MOST_USED = 250_000;
 /** What was under way when the other end began to send by another one has arrived by then. */
@@ -101,7 +105,7 @@ function fourOf(pair: Pair): Four {
 /**
  * What is to be done now.
  * @param own of this host in the eyes of each peer: its address there may differ
- * @param peers in an order in which the first one keeps a number that two would have
+ * @param pairs in an order in which the first one keeps a number that two would have
  */
 export function rollOver(
   pairs: readonly Pair[],
@@ -126,7 +130,22 @@ export function rollOver(
     for (const it of Object.values(four)) taken.set(placeIn(it), it.from.address);
     return turnOf({ own, peer, four, found }, standing);
   });
-  return { turns, strays: [...byPair.values()].flat() };
+  return { turns, strays: lapsed([...byPair.values()].flat(), standing) };
+}
+
+/**
+ * Who is out of view for a moment, be it by another Node's claim, goes on with the nonce that he has, of which nothing may be installed
+ * again: what this process has made stays, as far as it is not too much. Without policies nothing leaves or comes in by it.
+ */
+function lapsed(
+  strays: readonly ObservedAssociation[],
+  { used }: Standing,
+): readonly ObservedAssociation[] {
+  const [ours, others] = [true, false].map((isOurs) =>
+    strays.filter((it) => used.has(placeOf(it)) === isOurs)
+  );
+  const newest = ours!.toSorted((a, b) => b.addedSeconds - a.addedSeconds);
+  return [...others!, ...newest.slice(MOST_LINGERING)];
 }
 
 function mayOblige({ patientSeconds }: Standing): boolean {
@@ -140,6 +159,7 @@ const IDLE = {
   isSpent: false,
   isObliged: false,
   isRetired: false,
+  isCut: false,
   isCrowded: false,
 } as const;
 
@@ -148,7 +168,8 @@ interface Found extends Pair {
   readonly found: readonly ObservedAssociation[];
 }
 
-function turnOf({ own, peer, four, found }: Found, { used, retired, wallSeconds }: Standing): Turn {
+function turnOf({ own, peer, four, found }: Found, host: Standing): Turn {
+  const { used, retired, wallSeconds } = host;
   const standing = new Map(found.map((it) => [it.spi, it]));
   const at = ({ spi }: Association) => standing.get(spi);
   const isOwn = ({ spi }: ObservedAssociation) => Object.values(four).some((it) => it.spi === spi);
@@ -169,8 +190,13 @@ function turnOf({ own, peer, four, found }: Found, { used, retired, wallSeconds 
   const missing = wanted.filter((it) => at(it) === undefined);
   const places = missing.map(placeIn);
   const isLost = places.some((place) => used.has(place) && !retired.has(place));
-  // Or each word of a Node could have this host draw, and all others follow.
-  if (!isLost && places.some((place) => used.has(place))) return { ...IDLE, peer, isRetired: true };
+  if (!isLost && places.some((place) => used.has(place))) {
+    // Not each word of a Node: this host would draw for it, and all others follow.
+    const isCut = [own, peer].some(({ address }) =>
+      !found.some(({ purpose, source }) => purpose === "data" && source === address)
+    );
+    return { ...IDLE, peer, isRetired: true, isCut, isObliged: isCut && mayOblige(host) };
+  }
   const isFull = [four.received, four.sent].some((it) => (at(it)?.packets ?? 0) >= MOST_PACKETS);
   const added = isLost ? [] : missing;
   const sends = at(four.sent) !== undefined || added.includes(four.sent);
@@ -187,6 +213,7 @@ function turnOf({ own, peer, four, found }: Found, { used, retired, wallSeconds 
     isSpent: isLost || isFull,
     isObliged: false,
     isRetired: false,
+    isCut: false,
     isCrowded: false,
   };
 }
