@@ -111,15 +111,17 @@ function policy(selector: string, ends: string, purpose: Purpose): PolicyText {
   return { selector: `${selector} if_id ${IF_ID}`, rest: `priority ${PRIORITY[purpose]} ${template}` };
 }
 
-/** Reads `ip xfrm policy list`: those of our interface, by their selectors. */
+/** Reads `ip xfrm policy list`: those of our interface, by their selectors. Others may use its number, but for what we ask for. */
 export function parsePolicies(text: string): Map<string, string> {
   return new Map(
-    blocksOf(text).filter(isOurs).map((block) => {
+    blocksOf(text).filter(isOurs).flatMap((block) => {
       const words = block.replace(/\s+/g, " ");
       const [, ends, direction, more, priority] = /^(.*?) dir (\S+) (.*?)priority (\d+) /.exec(words) ?? [];
-      const action = more?.includes("action block") ? "action block " : "";
       const template = words.slice(words.indexOf("tmpl "), words.indexOf(" if_id"));
-      return [`${ends} dir ${direction} if_id ${IF_ID}`, `${action}priority ${priority} ${template}`];
+      if (!PURPOSES.has(/ reqid (\d+)/.exec(template)?.[1] ?? "")) return [];
+      const action = more?.includes("action block") ? "action block " : "";
+      const selector = `${ends} dir ${direction} if_id ${IF_ID}`;
+      return [[selector, `${action}priority ${priority} ${template}`] as const];
     }),
   );
 }

@@ -120,9 +120,14 @@ src 0.0.0.0/0 dst 192.0.2.0/24
 \tdir out priority 371327 ptype main 
 \ttmpl src 10.9.1.1 dst 192.0.2.7
 \t\tproto esp spi 0xc1234567 reqid 1 mode tunnel
+src 0.0.0.0/0 dst 198.51.100.0/24 
+\tdir out priority 371327 ptype main 
+\ttmpl src 10.9.1.1 dst 192.0.2.7
+\t\tproto esp reqid 1 mode tunnel
+\tif_id 0x92
 `;
 
-Deno.test("policies are read back as they are wanted", () => {
+Deno.test("policies are read back as they are wanted, and no one else's, be it of our interface's number", () => {
   const outer = { own: "fd09::1", peer: "fd09::2" };
   const wanted = [
     greetingPolicy(outer, 4, "10.244.2.1/32"),
