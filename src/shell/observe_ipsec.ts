@@ -4,8 +4,13 @@ import type { DesiredState } from "../core/desired/desired_state.ts";
 import type { Family } from "../core/net/address.ts";
 import type { ObservedState } from "../core/observed/observed_state.ts";
 import type { Greeted } from "../core/plan/plan.ts";
-import { GREETING_PORT, parseAssociations, parsePolicies } from "../core/transport/ipsec/xfrm_text.ts";
-import { CommandError } from "./command.ts";
+import {
+  GREETING_PORT,
+  parseAssociations,
+  parsePolicies,
+  parseUnchecked,
+} from "../core/transport/ipsec/xfrm_text.ts";
+import { CommandError, locate, run } from "./command.ts";
 import { patientSeconds, retiredPlaces, usedPlaces } from "./ipsec_nonce.ts";
 import { LastReading } from "./last_reading.ts";
 import { observeLink } from "./observe.ts";
@@ -20,7 +25,17 @@ export async function observeIpsec({ ipsec }: DesiredState): Promise<Pick<Observ
   const associations = await unlessLacking(ASSOCIATIONS, ["-s", "xfrm", "state", "list", "nokeys"], []);
   const policies = await unlessLacking(POLICIES, ["xfrm", "policy", "list"], new Map());
   const known = { used: usedPlaces(), retired: retiredPlaces(), patientSeconds: patientSeconds() };
-  return { ipsec: { link, associations, policies, ...known, wallSeconds: Date.now() / 1000 } };
+  const unchecked = link === undefined ? [] : await readUnchecked(ipsec.name);
+  return { ipsec: { link, associations, policies, unchecked, ...known, wallSeconds: Date.now() / 1000 } };
+}
+
+/** By a program, for /proc may not be read as shipped; with slashes, for a name may have a dot in it. Where there is none nobody knows. */
+async function readUnchecked(name: string): Promise<string[]> {
+  if (locate("sysctl") === undefined) return [];
+  const names = ["ipv4", "ipv6"].flatMap((family) =>
+    ["all", name].map((conf) => `net/${family}/conf/${conf}/disable_policy`)
+  );
+  return parseUnchecked(await run({ program: "sysctl", args: ["-e", ...names] }).catch(() => ""));
 }
 
 const ASSOCIATIONS = new LastReading(parseAssociations);

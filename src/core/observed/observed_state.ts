@@ -127,6 +127,8 @@ export interface ObservedIpsec extends Standing {
   readonly link: ObservedLink | undefined;
   /** By their selectors, what else they say. */
   readonly policies: ReadonlyMap<string, string>;
+  /** Sysctls by which nobody asks for policies of what comes in by the interface. */
+  readonly unchecked: readonly string[];
 }
 
 /** Each part is undefined when the host does not have it. */

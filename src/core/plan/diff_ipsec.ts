@@ -47,10 +47,13 @@ export function diffIpsec({ ipsec, spared }: DesiredState, { ipsec: has }: Obser
       const { greetedAt: address } = peers[i]!;
       return isGreeted && address !== undefined ? [{ address }] : [];
     }),
-    waiting: turns.flatMap(({ isCrowded, isRetired, isCut }, i) => {
-      const { node } = peers[i]!;
-      return isCrowded ? [crowded(node)] : isRetired ? [outdated(node, isCut)] : [];
-    }),
+    waiting: [
+      ...link === undefined ? [] : has.unchecked.map(unchecked),
+      ...turns.flatMap(({ isCrowded, isRetired, isCut }, i) => {
+        const { node } = peers[i]!;
+        return isCrowded ? [crowded(node)] : isRetired ? [outdated(node, isCut)] : [];
+      }),
+    ],
   };
 }
 
@@ -119,6 +122,16 @@ function addressSteps(
     stage: STAGE.link,
     needs: ["ipsec"],
   }));
+}
+
+/** No route depends on it: what leaves is encrypted all the same. */
+function unchecked(name: string): Waiting {
+  return {
+    what: "proof of who sends by IPsec",
+    why: `${name} is not 0: each node's pods can send in the name of all others'`,
+    next: `on the host: sysctl -w ${name}=0, and out of the file in /etc/sysctl.d that sets it`,
+    isTrouble: true,
+  };
 }
 
 function crowded(node: string): Waiting {

@@ -18,6 +18,7 @@ const NOTHING: ObservedIpsec = {
   retired: new Set(),
   patientSeconds: Infinity,
   wallSeconds: 1_000,
+  unchecked: [],
 };
 
 const OTHER: ObservedAssociation = {
@@ -194,4 +195,12 @@ Deno.test("an interface of that name that is something else is left alone, and t
   assert.match(waiting[0]!.why, /it exists with kind dummy, wanted is xfrm/);
   const plan = diff(desired, { ...EMPTY_HOST, ipsec: { ...NOTHING, link } }, 1_000);
   assert.deepEqual(describe(plan).filter((line) => line.includes("dev wigglenet-ipsec")), []);
+});
+
+Deno.test("a sysctl by which all nodes speak for each other's pods is told as trouble, while IPsec is wanted", () => {
+  const unchecked = ["net.ipv4.conf.all.disable_policy"];
+  const [told] = withIpsec(wish([node(1), node(2)]), { unchecked }).waiting;
+  assert.equal(told!.isTrouble, true);
+  assert.match(told!.why, /^net\.ipv4\.conf\.all\.disable_policy is not 0/);
+  assert.deepEqual(withIpsec(wish([node(1)], {}), { unchecked }).waiting, []);
 });

@@ -125,3 +125,8 @@ export function parsePolicies(text: string): Map<string, string> {
     }),
   );
 }
+
+/** Reads what `sysctl` prints: names that are not 0. */
+export function parseUnchecked(text: string): string[] {
+  return [...text.matchAll(/^(\S+) = [1-9]/gm)].map(([, name]) => name!);
+}

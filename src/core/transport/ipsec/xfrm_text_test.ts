@@ -6,6 +6,7 @@ import {
   greetingPolicy,
   parseAssociations,
   parsePolicies,
+  parseUnchecked,
   policiesOf,
   removalOf,
 } from "./xfrm_text.ts";
@@ -137,4 +138,10 @@ Deno.test("policies are read back as they are wanted, and no one else's, be it o
     parsePolicies(POLICIES),
     new Map(wanted.map(({ selector, rest }) => [selector, rest])),
   );
+});
+
+Deno.test("sysctls by which nobody asks for policies are known by their names", () => {
+  const text = "net.ipv4.conf.all.disable_policy = 1\nnet.ipv4.conf.wigglenet-ipsec.disable_policy = 0\n";
+  assert.deepEqual(parseUnchecked(text), ["net.ipv4.conf.all.disable_policy"]);
+  assert.deepEqual(parseUnchecked(""), []);
 });
