@@ -60,6 +60,7 @@ function fingerprint(node: Node): string {
   const { publicKey, nextKey, podCidrs, addresses, endpoint, keepaliveSeconds, isHostEncrypted, transports } =
     node;
   return JSON.stringify([
+    node.ipsecNonce,
     publicKey,
     nextKey,
     podCidrs.map(({ value, origin }) => [value.text, origin]),
