@@ -136,12 +136,13 @@ interface Execution extends Omit<Output, "stdout"> {
 async function execute({ program, args, input, timeoutMs = TIMEOUT_MS }: Run): Promise<Execution> {
   const stdin = input === undefined ? "null" : "piped";
   const child = spawn(program, { args, stdin, stdout: "piped", stderr: "piped" });
-  if (input !== undefined) await tell(child.stdin, input);
   let isLate = false;
   const timer = setTimeout(() => {
     isLate = true;
     endQuietly(child, "SIGKILL");
   }, timeoutMs);
+  // Behind the timer: who hangs may not have read it.
+  if (input !== undefined) await tell(child.stdin, input);
   const output = await child.output().finally(() => clearTimeout(timer));
   const stderr = new TextDecoder().decode(output.stderr);
   if (isLate) {
