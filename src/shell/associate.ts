@@ -1,7 +1,7 @@
 // Gives the kernel associations of IPsec: keys are derived here, and go to the standard input of `ip` in the same moment. No error holds any of
 // what was told to it.
 
-import type { Association, Nonce } from "../core/transport/ipsec/association.ts";
+import type { Association } from "../core/transport/ipsec/association.ts";
 import { type ObservedAssociation, placeIn, placeOf } from "../core/transport/ipsec/rollover.ts";
 import { additionOf, removalOf } from "../core/transport/ipsec/xfrm_text.ts";
 import type { PublicKey } from "../core/net/keys.ts";
@@ -32,8 +32,8 @@ export interface Line {
  * @throws Error with the first of `ip`'s complaints
  */
 export async function associate({ added, removed, privateKeyPath }: Exchange): Promise<void> {
-  const lines = added.length === 0 ? [] : await additions(added, privateKeyPath);
-  const failures = await tell(lines);
+  const { lines, refusals } = added.length === 0 ? NOTHING : await additions(added, privateKeyPath);
+  const failures = [...refusals, ...await tell(lines)];
   retire(removed.map(placeOf));
   failures.push(...await tell(removed.map((it) => ({ text: removalOf(it) }))));
   if (failures.length > 0) {
@@ -65,10 +65,11 @@ export async function tell(lines: readonly Line[], attemptRun = attempt): Promis
       at += batch.length;
       continue;
     }
-    failures.push(complaintIn(stderr) ?? failure);
+    const complaint = complaintIn(stderr);
+    failures.push(complaint ?? failure);
     const done = stdout.split("count").length - 1;
     // Of a line that ended otherwise nobody knows.
-    takeBack(failure === REFUSED ? placesFrom(done) : []);
+    takeBack(failure === REFUSED && complaint !== undefined ? placesFrom(done) : []);
     at += done + 1;
   }
   return failures;
@@ -82,44 +83,40 @@ export function complaintIn(stderr: string): string | undefined {
   return stderr.split("\n").find((line) => /^(?:RTNETLINK answers|Error): [^0]*$/.test(line));
 }
 
-async function additions(added: readonly Association[], path: string): Promise<Line[]> {
+/** Lines, and why there is none of an association. */
+interface Additions {
+  readonly lines: readonly Line[];
+  readonly refusals: readonly string[];
+}
+
+const NOTHING: Additions = { lines: [], refusals: [] };
+
+async function additions(added: readonly Association[], path: string): Promise<Additions> {
   const privateKey = (await readText(path))?.trim();
   if (privateKey === undefined) {
     throw new Error(`no private key file ${path}: no key of IPsec can be derived`);
   }
   const publicKey = await publicKeyOf(privateKey);
-  requireOwn(added, publicKey);
-  requireNew(added, { nonce: currentNonce(), given: usedPlaces(), publicKey });
-  const keys = await deriveKeys({ publicKey, privateKey }, added);
-  return added.flatMap((association, i) => {
+  const refused = added.map((association) => refusalOf(association, publicKey));
+  const given = added.filter((_, i) => refused[i] === undefined);
+  const keys = await deriveKeys({ publicKey, privateKey }, given);
+  const lines = given.flatMap((association, i) => {
     const [before, behind] = additionOf(association);
     return keys[i] === undefined
       ? []
       : [{ text: `${before}${keys[i]}${behind}`, place: placeIn(association) }];
   });
+  return { lines, refusals: refused.filter((why) => why !== undefined) };
 }
 
-/** What this process knows of itself. */
-interface Own {
-  readonly publicKey: PublicKey;
-  readonly nonce: Nonce;
-  readonly given: ReadonlySet<string>;
-}
-
-/**
- * Whatever led here, be it facts from before a draw: no key ever numbers its packets from 1 twice.
- * @throws Error which says what must happen first
- */
-export function requireNew(added: readonly Association[], { publicKey, nonce, given }: Own): void {
-  if (added.some(({ from, to }) => (from.publicKey === publicKey ? from : to).nonce !== nonce)) {
-    throw new Error("associations of a nonce that this agent has no more: facts must be read anew");
+/** Whatever led here, be it facts from before a draw: no key ever numbers its packets from 1 twice. */
+function refusalOf(association: Association, publicKey: PublicKey): string | undefined {
+  const { from, to, spi } = association;
+  const own = [from, to].filter((end) => end.publicKey === publicKey);
+  if (own.length !== 1) return "the private key file holds another key than the others know this host by";
+  if (own[0]!.nonce !== currentNonce()) {
+    return "associations of a nonce that this agent has no more: facts must be read anew";
   }
-  const twice = added.find((it) => given.has(placeIn(it)));
-  if (twice === undefined) return;
-  throw new Error(`association ${twice.spi} was given to the kernel before: another nonce must be drawn`);
-}
-
-function requireOwn(added: readonly Association[], own: PublicKey): void {
-  if (added.every(({ from, to }) => from.publicKey === own || to.publicKey === own)) return;
-  throw new Error("the private key file holds another key than the others know this host by");
+  if (!usedPlaces().has(placeIn(association))) return undefined;
+  return `association ${spi} was given to the kernel before: another nonce must be drawn`;
 }

@@ -166,6 +166,11 @@ Deno.test("what was installed once and is gone is not installed again: another n
   const [first] = withIpsec(desired, {}).steps;
   const action = first!.actions[0]!;
   const used = new Set(action.kind === "associate" ? action.added.map(placeIn) : []);
+Deno.test("an older Node that says this host's own key has no association, and costs no other peer one", () => {
+  const desired = wish([node(1, { day: 9 }), node(2, { day: 9 }), node(3, { key: keyOf(1) })]);
+  assert.deepEqual(desired.ipsec.peers.map((peer) => peer.node), ["n2"]);
+});
+
   const { steps } = withIpsec(desired, { used });
   const kinds = steps.flatMap(({ actions }) => actions.map(({ kind }) => kind));
   assert.deepEqual(kinds.filter((kind) => kind !== "run"), ["drawNonce"]);

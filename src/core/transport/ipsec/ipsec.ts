@@ -61,7 +61,8 @@ function pairOf(here: Here, other: SettledNode): Pair | undefined {
   const theirs = { publicKey: other.publicKey, nonce: other.node.ipsecNonce };
   if (publicKey === undefined || nonce === undefined || outer === undefined) return undefined;
   if (theirs.publicKey === undefined || theirs.nonce === undefined) return undefined;
-  if (isOfSmallOrder(theirs.publicKey)) return undefined;
+  // Whoever says this host's own key is nobody whom a key could prove.
+  if (theirs.publicKey === publicKey || isOfSmallOrder(theirs.publicKey)) return undefined;
   const pair = {
     own: { publicKey, nonce, address: outer[0].text },
     peer: { publicKey: theirs.publicKey, nonce: theirs.nonce, address: outer[1].text },
