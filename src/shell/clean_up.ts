@@ -2,6 +2,7 @@
 
 import { isRemovable } from "../core/declared/plan/diff_declared.ts";
 import { parseInterfaces } from "../core/declared/observed/parse_interfaces.ts";
+import { isOurXfrm } from "../core/plan/diff_ipsec.ts";
 import { LINK_KIND } from "../core/plan/diff_link.ts";
 import { bridgeInterface } from "../core/bridge/names.ts";
 import { BRIDGE_REFERENCE, BRIDGE_TABLE } from "../core/bridge/render_bridge.ts";
@@ -141,15 +142,16 @@ async function removeIpsec(name: string): Promise<string[]> {
   const policies = [...parsePolicies(await list("xfrm", "policy", "list")).keys()];
   const associations = parseAssociations(await list("-s", "xfrm", "state", "list", "nokeys"));
   const link = await observeLink(name);
+  const isOurs = link !== undefined && isOurXfrm(link);
   const lines = [
-    ...(link?.kind === "xfrm" ? [`link del dev ${name}\n`] : []),
+    ...(isOurs ? [`link del dev ${name}\n`] : []),
     ...policies.map((selector) => `xfrm policy delete ${selector}\n`),
     ...associations.map(removalOf),
   ];
   if (lines.length === 0) return [];
   await withInput(lines.join(""), (path) => run({ program: "ip", args: ["-force", "-batch", path] }));
   return [
-    `interface ${name}`,
+    ...(isOurs ? [`interface ${name}`] : []),
     `${policies.length} policies and ${associations.length} associations of IPsec`,
   ];
 }

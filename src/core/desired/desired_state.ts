@@ -5,6 +5,7 @@ import type { Family } from "../net/address.ts";
 import type { PublicKey } from "../net/keys.ts";
 import type { Rejected } from "../nodes/node.ts";
 import type { SettledNode } from "../nodes/settled_node.ts";
+import type { Nonce } from "../transport/ipsec/association.ts";
 import type { Pair } from "../transport/ipsec/rollover.ts";
 import type { PolicyText } from "../transport/ipsec/xfrm_text.ts";
 import type { Overlay, Secured } from "../transport/transport.ts";
@@ -243,6 +244,8 @@ export interface DesiredIpsec {
   readonly isStanding: boolean;
   /** Of the key that the others know this host by. */
   readonly privateKeyPath: string;
+  /** That this agent has drawn; left out: it needs none, or who looks is no agent. */
+  readonly nonce?: Nonce;
   /** Left out: no transport uses it. */
   readonly link?: Secured & { readonly addresses: readonly string[] };
   /** In the order of the Nodes' names. */

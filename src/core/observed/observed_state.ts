@@ -82,6 +82,8 @@ export interface ObservedLink {
   readonly vxlanPort?: number;
   /** That one learns, wants a checksum around what comes in IPv6, or has a master: packets get lost, or come by another interface. */
   readonly isOdd?: true;
+  /** Of an XFRM interface: whose policies and associations it is for. */
+  readonly ifId?: number;
 }
 
 /** Our table. */

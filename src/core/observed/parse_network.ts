@@ -95,6 +95,8 @@ interface LinkJson {
       readonly port?: number;
       readonly learning?: boolean;
       readonly udp_zero_csum6_rx?: boolean;
+      /** `0x92`. */
+      readonly if_id?: string;
     };
   };
   /** Of a bridge, a bond or a VRF that has taken it. */
@@ -118,6 +120,7 @@ export function parseLink(json: string): ObservedLink | undefined {
     addresses: new Set(global.map(({ local, prefixlen }) => `${local}/${prefixlen}`)),
     ...(isOfNextGroup(link) && { isNext: true }),
     ...vxlanOf(link),
+    ...(link.linkinfo?.info_data?.if_id !== undefined && { ifId: Number(link.linkinfo.info_data.if_id) }),
   };
 }
 

@@ -158,6 +158,7 @@ Deno.test("An interface is its kind, MTU, state and global addresses", () => {
   assert.ok(told(vxlan, { master: "br0" })?.isOdd);
   assert.equal(told({ ...vxlan, gpe: null })?.vxlanPort, 24603, "ip 6.15");
   assert.equal(told({ ...vxlan, gpe: false })?.vxlanPort, undefined);
+  assert.equal(told({ if_id: "0x92" })?.ifId, 146);
 });
 
 Deno.test("No interface is what ip prints when there is none: nothing, no list, empty objects", () => {

@@ -2,7 +2,7 @@
 // a plan: an association says what its own is derived from.
 
 import type { DesiredIpsec, DesiredState, Waiting } from "../desired/desired_state.ts";
-import type { ObservedIpsec, ObservedState } from "../observed/observed_state.ts";
+import type { ObservedIpsec, ObservedLink, ObservedState } from "../observed/observed_state.ts";
 import type { Nonce } from "../transport/ipsec/association.ts";
 import type { ObservedAssociation, Turn } from "../transport/ipsec/rollover.ts";
 import { MOST_USED, rollOver } from "../transport/ipsec/rollover.ts";
@@ -23,16 +23,17 @@ export interface IpsecPlan {
 const NONE: ReadonlySet<string> = new Set();
 const NOTHING: IpsecPlan = { steps: [], greeted: [], waiting: [] };
 
-/** What is to be done; what is spared keeps all that may be others'. */
+/** What is to be done; what is spared keeps all that may be others', and who only looks does not know what an agent keeps. */
 export function diffIpsec({ ipsec, spared }: DesiredState, { ipsec: has }: ObservedState): IpsecPlan {
   if (has === undefined) return NOTHING;
-  const { link, peers } = ipsec;
+  const { link, peers, nonce } = ipsec;
   const foreign = foreignLink(ipsec, has);
   if (foreign !== undefined) return { ...NOTHING, waiting: [foreign] };
   // Who leaves IPsec leaves nothing of it.
   const standing = link === undefined ? { ...has, used: NONE } : has;
   const { turns, strays } = rollOver(peers.map(({ pair }) => pair), standing);
-  const gone = spared === undefined ? strays : [];
+  const isKept = spared !== undefined || link !== undefined && nonce === undefined;
+  const gone = isKept ? [] : strays;
   const full = has.used.size > MOST_USED ? ["everybody"] : [];
   const spent = [...turns.flatMap(({ isSpent }, i) => isSpent ? [peers[i]!.node] : []), ...full];
   const obliging = turns.flatMap(({ isObliged }, i) => isObliged ? [peers[i]!.node] : []);
@@ -41,7 +42,7 @@ export function diffIpsec({ ipsec, spared }: DesiredState, { ipsec: has }: Obser
       ...associationSteps(ipsec, turns, gone),
       ...networkSteps(ipsec, has, policyWork(peers, has, spared !== undefined)),
       ...(link === undefined ? [] : addressSteps(link, has.link?.addresses)),
-      ...drawing({ spent, obliging }, peers[0]?.pair.own.nonce),
+      ...drawing({ spent, obliging }, nonce),
     ],
     greeted: turns.flatMap(({ isGreeted }, i) => {
       const { greetedAt: address } = peers[i]!;
@@ -109,8 +110,14 @@ export function withoutForeignXfrm<T extends DesiredState>(desired: T, { ipsec }
 }
 
 function foreignLink({ name, link }: DesiredIpsec, { link: has }: ObservedIpsec): Waiting | undefined {
-  if (link === undefined || has === undefined || has.kind === KIND) return undefined;
-  return { ...foreignInterface(name, has.kind, KIND), isTrouble: true };
+  if (link === undefined || has === undefined || isOurXfrm(has)) return undefined;
+  const kind = has.kind === KIND ? `${KIND} of if_id ${has.ifId}` : has.kind;
+  return { ...foreignInterface(name, kind, `${KIND} of if_id ${IF_ID}`), isTrouble: true };
+}
+
+/** True for an interface that leads to our policies, and to nobody else's. */
+export function isOurXfrm({ kind, ifId }: ObservedLink): boolean {
+  return kind === KIND && ifId === IF_ID;
 }
 
 function addressSteps(
@@ -182,7 +189,7 @@ function linkLines(
 }
 
 function removal({ name }: DesiredIpsec, { link }: ObservedIpsec): Work {
-  if (link?.kind !== KIND) return { changes: [], lines: [] };
+  if (link === undefined || !isOurXfrm(link)) return { changes: [], lines: [] };
   const reason = "no transport uses it";
   return {
     changes: [{ op: "-", kind: "interface", target: name, text: KIND, reason }],

@@ -3,6 +3,7 @@ import { desireOf, interfaceOf, keyOf, type NodeWords } from "../../../test/clus
 import { EMPTY_HOST } from "../../../test/host_state.ts";
 import type { DesiredState } from "../desired/desired_state.ts";
 import type { ObservedIpsec } from "../observed/observed_state.ts";
+import type { Nonce } from "../transport/ipsec/association.ts";
 import { type ObservedAssociation, placeIn } from "../transport/ipsec/rollover.ts";
 import { describe } from "./describe.ts";
 import { diff } from "./diff.ts";
@@ -39,13 +40,17 @@ function node(n: number, more: Partial<NodeWords> = {}): NodeWords {
     podCIDRs: [`10.244.${n}.0/24`, `fd00:10:244:${n}::/64`],
     internal: [`10.9.1.${n}`, `fd09::${n}`],
     transport: "ipv4=ipsec,ipv6=ipsec",
-    ipsecNonce: new Uint8Array(32).fill(n).toBase64(),
+    ipsecNonce: nonceOf(n),
     ...more,
   };
 }
 
+function nonceOf(n: number): Nonce {
+  return new Uint8Array(32).fill(n).toBase64() as Nonce;
+}
+
 function wish(nodes: readonly NodeWords[], environment: Record<string, string> = ENVIRONMENT): DesiredState {
-  return desireOf(nodes, environment, { interfaces: [ETH0], publicKey: keyOf(1) });
+  return desireOf(nodes, environment, { interfaces: [ETH0], publicKey: keyOf(1), ipsecNonce: nonceOf(1) });
 }
 
 function withIpsec(desired: DesiredState, ipsec: Partial<ObservedIpsec>) {
@@ -139,7 +144,7 @@ Deno.test("an association that the kernel refuses holds up no route; without the
 
 Deno.test("what is left of IPsec goes: associations before policies, the interface behind both", () => {
   const desired = wish([node(1), node(2)], {});
-  const link = { kind: "xfrm", mtuBytes: 1426, isUp: true, addresses: new Set<string>() };
+  const link = { kind: "xfrm", ifId: 146, mtuBytes: 1426, isUp: true, addresses: new Set<string>() };
   const { steps } = withIpsec(desired, {
     link,
     associations: [{ ...OTHER, source: "10.9.1.2" }],
@@ -161,16 +166,16 @@ Deno.test("what two Nodes say is the older one's: no node has associations by an
   assert.equal(desired.ipsec.peers[0]!.pair.peer.address, "10.9.1.2");
 });
 
-Deno.test("what was installed once and is gone is not installed again: another nonce is drawn", () => {
-  const desired = wish([node(1), node(2)]);
-  const [first] = withIpsec(desired, {}).steps;
-  const action = first!.actions[0]!;
-  const used = new Set(action.kind === "associate" ? action.added.map(placeIn) : []);
 Deno.test("an older Node that says this host's own key has no association, and costs no other peer one", () => {
   const desired = wish([node(1, { day: 9 }), node(2, { day: 9 }), node(3, { key: keyOf(1) })]);
   assert.deepEqual(desired.ipsec.peers.map((peer) => peer.node), ["n2"]);
 });
 
+Deno.test("what was installed once and is gone is not installed again: another nonce is drawn", () => {
+  const desired = wish([node(1), node(2)]);
+  const [first] = withIpsec(desired, {}).steps;
+  const action = first!.actions[0]!;
+  const used = new Set(action.kind === "associate" ? action.added.map(placeIn) : []);
   const { steps } = withIpsec(desired, { used });
   const kinds = steps.flatMap(({ actions }) => actions.map(({ kind }) => kind));
   assert.deepEqual(kinds.filter((kind) => kind !== "run"), ["drawNonce"]);
@@ -192,14 +197,34 @@ Deno.test("while some Nodes are not known nothing of theirs is taken away", () =
   assert.equal(removals({ ...desired, spared }), 0);
 });
 
-Deno.test("an interface of that name that is something else is left alone, and told", () => {
-  const link = { kind: "dummy", mtuBytes: 1500, isUp: true, addresses: new Set<string>() };
+Deno.test("who only looks takes nothing away that the agent may keep, and draws nothing", () => {
   const desired = wish([node(1), node(2)]);
-  const { steps, waiting } = withIpsec(desired, { link });
-  assert.deepEqual(steps, []);
-  assert.match(waiting[0]!.why, /it exists with kind dummy, wanted is xfrm/);
-  const plan = diff(desired, { ...EMPTY_HOST, ipsec: { ...NOTHING, link } }, 1_000);
-  assert.deepEqual(describe(plan).filter((line) => line.includes("dev wigglenet-ipsec")), []);
+  const { nonce, ...looking } = desired.ipsec;
+  assert.equal(nonce, nonceOf(1));
+  const first = withIpsec(desired, {}).steps[0]!.actions[0]!;
+  const used = new Set(first.kind === "associate" ? first.added.map(placeIn) : []);
+  const parts = (ipsec: DesiredState["ipsec"]) =>
+    withIpsec({ ...desired, ipsec }, { associations: [OTHER], used }).steps.map(({ part }) => part);
+  assert.deepEqual(parts(desired.ipsec), ["associations", "ipsec", "ipsec-v4", "ipsec-v6", "nonce"]);
+  assert.deepEqual(parts(looking), ["ipsec", "ipsec-v4", "ipsec-v6"]);
+});
+
+Deno.test("an interface of that name that is something else, or leads to others' policies, is left alone, and told", () => {
+  const common = { mtuBytes: 1426, isUp: true, addresses: new Set<string>() };
+  for (
+    const [link, told] of [
+      [{ kind: "dummy", ...common }, "dummy"],
+      [{ kind: "xfrm", ifId: 7, ...common }, "xfrm of if_id 7"],
+    ] as const
+  ) {
+    const desired = wish([node(1), node(2)]);
+    const { steps, waiting } = withIpsec(desired, { link });
+    assert.deepEqual(steps, []);
+    assert.equal(waiting[0]!.why, `it exists with kind ${told}, wanted is xfrm of if_id 146`);
+    const plan = diff(desired, { ...EMPTY_HOST, ipsec: { ...NOTHING, link } }, 1_000);
+    assert.deepEqual(describe(plan).filter((line) => line.includes("dev wigglenet-ipsec")), []);
+    assert.deepEqual(withIpsec(wish([node(1), node(2)], {}), { link }).steps, []);
+  }
 });
 
 Deno.test("a sysctl by which all nodes speak for each other's pods is told as trouble, while IPsec is wanted", () => {

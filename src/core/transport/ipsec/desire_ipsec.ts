@@ -37,6 +37,7 @@ export function desireIpsec(settings: Settings, { ways, facts, addresses }: Part
     name: ipsecInterface(settings),
     isStanding: facts.hasIpsec === true,
     privateKeyPath: settings.privateKeyPath,
+    ...(facts.ipsecNonce && { nonce: facts.ipsecNonce }),
     ...(secured && { link: { ...secured, addresses } }),
     peers: [...peers.values()].sort(byName),
   };
