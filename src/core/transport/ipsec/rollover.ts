@@ -200,8 +200,11 @@ function turnOf({ own, peer, four, found }: Found, host: Standing): Turn {
   const isFull = [four.received, four.sent].some((it) => (at(it)?.packets ?? 0) >= MOST_PACKETS);
   const added = isLost ? [] : missing;
   const sends = at(four.sent) !== undefined || added.includes(four.sent);
-  const isOver = isFollowed && wallSeconds - received!.usedSeconds > GRACE_SECONDS;
+  const followedSeconds = isFollowed ? wallSeconds - received!.usedSeconds : 0;
+  // Below 0: the clock was set back, and would keep the old ones for as long.
+  const isOver = followedSeconds > GRACE_SECONDS || followedSeconds < 0;
   return {
+    ...IDLE,
     peer,
     added,
     removed: [
@@ -211,10 +214,6 @@ function turnOf({ own, peer, four, found }: Found, host: Standing): Turn {
     ],
     isGreeted: !isFollowed,
     isSpent: isLost || isFull,
-    isObliged: false,
-    isRetired: false,
-    isCut: false,
-    isCrowded: false,
   };
 }
 

@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import { keyOf } from "../../../../test/cluster.ts";
 import { associationOf, type End, type Nonce } from "./association.ts";
-import { OBLIGED_SECONDS, type ObservedAssociation, placeOf, rollOver, type Standing } from "./rollover.ts";
+import {
+  GRACE_SECONDS,
+  OBLIGED_SECONDS,
+  type ObservedAssociation,
+  placeOf,
+  rollOver,
+  type Standing,
+} from "./rollover.ts";
 
 const [OWN, NEAR, HOSTILE] = [1, 2, 3].map(endOf) as [End, End, End];
 const PAIRS = [{ own: OWN, peer: NEAR }, { own: OWN, peer: HOSTILE }];
@@ -45,4 +52,22 @@ Deno.test("what is sent to different nodes may have one number: no Node can make
     const hostile = rollOver(PAIRS, { ...NOTHING, used, associations }).turns[1]!;
     assert.deepEqual([hostile.added.length, hostile.isSpent, hostile.isCrowded], [4, false, false]);
   }
+});
+
+Deno.test("what is over goes when the grace has passed, or at once where the clock was set back meanwhile", () => {
+  const four = (["data", "greeting"] as const).flatMap((purpose) =>
+    [[NEAR, OWN], [OWN, NEAR]].map(([from, to]) => ({
+      ...standing(from!, to!, associationOf(from!, to!, purpose).spi),
+      purpose,
+    }))
+  );
+  const old = standing(NEAR, OWN, 4_711);
+  const removedAt = (wallSeconds: number) =>
+    rollOver(PAIRS.slice(0, 1), { ...NOTHING, associations: [...four, old], wallSeconds }).turns[0]!.removed
+      .includes(old);
+  const used = old.usedSeconds;
+  assert.deepEqual(
+    [used, used + GRACE_SECONDS, used + GRACE_SECONDS + 1, used - 3_600].map(removedAt),
+    [false, false, true, true],
+  );
 });
