@@ -211,3 +211,21 @@ Deno.test("a Node that is deleted and made again gets its annotations anew; its 
   await n3.inSync();
   assert.equal(differences(before, await identityOf(n3)), "");
 });
+
+Deno.test("an agent with ipsec publishes a nonce, another one at each start, and none with another transport", async () => {
+  const NONCE = "wigglenet/ipsec-nonce";
+  const said: (string | undefined)[] = [undefined];
+  for (const transport of ["ipsec", "ipsec", "wireguard"]) {
+    await n3.agent!.kill("SIGKILL");
+    await cluster.start(n3, { settings: { "transport-ipv4": transport, "transport-ipv6": transport } });
+    let nonce: string | undefined;
+    await until(`the nonce of an agent with ${transport}`, async () => {
+      ({ [NONCE]: nonce } = await cluster.annotations("n3"));
+      return transport === "ipsec" ? !said.includes(nonce) : nonce === undefined;
+    }, { deadlineMs: PACE_MS, pauseMs: 100, seen: () => `${said}\n${n3.agent!.tail()}` });
+    if (nonce !== undefined) assert.match(nonce, /^[A-Za-z0-9+/]{43}=$/);
+    said.push(nonce);
+  }
+  await publishes(n3);
+  await cluster.knows(n1, [n2, n3]);
+});

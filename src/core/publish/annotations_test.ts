@@ -3,6 +3,7 @@ import { keyOf, nodeJson, type NodeWords, settingsOf } from "../../../test/clust
 import { type HostFacts, NO_FACTS } from "../desired/host_facts.ts";
 import { type Address, parseAddress } from "../net/address.ts";
 import { parsePrefix, type Prefix } from "../net/prefix.ts";
+import { type Nonce, parseNonce } from "../transport/ipsec/association.ts";
 import type { RawSettings } from "../settings/parse_settings.ts";
 import { nodeParser } from "../nodes/node_parser.ts";
 import { annotationPatch, wantedAnnotations } from "./annotations.ts";
@@ -48,6 +49,22 @@ Deno.test("a Node says that it takes part in host encryption for as long as it d
     annotationPatch(wantedAnnotations(settingsOf(environment), node!, FACTS), stated!);
   assert.equal(patchWith({ HOST_ENCRYPTION: "require" }), undefined);
   assert.match(patchWith({})!, /"wigglenet\/host-encryption":null/);
+});
+
+Deno.test("a Node says the nonce that its agent has drawn last, for as long as a transport needs one", () => {
+  const said = { podCidrs: ["fd00:10:244:1::/64", "10.244.1.0/24"], nodeIps: [] };
+  const words = { ...SPEC, key: keyOf(1), said, transport: "ipv4=wireguard,ipv6=ipsec" };
+  const ipsecNonce = parseNonce(`${"A".repeat(43)}=`) as Nonce;
+  const spoken = { ...words, ipsecNonce };
+  const nonceIn = (words: NodeWords, environment: RawSettings, drawn: Nonce | undefined) =>
+    (patchOf(words, environment, drawn && { ipsecNonce: drawn }) as Record<string, unknown> | undefined)
+      ?.["wigglenet/ipsec-nonce"];
+  const environment = { TRANSPORT_IPV6: "ipsec" };
+  assert.equal(nonceIn(words, environment, ipsecNonce), ipsecNonce);
+  assert.equal(nonceIn(spoken, environment, ipsecNonce), undefined);
+  const next = parseNonce(`${"B".repeat(42)}A=`) as Nonce;
+  assert.equal(nonceIn(spoken, environment, next), next);
+  assert.equal(nonceIn(spoken, {}, undefined), null);
 });
 
 Deno.test("a Node that says everything gets no patch", () => {
