@@ -5,10 +5,8 @@ import type { Family } from "../net/address.ts";
 import type { PublicKey } from "../net/keys.ts";
 import type { Rejected } from "../nodes/node.ts";
 import type { SettledNode } from "../nodes/settled_node.ts";
-import type { Nonce } from "../transport/ipsec/association.ts";
-import type { Pair } from "../transport/ipsec/rollover.ts";
-import type { PolicyText } from "../transport/ipsec/xfrm_text.ts";
-import type { Overlay, Secured } from "../transport/transport.ts";
+import type { DesiredIpsec } from "../transport/ipsec/desire_ipsec.ts";
+import type { Overlay } from "../transport/transport.ts";
 import type { PolicyObjects } from "../policy/policy_objects.ts";
 
 /** The WireGuard interface. */
@@ -224,32 +222,6 @@ export interface Spared {
   readonly routes: ReadonlySet<string>;
   /** Canonical prefixes. */
   readonly members: ReadonlySet<string>;
-}
-
-/** Another Node as IPsec sees it. */
-export interface IpsecPeer {
-  readonly node: string;
-  /** The same object for as long as nothing of it changes: what is derived from it is kept too. */
-  readonly pair: Pair;
-  readonly policies: readonly PolicyText[];
-  /** Its first pod address, to which greetings go. */
-  readonly greetedAt: string | undefined;
-}
-
-/** What is wanted of the kernel's XFRM. No key is in it, nor comes of it: `association.ts` says what each is derived from. */
-export interface DesiredIpsec {
-  /** Of the interface, wanted or not: what is left of it goes. */
-  readonly name: string;
-  /** One of that name stands. */
-  readonly isStanding: boolean;
-  /** Of the key that the others know this host by. */
-  readonly privateKeyPath: string;
-  /** That this agent has drawn; left out: it needs none, or who looks is no agent. */
-  readonly nonce?: Nonce;
-  /** Left out: no transport uses it. */
-  readonly link?: Secured & { readonly addresses: readonly string[] };
-  /** In the order of the Nodes' names. */
-  readonly peers: readonly IpsecPeer[];
 }
 
 /** One desired state; `link` is undefined when no family is tunnelled, `cni` when no file may stand. */

@@ -1,9 +1,10 @@
 // What IPsec needs of the kernel: its interface, policies, and associations as far as each roll-over has come. Keys are no part of
 // a plan: an association says what its own is derived from.
 
-import type { DesiredIpsec, DesiredState, Waiting } from "../desired/desired_state.ts";
+import type { DesiredState, Waiting } from "../desired/desired_state.ts";
 import type { ObservedIpsec, ObservedLink, ObservedState } from "../observed/observed_state.ts";
 import type { Nonce } from "../transport/ipsec/association.ts";
+import type { DesiredIpsec } from "../transport/ipsec/desire_ipsec.ts";
 import type { ObservedAssociation, Turn } from "../transport/ipsec/rollover.ts";
 import { MOST_USED, rollOver } from "../transport/ipsec/rollover.ts";
 import { IF_ID } from "../transport/ipsec/xfrm_text.ts";

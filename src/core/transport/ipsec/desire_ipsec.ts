@@ -1,17 +1,44 @@
 // Ways that are encrypted by IPsec -> what is wanted of the kernel's XFRM: an interface, policies, and pairs to have associations for.
 
-import type { DesiredIpsec, IpsecPeer } from "../../desired/desired_state.ts";
 import type { HostFacts } from "../../desired/host_facts.ts";
 import type { Family } from "../../net/address.ts";
 import { firstAddress, hostPrefix, summarise } from "../../net/prefix.ts";
 import type { SettledNode } from "../../nodes/settled_node.ts";
 import type { Settings } from "../../settings/settings.ts";
+import type { Secured } from "../transport.ts";
 import type { ClearPeer, Ways } from "../ways.ts";
+import type { Nonce } from "./association.ts";
 import { ipsecInterface } from "./names.ts";
 import type { Pair } from "./rollover.ts";
-import { greetingPolicy, policiesOf } from "./xfrm_text.ts";
+import { greetingPolicy, policiesOf, type PolicyText } from "./xfrm_text.ts";
 
 const FAMILIES: readonly Family[] = [4, 6];
+
+/** Another Node as IPsec sees it. */
+export interface IpsecPeer {
+  readonly node: string;
+  /** The same object for as long as nothing of it changes: what is derived from it is kept too. */
+  readonly pair: Pair;
+  readonly policies: readonly PolicyText[];
+  /** Its first pod address, to which greetings go. */
+  readonly greetedAt: string | undefined;
+}
+
+/** What is wanted of the kernel's XFRM. No key is in it, nor comes of it: `association.ts` says what each is derived from. */
+export interface DesiredIpsec {
+  /** Of the interface, wanted or not: what is left of it goes. */
+  readonly name: string;
+  /** One of that name stands. */
+  readonly isStanding: boolean;
+  /** Of the key that the others know this host by. */
+  readonly privateKeyPath: string;
+  /** That this agent has drawn; left out: it needs none, or who looks is no agent. */
+  readonly nonce?: Nonce;
+  /** Left out: no transport uses it. */
+  readonly link?: Secured & { readonly addresses: readonly string[] };
+  /** In the order of the Nodes' names. */
+  readonly peers: readonly IpsecPeer[];
+}
 
 /** What the interface and its associations depend on. */
 interface Parts {
