@@ -53,12 +53,7 @@ export class DeclaredCluster {
   }
 
   /** Waits for an object's condition; its message. */
-  async says(
-    object: ObjectJson,
-    ready: "True" | "False",
-    reason: RegExp,
-    deadlineMs = 60_000,
-  ): Promise<string> {
+  async says(object: ObjectJson, ready: "True" | "False", reason: RegExp): Promise<string> {
     let last: unknown;
     return await until(
       `${object.kind} ${object.metadata.name} to be Ready ${ready} for ${reason}`,
@@ -69,7 +64,8 @@ export class DeclaredCluster {
             condition.message ||
           condition?.status === ready && ready === "True" && "done";
       },
-      { deadlineMs, seen: () => `${JSON.stringify(last, null, 1)}\n${this.agentsSay()}` },
+      // The Lease of a node that died runs for a minute.
+      { deadlineMs: 120_000, seen: () => `${JSON.stringify(last, null, 1)}\n${this.agentsSay()}` },
     );
   }
 
