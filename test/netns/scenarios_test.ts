@@ -1,7 +1,7 @@
 // Load, list back, compare: for each kind of cluster the kernel has what was wanted, whatever it had before.
 
 import assert from "node:assert/strict";
-import { LINGER_MS } from "../../src/shell/last_tunnel.ts";
+import { LINGER_MS } from "../../src/shell/lingering.ts";
 import { HAS_BRIDGE_META, HAS_KERNEL_WIREGUARD } from "../lab/kernel.ts";
 import { Lab } from "../lab/lab.ts";
 import type { Node } from "../lab/node.ts";
