@@ -115,6 +115,12 @@ function interfaceOf(plan: NetworkPlan, link: LinkEnd, listening: Listening): Pl
     } of ${full.nodeName}`;
     return { kind, name, claim, reason };
   }
+  const addresses = addressesOf(link);
+  const shared = addressOfBoth(addresses, addressesOf(reversed(link)));
+  if (shared !== undefined) {
+    const claim = `link ${from.nodeName} to ${to.nodeName}`;
+    return { kind, name, claim, reason: `both of its ends have ${shared}: each would speak to itself` };
+  }
   return {
     plan,
     to: to.nodeName,
@@ -124,13 +130,28 @@ function interfaceOf(plan: NetworkPlan, link: LinkEnd, listening: Listening): Pl
     container: from.container,
     listenPort,
     mtuBytes: from.mtu,
-    addresses: addressesOf(link),
+    addresses,
     peer: {
       publicKey: to.publicKey,
       endpoint: to.underlay && { host: to.underlay.hostname, port },
       keepaliveSeconds: from.underlay === undefined ? NAT_KEEPALIVE_SECONDS : 0,
     },
   };
+}
+
+function reversed({ from, to, end, opposite }: LinkEnd): LinkEnd {
+  return { from: to, to: from, end: opposite, opposite: end };
+}
+
+/** Link-local ones may be the same: nobody counts on them where others are. */
+function addressOfBoth(
+  own: readonly InterfaceAddress[],
+  others: readonly InterfaceAddress[],
+): string | undefined {
+  const texts = new Set(others.map(({ local }) => local.text));
+  return own.map(({ local }) => local.text).find((text) =>
+    texts.has(text) && !/^(fe80:|169\.254\.)/.test(text)
+  );
 }
 
 function rangeText({ start, end }: PortRange): string {

@@ -106,6 +106,11 @@ Deno.test("An address with a peer or a length of its own stands as it is said", 
   assert.deepEqual(addresses(said, "b"), ["10.4.0.2/32"]);
 });
 
+Deno.test("Both ends of a link may have one link-local address", () => {
+  const said = { addresses: [{ ...inet6("fe80::1"), prefixlen: 64 }] };
+  assert.deepEqual(addresses(pair({ a: said, b: said }), "b"), ["fe80::1/64"]);
+});
+
 Deno.test("Addresses of a link are added to those of its node, or stand in their place", () => {
   const a = { addresses: [inet("10.4.0.1")] };
   const added = pair({ a, ab: { addresses: [inet("10.6.0.1")] } });
@@ -143,6 +148,11 @@ const ODD_LINKS: readonly [string, ObjectJson, string][] = [
     "A link between two nodes behind NAT",
     pair({ a: { underlay: null }, b: { underlay: null } }),
     "link a to b: neither has an underlay: nobody could speak first",
+  ],
+  [
+    "A link whose ends have one address",
+    pair({ a: { addresses: [inet("10.4.0.1")] }, ba: { addresses: [inet("10.4.0.1")] } }),
+    "link a to b: both of its ends have 10.4.0.1: each would speak to itself",
   ],
   [
     "The second link of a node with one port",
