@@ -52,11 +52,24 @@ async function applyStage(steps: readonly Step[]): Promise<Outcome[]> {
   const [ip, wg] = [batchOf(steps), wgBatchOf(steps)];
   const alone = steps.filter((step) => !ip?.steps.includes(step) && !wg?.steps.includes(step));
   const done = await Promise.all([
-    ...alone.map((step) => applyStep(step)),
+    applyAlone(alone),
     ...(ip === undefined ? [] : [applyBatch(ip)]),
     ...(wg === undefined ? [] : [applyWg(wg)]),
   ]);
   return done.flat();
+}
+
+/** What a container holds may ask for thousands of programs: so many at once, and no more. */
+const AT_ONCE = 16;
+
+async function applyAlone(steps: readonly Step[]): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
+  const rest = steps.values();
+  const work = async () => {
+    for (const step of rest) outcomes.push(await applyStep(step));
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  return outcomes;
 }
 
 /** All by one command; where wg refuses it one after the other, to see which of them. One that hangs or is not there is not asked again. */

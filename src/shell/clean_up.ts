@@ -101,7 +101,9 @@ async function removeContained(errors: Error[]): Promise<string[]> {
   const removed: string[] = [];
   for (const file of await tracesFiles()) {
     const places = new Places(file);
-    for (const place of (await places.look(new Set())).left) {
+    const { left, lost } = await places.look(new Set());
+    errors.push(...lost.map(({ id }) => new Error(`Cannot look into ${id}: what was declared there stays`)));
+    for (const place of left) {
       try {
         const interfaces = parseInterfaces(await run(runIn(place.path, INTERFACES)));
         for (const { name } of interfaces.values().filter(isRemovable)) {

@@ -65,6 +65,7 @@ export interface Run {
 }
 
 const TIMEOUT_MS = 15_000;
+const BOUNDED_MS = 5_000;
 
 /**
  * Runs a program to its end.
@@ -86,6 +87,35 @@ export async function runForBytes(command: Run): Promise<Uint8Array<ArrayBuffer>
   const { stdout, stderr, failure } = await execute(command);
   if (failure !== undefined) throw new CommandError(shownOf(command), stderr, failure);
   return stdout;
+}
+
+/**
+ * Runs a program of whose output somebody else has the length.
+ * @throws CommandError when it prints more, fails, or takes longer than five seconds
+ */
+export async function runBounded(command: Run, mostBytes: number): Promise<string> {
+  const { program, args } = command;
+  const child = spawn(program, { args, stdin: "null", stdout: "piped", stderr: "piped" });
+  const failed = (why: string, stderr = "") => new CommandError(shownOf(command), stderr, why);
+  const timer = setTimeout(() => endQuietly(child, "SIGKILL"), BOUNDED_MS);
+  const decoder = new TextDecoder();
+  let [text, bytes] = ["", 0];
+  for await (const chunk of child.stdout) {
+    bytes += chunk.length;
+    if (bytes > mostBytes) endQuietly(child, "SIGKILL");
+    else text += decoder.decode(chunk, { stream: true });
+  }
+  clearTimeout(timer);
+  const stderr = await new Response(child.stderr).text();
+  const { success, code, signal } = await child.status;
+  if (bytes > mostBytes) throw failed(`printed more than ${mostBytes} bytes`);
+  if (!success) {
+    throw failed(
+      signal === null ? `exited ${code}` : `ended by ${signal}, at the latest after ${BOUNDED_MS} ms`,
+      stderr,
+    );
+  }
+  return text + decoder.decode();
 }
 
 /** What a program printed this time. */

@@ -137,16 +137,25 @@ Deno.test(
   },
 );
 
-Deno.test("While the engine is away all stands, and goes with its objects (docker)", {
-  ignore: !HAS_DOCKER,
-}, async () => {
-  const before = (await inside("agent1", "ip", "-o", "link", "show", "veth1-a")).stdout;
-  const pid = (await docker("inspect", "-f", "{{.State.Pid}}", "agent1")).trim();
-  const inAgent1 = ["nsenter", `--net=/proc/${pid}/ns/net`, "--"];
-  await n1.run(["mv", "/run/docker.sock", "/run/away.sock"]);
-  await new Promise((resolve) => setTimeout(resolve, 3_000));
-  assert.equal(await n1.run([...inAgent1, "ip", "-o", "link", "show", "veth1-a"]), before);
-  await n1.run(["mv", "/run/away.sock", "/run/docker.sock"]);
-  await scene.write([netlink("br-own", { type: "bridge" })]);
-  await scene.has(inAgent1, "");
-});
+Deno.test(
+  "While the engine is away all stands, for an agent that starts then too, and goes with its objects (docker)",
+  {
+    ignore: !HAS_DOCKER,
+  },
+  async () => {
+    const before = (await inside("agent1", "ip", "-o", "link", "show", "veth1-a")).stdout;
+    const pid = (await docker("inspect", "-f", "{{.State.Pid}}", "agent1")).trim();
+    const inAgent1 = ["nsenter", `--net=/proc/${pid}/ns/net`, "--"];
+    await n1.run(["mv", "/run/docker.sock", "/run/away.sock"]);
+    await new Promise((resolve) => setTimeout(resolve, 3_000));
+    assert.equal(await n1.run([...inAgent1, "ip", "-o", "link", "show", "veth1-a"]), before);
+    await n1.agent!.kill("SIGKILL");
+    n1.startAgent({ settings: CONTAINERS });
+    await scene.told(/docker.sock does not answer|veth1-a veth up in docker\/agent1/);
+    await new Promise((resolve) => setTimeout(resolve, 3_000));
+    assert.equal(await n1.run([...inAgent1, "ip", "-o", "link", "show", "veth1-a"]), before);
+    await n1.run(["mv", "/run/away.sock", "/run/docker.sock"]);
+    await scene.write([netlink("br-own", { type: "bridge" })]);
+    await scene.has(inAgent1, "");
+  },
+);

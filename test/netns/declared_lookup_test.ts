@@ -1,6 +1,7 @@
 // Where containers are said to be, by what a runtime keeps of pods and by engines that lie.
 
 import assert from "node:assert/strict";
+import { until } from "../lab/until.ts";
 import { ContainedNode, CONTAINERS, netlink } from "./contained_node.ts";
 
 const scene = await ContainedNode.create();
@@ -83,7 +84,7 @@ Deno.test("An engine that lies is not believed: another's process, the node's ow
   let said: unknown;
   const listener = engine(() => said);
   const says = (pid: number, mode = "none") => {
-    said = { Id: id, State: { Running: true, Pid: pid }, HostConfig: { NetworkMode: mode } };
+    said = { Id: id, Name: "/agent1", State: { Running: true, Pid: pid }, HostConfig: { NetworkMode: mode } };
   };
   says(red.pid);
   await scene.told(
@@ -98,10 +99,52 @@ Deno.test("An engine that lies is not believed: another's process, the node's ow
   says(red.pid, "host");
   await scene.told(/container agent1 runs with the host's network/);
   said = ["nonsense"];
-  await scene.told(/container agent1 does not run/);
+  await scene.told(/there is no container agent1/);
   assert.equal(await scene.namesIn(inRed), "");
   assert.equal(await scene.namesIn([]), "");
   listener.close();
+});
+
+Deno.test("A process that goes into a network namespace of its own making is not followed", async () => {
+  const script = "until [ -e /run/go ]; do sleep 0.1; done; exec unshare --net sleep infinity";
+  const rover = n1.start(["unshare", "--net", "sh", "-c", script]);
+  const inRover = ["nsenter", `--net=/proc/${rover.pid}/ns/net`, "--"];
+  await scene.write([netlink("br-r", { type: "bridge", container: { netns: { pid: rover.pid } } })]);
+  await scene.has(inRover, "br-r");
+  await n1.run(["touch", "/run/go"]);
+  await scene.told(new RegExp(`process ${rover.pid} has gone into another network namespace than it had`));
+  await scene.has(inRover, "");
+  await rover.kill();
+});
+
+Deno.test("Who holds a namespace may be killed: nothing changes, and another one holds it", async () => {
+  await n1.run(["ip", "netns", "add", "kept"]);
+  await scene.write([netlink("br-k", { type: "bridge", container: { netns: { name: "kept" } } })]);
+  const inKept = ["ip", "netns", "exec", "kept"];
+  await scene.has(inKept, "br-k");
+  const holders = async () => (await n1.run(["ip", "netns", "pids", "kept"])).trim();
+  const [before, link] = [await holders(), await n1.run([...inKept, "ip", "-o", "link", "show", "br-k"])];
+  await n1.run(["kill", "-9", before]);
+  await until("another holder", async () => ![before, ""].includes(await holders()), {
+    seen: () => n1.agent!.tail(),
+  });
+  assert.equal(await n1.run([...inKept, "ip", "-o", "link", "show", "br-k"]), link);
+  assert.equal(await scene.namesIn([]), "");
+});
+
+Deno.test("Root of a container that fills our group there with hundreds costs the others nothing, and loses them", async () => {
+  const inKept = ["ip", "netns", "exec", "kept"];
+  const bridge = netlink("br-k", { type: "bridge", container: { netns: { name: "kept" } } });
+  await scene.write([bridge, netlink("br-own", { type: "bridge" })]);
+  await scene.has([], "br-own");
+  const lines = Array.from({ length: 300 }, (_, i) => `link add x${i} group 147 type bridge\n`);
+  await n1.run([...inKept, "ip", "-batch", "-"], { stdin: lines.join("") });
+  await n1.run([...inKept, "ip", "link", "add", "dev", "a#b", "group", "147", "type", "bridge"]);
+  await n1.run(["ip", "link", "del", "br-own"]);
+  await scene.has([], "br-own");
+  await scene.has(inKept, "a#b br-k");
+  await scene.write([netlink("br-own", { type: "bridge" })]);
+  await scene.has([], "br-own");
 });
 
 Deno.test("An agent that may not enter namespaces says what it needs, and does the rest", async () => {

@@ -62,6 +62,11 @@ export async function converge(
   const plan = diffEverywhere(desired, seen, moment);
   const observed = observedEverywhere(seen);
   const hasOurs = inside.left.length > 0 || observed.interfaces.values().some(({ isOurs }) => isOurs);
+  if (plan.steps.length > 0 && await places?.areHeld() === false) {
+    throw new Error(
+      "a container's network namespace was let go while it was looked at: it is looked for again",
+    );
+  }
   const outcomes = await apply({ ...plan, rejected: [] }, held);
   observer.confirmed(outcomes.flatMap(({ step, error }) => error === undefined ? step : []));
   return { moment, observed, plan, outcomes, hasOurs };
@@ -82,12 +87,13 @@ async function readPlaces(
   ]);
   const look = await places.look(new Set(ids.filter((id) => id !== undefined)));
   for (const [id, place] of look.found) {
-    containers.set(id, "reason" in place ? place : await readPlace(observer, place, keyed));
+    const names = new Set(wanted.flatMap(({ container, name }) => container === id ? name : []));
+    containers.set(id, "reason" in place ? place : await readPlace(observer, place, { keyed, names }));
   }
   for (const place of look.left) {
-    const found = await readPlace(observer, place, keyed);
-    if ("reason" in found) continue;
-    if (found.observed.interfaces.values().some(isRemovable)) left.push(found);
+    const found = await readPlace(observer, place, { keyed, names: new Set() });
+    if ("reason" in found) await places.giveUp(place);
+    else if (found.observed.interfaces.values().some(isRemovable)) left.push(found);
     else await places.release(place);
   }
   return { containers, left };
@@ -96,10 +102,10 @@ async function readPlaces(
 async function readPlace(
   observer: DeclaredObserver,
   place: HeldPlace,
-  keyed: ReadonlySet<string>,
+  { keyed, names }: { readonly keyed: ReadonlySet<string>; readonly names: ReadonlySet<string> },
 ): Promise<FoundPlace | LostPlace> {
   try {
-    return { ...place, observed: await observer.readIn(place, keyed) };
+    return { ...place, observed: await observer.readIn(place, keyed, names) };
   } catch (error) {
     return { reason: `it cannot be read: ${(error as Error).message}`, next: "it is tried again by itself" };
   }

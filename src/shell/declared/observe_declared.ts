@@ -13,7 +13,7 @@ import type { Step } from "../../core/plan/plan.ts";
 import { LINK_KIND } from "../../core/plan/diff_link.ts";
 import { keyIn } from "../../core/declared/containers/container.ts";
 import type { Place } from "../../core/declared/plan/in_container.ts";
-import { run, runForBytes, runIn } from "../command.ts";
+import { run, runBounded, runForBytes, runIn } from "../command.ts";
 import { now, observeWireguard } from "../observe.ts";
 import { SEED } from "../seed.ts";
 
@@ -36,22 +36,31 @@ export class DeclaredObserver {
    */
   async read(keyed: ReadonlySet<string> = new Set()): Promise<ObservedInterfaces> {
     this.#now = new Map();
-    return await this.#read(keyed, undefined);
+    return await this.#read(keyed);
   }
 
-  /** The same in a container, by names as the container has them; behind {@link read}, and before {@link confirmed}. */
-  async readIn(place: Place, keyed: ReadonlySet<string>): Promise<ObservedInterfaces> {
-    return await this.#read(keyed, place);
+  /**
+   * The same in a container, by names as the container has them; behind {@link read}, and before {@link confirmed}.
+   * @param names whose WireGuard state is looked at: its own root may make thousands
+   */
+  async readIn(
+    place: Place,
+    keyed: ReadonlySet<string>,
+    names: ReadonlySet<string>,
+  ): Promise<ObservedInterfaces> {
+    return await this.#read(keyed, place, names);
   }
 
-  async #read(keyed: ReadonlySet<string>, place: Place | undefined): Promise<ObservedInterfaces> {
-    const interfaces = parseInterfaces(
-      await run(place === undefined ? INTERFACES : runIn(place.path, INTERFACES)),
-    );
+  async #read(
+    keyed: ReadonlySet<string>,
+    place?: Place,
+    names?: ReadonlySet<string>,
+  ): Promise<ObservedInterfaces> {
+    const interfaces = parseInterfaces(place === undefined ? await run(INTERFACES) : await linksIn(place));
     const serving = new Map<string, ObservedServing>();
     const unread = new Map<string, string>();
     for (const { name, isOurs, kind } of interfaces.values()) {
-      if (!isOurs || !KINDS.includes(kind)) continue;
+      if (!isOurs || !KINDS.includes(kind) || names?.has(name) === false) continue;
       const key = keyIn(place?.id, name);
       const reader = this.#readers.get(key) ?? new DumpReader(SEED);
       this.#readers.set(key, reader);
@@ -82,6 +91,16 @@ export class DeclaredObserver {
     }
     this.#last = serving;
   }
+}
+
+/** Some thousand interfaces. */
+const MOST_BYTES = 4_000_000;
+
+/** What stands there its own root has named: ip prints control characters of an alias as they are, which is no JSON. */
+async function linksIn({ path }: Place): Promise<string> {
+  const printed = await runBounded(runIn(path, INTERFACES), MOST_BYTES);
+  // deno-lint-ignore no-control-regex -- those are meant
+  return printed.replaceAll(/[\x00-\x1f]/g, " ");
 }
 
 async function dumpIn({ path }: Place, name: string): Promise<Uint8Array<ArrayBuffer>> {

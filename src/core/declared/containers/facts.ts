@@ -28,9 +28,13 @@ export function parseInspection(status: number, json: unknown, name: string): Fo
       isUnknown: true,
     };
   }
-  const { Id: id, State, HostConfig } = fieldsOf(json);
+  const { Id: id, Name, State, HostConfig } = fieldsOf(json);
   const { Pid: pid, Running } = fieldsOf(State);
   const { NetworkMode: mode } = fieldsOf(HostConfig);
+  // Engines answer to the beginning of an id as well, which "db" may be of somebody else's.
+  const isNamed = Name === name || Name === `/${name}` || id === name ||
+    typeof id === "string" && /^[0-9a-f]{12,}$/.test(name) && id.startsWith(name);
+  if (!isNamed) return { reason: `there is no container ${name}`, next: "start it" };
   if (mode === "host") {
     return { reason: `container ${name} runs with the host's network`, next: "give it one of its own" };
   }
@@ -125,6 +129,17 @@ export function parseProcess(text: string): Process | undefined {
 /** True where the kernel says, too, that the process is of that container. */
 export function isOfContainer({ cgroups }: Process, engineId: string): boolean {
   return cgroups.split("\n").some((line) => line.split(":").slice(2).join(":").includes(engineId));
+}
+
+/** Of what `stat` and `cat` complain: files of which they say that they are not there. Of others they could not tell. */
+export function parseGone(stderr: string): ReadonlySet<string> {
+  return new Set(
+    stderr.split("\n").flatMap((line) => {
+      const [, quoted, plain] =
+        /^\S*(?:stat: cannot \w+ '(.+)'|cat: (.+)): No such (?:file or directory|process)$/.exec(line) ?? [];
+      return quoted ?? plain ?? [];
+    }),
+  );
 }
 
 /** Lines of `stat -L -c '%d:%i %n'`: which namespace each file is. */

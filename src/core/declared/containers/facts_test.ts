@@ -4,6 +4,7 @@ import {
   findPod,
   isOfContainer,
   parseAttachment,
+  parseGone,
   parseIdentities,
   parseInspection,
   parseProcess,
@@ -13,11 +14,39 @@ const ID = "0123456789abcdef".repeat(4);
 
 /** As docker 27 and podman 5 print it, cut to what is read. */
 function inspection(state: Record<string, unknown>, mode = "bridge"): unknown {
-  return { Id: ID, State: { Running: true, Pid: 4711, ...state }, HostConfig: { NetworkMode: mode } };
+  return {
+    Id: ID,
+    Name: "/agent1",
+    State: { Running: true, Pid: 4711, ...state },
+    HostConfig: { NetworkMode: mode },
+  };
 }
 
 Deno.test("A container that runs is its first process, and the engine's id of it", () => {
   assert.deepEqual(parseInspection(200, inspection({}), "agent1"), { pid: 4711, engineId: ID });
+});
+
+Deno.test("A name is a name, or an id of twelve digits and more, and never the beginning of another's", () => {
+  const answer = inspection({});
+  const isFound = (name: string) => "pid" in parseInspection(200, answer, name);
+  assert.ok(isFound("agent1") && isFound(ID) && isFound(ID.slice(0, 12)));
+  for (const name of ["0", "01", "0123", ID.slice(0, 11), "agent", "agent10"]) {
+    assert.ok(!isFound(name), name);
+  }
+  assert.ok("pid" in parseInspection(200, { ...answer as object, Name: "agent1" }, "agent1"), "podman's");
+});
+
+Deno.test("What is not there is told from what could not be looked at", () => {
+  const stderr = "/usr/bin/stat: cannot statx '/proc/9/ns/net': No such file or directory\n" +
+    "stat: cannot stat '/run/netns/b': No such file or directory\n" +
+    "/usr/bin/cat: /proc/9/stat: No such file or directory\ncat: /proc/8/cgroup: No such process\n" +
+    "stat: cannot statx '/proc/7/ns/net': Permission denied\n";
+  assert.deepEqual([...parseGone(stderr)], [
+    "/proc/9/ns/net",
+    "/run/netns/b",
+    "/proc/9/stat",
+    "/proc/8/cgroup",
+  ]);
 });
 
 const ANSWERS: readonly [string, number, unknown, RegExp][] = [
@@ -31,7 +60,7 @@ const ANSWERS: readonly [string, number, unknown, RegExp][] = [
     inspection({ Pid: "4711" }),
     /cannot be true \(process "4711"\)$/,
   ],
-  ["is told of by a list", 200, [], /does not run$/],
+  ["is told of by a list", 200, [], /^there is no container agent1$/],
   ["has no id", 200, { ...inspection({}) as object, Id: "../.." }, /cannot be true/],
 ];
 

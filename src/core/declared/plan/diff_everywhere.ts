@@ -118,7 +118,8 @@ function diffPlace(
     moment,
   );
   const idOf = (name: string) => interfaces.find((it) => it.name === name)?.container ?? place!.id;
-  const inside = place === undefined ? own : inContainer(own, place, idOf);
+  const isHosts = (name: string) => host.interfaces.has(name);
+  const inside = place === undefined ? own : inContainer(own, place, { idOf, isHosts });
   const made = pairs.filter(({ wanted }) => wanted.link.kind === "veth" && wanted.link.isFirst)
     .map(({ wanted, other }) =>
       diffPair({ wanted, place, has: observed.interfaces.get(wanted.name) }, endIn(other, host), { spared })

@@ -119,7 +119,7 @@ Deno.test("Without the kernel's WireGuard that is told, and what stands stays", 
 Deno.test("The ends of a pair are made in their two places by one message", () => {
   const places = [place("netns/blue"), place("docker/red")];
   assert.deepEqual(commands(planOf([PAIR], { places })), [
-    "ip link add dev a netns /fd/netns/blue group 147 type veth peer name b group 147 netns /fd/docker/red",
+    "[netns/blue] ip link add dev a group 147 type veth peer name b group 147 netns /fd/docker/red",
     "[netns/blue] ip link set dev a alias NetlinkInterface/a",
     "[netns/blue] ip link set dev a up",
     "[docker/red] ip link set dev b alias NetlinkInterface/a",
@@ -148,6 +148,33 @@ Deno.test("What is deleted in a container may have gone by itself", () => {
   );
 });
 
+Deno.test("A pair with the host is asked for there, whichever end is the host's", () => {
+  const far = netlink("a", { type: "veth", container: BLUE, veth: { peer: { interfaceName: "b" } } });
+  assert.equal(
+    commands(planOf([far], { places: [place("netns/blue")] }))[0],
+    "ip link add dev b group 147 type veth peer name a group 147 netns /fd/netns/blue",
+  );
+});
+
+Deno.test("Where the host has the name a WireGuard interface gets it behind its making, which old kernels would refuse", () => {
+  const object = { ...WIREGUARD, spec: { ...WIREGUARD.spec, container: BLUE } };
+  const host = standing({ name: "wg1", isOurs: false });
+  const [made, renamed] = commands(planOf([object], { host, places: [place("netns/blue")] }));
+  const [, interim] = /^ip link add dev (wgi[0-9a-f]{12}) netns \/fd\/netns\/blue group 147 type wireguard$/
+    .exec(made!)!;
+  assert.equal(renamed, `[netns/blue] ip link set dev ${interim} name wg1`);
+});
+
+Deno.test("What a container's root makes in our group goes by one program, so many a pass; no name of it is a command", () => {
+  const many = Array.from({ length: 1_000 }, (_, i) => ({ name: `x${i}` }));
+  const odd = ["a#b", "x'y", '"', "-4", "a\\"].map((name) => ({ name }));
+  const { steps } = planOf([], { left: [place("docker/red", standing(...odd, ...many))] });
+  assert.equal(steps.length, 1);
+  const lines = commands({ steps, waiting: [] });
+  assert.equal(lines.length, 64);
+  assert.ok(lines.every((line) => /link del dev x\d+$/.test(line)), lines.join("\n"));
+});
+
 const END = { kind: "veth", alias: "NetlinkInterface/a" };
 
 Deno.test("Ends that face each other stand; of others both are made anew", () => {
@@ -158,7 +185,7 @@ Deno.test("Ends that face each other stand; of others both are made anew", () =>
   assert.deepEqual(commands(planOf([PAIR], { places: [blue, other] })).slice(0, 3), [
     "[netns/blue] ip link del dev a",
     "[docker/red] ip link del dev b",
-    "ip link add dev a netns /fd/netns/blue group 147 type veth peer name b group 147 netns /fd/docker/red",
+    "[netns/blue] ip link add dev a group 147 type veth peer name b group 147 netns /fd/docker/red",
   ]);
 });
 

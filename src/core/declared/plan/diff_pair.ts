@@ -1,5 +1,6 @@
 // A pair of veths whose ends live in two network namespaces: both are made by one message, each in its place.
 
+import { keyIn } from "../containers/container.ts";
 import { type Action, STAGE, type Step } from "../../plan/plan.ts";
 import { DECLARED_GROUP, type ObservedInterface } from "../observed/observed_interfaces.ts";
 import { isAliasOf, type WantedInterface } from "../want/wanted_interface.ts";
@@ -45,43 +46,35 @@ function isEndOf(has: ObservedInterface | undefined, other: ObservedInterface | 
     has.otherIndex !== undefined && has.otherIndex === other.index;
 }
 
+/** Asked for where one of them lives: kernels before 6.15 look its name up among those of who asks. */
 function creation(first: PairEnd, second: PairEnd): Step {
-  const [a, b] = [first, second].map(({ wanted: { name }, place }) => ({
-    name,
-    netns: place === undefined ? "" : ` netns ${place.path}`,
-  })) as [Made, Made];
-  const input = `link add dev ${a.name}${a.netns} group ${DECLARED_GROUP} ` +
-    `type veth peer name ${b.name} group ${DECLARED_GROUP}${b.netns}\n`;
+  const isHosts = second.place === undefined;
+  const [maker, other] = isHosts ? [second, first] : [first, second];
+  const input = `link add dev ${maker.wanted.name} group ${DECLARED_GROUP} ` +
+    `type veth peer name ${other.wanted.name} group ${DECLARED_GROUP} netns ${other.place!.path}\n`;
+  const nameOf = ({ place, wanted }: PairEnd) => keyIn(place?.id, wanted.name);
   return {
-    part: partIn(first.place, a.name),
+    part: partIn(first.place, first.wanted.name),
     stage: STAGE.link,
     needs: [],
     changes: [{
       op: first.has === undefined ? "+" : "~",
       kind: "interface",
-      target: partIn(first.place, a.name).slice("declared ".length),
-      text: `veth with ${partIn(second.place, b.name).slice("declared ".length)}`,
+      target: nameOf(first),
+      text: `veth with ${nameOf(second)}`,
       reason: first.has === undefined && second.has === undefined ? "missing" : "its ends are no pair",
     }],
-    actions: [
-      ...removal(first),
-      ...removal(second),
-      { kind: "run", program: "ip", args: ["-batch"], input },
-    ],
+    actions: [...removal(first), ...removal(second), batchIn(maker.place, input)],
   };
 }
 
-interface Made {
-  readonly name: string;
-  readonly netns: string;
+function batchIn(place: Place | undefined, input: string): Extract<Action, { kind: "run" }> {
+  return place === undefined
+    ? { kind: "run", program: "ip", args: ["-batch"], input }
+    : { kind: "run", program: "nsenter", args: [`--net=${place.path}`, "--", "ip", "-batch"], input };
 }
 
 /** An end of another pair takes that one's other end along, which may be the one that is removed next. */
 function removal({ has, place }: PairEnd): Action[] {
-  if (has === undefined) return [];
-  const args = ["-force", "-batch"];
-  const input = `link del dev ${has.name}\n`;
-  return place === undefined
-    ? [{ kind: "run", program: "ip", args, input }]
-    : [{ kind: "run", program: "nsenter", args: [`--net=${place.path}`, "--", "ip", ...args], input }];
+  return has === undefined ? [] : [{ ...batchIn(place, `link del dev ${has.name}\n`), mayBeGone: true }];
 }

@@ -1,16 +1,16 @@
-// Holds the network namespaces of containers: a process of ours stands in each, so that its path is that namespace and no other for
-// as long as it is used. What stands where is written down, so that the next agent finds what this one has left.
+// Holds the network namespaces of containers: a process of ours stands in each, and its path is that namespace for as long as it
+// lives. What stands where is written down, so that the next agent finds what this one has left.
 
 import {
+  type Found,
   isOfContainer,
   type NotFound,
-  parseIdentities,
-  parseProcess,
   type Process,
 } from "../../../core/declared/containers/facts.ts";
 import { type ContainerId, describeContainer } from "../../../core/declared/containers/container.ts";
-import { attempt, type Holder, holdIn } from "../../command.ts";
-import { ENGINES, type Engines, seek } from "./seek.ts";
+import { type Holder, holdIn } from "../../command.ts";
+import { type Identities, identitiesOf, readProcess } from "./identities.ts";
+import { type Attachments, ENGINES, type Engines, readAttachments, seek } from "./seek.ts";
 import { forget, readTraces, type Trace, writeTraces } from "./traces.ts";
 
 /** A namespace that is held. */
@@ -32,31 +32,66 @@ export interface Look {
   readonly found: ReadonlyMap<ContainerId, HeldPlace | NotFound>;
   /** No object's any more: for whatever is left there. */
   readonly left: readonly HeldPlace[];
+  /** Where something may be left, and nobody can look just now. */
+  readonly lost: readonly { readonly id: ContainerId }[];
 }
+
+const OWN = "/proc/self/ns/net";
+const CHANGES: NotFound = {
+  reason: "its network namespace changes at this moment",
+  next: "it is looked for again by itself",
+  isUnknown: true,
+};
 
 /** All of them. */
 export class Places {
   readonly #held = new Map<ContainerId, Held>();
   #left: Held[] = [];
-  /** When the process began that an object names by its id. */
-  readonly #starts = new Map<ContainerId, string>();
+  /** Those that could not be entered, or whose holder somebody has ended. */
+  #lost: Trace[] = [];
+  /** Of processes: when they began, and the namespace that they had first. */
+  readonly #first = new Map<ContainerId, Pick<Trace, "startTicks" | "namespace">>();
+  #gone: ReadonlySet<string> = new Set();
   #own: string | undefined;
-  #written = "";
+  #written: string | undefined;
 
   /** @param file where it is written down */
   constructor(private readonly file: string, private readonly engines: Engines = ENGINES) {}
 
   /** Looks for containers; what is held and not looked for is left. */
   async look(ids: ReadonlySet<ContainerId>): Promise<Look> {
-    if (this.#own === undefined) await this.#begin(ids);
-    if (ids.size === 0 && this.#held.size === 0 && this.#left.length === 0) return NOWHERE;
+    if (this.#own === undefined) await this.#begin();
     for (const id of [...this.#held.keys()].filter((id) => !ids.has(id))) this.#leave(id);
-    for (const id of [...this.#starts.keys()].filter((id) => !ids.has(id))) this.#starts.delete(id);
+    for (const id of [...this.#first.keys()].filter((id) => !ids.has(id))) this.#first.delete(id);
     const found = new Map<ContainerId, HeldPlace | NotFound>();
-    await Promise.all([...ids].map(async (id) => found.set(id, await this.#lookFor(id))));
-    await this.#dropDead();
+    const isNothing = ids.size + this.#left.length + this.#lost.length === 0;
+    if (!isNothing) {
+      let attachments: Promise<Attachments> | undefined;
+      const said = await Promise.all(
+        [...ids].map(async (id) =>
+          [id, await seek(id, this.engines, () => attachments ??= readAttachments(this.engines))] as const
+        ),
+      );
+      const identities = await identitiesOf([
+        ...said.flatMap(([, it]) => "reason" in it ? [] : pathOf(it)),
+        ...[...this.#held.values(), ...this.#left].flatMap(({ path, trace }) => [path, trace.path]),
+        ...this.#lost.map(({ path }) => path),
+      ]);
+      this.#gone = identities.gone;
+      this.#dropDead(identities);
+      await this.#regain(ids, identities);
+      // One after the other: what one leaves another may want.
+      for (const [id, it] of said) found.set(id, await this.#lookAt(id, it, identities));
+    }
     await this.#write();
-    return { found, left: this.#left };
+    return { found, left: this.#left, lost: this.#lost };
+  }
+
+  /** True while each path is the namespace that it was; before something is done there. */
+  async areHeld(): Promise<boolean> {
+    const all = [...this.#held.values(), ...this.#left];
+    const { of } = await identitiesOf(all.map(({ path }) => path));
+    return all.every(({ path, namespace }) => of.get(path) === namespace);
   }
 
   /** Nothing of ours is there any more. */
@@ -66,34 +101,67 @@ export class Places {
     await this.#write();
   }
 
+  /** It cannot be read: where its container is gone the kernel takes what stands there, once nobody holds it. */
+  async giveUp(place: HeldPlace): Promise<void> {
+    const held = this.#left.find((it) => it === place);
+    if (held !== undefined && this.#gone.has(held.trace.path)) await this.release(place);
+  }
+
   /** Lets all of them go; what stands stays. */
   close(): void {
     for (const { holder } of [...this.#held.values(), ...this.#left]) holder.close();
   }
 
-  async #begin(ids: ReadonlySet<ContainerId>): Promise<void> {
-    const own = (await identitiesOf([OWN])).get(OWN);
+  async #begin(): Promise<void> {
+    const own = (await identitiesOf([OWN])).of.get(OWN);
     if (own === undefined) throw new Error("the host's own network namespace cannot be told from others");
-    this.#own = own;
     for (const trace of await readTraces(this.file)) {
-      if (ids.has(trace.id) && trace.startTicks !== undefined && trace.id.startsWith("pid/")) {
-        this.#starts.set(trace.id, trace.startTicks);
-      }
-      const held = await this.#enter(trace).catch(() => undefined);
-      if (held !== undefined && "holder" in held) this.#left.push(held);
+      if (trace.startTicks !== undefined) this.#first.set(trace.id, trace);
+      if (trace.namespace !== "") this.#lost.push(trace);
+    }
+    this.#own = own;
+  }
+
+  /** Somebody has ended a holder: what it held is looked for anew. */
+  #dropDead({ of }: Identities): void {
+    for (const it of [...this.#held.values(), ...this.#left]) {
+      if (of.get(it.path) === it.namespace) continue;
+      it.holder.close();
+      if (this.#held.get(it.id) === it) this.#held.delete(it.id);
+      this.#left = this.#left.filter((other) => other !== it);
+      this.#lost.push(it.trace);
     }
   }
 
-  async #lookFor(id: ContainerId): Promise<HeldPlace | NotFound> {
-    const held = this.#held.get(id);
-    const said = await seek(id, this.engines);
-    if ("reason" in said) {
-      if (said.isUnknown && held !== undefined) return held;
-      this.#leave(id);
-      return said;
+  /** Only what is certainly gone, or another, is forgotten. */
+  async #regain(ids: ReadonlySet<ContainerId>, { of, gone }: Identities): Promise<void> {
+    const lost: Trace[] = [];
+    for (const trace of this.#lost) {
+      const { id, path, namespace } = trace;
+      const known = of.get(path);
+      if (gone.has(path) || known !== undefined && known !== namespace) continue;
+      const entered = known === undefined ? CHANGES : await this.#enter(trace).catch(() => CHANGES);
+      if ("reason" in entered) lost.push(trace);
+      else if (ids.has(id) && !this.#held.has(id)) this.#held.set(id, entered);
+      else this.#left.push(entered);
     }
-    const target = await this.#targetOf(id, said);
+    this.#lost = lost;
+  }
+
+  async #lookAt(
+    id: ContainerId,
+    said: Found | NotFound,
+    identities: Identities,
+  ): Promise<HeldPlace | NotFound> {
+    const held = this.#held.get(id);
+    const unknown = (error: Error): NotFound => ({
+      reason: `it cannot be looked for: ${error.message}`,
+      next: "it is looked for again by itself",
+      isUnknown: true,
+    });
+    const target = "reason" in said ? said : await this.#targetOf(id, said, identities).catch(unknown);
     if ("reason" in target) {
+      if (target.isUnknown) return held ?? target;
       this.#leave(id);
       return target;
     }
@@ -111,41 +179,19 @@ export class Places {
     return entered;
   }
 
-  async #targetOf(
-    id: ContainerId,
-    said: { readonly path: string } | { readonly pid: number; readonly engineId: string | undefined },
-  ): Promise<Trace | NotFound> {
-    const path = "path" in said ? said.path : `/proc/${said.pid}/ns/net`;
+  async #targetOf(id: ContainerId, said: Found, { of, gone }: Identities): Promise<Trace | NotFound> {
+    const path = pathOf(said);
     const process = "path" in said ? undefined : await readProcess(said.pid);
-    if ("pid" in said) {
-      const { pid, engineId } = said;
-      if (process === undefined) {
-        return { reason: `there is no process ${pid}`, next: "start it, or name another" };
-      }
-      if (engineId !== undefined && !isOfContainer(process, engineId)) {
-        return {
-          reason: `process ${pid} is said to be that of ${
-            describeContainer(id)
-          }, and the kernel says that it is not`,
-          next: "see who serves the engine's socket",
-        };
-      }
-      const first = engineId === undefined ? this.#starts.get(id) ?? process.startTicks : process.startTicks;
-      if (first !== process.startTicks) {
-        return {
-          reason: `process ${pid} is another one than it was: its id was given away anew`,
-          next: "name the process that is meant",
-        };
-      }
-      if (engineId === undefined) this.#starts.set(id, first);
+    if ("pid" in said && process === undefined) {
+      return { reason: `there is no process ${said.pid}`, next: "start it, or name another" };
     }
-    const namespace = (await identitiesOf([path])).get(path);
+    const namespace = of.get(path);
     if (namespace === undefined) {
-      return {
-        reason: `${path} cannot be looked at`,
-        next: "the agent needs CAP_SYS_PTRACE, and to see the host's processes (hostPID)",
-      };
+      const next = "the agent needs CAP_SYS_PTRACE, and to see the host's processes (hostPID)";
+      return { reason: `${path} cannot be looked at`, next, ...(!gone.has(path) && { isUnknown: true }) };
     }
+    const objection = "pid" in said ? this.#objection(id, said, { ...process!, namespace }) : undefined;
+    if (objection !== undefined) return objection;
     if (namespace === this.#own) {
       return {
         reason: `${describeContainer(id)} is in the host's own network namespace`,
@@ -155,18 +201,56 @@ export class Places {
     return { id, path, namespace, ...(process && { startTicks: process.startTicks }) };
   }
 
+  /** Why a process is not the one that is meant; undefined: it is. */
+  #objection(
+    id: ContainerId,
+    { pid, engineId }: Extract<Found, { readonly pid: number }>,
+    process: Process & { readonly namespace: string },
+  ): NotFound | undefined {
+    const { startTicks, namespace } = process;
+    if ([...this.#held.values(), ...this.#left].some(({ holder }) => holder.pid === pid)) {
+      return { reason: `process ${pid} is this agent's own`, next: "name a process of the host" };
+    }
+    if (engineId !== undefined && !isOfContainer(process, engineId)) {
+      const said = `process ${pid} is said to be that of ${describeContainer(id)}`;
+      return {
+        reason: `${said}, and the kernel says that it is not`,
+        next: "see who serves the engine's socket",
+      };
+    }
+    const first = this.#first.get(id);
+    if (engineId === undefined && first !== undefined && first.startTicks !== startTicks) {
+      return {
+        reason: `process ${pid} is another one than it was: its id was given away anew`,
+        next: "name the process that is meant",
+      };
+    }
+    const isSame = first?.startTicks === startTicks && first.namespace !== "";
+    if (isSame && first.namespace !== namespace) {
+      return {
+        reason: `process ${pid} has gone into another network namespace than it had`,
+        next: "start its container anew",
+      };
+    }
+    if (!isSame) this.#first.set(id, { startTicks, namespace });
+  }
+
   /** Stands in it, and looks whether it is the one that was meant. */
   async #enter(trace: Trace): Promise<Held | NotFound> {
     const { id, path, namespace, startTicks } = trace;
-    const known = (await identitiesOf([path])).get(path);
-    if (known !== namespace) return CHANGES;
+    if ((await identitiesOf([path])).of.get(path) !== namespace) return CHANGES;
     const holder = await holdIn(path);
-    const own = `/proc/${holder.pid}/ns/net`;
-    const entered = (await identitiesOf([own])).get(own);
-    const pid = Number(/^\/proc\/(\d+)\//.exec(path)?.[1]);
-    const isSame = startTicks === undefined || (await readProcess(pid))?.startTicks === startTicks;
-    if (entered === namespace && entered !== this.#own && isSame) {
-      return { id, namespace, path: own, holder, trace };
+    try {
+      const own = `/proc/${holder.pid}/ns/net`;
+      const entered = (await identitiesOf([own])).of.get(own);
+      const pid = Number(/^\/proc\/(\d+)\//.exec(path)?.[1]);
+      const isSame = startTicks === undefined || (await readProcess(pid))?.startTicks === startTicks;
+      if (entered === namespace && entered !== this.#own && isSame) {
+        return { id, namespace, path: own, holder, trace };
+      }
+    } catch (error) {
+      holder.close();
+      throw error;
     }
     holder.close();
     return CHANGES;
@@ -181,42 +265,20 @@ export class Places {
     else this.#left.push(held);
   }
 
-  /** Somebody has ended a holder: what it held is looked for anew. */
-  async #dropDead(): Promise<void> {
-    const all = [...this.#held.values(), ...this.#left];
-    if (all.length === 0) return;
-    const identities = await identitiesOf(all.map(({ path }) => path));
-    for (const it of all.filter(({ path, namespace }) => identities.get(path) !== namespace)) {
-      if (this.#held.get(it.id) === it) this.#held.delete(it.id);
-      this.#left = this.#left.filter((other) => other !== it);
-    }
-  }
-
   async #write(): Promise<void> {
-    const traces = [...this.#held.values(), ...this.#left].map(({ trace }) => trace);
-    const text = JSON.stringify(traces);
+    const traces = [...[...this.#held.values(), ...this.#left].map(({ trace }) => trace), ...this.#lost];
+    // A process is known again, too, while nothing of ours is with it.
+    const ended = [...this.#first].filter(([id]) =>
+      id.startsWith("pid/") && !traces.some((it) => it.id === id)
+    )
+      .map(([id, { startTicks }]): Trace => ({ id, path: "", namespace: "", startTicks }));
+    const text = JSON.stringify([...traces, ...ended]);
     if (text === this.#written) return;
+    await (text === "[]" ? forget(this.file) : writeTraces(this.file, text));
     this.#written = text;
-    await (traces.length === 0 ? forget(this.file) : writeTraces(this.file, traces));
   }
 }
 
-const OWN = "/proc/self/ns/net";
-const NOWHERE: Look = { found: new Map(), left: [] };
-const CHANGES: NotFound = {
-  reason: "its network namespace changes at this moment",
-  next: "it is looked for again by itself",
-};
-
-/** Which namespace each file is; what is not there, or may not be looked at, is left out. */
-async function identitiesOf(paths: readonly string[]): Promise<ReadonlyMap<string, string>> {
-  const { stdout } = await attempt({ program: "stat", args: ["-L", "-c", "%d:%i %n", ...paths] });
-  return parseIdentities(stdout);
-}
-
-/** Undefined: there is none of that id. */
-async function readProcess(pid: number): Promise<Process | undefined> {
-  const files = [`/proc/${pid}/stat`, `/proc/${pid}/cgroup`];
-  const { stdout, failure } = await attempt({ program: "cat", args: files });
-  return failure === undefined ? parseProcess(stdout) : undefined;
+function pathOf(said: Found): string {
+  return "path" in said ? said.path : `/proc/${said.pid}/ns/net`;
 }

@@ -32,16 +32,34 @@ export const ENGINES: Engines = {
 /** Namespaces that have a name. */
 const NAMED = "/run/netns";
 
-/** Looks for one. Never throws. */
-export async function seek(id: ContainerId, engines: Engines): Promise<Found | NotFound> {
+/** What pods have, read once for all of them; "unread" with the reason. */
+export type Attachments = readonly Attachment[] | { readonly why: string };
+
+/**
+ * Looks for one. Never throws.
+ * @param attachments of pods, asked for once a look
+ */
+export async function seek(
+  id: ContainerId,
+  engines: Engines,
+  attachments: () => Promise<Attachments>,
+): Promise<Found | NotFound> {
   const slash = id.indexOf("/");
   const [kind, name] = [id.slice(0, slash), id.slice(slash + 1)];
-  if (kind === "pid") return { pid: Number(name), engineId: undefined };
-  if (kind === "netns") {
-    const path = `${NAMED}/${name}`;
-    return exists(path) ? { path } : { reason: `there is no ${path}`, next: `ip netns add ${name}` };
+  try {
+    if (kind === "pid") return { pid: Number(name), engineId: undefined };
+    if (kind === "netns") {
+      const path = `${NAMED}/${name}`;
+      return exists(path) ? { path } : { reason: `there is no ${path}`, next: `ip netns add ${name}` };
+    }
+    if (kind === "pod") {
+      const known = await attachments();
+      if ("why" in known) return { reason: known.why, next: "it is read again by itself", isUnknown: true };
+      return findPod(known, name, exists);
+    }
+  } catch (error) {
+    return { reason: (error as Error).message, next: "it is looked for again by itself", isUnknown: true };
   }
-  if (kind === "pod") return await seekPod(name, engines.cniResults);
   const socket = kind === "docker" ? engines.docker : engines.podman;
   try {
     const { status, json } = await askSocket(socket, `/containers/${encodeURIComponent(name)}/json`);
@@ -55,36 +73,37 @@ export async function seek(id: ContainerId, engines: Engines): Promise<Found | N
   }
 }
 
-async function seekPod(name: string, folder: string): Promise<Found | NotFound> {
-  const attachments: Attachment[] = [];
+/** Reads all of them. One that is half written, or was left empty by a crash, is nobody's. */
+export async function readAttachments({ cniResults: folder }: Engines): Promise<Attachments> {
   try {
-    for await (const file of Deno.readDir(folder)) {
-      const text = await Deno.readTextFile(`${folder}/${file.name}`).catch(() => "");
-      const attachment = text.includes(name.slice(name.indexOf("/") + 1)) ? read(text) : undefined;
-      if (attachment !== undefined) attachments.push(attachment);
+    const all: Attachment[] = [];
+    for await (const { name } of Deno.readDir(folder)) {
+      const text = await Deno.readTextFile(`${folder}/${name}`).catch((error) => {
+        if (error instanceof Deno.errors.NotFound) return "";
+        throw error;
+      });
+      all.push(...read(text));
     }
+    return all;
   } catch (error) {
-    return {
-      reason: `${folder} cannot be read: ${(error as Error).message}`,
-      next: "mount it",
-      isUnknown: true,
-    };
+    return { why: `${folder} cannot be read: ${(error as Error).message}` };
   }
-  return findPod(attachments, name, exists);
 }
 
-function read(text: string): Attachment | undefined {
+function read(text: string): Attachment[] {
   try {
-    return parseAttachment(JSON.parse(text));
+    return [parseAttachment(JSON.parse(text))].filter((it) => it !== undefined);
   } catch {
-    return undefined; // It is being written.
+    return [];
   }
 }
 
+/** Throws where it could not be looked at. */
 function exists(path: string): boolean {
   try {
     return Deno.statSync(path).isFile;
-  } catch {
-    return false;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
   }
 }

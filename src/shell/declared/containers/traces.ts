@@ -11,9 +11,9 @@ export interface Trace {
   readonly id: ContainerId;
   /** A file of it; of a process only together with when that began. */
   readonly path: string;
-  /** Device and inode. */
+  /** Device and inode; empty: of a process with which nothing of ours is any more. */
   readonly namespace: string;
-  readonly startTicks?: string;
+  readonly startTicks?: string | undefined;
 }
 
 const PREFIX = "containers-";
@@ -46,8 +46,8 @@ function traceOf(json: unknown): Trace[] {
 }
 
 /** Writes it; root alone reads it. */
-export async function writeTraces(file: string, traces: readonly Trace[]): Promise<void> {
-  await writeAtomically(file, JSON.stringify(traces), 0o600);
+export async function writeTraces(file: string, traces: string): Promise<void> {
+  await writeAtomically(file, traces, 0o600);
 }
 
 /** Nothing of ours is anywhere. */
