@@ -13,7 +13,7 @@ import { adoptDevice } from "./adopt_device.ts";
 import { configureInterface, partOf } from "./configure_interface.ts";
 import { createInterface, isOfKind, kindDiffers, vxlansFirst } from "./create_interface.ts";
 import { diffMembers } from "./diff_members.ts";
-import { freePorts } from "./free_ports.ts";
+import { freePorts, type PortsElsewhere } from "./free_ports.ts";
 import { diffWireguard } from "./diff_wireguard.ts";
 
 /** What decides over steps, beside what is there. */
@@ -39,7 +39,9 @@ export interface DesiredInterfaces {
   readonly spared: readonly DeclaredId[];
   /** Names of others that are wanted here, and that somebody else takes care of; left out: none. */
   readonly elsewhere?: readonly string[];
-  /** Those of them that stand, or are made before what may stand on them; left out: none. */
+  /** Left out: none. */
+  readonly portsElsewhere?: PortsElsewhere;
+  /** Those of the others that stand, or are made before what may stand on them; left out: none. */
   readonly coming?: readonly WantedInterface[];
 }
 
@@ -56,7 +58,7 @@ export interface DeclaredPlan {
 
 /** Steps from what is there to what is wanted. */
 export function diffDeclared(
-  { interfaces, spared, elsewhere = [], coming = [] }: DesiredInterfaces,
+  { interfaces, spared, elsewhere = [], coming = [], portsElsewhere = new Map() }: DesiredInterfaces,
   observed: ObservedInterfaces,
   moment: DeclaredMoment,
 ): DeclaredPlan {
@@ -91,7 +93,7 @@ export function diffDeclared(
   const members = diffMembers(interfaces.filter(({ name }) => !waits.has(name)), observed);
   return {
     steps: [
-      ...freePorts(interfaces, observed),
+      ...freePorts(interfaces, observed, portsElsewhere),
       ...steps,
       ...members.steps,
       ...removeSurplus({ interfaces, spared, waits, elsewhere }, observed, moment),

@@ -4,7 +4,8 @@
 import type { DeclaredId } from "../declared_object.ts";
 import { type ContainerId, describeContainer, keyIn } from "../containers/container.ts";
 import type { ObservedInterfaces } from "../observed/observed_interfaces.ts";
-import type { WantedInterface } from "../want/wanted_interface.ts";
+import { keyOf, type WantedInterface } from "../want/wanted_interface.ts";
+import type { PortsElsewhere } from "./free_ports.ts";
 import {
   type DeclaredMoment,
   type DeclaredPlan,
@@ -113,6 +114,9 @@ function diffPlace(
       spared,
       elsewhere: [...[...crossing, ...blocked.keys()].map(({ name }) => name), ...awaited],
       coming: [...crossing],
+      portsElsewhere: portsOf(
+        [...gathered.values()].flatMap((it) => it.place === place ? [] : it.interfaces),
+      ),
     },
     observed,
     moment,
@@ -132,6 +136,16 @@ function diffPlace(
       ...[...blocked].map(([it, why]) => waitingFor(it, why)),
     ],
   };
+}
+
+function portsOf(interfaces: readonly WantedInterface[]): PortsElsewhere {
+  return new Map(
+    interfaces.flatMap((it) =>
+      it.link.kind === "wireguard" && it.link.listenPort !== undefined
+        ? [[it.link.listenPort, keyOf(it)] as const]
+        : []
+    ),
+  );
 }
 
 function hindrance(

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { standing } from "../../../../test/declared/standing.ts";
 import { declared, type ObjectJson, WIREGUARD } from "../../../../test/declared/walk_through.ts";
+import type { ObservedWireguard } from "../../observed/observed_state.ts";
 import type { PublicKey } from "../../net/keys.ts";
 import { describe } from "../../plan/describe.ts";
 import type { DeclaredId, DeclaredObject } from "../declared_object.ts";
@@ -173,6 +174,36 @@ Deno.test("What a container's root makes in our group goes by one program, so ma
   const lines = commands({ steps, waiting: [] });
   assert.equal(lines.length, 64);
   assert.ok(lines.every((line) => /link del dev x\d+$/.test(line)), lines.join("\n"));
+});
+
+Deno.test("Who holds the port of one in another place lets it go before, so that two may swap theirs", () => {
+  const wireguard = (name: string, port: number, container?: unknown) =>
+    declared("WireGuardInterface", name, {
+      node: "lax1",
+      interfaceName: name,
+      listenPort: port,
+      ...(container !== undefined && { container }),
+    });
+  const served = (name: string, port: number) => ({
+    ...standing({ name, kind: "wireguard", alias: `WireGuardInterface/${name}`, mtuBytes: 1420 }),
+    serving: new Map([[name, {
+      wireguard: {
+        publicKey: "(none)",
+        port,
+        peers: new Map(),
+        hasMark: false,
+      } as unknown as ObservedWireguard,
+      userspacePids: [],
+    }]]),
+  });
+  const plan = planOf([wireguard("w0", 5001), wireguard("w1", 5000, BLUE)], {
+    host: served("w0", 5000),
+    places: [place("netns/blue", served("w1", 5001))],
+  });
+  assert.deepEqual(commands(plan).filter((line) => line.includes("listen-port 0")), [
+    "wg set w0 listen-port 0",
+    "[netns/blue] wg set w1 listen-port 0",
+  ]);
 });
 
 const END = { kind: "veth", alias: "NetlinkInterface/a" };
