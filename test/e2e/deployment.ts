@@ -1,5 +1,6 @@
 // The agent as users deploy it: a variant of deploy/kubernetes with the image of this checkout, by `kubectl apply -k`.
 
+import { load } from "js-yaml";
 import type { Cluster } from "../lab/kind/cluster.ts";
 import type { Family } from "./world.ts";
 
@@ -28,9 +29,12 @@ export class Deployment {
     this.#folder = `${ROOT}dist/kind/${cluster.name}`;
   }
 
-  /** Applies it, with these variables besides; returns when every node runs it so. */
-  async apply(env: Readonly<Record<string, string>> = {}): Promise<void> {
-    await this.#write(env);
+  /**
+   * Applies it, with these variables besides; returns when every node runs it so.
+   * @param variant one whose patches are applied too; undefined: none
+   */
+  async apply(env: Readonly<Record<string, string>> = {}, variant?: string): Promise<void> {
+    await this.#write(env, variant === undefined ? [] : await patchesOf(variant));
     await this.label();
     await this.cluster.kubectl(["apply", "--server-side", "--force-conflicts", "-k", this.#folder]);
     await this.rolledOut();
@@ -83,7 +87,7 @@ export class Deployment {
     return said;
   }
 
-  async #write(env: Readonly<Record<string, string>>): Promise<void> {
+  async #write(env: Readonly<Record<string, string>>, patches: readonly unknown[]): Promise<void> {
     const variant = this.options.isUserspace ? "userspace" : "base";
     const [newName, newTag] = this.options.image.split(/:(?=[^:/]*$)/);
     const patch = {
@@ -106,7 +110,7 @@ export class Deployment {
       kind: "Kustomization",
       resources: [`../../../deploy/kubernetes/${variant}`],
       images: [{ name: "wigglenet", newName, newTag }],
-      patches: [{ patch: JSON.stringify(patch) }],
+      patches: [...patches, { patch: JSON.stringify(patch) }],
     };
     await Deno.mkdir(this.#folder, { recursive: true });
     await Deno.writeTextFile(
@@ -137,4 +141,9 @@ export class Deployment {
     }
     return env;
   }
+}
+
+async function patchesOf(variant: string): Promise<readonly unknown[]> {
+  const text = await Deno.readTextFile(`${ROOT}deploy/kubernetes/${variant}/kustomization.yaml`);
+  return (load(text) as { readonly patches: readonly unknown[] }).patches;
 }
