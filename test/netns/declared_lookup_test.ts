@@ -122,7 +122,10 @@ Deno.test("Who holds a namespace may be killed: nothing changes, and another one
   await scene.write([netlink("br-k", { type: "bridge", container: { netns: { name: "kept" } } })]);
   const inKept = ["ip", "netns", "exec", "kept"];
   await scene.has(inKept, "br-k");
-  const holders = async () => (await n1.run(["ip", "netns", "pids", "kept"])).trim();
+  // Beside it stand those who look and go.
+  const cats =
+    'for p in $(ip netns pids kept); do [ "$(cat /proc/$p/comm 2>&1)" = cat ] && echo $p; done; true';
+  const holders = async () => (await n1.run(["sh", "-c", cats])).trim();
   const [before, link] = [await holders(), await n1.run([...inKept, "ip", "-o", "link", "show", "br-k"])];
   await n1.run(["kill", "-9", before]);
   await until("another holder", async () => ![before, ""].includes(await holders()), {
@@ -157,4 +160,22 @@ Deno.test("An agent that may not enter namespaces says what it needs, and does t
   await scene.write([inBlue, netlink("br-own", { type: "bridge" })]);
   await scene.told(/NetlinkInterface br-b: .*cannot be entered: .*the agent needs CAP_SYS_ADMIN/);
   await scene.has([], "br-own");
+});
+
+Deno.test("An agent that is told no more to reach into containers says what it leaves there", async () => {
+  const inKept = ["ip", "netns", "exec", "kept"];
+  const bridge = netlink("br-k", { type: "bridge", container: { netns: { name: "kept" } } });
+  await scene.write([bridge]);
+  await scene.restart();
+  await scene.has(inKept, "a#b br-k");
+  await n1.agent!.kill("SIGKILL");
+  n1.startAgent();
+  await until(
+    "it to say so",
+    () => /declared in containers \(netns\/kept\) stays as it is/.test(n1.agent!.tail()),
+    {
+      seen: () => n1.agent!.tail(),
+    },
+  );
+  assert.equal(await scene.namesIn(inKept), "a#b br-k");
 });

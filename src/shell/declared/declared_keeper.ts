@@ -19,7 +19,7 @@ import { tellBlocked, tellChanges, tellProblems } from "../tell.ts";
 import { converge, type Passed } from "./converge.ts";
 import { declaredKeyFolder, removeDeclaredKeys } from "./declared_keys.ts";
 import { Places } from "./containers/places.ts";
-import { tracesFile } from "./containers/traces.ts";
+import { readTraces, tracesFile } from "./containers/traces.ts";
 import { DeclaredPublisher } from "./declared_publisher.ts";
 import { KeptWish } from "./kept_wish.ts";
 import { LastGood } from "./last_good.ts";
@@ -113,6 +113,16 @@ export class DeclaredKeeper {
     // What an agent before this one has read is read anew, where it is still asked for.
     this.#swept = removeDeclaredKeys(secretFolder(this.options.settings)).catch(() => {});
     this.options.source.start();
+    if (this.#places === undefined) this.#tellOfContainers();
+  }
+
+  /** What an agent with another setting has put into containers this one cannot keep. */
+  async #tellOfContainers(): Promise<void> {
+    const { settings, log } = this.options;
+    const places = (await readTraces(tracesFile(settings))).filter(({ namespace }) => namespace !== "");
+    if (places.length === 0) return;
+    const names = places.slice(0, SHOWN).map(({ id }) => id).join(", ");
+    log.warn(`what is declared in containers (${names}) stays as it is: DECLARED_CONTAINERS=false`);
   }
 
   /** Something has changed, or may have: passes over everything, once more where a pass is under way. */
