@@ -35,22 +35,22 @@ export function diffRoutes(desired: DesiredState, observed: ObservedState, isBlo
       surplus: sorted,
       isLeaving: tunnel.length > 0 && !isBlocked ? isLeaving : () => false,
     });
-    const isDropped = (text: string) => isLeaving(text) && !over.texts.has(text);
-    const surplus = sorted.filter((text) => !isDropped(text));
+    const comers = sorted.length === 0 ? NONE : new Set([...behind, ...clear, ...tunnel].map(placeOf));
+    const fateOf = (text: string) => {
+      if (over.texts.has(text)) return "flushed";
+      if (isLeaving(text)) return "dropped";
+      if (comers.has(placeOf(text))) return "replaced";
+      return isSpared(text) ? "spared" : "gone";
+    };
+    const { dropped = [], gone = [] } = Object.groupBy(sorted, fateOf);
+    const surplus = dropped.length === 0 ? sorted : [...new Set(sorted).difference(new Set(dropped))];
     const isCovered = coveredBy(sorted);
-    const taken = surplus.length === 0 ? NONE : new Set([...behind, ...clear, ...tunnel].map(placeOf));
     const isFirst = observed.link === undefined && tunnel.length <= FEW; // beside the peers
-    const gone = surplus.filter((text) =>
-      !taken.has(placeOf(text)) && !isSpared(text) && !over.texts.has(text)
-    );
     const clearSteps = [
       ...clearAdditions(clear, observed, { family, surplus, isSecured }),
       ...over.steps,
       // Others before the tunnel's, and whether these can be had or not.
-      ...routeStep(
-        { family, verb: "del", stage: STAGE.clearDeletion, surplus: [] },
-        sorted.filter(isDropped),
-      ),
+      ...routeStep({ family, verb: "del", stage: STAGE.clearDeletion, surplus: [] }, dropped),
     ];
     if (isBlocked) return clearSteps;
     return [
