@@ -29,10 +29,13 @@ export function hostOf(desired: DesiredState): ObservedState {
   const sets = Object.entries(table.sets).map(([name, members]) => [name, new Set(members)] as const);
   const routes = (family: 4 | 6) =>
     new Set(desired.routes.filter((route) => route.family === family).map(({ text }) => text));
-  const { name: _, port: vxlanPort, mtuBytes, addresses } = desired.overlay.link ?? {};
+  const { kind, port: vxlanPort, mtuBytes, addresses } = desired.overlay.link ?? {};
   return {
-    ...(mtuBytes !== undefined && vxlanPort !== undefined && {
-      overlay: { kind: "vxlan", vxlanPort, mtuBytes, isUp: true, addresses: new Set(addresses) },
+    ...(kind !== undefined && mtuBytes !== undefined && {
+      overlay: {
+        ...{ kind, mtuBytes, isUp: true, isExternal: true, addresses: new Set(addresses) },
+        ...(vxlanPort !== undefined && { vxlanPort }),
+      },
     }),
     link: link && {
       kind: LINK_KIND[link.implementation],

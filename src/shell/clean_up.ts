@@ -12,7 +12,7 @@ import { FASTPATH, FASTPATH_REFERENCE, REFERENCE_TABLE, TABLE } from "../core/re
 import { nextInterface, nextKeyPath, requestedKeyPath } from "../core/rotation/names.ts";
 import { ipsecInterface } from "../core/transport/ipsec/names.ts";
 import { parseAssociations, parsePolicies, removalOf } from "../core/transport/ipsec/xfrm_text.ts";
-import { vxlanInterface } from "../core/transport/vxlan/vxlan.ts";
+import { overlayNames } from "../core/transport/overlay_names.ts";
 import type { GivenSettings } from "../core/settings/settings.ts";
 import { attempt, run, runIn } from "./command.ts";
 import { readLink, removeEmptyFolder, removeFile, RUN_FOLDER, sweepLeftovers, withInput } from "./files.ts";
@@ -69,7 +69,7 @@ async function removeNetwork({ interfaceName }: GivenSettings): Promise<string[]
   return [
     ...isForeign ? [] : await removeNetworkOf(second),
     ...await removeHostRouting(),
-    ...await removeOverlay(vxlanInterface({ interfaceName })),
+    ...(await Promise.all(overlayNames({ interfaceName }).map(removeOverlay))).flat(),
     ...await removeIpsec(ipsecInterface({ interfaceName })),
     ...await removeNetworkOf(interfaceName),
     ...await removeBridge(bridgeInterface(interfaceName)),
@@ -123,7 +123,7 @@ async function removeContained(errors: Error[]): Promise<string[]> {
 
 async function removeOverlay(name: string): Promise<string[]> {
   const link = await observeLink(name);
-  if (link?.vxlanPort === undefined) return [];
+  if (link?.isExternal !== true) return [];
   await run({ program: "ip", args: ["link", "del", "dev", name] });
   return [`interface ${name}`];
 }

@@ -263,7 +263,7 @@ export class HostState {
 async function readNetwork(
   desired: DesiredState,
   { hostRouting }: ObservedState,
-): Promise<Pick<ObservedState, "link" | "routes" | "hostRouting" | "overlay">> {
+): Promise<Pick<ObservedState, "link" | "routes" | "hostRouting" | "overlay" | "leftOverlay">> {
   const network = await observeNetwork(desired.interfaceName);
   return { ...network, ...await observeHostRouting(desired, hostRouting), ...await observeOverlay(desired) };
 }

@@ -5,7 +5,11 @@ import type { ObservedState } from "../core/observed/observed_state.ts";
 import { observeLink } from "./observe.ts";
 
 /** Not asked for where none is wanted, nor any of its name was seen. */
-export async function observeOverlay({ overlay }: DesiredState): Promise<Pick<ObservedState, "overlay">> {
-  const isAsked = overlay.link !== undefined || overlay.isStanding;
-  return { overlay: isAsked ? await observeLink(overlay.name) : undefined };
+export async function observeOverlay(
+  { overlay: { name, link, isStanding, left } }: DesiredState,
+): Promise<Pick<ObservedState, "overlay" | "leftOverlay">> {
+  return {
+    overlay: link !== undefined || isStanding ? await observeLink(name) : undefined,
+    ...(left !== undefined && { leftOverlay: await observeLink(left) }),
+  };
 }

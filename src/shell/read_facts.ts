@@ -14,7 +14,7 @@ import { nextInterface } from "../core/rotation/names.ts";
 import type { Nonce } from "../core/transport/ipsec/association.ts";
 import { ipsecInterface } from "../core/transport/ipsec/names.ts";
 import { usesIpsec } from "../core/transport/own_transports.ts";
-import { vxlanInterface } from "../core/transport/vxlan/vxlan.ts";
+import { overlayNames } from "../core/transport/overlay_names.ts";
 import { isOfNextGroup } from "../core/observed/parse_network.ts";
 import { LINK_KIND } from "../core/plan/diff_link.ts";
 import type { NodeMetadata, Rejected } from "../core/nodes/node.ts";
@@ -119,7 +119,7 @@ export async function readFacts(settings: Settings, known: KnownFacts, last?: Ho
     }],
   };
   const computed = await readExpression(settings, known, { all, last });
-  const ours = [settings.interfaceName, ...Object.values(besideOf(settings))];
+  const ours = [settings.interfaceName, ...besideOf(settings)];
   const interfaces = all.filter(({ ifname = "", mtu, group }) =>
     // What objects declare is no way to other nodes, and an address there none of this one.
     !ours.includes(ifname) && group !== String(DECLARED_GROUP) && mtu !== undefined
@@ -166,32 +166,28 @@ function agentFacts(
 }
 
 /** Interfaces of ours beside the first one, whether they are there or not. */
-function besideOf(
-  settings: Pick<GivenSettings, "interfaceName">,
-): Record<"second" | "overlay" | "bridge" | "ipsec", string> {
+function besideOf(settings: Pick<GivenSettings, "interfaceName">): string[] {
   const { interfaceName } = settings;
-  return {
-    second: nextInterface(interfaceName),
-    overlay: vxlanInterface(settings),
-    bridge: bridgeInterface(interfaceName),
-    ipsec: ipsecInterface(settings),
-  };
+  return [
+    nextInterface(interfaceName),
+    bridgeInterface(interfaceName),
+    ...overlayNames(settings),
+    ipsecInterface(settings),
+  ];
 }
 
 /** What is there of them. */
 function standingOf(
   settings: GivenSettings,
   all: readonly LinkJson[],
-): Pick<HostFacts, "second" | "hasOverlay" | "hasIpsec" | "bridge"> {
-  const names = besideOf(settings);
-  const [second, overlay, ipsec] = [names.second, names.overlay, names.ipsec].map((name) =>
-    all.find(({ ifname }) => ifname === name)
-  );
+): Pick<HostFacts, "second" | "overlays" | "hasIpsec" | "bridge"> {
+  const second = all.find(({ ifname }) => ifname === nextInterface(settings.interfaceName));
+  const overlays = overlayNames(settings).filter((name) => all.some(({ ifname }) => ifname === name));
   const bridge = bridgeIn(all, settings.interfaceName);
   return {
     ...(second && { second: isOfNextGroup(second) ? "ours" : "foreign" }),
-    ...(overlay && { hasOverlay: true }),
-    ...(ipsec && { hasIpsec: true }),
+    ...(overlays.length > 0 && { overlays }),
+    ...(all.some(({ ifname }) => ifname === ipsecInterface(settings)) && { hasIpsec: true }),
     ...(bridge && { bridge }),
   };
 }
@@ -215,7 +211,7 @@ async function readExpression(
   { all, last }: { readonly all: readonly LinkJson[]; readonly last: HostFacts | undefined },
 ): Promise<PodCidrs> {
   if (expression === undefined) return { prefixes: [], rejected: [] };
-  const beside = Object.values(besideOf({ interfaceName }));
+  const beside = besideOf({ interfaceName });
   const others = all.filter(({ ifname = "" }) => !beside.includes(ifname));
   const inputs = { interfaces: interfacesOf(others, interfaceName), node: metadata };
   const { prefixes, trouble } = await expression.read(inputs, last?.podCidrExpression ?? []);

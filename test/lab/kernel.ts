@@ -17,6 +17,9 @@ function canMake(...type: readonly string[]): boolean {
   return ip("link", "add", "dev", "probe0", "type", ...type) && ip("link", "del", "dev", "probe0");
 }
 
+/** True when it makes GRE interfaces that wrap by routes, between addresses of both families. */
+export const HAS_GRE: boolean = canMake("gre", "external") && canMake("ip6gre", "external");
+
 /** True when it knows flowtables (nf_flow_table_inet): loading one is the only way to tell. */
 export const HAS_FLOWTABLE: boolean = new Deno.Command("nft", {
   args: ["-c", "add table inet probe0; add flowtable inet probe0 f { hook ingress priority 0; }"],

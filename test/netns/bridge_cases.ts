@@ -28,6 +28,8 @@ const [pod, far] = mesh.pods as [Pod, Pod];
 const other = await n1.addPod("n1-other");
 mesh.pods.push(other);
 Deno.test.afterAll(() => mesh.close());
+// Emulated, an agent reads its rules long after pods reach each other.
+for (const node of mesh.nodes) await node.inSync();
 
 async function macOf(host: Pod, device: string): Promise<string> {
   const [link] = JSON.parse(await host.run(["ip", "-j", "link", "show", "dev", device])) as [

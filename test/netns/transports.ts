@@ -1,5 +1,6 @@
 // What tests of transports have in common.
 
+import assert from "node:assert/strict";
 import type { Family, Manifest } from "../lab/manifest.ts";
 import type { Pod } from "../lab/pod.ts";
 import { policyObject, putFile, putPods, removeFile } from "../lab/policy_files.ts";
@@ -11,6 +12,17 @@ export function saying(manifest: Manifest, transport: string): Manifest {
   const { metadata } = manifest;
   const annotations = { ...metadata.annotations, "wigglenet/transport": transport };
   return { ...manifest, metadata: { ...metadata, annotations } };
+}
+
+/** Pings that fill packets of a pod come to another one, by both families, and longer ones do not. */
+export async function passesFull(from: Pod, to: Pod, mtuBytes: number): Promise<void> {
+  for (const family of [4, 6] as const) {
+    const ping = (size: number) =>
+      from.attempt(["ping", "-n", "-c", "1", "-W", "2", "-M", "do", "-s", `${size}`, to.address(family)!]);
+    const full = mtuBytes - (family === 4 ? 28 : 48);
+    assert.equal((await ping(full)).code, 0, `${to.name} IPv${family}`);
+    assert.notEqual((await ping(full + 1)).code, 0);
+  }
 }
 
 /** A NetworkPolicy lets the third pod reach the first, and nobody else: so it is, and behind it all do again. */

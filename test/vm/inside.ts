@@ -30,7 +30,7 @@ async function tell(what: string, argv: readonly string[]): Promise<number> {
 
 await getReady();
 // Tests look whether it is there, and leave themselves out where it is not.
-const MODULES = "ip_vs ip_vs_rr br_netfilter xfrm_interface xfrm_user esp4 esp6";
+const MODULES = "ip_vs ip_vs_rr br_netfilter ip_gre ip6_gre xfrm_interface xfrm_user esp4 esp6";
 for (const module of MODULES.split(" ")) {
   await run(["modprobe", module]);
 }

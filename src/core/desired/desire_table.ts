@@ -102,8 +102,8 @@ const SPARE_PORTS = [[61_000, 65_535], [50_000, 60_998], [40_000, 49_998]] as co
 
 /** The same while a key rotates, which is no reason to make a table anew. */
 function definesOf({ interfaceName, port }: Settings, ways: Ways): DesiredTable["defines"] {
-  const overlay = overlayOf(ways);
-  const ports = [port, nextPort(port), ...overlay === undefined ? [] : [overlay.port]].sort((a, b) => a - b);
+  const outerPort = overlayOf(ways)?.port;
+  const ports = [port, nextPort(port), ...outerPort === undefined ? [] : [outerPort]].sort((a, b) => a - b);
   const [first, last] = [ports[0]!, ports.at(-1)!];
   const spare = SPARE_PORTS.find(([from, to]) => !ports.some((it) => from <= it && it <= to))!;
   return {
@@ -117,15 +117,17 @@ function definesOf({ interfaceName, port }: Settings, ways: Ways): DesiredTable[
 
 /** Around packets. */
 function outerTemplates(ways: Ways): string[] {
-  return overlayOf(ways) === undefined ? [] : ["outer", "vxlan"];
+  const overlay = overlayOf(ways);
+  return overlay === undefined ? [] : ["outer", overlay.kind === "vxlan" ? "vxlan" : "gre"];
 }
 
 /** Of what is, or was, in them. */
 function wrappedTemplates(ways: Ways, hasIpvs: boolean): string[] {
-  if (overlayOf(ways) === undefined) return [];
+  const overlay = overlayOf(ways);
+  if (overlay === undefined) return [];
   const wrapped = FAMILIES.filter((family) => ways[family].overlay !== undefined);
   return [
-    ...(hasIpvs ? ["vxlan-ipvs"] : []),
+    ...(hasIpvs && overlay.kind === "vxlan" ? ["vxlan-ipvs"] : []),
     ...wrapped.map((family) => `unwrapped-v${family}`),
     "unwrapped",
   ];
@@ -145,8 +147,9 @@ function clearDefines(ways: Ways): DesiredTable["defines"] {
   return {
     ...(overlay && {
       overlay: `"${overlay.name}"`,
-      vxlan_port: String(overlay.port),
-      vxlan_vni: String(overlay.vni),
+      ...(overlay.kind === "vxlan"
+        ? { vxlan_port: String(overlay.port), vxlan_vni: String(overlay.vni) }
+        : { gre_key: String(overlay.vni) }),
     }),
     ...Object.fromEntries(devices),
   };

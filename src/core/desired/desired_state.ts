@@ -124,6 +124,8 @@ export interface DesiredOverlay {
   readonly name: string;
   /** There is an interface of that name. */
   readonly isStanding: boolean;
+  /** An interface that stands, of the name that another transport's has. */
+  readonly left?: string;
   /** Undefined: none may stand. */
   readonly link?: Overlay & {
     /** `10.244.1.1/32`: the first address of each own pod CIDR. */

@@ -59,8 +59,8 @@ export interface HostFacts {
   readonly isRotationDue?: boolean;
   /** Whose the interface of the second one's name is; undefined: there is none. */
   readonly second?: "ours" | "foreign";
-  /** There is an interface of the overlay's name. */
-  readonly hasOverlay?: true;
+  /** Interfaces of names that transports have for theirs. */
+  readonly overlays?: readonly string[];
   /** Others may go on sending so in a family that is back in the tunnel: for some seconds after the start. */
   readonly former?: Former;
   /** Undefined: there is no bridge of ours, nor a port of one. */

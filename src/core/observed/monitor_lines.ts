@@ -134,7 +134,7 @@ function isPlaceOf(word: string, dev: string, routes: ObservedState["routes"]): 
 
 // What else may stand in such a line (a source, several next hops) is not in routes of ours: then the line is news.
 const ROUTE = new RegExp(
-  "^(?:Deleted )?(?:(unreachable|blackhole|prohibit|throw) )?(\\S+)(?:  ?encap (ip6? id \\d+ src \\S+ dst \\S+) (?:ttl|hoplimit) \\d+ (?:tos|tc) \\d+)?" +
+  "^(?:Deleted )?(?:(unreachable|blackhole|prohibit|throw) )?(\\S+)(?:  ?encap (ip6? id \\d+ src \\S+ dst \\S+) (?:ttl|hoplimit) \\d+ (?:tos|tc) \\d+( key)?)?" +
     "(?: via (\\S+))?(?: dev (\\S+))?" +
     ` proto ${ROUTE_PROTOCOL}(?: scope \\S+)?(?: metric (\\d+))?( onlink)?(?: pref medium)?$`,
 );
@@ -143,8 +143,8 @@ const ROUTE = new RegExp(
 export function surprisesNetwork(line: string, { routes }: ObservedState): boolean {
   const match = ROUTE.exec(line.trim());
   if (match === null) return true;
-  const [, type, dst, wrapping, gateway, dev, metric, onlink] = match;
-  const encap = wrapping && withoutAnySource(wrapping);
+  const [, type, dst, wrapping, key = "", gateway, dev, metric, onlink] = match;
+  const encap = wrapping && withoutAnySource(wrapping) + key;
   const flags = onlink === undefined ? [] : ["onlink"];
   const family = dst!.includes(":") ? 6 : 4;
   const metricOrNone = metric === undefined ? undefined : Number(metric);

@@ -78,7 +78,9 @@ export interface ObservedLink {
   readonly addresses: ReadonlySet<string>;
   /** It is in the group that our second interface is made in. */
   readonly isNext?: true;
-  /** Of a VXLAN that wraps by routes: its UDP port. */
+  /** It wraps whole packets by routes, as ours do. */
+  readonly isExternal?: true;
+  /** Of such a VXLAN: its UDP port. */
   readonly vxlanPort?: number;
   /** That one learns, wants a checksum around what comes in IPv6, or has a master: packets get lost, or come by another interface. */
   readonly isOdd?: true;
@@ -146,6 +148,8 @@ export interface ObservedState {
   readonly overlay?: ObservedLink | undefined;
   /** Undefined: it is neither wanted nor there. */
   readonly ipsec?: ObservedIpsec | undefined;
+  /** One that another transport has left. */
+  readonly leftOverlay?: ObservedLink | undefined;
   /** Texts of our routes, and of those into our interface that are nobody's. */
   readonly routes: { readonly 4: ReadonlySet<string>; readonly 6: ReadonlySet<string> };
   /** Our rules, and the routes of our own table, as texts; undefined: nobody has looked. */

@@ -89,8 +89,8 @@ interface LinkJson {
   readonly linkinfo?: {
     readonly info_kind?: string;
     readonly info_data?: {
-      readonly external?: boolean;
-      /** Of ip 6.15 null where it is on. */
+      /** Of ip 6.15 flags may be null where they are on. */
+      readonly external?: boolean | null;
       readonly gpe?: boolean | null;
       readonly port?: number;
       readonly learning?: boolean;
@@ -119,18 +119,24 @@ export function parseLink(json: string): ObservedLink | undefined {
     isUp: link.flags?.includes("UP") ?? false,
     addresses: new Set(global.map(({ local, prefixlen }) => `${local}/${prefixlen}`)),
     ...(isOfNextGroup(link) && { isNext: true }),
-    ...vxlanOf(link),
+    ...externalOf(link),
     ...(link.linkinfo?.info_data?.if_id !== undefined && { ifId: Number(link.linkinfo.info_data.if_id) }),
   };
 }
 
-function vxlanOf({ linkinfo, master }: LinkJson): Pick<ObservedLink, "vxlanPort" | "isOdd"> {
-  const { external, gpe, port, learning, udp_zero_csum6_rx: takesNoChecksum } = linkinfo?.info_data ?? {};
-  if (
-    linkinfo?.info_kind !== "vxlan" || !external || gpe === undefined || gpe === false || port === undefined
-  ) return {};
-  const isOdd = master !== undefined || learning === true || takesNoChecksum === false;
-  return { vxlanPort: port, ...(isOdd && { isOdd }) };
+function externalOf(
+  { linkinfo, master }: LinkJson,
+): Pick<ObservedLink, "isExternal" | "vxlanPort" | "isOdd"> {
+  const { info_kind: kind = "", info_data: data = {} } = linkinfo ?? {};
+  const { external, gpe } = data;
+  const isOn = (flag: boolean | null | undefined) => flag !== undefined && flag !== false;
+  if (!isOn(external) || !(kind === "vxlan" ? isOn(gpe) : ["gre", "ip6gre"].includes(kind))) return {};
+  const isOdd = master !== undefined || data.learning === true || data.udp_zero_csum6_rx === false;
+  return {
+    isExternal: true,
+    ...(data.port !== undefined && { vxlanPort: data.port }),
+    ...(isOdd && { isOdd }),
+  };
 }
 
 /** True for an interface, as ip tells of it, that has been made as our second one. */
@@ -170,22 +176,24 @@ interface EncapJson {
   readonly id: number;
   readonly src: string;
   readonly dst: string;
+  readonly key?: true;
 }
 
 type RouteJson = Omit<ToldRoute, "encap"> & { readonly encap?: string | EncapJson };
 
 function encapText(encap: RouteJson["encap"]): string | undefined {
-  if (typeof encap !== "object") return encap;
-  return withoutAnySource(`${encap.encap_type} id ${encap.id} src ${encap.src} dst ${encap.dst}`);
+  if (typeof encap !== "object") return encap?.trimEnd();
+  const { encap_type, id, src, dst, key } = encap;
+  return withoutAnySource(`${encap_type} id ${id} src ${src} dst ${dst}${key === undefined ? "" : " key"}`);
 }
 
 /** Before, a route that wraps had two fields `dst`. */
 const WRAPPED =
-  /"encap":"(ip6?)","id":(\d+),"src":"([^"]*)","dst":"([^"]*)","(?:ttl|hoplimit)":\d+,"(?:tos|tc)":\d+/g;
+  /"encap":"(ip6?)","id":(\d+),"src":"([^"]*)","dst":"([^"]*)","(?:ttl|hoplimit)":\d+,"(?:tos|tc)":\d+(?:,"(key)":true)?/g;
 
 function withOneDst(json: string): string {
   if (!json.includes('"encap":')) return json;
-  return withoutAnySource(json.replace(WRAPPED, '"encap":"$1 id $2 src $3 dst $4"'));
+  return withoutAnySource(json.replace(WRAPPED, '"encap":"$1 id $2 src $3 dst $4 $5"'));
 }
 
 /** As a desired route has it: without a source that the kernel is left to choose. */

@@ -159,6 +159,13 @@ Deno.test("An interface is its kind, MTU, state and global addresses", () => {
   assert.equal(told({ ...vxlan, gpe: null })?.vxlanPort, 24603, "ip 6.15");
   assert.equal(told({ ...vxlan, gpe: false })?.vxlanPort, undefined);
   assert.equal(told({ if_id: "0x92" })?.ifId, 146);
+  assert.ok(told(vxlan)?.isExternal && told({ ...vxlan, gpe: false })?.isExternal === undefined);
+  // ip (6.1) on Debian's kernel, 2026-11-22.
+  const gre = { external: true, remote: "any", local: "any", ttl: 0, pmtudisc: true };
+  const ofKind = (info_kind: string) =>
+    parseLink(JSON.stringify([{ ifname: "g", linkinfo: { info_kind, info_data: gre } }]));
+  assert.ok(ofKind("gre")?.isExternal && ofKind("ip6gre")?.isExternal);
+  assert.equal(ofKind("geneve")?.isExternal, undefined);
 });
 
 Deno.test("No interface is what ip prints when there is none: nothing, no list, empty objects", () => {

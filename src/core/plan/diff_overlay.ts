@@ -1,21 +1,27 @@
-// The interface that wraps packets in the clear: there, with its port, its MTU and its addresses, and up.
+// The interface that wraps packets in the clear: there, as it is to wrap, with its MTU and its addresses, and up.
 
 import type { DesiredOverlay, DesiredState, Waiting } from "../desired/desired_state.ts";
 import type { ObservedLink, ObservedState } from "../observed/observed_state.ts";
 import type { Family } from "../net/address.ts";
+import type { Overlay } from "../transport/transport.ts";
 import { replaceAddresses } from "./diff_addresses.ts";
 import { foreignInterface } from "./diff_link.ts";
 import { type Change, STAGE, type Step } from "./plan.ts";
 
-const KIND = "vxlan";
+/** Those that an interface of a name may have and be ours: any other than what is wanted is made anew. */
+const KINDS: Readonly<Record<Overlay["kind"], readonly string[]>> = {
+  vxlan: ["vxlan"],
+  gre: ["gre", "ip6gre"],
+  ip6gre: ["gre", "ip6gre"],
+};
 
 /** An interface of its name that is nothing of ours. */
 export function foreignOverlay(
   { overlay: { name, link } }: DesiredState,
   { overlay }: ObservedState,
 ): Waiting | undefined {
-  if (link === undefined || overlay === undefined || overlay.kind === KIND) return undefined;
-  return { ...foreignInterface(name, overlay.kind, KIND), isTrouble: true };
+  if (link === undefined || overlay === undefined || isKindred(overlay, link)) return undefined;
+  return { ...foreignInterface(name, overlay.kind, link.kind), isTrouble: true };
 }
 
 /**
@@ -31,21 +37,27 @@ export function lackingOverlay(
     failing[part]?.error
   );
   const lacking = UNKNOWN_KIND.test(interfaceError)
-    ? `this kernel has no ${KIND}`
+    ? `this kernel has no ${link.kind}`
     : routeErrors.some((error = "") => NO_WRAPPING.test(error))
     ? "this kernel does not wrap by routes"
     : undefined;
   if (lacking === undefined) return [];
+  const module = MODULES[link.kind];
   const nodes = new Set(clear.filter(({ route }) => route.endsWith(` dev ${name}`)).map(({ node }) => node));
   return [{
     what: `interface ${name}`,
     why: `${lacking}: pods of ${nodes.size} nodes are not reached`,
     next:
-      "modprobe vxlan, take a kernel with CONFIG_VXLAN and CONFIG_LWTUNNEL, or set another transport on all nodes",
+      `modprobe ${module}, take a kernel with it and CONFIG_LWTUNNEL, or set another transport on all nodes`,
     isTrouble: true,
   }];
 }
 
+const MODULES: Readonly<Record<Overlay["kind"], string>> = {
+  vxlan: "vxlan",
+  gre: "ip_gre",
+  ip6gre: "ip6_gre",
+};
 /** As the kernel says it by ip: of a link, and of routes. */
 const UNKNOWN_KIND = /Unknown device type|Operation not supported/i;
 const NO_WRAPPING = /LWTUNNEL|LWT encapsulation|encapsulation type not supported/i;
@@ -57,44 +69,64 @@ export function withoutForeign<T extends DesiredState>(desired: T, observed: Obs
   return { ...desired, routes: desired.routes.filter(({ text }) => !text.includes(by)) };
 }
 
-/** The interface, and its addresses for themselves: a host may have one family switched off. The routes by it come behind. */
-export function diffOverlay({ overlay }: DesiredState, { overlay: has }: ObservedState): Step[] {
-  const { name, link } = overlay;
-  if (link === undefined) {
-    if (has?.kind !== KIND || has.vxlanPort === undefined) return []; // somebody else's
-    return [
-      stepOf(STAGE.linkDeletion, [changeOf(name, ["-", KIND], "no transport uses it")], [
-        `link del dev ${name}`,
-      ]),
-    ];
-  }
-  if (has !== undefined && has.kind !== KIND) return [];
-  const isOther = has !== undefined && isOtherwise(link, has);
+/**
+ * What another transport has left goes. The interface, and its addresses for themselves: a host may have one family switched off. The
+ * routes by it come behind.
+ */
+export function diffOverlay({ overlay }: DesiredState, { overlay: has, leftOverlay }: ObservedState): Step[] {
+  const { name, link, left = "" } = overlay;
+  const leaving = removal(left, leftOverlay);
+  if (link === undefined) return [...leaving, ...removal(name, has)];
+  return [...leaving, ...configured(link, has)];
+}
+
+/** Of nothing that is somebody else's. */
+function removal(name: string, has: ObservedLink | undefined): Step[] {
+  if (has?.isExternal !== true) return [];
+  return [
+    stepOf(STAGE.linkDeletion, [changeOf(name, ["-", has.kind], "no transport uses it")], [
+      `link del dev ${name}`,
+    ]),
+  ];
+}
+
+type Link = NonNullable<DesiredOverlay["link"]>;
+
+function configured(link: Link, has: ObservedLink | undefined): Step[] {
+  const { name, kind, port } = link;
+  if (has !== undefined && !isKindred(has, link)) return [];
+  const isOther = has !== undefined && isOtherwise(has, link);
   const addressing = addressed(link, isOther ? undefined : has);
   if (has !== undefined && !isOther) {
     if (has.isUp && has.mtuBytes === link.mtuBytes) return addressing;
     const state = `it is ${has.isUp ? "up" : "down"} with mtu ${has.mtuBytes}`;
     return [stepOf(STAGE.overlay, [upOf(link, state)], [upLine(link)]), ...addressing];
   }
-  const text = `${KIND}, UDP port ${link.port}`;
+  const text = port === undefined ? kind : `${kind}, UDP port ${port}`;
   const change = isOther
     ? changeOf(name, ["~", text], otherwise(has))
     : changeOf(name, ["+", text], "missing");
-  // Of IPv6 the kernel sends no checksum around packets that have their own, and takes none where it is told so (RFC 6935).
-  const creation =
-    `link add dev ${name} type ${KIND} external gpe dstport ${link.port} nolearning udp6zerocsumrx`;
-  const removal = isOther ? [`link del dev ${name}`] : [];
+  const first = isOther ? [`link del dev ${name}`] : [];
   return [
-    stepOf(STAGE.overlay, [change, upOf(link, "new")], [...removal, creation, upLine(link)]),
+    stepOf(STAGE.overlay, [change, upOf(link, "new")], [...first, creationOf(link), upLine(link)]),
     ...addressing,
   ];
 }
 
-type Link = NonNullable<DesiredOverlay["link"]>;
+function isKindred({ kind }: ObservedLink, wanted: Overlay): boolean {
+  return KINDS[wanted.kind].includes(kind);
+}
+
+function creationOf({ name, kind, port }: Overlay): string {
+  const start = `link add dev ${name} type ${kind} external`;
+  // Of IPv6 the kernel sends no checksum around packets that have their own, and takes none where it is told so (RFC 6935).
+  return kind === "vxlan" ? `${start} gpe dstport ${port} nolearning udp6zerocsumrx` : start;
+}
 
 /** It must be made anew. Whoever is in the group of the tunnel's next interface is believed as that. */
-function isOtherwise({ port }: Link, { vxlanPort, isNext, isOdd }: ObservedLink): boolean {
-  return vxlanPort !== port || isNext === true || isOdd === true;
+function isOtherwise(has: ObservedLink, { kind, port }: Overlay): boolean {
+  return has.kind !== kind || has.isExternal !== true || has.vxlanPort !== port || has.isNext === true ||
+    has.isOdd === true;
 }
 
 /** Without an interface that is made anew, and the routes that go with it. */
@@ -103,7 +135,9 @@ export function withoutOtherOverlay(
   observed: ObservedState,
 ): ObservedState {
   const { overlay: has } = observed;
-  if (link === undefined || has?.kind !== KIND || !isOtherwise(link, has)) return observed;
+  if (link === undefined || has === undefined || !isKindred(has, link) || !isOtherwise(has, link)) {
+    return observed;
+  }
   const others = (family: Family) =>
     new Set([...observed.routes[family]].filter((text) => !text.includes(` dev ${name} `)));
   return { ...observed, overlay: undefined, routes: { 4: others(4), 6: others(6) } };

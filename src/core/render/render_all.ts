@@ -13,7 +13,7 @@ export interface Rendered {
     readonly name: string;
     readonly kind: string;
     readonly mtu: number;
-    /** UDP; left out: ESP has none. */
+    /** UDP; left out: it has none. */
     readonly port?: number;
   }[];
   readonly addresses: readonly { readonly address: string; readonly dev: string }[];
@@ -45,7 +45,7 @@ export function renderAll(desired: DesiredState): Rendered {
   return {
     links: [
       ...(link === undefined ? [] : [linkOf("wireguard", link)]),
-      ...(overlay.link === undefined ? [] : [linkOf("vxlan", overlay.link)]),
+      ...(overlay.link === undefined ? [] : [linkOf(overlay.link.kind, overlay.link)]),
       ...(ipsec.link === undefined ? [] : [{ name: ipsec.name, kind: "xfrm", mtu: ipsec.link.mtuBytes }]),
     ],
     addresses: [
@@ -73,7 +73,7 @@ export function renderAll(desired: DesiredState): Rendered {
 
 function linkOf(
   kind: string,
-  { name, mtuBytes: mtu, port }: { readonly name: string; readonly mtuBytes: number; readonly port: number },
+  { name, mtuBytes: mtu, port }: { readonly name: string; readonly mtuBytes: number; readonly port?: number },
 ): Rendered["links"][number] {
-  return { name, kind, mtu, port };
+  return { name, kind, mtu, ...(port !== undefined && { port }) };
 }

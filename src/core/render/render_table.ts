@@ -10,6 +10,7 @@ import filterNativeV6 from "../../../nft-templates/filter-native-v6.nft" with { 
 import filterTunnelV4 from "../../../nft-templates/filter-tunnel-v4.nft" with { type: "text" };
 import filterTunnelV6 from "../../../nft-templates/filter-tunnel-v6.nft" with { type: "text" };
 import forward from "../../../nft-templates/forward.nft" with { type: "text" };
+import gre from "../../../nft-templates/gre.nft" with { type: "text" };
 import guard from "../../../nft-templates/guard.nft" with { type: "text" };
 import guardV4 from "../../../nft-templates/guard-v4.nft" with { type: "text" };
 import guardV6 from "../../../nft-templates/guard-v6.nft" with { type: "text" };
@@ -56,9 +57,10 @@ const TEMPLATES: Readonly<Record<string, string>> = {
   "checksum-v6": checksumV6,
   "forward": forward,
   "ipvs": ipvs,
-  "outer": outer,
   "vxlan": vxlan,
   "vxlan-ipvs": vxlanIpvs,
+  "gre": gre,
+  "outer": outer,
   "unwrapped": unwrapped,
   "unwrapped-v4": unwrappedV4,
   "unwrapped-v6": unwrappedV6,

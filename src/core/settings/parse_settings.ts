@@ -5,6 +5,7 @@ import { quote, refused } from "../net/refusal.ts";
 import type { Setting } from "./grammar.ts";
 import { ownTransports } from "../transport/own_transports.ts";
 import { transportsText } from "../transport/stated.ts";
+import type { Transport } from "../transport/transport.ts";
 import { TRANSPORTS } from "../transport/transports.ts";
 import { nextPort } from "../rotation/names.ts";
 import { encryptsHosts } from "./host_settings.ts";
@@ -50,6 +51,7 @@ function contradictions(settings: GivenSettings): readonly string[] {
     ...oneAddress(settings),
     ...hosts(settings),
     ...vxlanPort(settings),
+    ...oneOverlay(settings),
     ...bridge(settings),
   ];
 }
@@ -85,16 +87,28 @@ function oneAddress({ isMetricsEnabled, metricsAddress, healthAddress }: GivenSe
 }
 
 /** The tunnel stands while nodes change over, and its next port while a key rotates. */
-function vxlanPort(
-  { transportIpv4, transportIpv6, vxlanPort: port, port: tunnel }: GivenSettings,
-): readonly string[] {
-  if (
-    ![transportIpv4, transportIpv6].some((name) => name !== undefined && TRANSPORTS[name].medium === "vxlan")
-  ) return [];
+function vxlanPort(settings: GivenSettings): readonly string[] {
+  const { vxlanPort: port, port: tunnel } = settings;
+  if (!mediaOf(settings).includes("vxlan")) return [];
   if (port !== tunnel && port !== nextPort(tunnel)) return [];
   return [
     `VXLAN_PORT (--vxlan-port) is ${port}, which is WireGuard's, or is its while keys rotate: choose another one`,
   ];
+}
+
+/** The host wraps by one interface. */
+function oneOverlay(settings: GivenSettings): readonly string[] {
+  const { transportIpv4, transportIpv6 } = settings;
+  const media = mediaOf(settings);
+  if (!media.includes("vxlan") || !media.includes("gre")) return [];
+  return [
+    `TRANSPORT_IPV4 is ${transportIpv4} and TRANSPORT_IPV6 is ${transportIpv6}: a node wraps by one of both; set them alike`,
+  ];
+}
+
+/** Each may be missing here: then it has a problem of its own. */
+function mediaOf({ transportIpv4, transportIpv6 }: GivenSettings): readonly Transport["medium"][] {
+  return [transportIpv4, transportIpv6].map((name) => name && TRANSPORTS[name].medium);
 }
 
 /** Without a tunnel nothing can go through it. */

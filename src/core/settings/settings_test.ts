@@ -294,6 +294,7 @@ Deno.test("native is said by TRANSPORT or by the original's variable, and never 
 
 Deno.test("a transport that there is not is refused, whatever else is asked for", () => {
   assert.deepEqual(problems({ TRANSPORT_IPV6: "pigeons", HOST_ENCRYPTION: "require" }), [
-    'TRANSPORT_IPV6 (--transport-ipv6) is "pigeons"; accepted: wireguard, native, direct, direct-or-wireguard, vxlan, vxlan-or-wireguard, ipsec, ipsec-or-wireguard',
+    'TRANSPORT_IPV6 (--transport-ipv6) is "pigeons"; accepted: wireguard, native, direct, direct-or-wireguard, vxlan, vxlan-or-wireguard, ' +
+    "gre, gre-or-wireguard, ipsec, ipsec-or-wireguard",
   ]);
 });

@@ -15,8 +15,8 @@ export const TRANSPORT_SETTINGS = {
   transportIpv4: transport(
     "TRANSPORT_IPV4",
     "How pods reach those of other nodes by IPv4, the same on all nodes: by the tunnel; `native`: somebody else routes; " +
-      "[in the clear](#in-the-clear): `direct` by routes within a network, `vxlan` in UDP; encrypted: [`ipsec`](#by-ipsec); " +
-      "`direct-or-wireguard`, `vxlan-or-wireguard` and `ipsec-or-wireguard` by the tunnel to whom that does not reach.",
+      "[in the clear](#in-the-clear): `direct` by routes within a network, `vxlan` in UDP, `gre` in GRE; encrypted: [`ipsec`](#by-ipsec); " +
+      "`direct-or-wireguard` and the like by the tunnel to whom that does not reach.",
   ),
   transportIpv6: transport("TRANSPORT_IPV6", "The same for IPv6; both `native`: no WireGuard."),
   vxlanVni: {

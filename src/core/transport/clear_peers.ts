@@ -12,7 +12,7 @@ import { clearFamilies } from "./own_transports.ts";
 import type { Overlay } from "./transport.ts";
 import { desireIpsec } from "./ipsec/desire_ipsec.ts";
 import { statedAddresses } from "./outer.ts";
-import { vxlanInterface } from "./vxlan/vxlan.ts";
+import { overlayNames } from "./overlay_names.ts";
 import type { ClearPeer, FamilyWays, Ways } from "./ways.ts";
 
 const FAMILIES: readonly Family[] = [4, 6];
@@ -76,12 +76,16 @@ export function besideTunnel(
   const clear = clearPeersOf(ways);
   const overlay = overlayOf(ways);
   const podMtu = podMtuOf(settings, parts);
+  const name = overlay?.name ?? overlayNames(settings)[0]!;
+  const standing = facts.overlays ?? [];
+  const left = standing.find((other) => other !== name);
   return {
     ...(clear.length > 0 && { clear }),
     ...(families.length > 0 && { clearFamilies: families }),
     overlay: {
-      name: vxlanInterface(settings),
-      isStanding: facts.hasOverlay === true,
+      name,
+      isStanding: standing.includes(name),
+      ...(left && { left }),
       ...(overlay && {
         link: {
           ...overlay,

@@ -5,11 +5,12 @@ import type { Family } from "../net/address.ts";
 import type { ObservedState } from "../observed/observed_state.ts";
 import { familySettings, type GivenSettings } from "../settings/settings.ts";
 import { isWrapping } from "./clear_peers.ts";
+import { greInterface } from "./gre/gre.ts";
 import { TRANSPORTS } from "./transports.ts";
 import { vxlanInterface } from "./vxlan/vxlan.ts";
 
 /** A transport that leaves in the clear, for each family that has come back into the tunnel. */
-export type Former = Partial<Record<Family, "direct" | "vxlan">>;
+export type Former = Partial<Record<Family, "direct" | "vxlan" | "gre">>;
 
 /**
  * What an agent that starts finds; undefined: nothing that it does not want itself.
@@ -19,7 +20,7 @@ export function formerTransports(
   settings: GivenSettings,
   { routes, table, overlay }: Pick<ObservedState, "routes" | "table" | "overlay">,
 ): Former | undefined {
-  const wrapped = ` dev ${vxlanInterface(settings)} `;
+  const overlays = { vxlan: vxlanInterface(settings), gre: greInterface(settings) } as const;
   const former: Former = {};
   for (const family of [4, 6] as const) {
     if (TRANSPORTS[familySettings(settings, family).transport].medium !== "tunnel") continue;
@@ -27,11 +28,19 @@ export function formerTransports(
       former[family] = overlay === undefined ? "direct" : "vxlan";
     }
     for (const text of routes[family]) {
-      if (text.includes(" via ")) former[family] = "direct";
-      else if (isWrapping(text) && text.includes(wrapped)) former[family] = "vxlan";
-      else continue;
+      const found = text.includes(" via ") ? "direct" : overlayIn(text, overlays);
+      if (found === undefined) continue;
+      former[family] = found;
       break;
     }
   }
   return Object.keys(former).length === 0 ? undefined : former;
+}
+
+function overlayIn<Name extends string>(
+  text: string,
+  overlays: Readonly<Record<Name, string>>,
+): Name | undefined {
+  if (!isWrapping(text)) return undefined;
+  return (Object.keys(overlays) as Name[]).find((name) => text.includes(` dev ${overlays[name]} `));
 }

@@ -26,8 +26,8 @@ function bothOf(transports: readonly [TransportName, TransportName]): readonly [
 function mediumTo(pods: string, { routes }: DesiredState): string {
   const found = routes.find(({ destination, type }) => destination === pods && type !== "unreachable");
   if (found === undefined) return "nothing";
-  if (found.text.includes(" dev wigglenet-ipsec ")) return "ipsec";
-  return found.type === "tunnel" ? "tunnel" : found.text.includes(" encap ") ? "vxlan" : "direct";
+  if (found.type === "tunnel") return "tunnel";
+  return / dev wigglenet-(vx|gre|ipsec) /.exec(found.text)?.[1]?.replace("vx", "vxlan") ?? "direct";
 }
 
 for (const own of NAMES) {
@@ -47,7 +47,10 @@ for (const own of NAMES) {
           const isTaken = wanted === "tunnel" ? isPeer : to.table.sets[`clear-v${family}`].includes(mine);
           assert.ok(isTaken, `${what} is taken`);
           const outer = to.table.sets["outer-v4"];
-          assert.ok(wanted !== "vxlan" || outer.includes(`10.9.1.${i}/32`), `${what} may wrap`);
+          assert.ok(
+            (wanted !== "vxlan" && wanted !== "gre") || outer.includes(`10.9.1.${i}/32`),
+            `${what} may wrap`,
+          );
         }
       }
     }

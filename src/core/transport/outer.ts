@@ -7,7 +7,7 @@ import { isAllowed } from "../desired/endpoints.ts";
 import { IPV6_LEAST_BYTES, underlayMtu } from "../desired/underlay_mtu.ts";
 import type { Node } from "../nodes/node.ts";
 import type { SettledNode } from "../nodes/settled_node.ts";
-import type { Here } from "./transport.ts";
+import type { ClearWay, Here, Overlay } from "./transport.ts";
 
 const DEFAULT_UNDERLAY_BYTES = 1500;
 
@@ -34,14 +34,21 @@ export interface Ends {
   readonly waiting: readonly Waiting[];
 }
 
-/** The ends of this host's packets, and those of others. */
-export function endsOf({ settings, own, facts, family: inner, podCidrs }: Here): Ends {
+/**
+ * The ends of this host's packets, and those of others.
+ * @param isOneFamily the interface wraps between addresses of one family: IPv4, where this Node says one that the host has
+ */
+export function endsOf(
+  { settings, own, facts, family: inner, podCidrs }: Here,
+  isOneFamily: boolean = false,
+): Ends {
   const stated = statedAddresses(own.node).filter(({ family }) => isAllowed(settings, family));
   const present = new Set(facts.interfaces.flatMap(({ addresses }) => addresses).map(({ text }) => text));
   const held = stated.filter(({ text }) => present.has(text));
   // By what the host has, where it has any: it may have lost one of its families.
   const usable = held.length > 0 ? held : stated;
-  const families = ([4, 6] as const).filter((family) => usable.some((address) => address.family === family));
+  const all = ([4, 6] as const).filter((family) => usable.some((address) => address.family === family));
+  const families = isOneFamily ? all.slice(0, 1) : all;
   let pods: readonly Prefix[] | undefined;
   const outerOf = ({ node, addresses }: SettledNode) =>
     statedAddresses(node).filter((address) =>
@@ -111,4 +118,36 @@ export function wrappedMtu(
         : `set WIGGLENET_MTU to ${IPV6_LEAST_BYTES} or more`,
     }],
   };
+}
+
+/** Ways to whom packets are wrapped by a route. */
+export function wrapping(
+  ends: Ends,
+  { name, kind, vni, mtuBytes }: Overlay,
+): (other: SettledNode) => ClearWay | undefined {
+  // Of VXLAN the number is always in the packet.
+  const flags = kind === "vxlan" ? "" : "key ";
+  return (other) => {
+    const remote = ends.remoteOf(other);
+    if (remote === undefined) return undefined;
+    const { family, text } = remote;
+    const local = ends.localOf(family);
+    const from = local === undefined ? "" : `src ${local.text} `;
+    return {
+      route: `encap ip${family === 4 ? "" : "6"} id ${vni} ${from}dst ${text} ${flags}dev ${name}`,
+      dev: name,
+      mtuBytes,
+      // As in the tunnel, a pod's address is a pod's.
+      addresses: [],
+      outer: ends.outerOf(other),
+    };
+  };
+}
+
+const LONGEST = 15;
+
+/** The interface beside the tunnel's of that name; the kernel takes 15 characters. */
+export function interfaceBeside(interfaceName: string, suffix: string, otherwise: string): string {
+  const name = `${interfaceName.slice(0, LONGEST - suffix.length)}${suffix}`;
+  return name === interfaceName ? `${interfaceName.slice(0, LONGEST - otherwise.length)}${otherwise}` : name;
 }

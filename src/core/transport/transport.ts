@@ -17,6 +17,8 @@ export const TRANSPORT_NAMES = [
   "direct-or-wireguard",
   "vxlan",
   "vxlan-or-wireguard",
+  "gre",
+  "gre-or-wireguard",
   "ipsec",
   "ipsec-or-wireguard",
 ] as const;
@@ -52,8 +54,10 @@ export interface Here {
 /** An interface of ours that ways in the clear lead by; it wraps packets by the route that they take. */
 export interface Overlay {
   readonly name: string;
-  /** UDP. */
-  readonly port: number;
+  /** As ip calls it. */
+  readonly kind: "vxlan" | "gre" | "ip6gre";
+  /** UDP; left out: it has none. */
+  readonly port?: number;
   /** The network's number. */
   readonly vni: number;
   readonly mtuBytes: number;
@@ -84,7 +88,7 @@ export interface Secured {
 /** A transport. */
 export interface Transport {
   /** What packets travel in: nodes with transports of one medium take each other's. Undefined: somebody else routes. */
-  readonly medium: "tunnel" | "direct" | "vxlan" | "ipsec" | undefined;
+  readonly medium: "tunnel" | "direct" | "vxlan" | "gre" | "ipsec" | undefined;
   /** Left out: nothing ever leaves in the clear. */
   readonly reach?: (here: Here) => Reach;
   /** The tunnel stands for good, for whom there is no way in the clear. Left out: these are not reached. */

@@ -1,6 +1,7 @@
 // The table of transports.
 
 import { DIRECT, DIRECT_OR_WIREGUARD } from "./direct/direct.ts";
+import { GRE, GRE_OR_WIREGUARD } from "./gre/gre.ts";
 import { IPSEC, IPSEC_OR_WIREGUARD } from "./ipsec/ipsec.ts";
 import { NATIVE } from "./native/native.ts";
 import type { Transport, TransportName } from "./transport.ts";
@@ -15,6 +16,8 @@ export const TRANSPORTS: Readonly<Record<TransportName, Transport>> = {
   "direct-or-wireguard": DIRECT_OR_WIREGUARD,
   "vxlan": VXLAN,
   "vxlan-or-wireguard": VXLAN_OR_WIREGUARD,
+  "gre": GRE,
+  "gre-or-wireguard": GRE_OR_WIREGUARD,
   "ipsec": IPSEC,
   "ipsec-or-wireguard": IPSEC_OR_WIREGUARD,
 };

@@ -32,8 +32,8 @@ export interface Surroundings extends Reach {
   readonly nodeName: string;
   /** The pod network's interface: its name, and all that begin with it and a dash. */
   readonly interfaceName: string;
-  /** Of the pod network's VXLAN; left out: any other name. */
-  readonly overlayName?: string;
+  /** Of what wraps the pod network's packets; left out: no other names. */
+  readonly overlayNames?: readonly string[];
   /** UDP ports of the pod network. */
   readonly ports: readonly number[];
   /** Milliseconds since 1970: what has expired by then is not wanted. */
@@ -216,7 +216,7 @@ class Desk {
     if (container !== undefined) return this.#names.get(keyIn(container, name));
     const { interfaceName } = this.surroundings;
     const isOwn = name === interfaceName || name.startsWith(`${interfaceName}-`) ||
-      name === nextInterface(interfaceName) || name === this.surroundings.overlayName;
+      name === nextInterface(interfaceName) || this.surroundings.overlayNames?.includes(name) === true;
     return isOwn ? POD_NETWORK : this.#names.get(name) ?? OTHERS.get(name);
   }
 

@@ -2,20 +2,16 @@
 // nobody: no forwarding entries, neighbours, learning or multicast (docs/decisions/0059).
 
 import type { Family } from "../../net/address.ts";
-import type { SettledNode } from "../../nodes/settled_node.ts";
 import type { GivenSettings } from "../../settings/settings.ts";
-import { type Ends, endsOf, wrappedMtu } from "../outer.ts";
-import type { ClearWay, Here, Overlay, Reach, Transport } from "../transport.ts";
+import { endsOf, interfaceBeside, wrappedMtu, wrapping } from "../outer.ts";
+import type { Here, Overlay, Reach, Transport } from "../transport.ts";
 
 /** Around a packet, in bytes, by the family of the nodes' addresses: IP (20 or 40), UDP (8), VXLAN (8). */
 const OVERHEAD_BYTES: Readonly<Record<Family, number>> = { 4: 36, 6: 56 };
-const LONGEST = 15;
-const SUFFIX = "-vx";
 
 /** The interface beside the tunnel's of that name. */
 export function vxlanInterface({ interfaceName }: Pick<GivenSettings, "interfaceName">): string {
-  const name = `${interfaceName.slice(0, LONGEST - SUFFIX.length)}${SUFFIX}`;
-  return name === interfaceName ? `${interfaceName.slice(0, 12)}-v2` : name;
+  return interfaceBeside(interfaceName, "-vx", "-v2");
 }
 
 function reachByVxlan(here: Here): Reach {
@@ -27,32 +23,17 @@ function reachByVxlan(here: Here): Reach {
   const mtu = wrappedMtu(here, { name, overheadBytes });
   const overlay: Overlay = {
     name,
+    kind: "vxlan",
     port: settings.vxlanPort,
     vni: settings.vxlanVni,
     mtuBytes: mtu.mtuBytes,
   };
   return {
-    wayTo: (other) => wayTo(other, ends, overlay),
+    wayTo: wrapping(ends, overlay),
     devices: [overlay.name],
     condition,
     overlay,
     waiting: [...waiting, ...mtu.waiting],
-  };
-}
-
-function wayTo(other: SettledNode, ends: Ends, { name, vni, mtuBytes }: Overlay): ClearWay | undefined {
-  const remote = ends.remoteOf(other);
-  if (remote === undefined) return undefined;
-  const { family, text } = remote;
-  const local = ends.localOf(family);
-  const from = local === undefined ? "" : `src ${local.text} `;
-  return {
-    route: `encap ip${family === 4 ? "" : "6"} id ${vni} ${from}dst ${text} dev ${name}`,
-    dev: name,
-    mtuBytes,
-    // As in the tunnel, a pod's address is a pod's.
-    addresses: [],
-    outer: ends.outerOf(other),
   };
 }
 

@@ -31,6 +31,7 @@ Deno.test("vxlan: a route that wraps for each pod CIDR, by one interface that kn
     "fd00:10:244:3::/64 encap ip6 id 146 src fd09::1 dst 2001:db8:9::3 dev wigglenet-vx proto 146",
   ]);
   assert.deepEqual(desired.overlay.link, {
+    kind: "vxlan",
     name: "wigglenet-vx",
     port: 24603,
     vni: 146,
@@ -86,6 +87,7 @@ Deno.test("vxlan: what is otherwise with the interface is mended, another kind i
   const { link } = desired.overlay;
   const sound = {
     kind: "vxlan",
+    isExternal: true as const,
     vxlanPort: 24603,
     mtuBytes: 1444,
     isUp: true,
@@ -108,8 +110,7 @@ Deno.test("vxlan: what is otherwise with the interface is mended, another kind i
   assert.match(linesWith({ ...sound, kind: "bridge" }).join(), /exists with kind bridge, wanted is vxlan/);
   const without = wish([ordinaryNode(1), ordinaryNode(2)], {});
   assert.deepEqual(linesWith(sound, without), ["- interface wigglenet-vx: vxlan (no transport uses it)"]);
-  assert.deepEqual(linesWith({ ...sound, kind: "bridge" }, without), []);
-  const { vxlanPort: _, ...foreign } = sound;
+  const { isExternal: _, ...foreign } = sound;
   assert.deepEqual(linesWith(foreign, without), [], "of somebody else, with a name of ours");
   assert.match(
     linesWith({ ...sound, isNext: true })[0]!,

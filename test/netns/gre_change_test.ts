@@ -1,0 +1,51 @@
+// TRANSPORT_IPV4 and _IPV6=gre between nodes of IPv6 alone, where the kernel has it, and two nodes that change over while their pods talk.
+
+import assert from "node:assert/strict";
+import { HAS_GRE } from "../lab/kernel.ts";
+import { manifestOf } from "../lab/manifest.ts";
+import type { Pod } from "../lab/pod.ts";
+import { PATIENCE } from "../lab/until.ts";
+import { Mesh } from "./mesh.ts";
+import { passesFull, saying } from "./transports.ts";
+
+const families = { underlay: [6] } as const;
+const settingsOf = (transport: string) => ({ "transport-ipv4": transport, "transport-ipv6": transport });
+const sayingOf = (transport: string) => `ipv4=${transport},ipv6=${transport}`;
+
+const manifests = [1, 2].map((i) => saying(manifestOf(i, families), sayingOf("gre")));
+// A kernel without it never gives a mesh.
+const mesh = HAS_GRE ? await Mesh.create({ nodes: manifests, families }, settingsOf("gre")) : undefined;
+Deno.test.afterAll(() => mesh?.close());
+
+const ignore = !HAS_GRE;
+const name = "gre between nodes of IPv6 alone: both families are wrapped in that, and full packets pass";
+Deno.test(name, { ignore }, async () => {
+  const { nodes: [n1], pods: [from, to] } = mesh!;
+  await passesFull(from as Pod, to as Pod, 1_452);
+  assert.match(await n1!.run(["ip", "-d", "link", "show", "dev", "wigglenet-gre"]), /ip6gre external/);
+});
+
+for (const transport of ["wireguard", "gre"]) {
+  const name = `to ${transport}, node by node: flows that nobody answers are silent for 10 s at most`;
+  Deno.test(name, { ignore }, async (test) => {
+    const { nodes, lab } = mesh!;
+    const probe = await mesh!.probe();
+    for (const node of nodes) {
+      await node.agent!.kill("SIGTERM");
+      node.startAgent({ settings: settingsOf(transport) });
+      await node.inSync(30_000);
+      await lab.publish(saying(node.manifest, sayingOf(transport)));
+    }
+    for (const node of nodes) {
+      await node.says(`all of it goes by ${transport}`, ({ clear = [] }) => {
+        return clear.length === (transport === "gre" ? 2 : 0);
+      }, 30_000);
+    }
+    await probe.flowing(20_000);
+    const flows = Object.values(await probe.stop());
+    const gapMs = Math.max(...flows.map(({ longestGapMs }) => longestGapMs));
+    const lost = flows.map(({ sent, received }) => `${sent - received} of ${sent}`).join(" and ");
+    await test.step(`lost ${lost}, no flow was silent for more than ${gapMs.toFixed()} ms`, () => {});
+    assert.ok(gapMs <= 10_000 * PATIENCE, `silent for ${gapMs.toFixed()} ms`);
+  });
+}
