@@ -9,6 +9,9 @@ const BOOT_MODULES = [
   ...["virtio", "virtio_ring", "virtio_pci", "virtio_pci_modern_dev", "virtio_pci_legacy_dev"],
   ...["9pnet", "9pnet_virtio", "netfs", "fscache", "9p", "overlay"],
 ];
+/** Emulated, a CPU may well have none of the host's for some seconds. */
+const HANGS =
+  "sysctl.kernel.softlockup_all_cpu_backtrace=1 softlockup_panic=1 sysctl.kernel.watchdog_thresh=60";
 const INIT = new URL("init", import.meta.url).pathname;
 
 /** A kernel that can be booted: all paths are this machine's. */
@@ -171,7 +174,8 @@ function argumentsFor({ image, initrd, modules }: Kernel, folder: string): strin
     // Emulated, AVX and the kernel's mitigations cost a fifth of the time.
     ...["-accel", "tcg,thread=multi", "-cpu", "Nehalem", "-smp", "2", "-m", "4096"],
     ...["-nographic", "-no-reboot", "-nic", "none", "-kernel", image, "-initrd", initrd],
-    ...["-append", `console=ttyS0 quiet panic=1 mitigations=off modules=${modules} end`],
+    // A CPU that hangs for two minutes ends it, with the stacks of all, and not the deadline.
+    ...["-append", `console=ttyS0 quiet ${HANGS} panic=1 mitigations=off modules=${modules} end`],
     ...share("host", "/", ",readonly=on"),
     ...share("out", folder, ""),
   ];
