@@ -4,8 +4,9 @@
 import assert from "node:assert/strict";
 import { CAPABILITIES } from "../../deploy/image/confine.ts";
 import { BUNDLED, IMAGED } from "../lab/agent.ts";
+import { HAS_GRE } from "../lab/kernel.ts";
 import { Lab } from "../lab/lab.ts";
-import type { Node } from "../lab/node.ts";
+import type { Node, Settings } from "../lab/node.ts";
 import { until } from "../lab/until.ts";
 import { differences, readState, withoutMoving } from "../netns/state.ts";
 import { saying } from "../netns/transports.ts";
@@ -84,18 +85,26 @@ Deno.test("what is loaded only when a setting asks for it is in the image: metri
   assert.match(stderr, /^wigglenet: Kubeconfig \/etc\/wigglenet\/kubeconfig says insecure-skip-tls-verify: /);
 });
 
+/** All nodes say that they take it; returns the settings. */
+async function taking(lab: Lab, transport: string): Promise<Settings> {
+  const taken = `ipv4=${transport},ipv6=${transport}`;
+  for (const { manifest } of transport === "wireguard" ? [] : lab.nodes) {
+    await lab.publish(saying(manifest, taken));
+  }
+  return { "transport-ipv4": transport, "transport-ipv6": transport };
+}
+
 const CHANGES = [[BUNDLED, IMAGED], [IMAGED, BUNDLED]] as const;
-const CASES = ["wireguard", "vxlan"].flatMap((transport) => CHANGES.map((change) => ({ transport, change })));
+const CASES = ["wireguard", "vxlan", "gre"].flatMap((transport) =>
+  CHANGES.map((change) => ({ transport, change }))
+);
 
 for (const { transport, change: [first, second] } of CASES) {
   const title = `by ${transport} a node goes from ${first.what} to ${second.what}`;
-  Deno.test(`${title}, with another nft and ip, and nothing is changed`, async () => {
+  const ignore = transport === "gre" && !HAS_GRE;
+  Deno.test(`${title}, with another nft and ip, and nothing is changed`, { ignore }, async () => {
     await using lab = await Lab.create({ nodes: 2, agent: IMAGED });
-    const settings = { "transport-ipv4": transport, "transport-ipv6": transport };
-    if (transport !== "wireguard") {
-      const taken = `ipv4=${transport},ipv6=${transport}`;
-      for (const { manifest } of lab.nodes) await lab.publish(saying(manifest, taken));
-    }
+    const settings = await taking(lab, transport);
     const start = (argv: readonly string[]) => lab.nodes.map((node) => node.startAgent({ argv, settings }));
     const before = start(first.argv);
     const meet = await meshOf(lab);
@@ -123,5 +132,24 @@ for (const { transport, change: [first, second] } of CASES) {
     await lab.withdraw("n2");
     await n1.says("n2 is gone", ({ peers, clear = [] }) => peers.length + clear.length === 0);
     assert.deepEqual(after[0]!.stderr.filter((line) => / error /.test(line)), []);
+  });
+}
+
+for (const [first, second] of CHANGES) {
+  Deno.test(`by gre the table of ${first.what} is that of ${second.what}, also on a kernel without it`, async () => {
+    await using lab = await Lab.create({ nodes: 2, agent: IMAGED });
+    const settings = await taking(lab, "gre");
+    const [n1] = lab.nodes as [Node];
+    const process = n1.startAgent({ argv: first.argv, settings });
+    await n1.says(
+      "its table stands",
+      ({ applied: { isInSync, failing } }) => isInSync || "overlay" in failing,
+    );
+    // Until it fails no longer it looks again and again, and `diff` cannot tell.
+    await process.kill("SIGTERM");
+    const { stdout, stderr } = await n1.runAgent({ verb: "diff", argv: second.argv, settings });
+    assert.equal(stderr, "");
+    assert.doesNotMatch(stdout, /^. (?:table|element) /m);
+    assert.ok(HAS_GRE || stdout.includes("+ interface wigglenet-gre: gre (missing)"), stdout);
   });
 }

@@ -20,7 +20,13 @@ export function formerTransports(
   settings: GivenSettings,
   { routes, table, overlay }: Pick<ObservedState, "routes" | "table" | "overlay">,
 ): Former | undefined {
-  const overlays = { vxlan: vxlanInterface(settings), gre: greInterface(settings) } as const;
+  const all = { vxlan: vxlanInterface(settings), gre: greInterface(settings) } as const;
+  // A host has one interface that wraps: what the other family is to have of it comes first.
+  const media = ([4, 6] as const).map((family) =>
+    TRANSPORTS[familySettings(settings, family).transport].medium
+  );
+  const wanted = media.find((medium) => medium === "vxlan" || medium === "gre");
+  const overlays = wanted === undefined ? all : { [wanted]: all[wanted] } as Partial<typeof all>;
   const former: Former = {};
   for (const family of [4, 6] as const) {
     if (TRANSPORTS[familySettings(settings, family).transport].medium !== "tunnel") continue;
@@ -39,7 +45,7 @@ export function formerTransports(
 
 function overlayIn<Name extends string>(
   text: string,
-  overlays: Readonly<Record<Name, string>>,
+  overlays: Readonly<Partial<Record<Name, string>>>,
 ): Name | undefined {
   if (!isWrapping(text)) return undefined;
   return (Object.keys(overlays) as Name[]).find((name) => text.includes(` dev ${overlays[name]} `));

@@ -155,6 +155,13 @@ Deno.test("what this host sent in the clear before is told by its routes, of fam
   const wrapped = "10.244.2.0/24 encap ip id 146 dst 10.9.1.2 dev wigglenet-vx proto 146";
   assert.deepEqual(found(wrapped), { 4: "vxlan" });
   assert.equal(found(wrapped, { TRANSPORT_IPV4: "vxlan" }), undefined);
+  assert.deepEqual(found(wrapped.replace("-vx", "-gre")), { 4: "gre" });
+  assert.deepEqual(found(wrapped, { TRANSPORT_IPV6: "vxlan" }), { 4: "vxlan" });
+  assert.equal(
+    found(wrapped, { TRANSPORT_IPV6: "gre" }),
+    undefined,
+    "one interface wraps, and it is another",
+  );
   assert.equal(found("10.244.2.0/24 dev wigglenet proto 146"), undefined);
 });
 
