@@ -31,7 +31,7 @@ export function formerTransports(
   for (const family of [4, 6] as const) {
     if (TRANSPORTS[familySettings(settings, family).transport].medium !== "tunnel") continue;
     if ((table?.sets.get(`late-v${family}`)?.size ?? 0) > 0) {
-      former[family] = overlay === undefined ? "direct" : "vxlan";
+      former[family] = overlay === undefined ? "direct" : overlay.kind === "vxlan" ? "vxlan" : "gre";
     }
     for (const text of routes[family]) {
       const found = text.includes(" via ") ? "direct" : overlayIn(text, overlays);

@@ -129,7 +129,13 @@ Deno.test("no annotation makes a node of the tunnel send, or take, anything in t
 Deno.test("back in the tunnel: for as long as others may not have heard of it, what comes in the clear is taken, and nothing sent so", () => {
   const nodes = [ordinaryNode(1), direct(2), direct(3, FAR)];
   const plain = wish(nodes, {});
-  for (const [transport, devices] of [["direct", '{ "eth0" }'], ["vxlan", '{ "wigglenet-vx" }']] as const) {
+  for (
+    const [transport, devices] of [
+      ["direct", '{ "eth0" }'],
+      ["vxlan", '{ "wigglenet-vx" }'],
+      ["gre", '{ "wigglenet-gre" }'],
+    ] as const
+  ) {
     const late = wish(nodes, {}, { ...HERE, former: { 4: transport } });
     assert.deepEqual(late.routes, plain.routes);
     assert.deepEqual(late.peers, plain.peers);
@@ -138,7 +144,7 @@ Deno.test("back in the tunnel: for as long as others may not have heard of it, w
     const near = transport === "direct" ? ["10.244.2.0/24"] : ["10.244.2.0/24", "10.244.3.0/24"];
     assert.deepEqual([sets["clear-v4"], sets["near-v4"], sets["late-v4"]], [[], [], near]);
     assert.deepEqual(sets["late-v6"], []);
-    const more = transport === "direct" ? [] : ["outer", "vxlan", "unwrapped", "unwrapped-v4"];
+    const more = transport === "direct" ? [] : ["outer", transport, "unwrapped", "unwrapped-v4"];
     assert.deepEqual(
       templates.filter((name) => !plain.table.templates.includes(name)).sort(),
       ["late-v4", ...more].sort(),
@@ -167,7 +173,7 @@ Deno.test("what this host sent in the clear before is told by its routes, of fam
 
 Deno.test("killed while others have not heard that it is back, a host accepts for as long again what it did, and nothing after that", () => {
   const nodes = [ordinaryNode(1), direct(2)];
-  for (const transport of ["direct", "vxlan"] as const) {
+  for (const transport of ["direct", "vxlan", "gre"] as const) {
     const host = hostOf(wish(nodes, {}, { ...HERE, former: { 4: transport } }));
     assert.deepEqual(formerTransports(settingsOf({}), host), { 4: transport });
     assert.equal(formerTransports(settingsOf(DIRECT), host), undefined);
