@@ -10,10 +10,11 @@ import { prepareBooting } from "../booted/packages.ts";
 
 const DEADLINE_SECONDS = 2_100;
 const TESTS = new URL("../", import.meta.url).pathname;
-/** Those that meet the kernel's WireGuard, flowtables, IPVS, bridges and XFRM. All of them take an hour, for each program starts in seconds. */
+/** Those that meet the kernel's WireGuard, flowtables, IPVS, bridges, XFRM and GRE. All of them take an hour, for each program starts in seconds. */
 const MEET_THE_KERNEL = "netns/wireguard_mode_test.ts,netns/flowtable_test.ts,api/kube_proxy_ipvs_test.ts," +
   "netns/bridge_test.ts=/NetworkPolicy|Service|IPv|br_netfilter|no router|rules are deleted/," +
-  "netns/ipsec_test.ts=/full packets pass|rolls all keys|boots anew|nothing leaves bare/,netns/transport_pages_test.ts=/ipsec/";
+  "netns/ipsec_test.ts=/full packets pass|rolls all keys|boots anew|nothing leaves bare/,netns/transport_pages_test.ts=/ipsec/," +
+  "netns/gre_test.ts=/three nodes|comes wrapped/";
 /** Files between commas, each of all its tests, or of some: `netns/drift_table_test.ts,booted/package_test.ts=/^installed/`. */
 const chosen = Deno.env.get("WIGGLENET_VM_FILES") ?? MEET_THE_KERNEL;
 
