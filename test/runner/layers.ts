@@ -72,8 +72,6 @@ const RUNS: Readonly<Record<string, { runs: readonly TestRun[]; needs?: Need; lo
       flags: ["-A"],
       lanes: 3,
       longest: [
-        "metrics",
-        "endpoints",
         "rest",
         "doctor",
         "contest",
@@ -84,7 +82,12 @@ const RUNS: Readonly<Record<string, { runs: readonly TestRun[]; needs?: Need; lo
   },
   // Minutes, for what it is about takes minutes.
   slow: {
-    runs: [{ folders: ["test/slow"], flags: ["-A"], lanes: 2, longest: ["rotation"] }],
+    runs: [{
+      folders: ["test/slow"],
+      flags: ["-A"],
+      lanes: 2,
+      longest: ["rotation", "direct_change", "declared_names", "metrics", "endpoints"],
+    }],
     needs: "root",
     long: true,
   },
@@ -94,7 +97,7 @@ const RUNS: Readonly<Record<string, { runs: readonly TestRun[]; needs?: Need; lo
       folders: ["test/api"],
       flags: ["-A"],
       lanes: 2,
-      longest: ["claims", "declared_agents", "outages"],
+      longest: ["claims", "declared_conditions", "declared_agents", "declared_tenants_agents", "outages"],
     }],
     needs: "a control plane",
     long: true,

@@ -9,8 +9,8 @@ import { addressesOf, type Manifest } from "../lab/manifest.ts";
 import type { Node } from "../lab/node.ts";
 import type { FlowReport } from "../lab/traffic.ts";
 import { PATIENCE, until } from "../lab/until.ts";
-import { Mesh } from "./mesh.ts";
-import { saying } from "./transports.ts";
+import { Mesh } from "../netns/mesh.ts";
+import { saying } from "../netns/transports.ts";
 
 const mesh = await Mesh.create({ nodes: 3 });
 const { lab } = mesh;
