@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { declared, type ObjectJson } from "../declared/walk_through.ts";
+import { HAS_DUMMY } from "../lab/kernel.ts";
 import { Lab } from "../lab/lab.ts";
 import { passesOn } from "./declared_passes.ts";
 
@@ -141,6 +142,20 @@ for (const [what, vxlan, expected] of VXLANS) {
     assert.deepEqual(await addressesOf("vx"), ["10.26.0.1/24"]);
   });
 }
+
+Deno.test("A dummy: addresses of both families, MTU, and as a bridge's member (kernel with dummies)", {
+  ignore: !HAS_DUMMY,
+}, async () => {
+  const dummy = netlink("dm", {
+    type: "dummy",
+    mtu: 1400,
+    addresses: [{ ipcidr: "10.29.0.1/24" }, { ipcidr: "fd29::1/64" }],
+  });
+  await settle(host, [dummy, netlink("br8", { type: "bridge", bridge: { slaves: ["dm"] } })]);
+  const { mtu, master, linkinfo } = await shown("dm");
+  assert.deepEqual([mtu, master, linkinfo.info_kind], [1400, "br8", "dummy"]);
+  assert.deepEqual(await addressesOf("dm"), ["10.29.0.1/24", "fd29::1/64"]);
+});
 
 Deno.test("A bridge: its members, its MTU, down as it is said, and an address with another end", async () => {
   await host.run(["ip", "link", "add", "port0", "type", "veth", "peer", "name", "port1"]);
