@@ -141,7 +141,7 @@ const DAMAGES: readonly [string, readonly string[]][] = [
   ]],
   ["an address has come", ["ip", "address", "add", "10.99.0.1/24", "dev", "br1"]],
   ["the alias is another", ["ip", "link", "set", "dev", "br1", "alias", "mine"]],
-  ["the private key is another", ["sh", "-c", `wg genkey | wg set ${LINK} private-key /dev/stdin`]],
+  ["the private key is another", ["sh", "-c", `wg genkey | wg set ${LINK} private-key /proc/self/fd/0`]],
   ["the peer is gone", ["sh", "-c", `wg set ${LINK} peer $(wg show ${LINK} peers) remove`]],
   ["a peer has come", ["wg", "set", LINK, "peer", STRANGER, "allowed-ips", "10.99.0.0/16"]],
   ["the peer has fewer allowed IPs", [
@@ -150,7 +150,7 @@ const DAMAGES: readonly [string, readonly string[]][] = [
   ["it listens elsewhere", ["wg", "set", LINK, "listen-port", "7"]],
   ["its packets have a mark", ["wg", "set", LINK, "fwmark", "7"]],
   ["the peer has a preshared key", [
-    ...["sh", "-c", `wg genpsk | wg set ${LINK} peer $(wg show ${LINK} peers) preshared-key /dev/stdin`],
+    ...["sh", "-c", `wg genpsk | wg set ${LINK} peer $(wg show ${LINK} peers) preshared-key /proc/self/fd/0`],
   ]],
 ];
 
