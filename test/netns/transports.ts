@@ -1,6 +1,7 @@
 // What tests of transports have in common.
 
 import assert from "node:assert/strict";
+import { isWithin, type Packet } from "../lab/frames.ts";
 import type { Family, Manifest } from "../lab/manifest.ts";
 import type { Pod } from "../lab/pod.ts";
 import { policyObject, putFile, putPods, removeFile } from "../lab/policy_files.ts";
@@ -23,6 +24,22 @@ export async function passesFull(from: Pod, to: Pod, mtuBytes: number): Promise<
     assert.equal((await ping(full)).code, 0, `${to.name} IPv${family}`);
     assert.notEqual((await ping(full + 1)).code, 0);
   }
+}
+
+/** Pods of all nodes reach each other, by packets that are wrapped as it is said and none that is bare, full ones too. */
+export async function crossesWrapped(
+  mesh: Mesh,
+  mtuBytes: number,
+  isWrapped: (packet: Packet) => boolean,
+): Promise<void> {
+  const [from, ...others] = mesh.pods as [Pod, ...Pod[]];
+  const capture = await mesh.lab.capture();
+  await mesh.reachable();
+  for (const to of others) await passesFull(from, to, mtuBytes);
+  await mesh.lab.catchUp(capture);
+  const packets = await capture.stop();
+  assert.ok(packets.filter(isWrapped).length > 30);
+  assert.equal(packets.filter((packet) => isWithin(packet, mesh.lab.podCIDRs)).length, 0);
 }
 
 /** A NetworkPolicy lets the third pod reach the first, and nobody else: so it is, and behind it all do again. */
