@@ -5,9 +5,10 @@ import type { Family } from "../net/address.ts";
 import type { ObservedState } from "../observed/observed_state.ts";
 import { familySettings, type GivenSettings } from "../settings/settings.ts";
 import { isWrapping } from "./clear_peers.ts";
-import { greInterface } from "./gre/gre.ts";
+import { overlaysByMedium } from "./overlay_names.ts";
 import { TRANSPORTS } from "./transports.ts";
-import { vxlanInterface } from "./vxlan/vxlan.ts";
+
+const FAMILIES: readonly Family[] = [4, 6];
 
 /** A transport that leaves in the clear, for each family that has come back into the tunnel. */
 export type Former = Partial<Record<Family, "direct" | "vxlan" | "gre">>;
@@ -20,16 +21,14 @@ export function formerTransports(
   settings: GivenSettings,
   { routes, table, overlay }: Pick<ObservedState, "routes" | "table" | "overlay">,
 ): Former | undefined {
-  const all = { vxlan: vxlanInterface(settings), gre: greInterface(settings) } as const;
+  const all = overlaysByMedium(settings);
   // A host has one interface that wraps: what the other family is to have of it comes first.
-  const media = ([4, 6] as const).map((family) =>
-    TRANSPORTS[familySettings(settings, family).transport].medium
-  );
-  const wanted = media.find((medium) => medium === "vxlan" || medium === "gre");
+  const mediumOf = (family: Family) => TRANSPORTS[familySettings(settings, family).transport].medium;
+  const wanted = FAMILIES.map(mediumOf).find((medium) => medium === "vxlan" || medium === "gre");
   const overlays = wanted === undefined ? all : { [wanted]: all[wanted] } as Partial<typeof all>;
   const former: Former = {};
-  for (const family of [4, 6] as const) {
-    if (TRANSPORTS[familySettings(settings, family).transport].medium !== "tunnel") continue;
+  for (const family of FAMILIES) {
+    if (mediumOf(family) !== "tunnel") continue;
     if ((table?.sets.get(`late-v${family}`)?.size ?? 0) > 0) {
       former[family] = overlay === undefined ? "direct" : overlay.kind === "vxlan" ? "vxlan" : "gre";
     }

@@ -4,7 +4,14 @@ import type { GivenSettings } from "../settings/settings.ts";
 import { greInterface } from "./gre/gre.ts";
 import { vxlanInterface } from "./vxlan/vxlan.ts";
 
-/** One of each transport that has its own. */
+/** One of each transport that has its own, by its medium. */
+export function overlaysByMedium(
+  settings: Pick<GivenSettings, "interfaceName">,
+): Record<"vxlan" | "gre", string> {
+  return { vxlan: vxlanInterface(settings), gre: greInterface(settings) };
+}
+
+/** All of them. */
 export function overlayNames(settings: Pick<GivenSettings, "interfaceName">): string[] {
-  return [vxlanInterface(settings), greInterface(settings)];
+  return Object.values(overlaysByMedium(settings));
 }
