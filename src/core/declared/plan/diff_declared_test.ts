@@ -1,16 +1,14 @@
 import assert from "node:assert/strict";
+import { parsed } from "../../../../test/declared/parsed.ts";
 import { standing } from "../../../../test/declared/standing.ts";
 import { BRIDGE, DUMMY, type ObjectJson, PLAN, VETH, VXLAN } from "../../../../test/declared/walk_through.ts";
 import type { PublicKey } from "../../net/keys.ts";
 import { describe } from "../../plan/describe.ts";
-import type { DeclaredObject } from "../declared_object.ts";
-import type { KindName } from "../kinds/kinds.ts";
 import {
   NO_INTERFACES,
   type ObservedInterface,
   type ObservedInterfaces,
 } from "../observed/observed_interfaces.ts";
-import { parseDeclared } from "../parse_declared.ts";
 import { wantInterfaces } from "../want/want_interfaces.ts";
 import { type DeclaredPlan, diffDeclared } from "./diff_declared.ts";
 
@@ -25,7 +23,7 @@ const MOMENT = {
 const HERE = { nodeName: "lax1", interfaceName: "wigglenet", ports: [], nowMs: 0 };
 
 function planOf(objects: readonly ObjectJson[], observed: ObservedInterfaces): DeclaredPlan {
-  const read = objects.map((json) => parseDeclared(json.kind as KindName, json, "").object as DeclaredObject);
+  const read = objects.map(parsed);
   const { interfaces, refused } = wantInterfaces(read, HERE);
   return diffDeclared({ interfaces, spared: refused }, observed, MOMENT);
 }

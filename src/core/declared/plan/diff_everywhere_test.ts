@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
+import { parsed } from "../../../../test/declared/parsed.ts";
 import { standing } from "../../../../test/declared/standing.ts";
 import { declared, type ObjectJson, WIREGUARD } from "../../../../test/declared/walk_through.ts";
 import type { ObservedWireguard } from "../../observed/observed_state.ts";
 import type { PublicKey } from "../../net/keys.ts";
 import { describe } from "../../plan/describe.ts";
 import type { DeclaredId, DeclaredObject } from "../declared_object.ts";
-import type { KindName } from "../kinds/kinds.ts";
 import { NO_INTERFACES, type ObservedInterfaces } from "../observed/observed_interfaces.ts";
 import { parseDeclared } from "../parse_declared.ts";
 import { wantInterfaces } from "../want/want_interfaces.ts";
@@ -36,7 +36,7 @@ interface Scene {
 
 function planOf(objects: readonly ObjectJson[], scene: Scene): DeclaredPlan {
   const { host = NO_INTERFACES, places = [], left = [], spared = [], implementation = "kernel" } = scene;
-  const read = objects.map((json) => parseDeclared(json.kind as KindName, json, "").object as DeclaredObject);
+  const read = objects.map(parsed);
   const { interfaces } = wantInterfaces(read, HERE);
   const containers = new Map(places.map((it) => [it.id, it]));
   return diffEverywhere({ interfaces, spared }, { host, containers, left }, { ...MOMENT, implementation });

@@ -1,12 +1,10 @@
 import assert from "node:assert/strict";
+import { parsed } from "../../../../test/declared/parsed.ts";
 import { standing } from "../../../../test/declared/standing.ts";
 import { BRIDGE, declared, type ObjectJson, VETH, VXLAN } from "../../../../test/declared/walk_through.ts";
 import type { PublicKey } from "../../net/keys.ts";
 import { describe } from "../../plan/describe.ts";
-import type { DeclaredObject } from "../declared_object.ts";
-import type { KindName } from "../kinds/kinds.ts";
 import type { ObservedInterface, ObservedInterfaces } from "../observed/observed_interfaces.ts";
-import { parseDeclared } from "../parse_declared.ts";
 import { wantInterfaces } from "../want/want_interfaces.ts";
 import { type DeclaredMoment, diffDeclared } from "./diff_declared.ts";
 
@@ -33,7 +31,7 @@ function hostOf({ links = [], ports = {} }: Standing): ObservedInterfaces {
 }
 
 function told(objects: readonly ObjectJson[], found: Standing, moment = MOMENT): string[] {
-  const read = objects.map((json) => parseDeclared(json.kind as KindName, json, "").object as DeclaredObject);
+  const read = objects.map(parsed);
   const { interfaces, refused } = wantInterfaces(read, {
     nodeName: "lax1",
     interfaceName: "wigglenet",

@@ -11,10 +11,10 @@ import {
   TENANTS,
 } from "../../../../test/declared/tenants.ts";
 import { withValue } from "../../../../test/declared/bad_objects.ts";
+import { parsed } from "../../../../test/declared/parsed.ts";
 import { declared, type ObjectJson, WIREGUARD } from "../../../../test/declared/walk_through.ts";
 import { parsePrefix } from "../../net/prefix.ts";
 import { refused } from "../../net/refusal.ts";
-import type { DeclaredObject } from "../declared_object.ts";
 import type { KindName } from "../kinds/kinds.ts";
 import { parseDeclared } from "../parse_declared.ts";
 import { overreaching } from "./grants.ts";
@@ -22,18 +22,12 @@ import { type Wanted, wantInterfaces } from "./want_interfaces.ts";
 
 const HERE = { nodeName: "n1", interfaceName: "wigglenet", ports: [24_601, 24_602], nowMs: 0 };
 
-function read(json: ObjectJson): DeclaredObject {
-  const { object, rejected } = parseDeclared(json.kind as KindName, json, "a.yaml");
-  assert.equal(rejected, undefined);
-  return object!;
-}
-
 function want(...objects: readonly ObjectJson[]): Wanted {
-  return wantInterfaces(objects.map(read), HERE);
+  return wantInterfaces(objects.map(parsed), HERE);
 }
 
 function inContainers(...objects: readonly ObjectJson[]): Wanted {
-  return wantInterfaces(objects.map(read), { ...HERE, hasContainers: true });
+  return wantInterfaces(objects.map(parsed), { ...HERE, hasContainers: true });
 }
 
 /** No agent of these tests reads any. */
@@ -48,12 +42,12 @@ for (const { what, object, reason } of [...NO_SUCH_WORDS, ...BAD_GRANTS]) {
 }
 
 Deno.test("A tenant's object is its namespace's, and each end of it is in a pod of that namespace", () => {
-  const link = read(POD_WIREGUARD);
+  const link = parsed(POD_WIREGUARD);
   assert.ok(link.kind === "PodWireGuardInterface");
   assert.deepEqual([link.name, link.namespace], ["team-a/link", "team-a"]);
   assert.deepEqual(link.spec.container?.pod, { namespace: "team-a", name: "web-0" });
   assert.equal(link.spec.peers[0]!.presharedKeySecretRef?.namespace, "team-a");
-  const pair = read(POD_VETH);
+  const pair = parsed(POD_VETH);
   assert.ok(pair.kind === "PodNetlinkInterface");
   const { container, veth } = pair.spec;
   assert.deepEqual([container, veth!.local!.container, veth!.peer.container].map((it) => it?.pod), [
@@ -63,17 +57,17 @@ Deno.test("A tenant's object is its namespace's, and each end of it is in a pod 
   ]);
   const { peer } = POD_VETH.spec["veth"] as { peer: { pod?: string } };
   const { pod: _, ...alone } = peer;
-  const own = read({ ...POD_VETH, spec: { ...POD_VETH.spec, veth: { peer: alone } } });
+  const own = parsed({ ...POD_VETH, spec: { ...POD_VETH.spec, veth: { peer: alone } } });
   assert.ok(own.kind === "PodNetlinkInterface");
   assert.deepEqual(own.spec.veth!.peer.container!.pod, { namespace: "team-a", name: "web-0" });
   assert.deepEqual(own.spec.veth!.local!.container!.pod, { namespace: "team-a", name: "web-0" });
 });
 
 Deno.test("What a grant holds is allowed, by the one grant of that name alone", () => {
-  assert.deepEqual(overreaching([GRANT, ...TENANTS].map(read)), []);
+  assert.deepEqual(overreaching([GRANT, ...TENANTS].map(parsed)), []);
   const other = { ...GRANT, metadata: { name: "other" } };
   for (const grants of [[], [other]]) {
-    const found = overreaching([...grants, ...TENANTS].map(read));
+    const found = overreaching([...grants, ...TENANTS].map(parsed));
     assert.deepEqual(found.map(({ name }) => name), TENANTS.map(({ metadata }) => `team-a/${metadata.name}`));
     for (const { reason } of found) assert.match(reason, /^namespace team-a may make nothing/);
   }
@@ -81,7 +75,7 @@ Deno.test("What a grant holds is allowed, by the one grant of that name alone", 
 
 for (const { what, object, reason } of OVERREACHING) {
   Deno.test(`${object.kind}: ${what} is more than team-a is granted`, () => {
-    const [found, ...more] = overreaching([GRANT, object].map(read));
+    const [found, ...more] = overreaching([GRANT, object].map(parsed));
     assert.deepEqual(more, []);
     assert.deepEqual([found!.kind, found!.name], [object.kind, `team-a/${object.metadata.name}`]);
     assert.match(found!.reason, reason);
@@ -90,7 +84,7 @@ for (const { what, object, reason } of OVERREACHING) {
 
 Deno.test("A grant is of one namespace: another with the same object makes nothing", () => {
   for (const namespace of ["team-b", "team-c", "team-a-2"]) {
-    const found = overreaching([GRANT, ...TENANTS.map((it) => inNamespace(it, namespace))].map(read));
+    const found = overreaching([GRANT, ...TENANTS.map((it) => inNamespace(it, namespace))].map(parsed));
     assert.equal(found.length, TENANTS.length, namespace);
   }
 });
@@ -105,7 +99,7 @@ Deno.test("What is granted no more is not kept, nor by an object that asks for n
 });
 
 Deno.test("Objects for other nodes are none of this one's, whatever they are granted", () => {
-  const { rejected } = wantInterfaces([read(POD_DUMMY)], { ...HERE, nodeName: "n2" });
+  const { rejected } = wantInterfaces([parsed(POD_DUMMY)], { ...HERE, nodeName: "n2" });
   assert.deepEqual(rejected, []);
 });
 
@@ -152,7 +146,11 @@ Deno.test("An address of a node or of its pods is nobody's in a pod, whatever is
   const pods = parsePrefix("10.70.2.0/24");
   assert.ok(!refused(pods));
   const taken = { nodes: new Map(), podCidrs: [{ prefix: pods, node: "n2" }] };
-  const { rejected } = wantInterfaces([GRANT, POD_DUMMY].map(read), { ...HERE, hasContainers: true, taken });
+  const { rejected } = wantInterfaces([GRANT, POD_DUMMY].map(parsed), {
+    ...HERE,
+    hasContainers: true,
+    taken,
+  });
   assert.deepEqual(rejected.map(({ reason }) => reason), [
     "10.70.2.1 is in 10.70.2.0/24, the pod CIDR of node n2",
   ]);
@@ -184,7 +182,7 @@ Deno.test("Two objects of one name in two namespaces have two names here, and tw
     return made?.link.kind === "wireguard" ? made.link.keyName : "none";
   });
   assert.deepEqual(keys, ["interface-team-a_link", "interface-team-b_link"]);
-  const names = ["team-a", "team-b"].map((it) => read(inNamespace(POD_WIREGUARD, it)).name);
+  const names = ["team-a", "team-b"].map((it) => parsed(inNamespace(POD_WIREGUARD, it)).name);
   assert.deepEqual(names, ["team-a/link", "team-b/link"]);
   const { rejected } = parseDeclared(
     "PodWireGuardInterface",

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { parsed } from "../../../../test/declared/parsed.ts";
 import {
   BRIDGE,
   DUMMY,
@@ -12,22 +13,13 @@ import {
 import { parseAddress } from "../../net/address.ts";
 import { parsePrefix, type Prefix } from "../../net/prefix.ts";
 import { refused } from "../../net/refusal.ts";
-import type { DeclaredObject } from "../declared_object.ts";
-import type { KindName } from "../kinds/kinds.ts";
-import { parseDeclared } from "../parse_declared.ts";
 import type { Taken } from "./taken.ts";
 import { type Wanted, wantInterfaces } from "./want_interfaces.ts";
 
 const HERE = { nodeName: "lax1", interfaceName: "wigglenet", ports: [24_601, 24_602], nowMs: 0 };
 
-function read(json: ObjectJson): DeclaredObject {
-  const { object, rejected } = parseDeclared(json.kind as KindName, json, "a.yaml");
-  assert.equal(rejected, undefined);
-  return object!;
-}
-
 function want(...objects: readonly ObjectJson[]): Wanted {
-  return wantInterfaces(objects.map(read), HERE);
+  return wantInterfaces(objects.map(parsed), HERE);
 }
 
 function withSpec(object: ObjectJson, name: string, spec: Record<string, unknown>): ObjectJson {
@@ -46,7 +38,7 @@ Deno.test("The walk-through is seven interfaces on lax1, and one on lax2", () =>
     "veth1-b NetlinkInterface/veth",
     "vxlan1 NetlinkInterface/vxlan-lax1",
   ]);
-  const there = wantInterfaces(WALK_THROUGH.map(read), { ...HERE, nodeName: "lax2" });
+  const there = wantInterfaces(WALK_THROUGH.map(parsed), { ...HERE, nodeName: "lax2" });
   assert.deepEqual(there.interfaces.map(({ name }) => name), ["wg-lax2-lax1-0"]);
 });
 
@@ -262,7 +254,7 @@ const TAKING: readonly [string, Record<string, unknown>, string | undefined][] =
 
 for (const [what, address, reason] of TAKING) {
   Deno.test(`An interface may ${reason === undefined ? "" : "not "}have ${what}`, () => {
-    const object = read(withSpec(DUMMY, "d", { addresses: [address] }));
+    const object = parsed(withSpec(DUMMY, "d", { addresses: [address] }));
     const { interfaces, rejected } = wantInterfaces([object], { ...HERE, taken: NODE_HERE });
     assert.equal(interfaces.length, reason === undefined ? 1 : 0);
     if (reason !== undefined) assert.ok(rejected[0]!.reason.includes(reason), rejected[0]!.reason);
