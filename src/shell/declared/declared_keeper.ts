@@ -73,6 +73,7 @@ export class DeclaredKeeper {
   readonly #secrets: SecretKeys | undefined;
   readonly #places: Places | undefined;
   readonly #publisher: DeclaredPublisher | undefined;
+  readonly #tenantsPublisher: DeclaredPublisher | undefined;
   readonly #herald: PlanHerald | undefined;
   #report: DeclaredReport | undefined;
   #swept: Promise<unknown> = Promise.resolve();
@@ -95,6 +96,7 @@ export class DeclaredKeeper {
     const namespace = api.credentials.namespace ?? USUAL_NAMESPACE;
     const nodes = () => options.nodes().flatMap(({ node }) => node?.name ?? []);
     this.#publisher = new DeclaredPublisher({ client: api, nodeName, log });
+    this.#tenantsPublisher = new DeclaredPublisher({ client: api, nodeName, log, ofTenants: true });
     this.#herald = new PlanHerald({ client: api, namespace, nodeName, nodes, log });
   }
 
@@ -229,6 +231,7 @@ export class DeclaredKeeper {
     const findings = { report, objects: sight.objects, nodes };
     // A key that is about to be read is not taken back for a moment.
     if (this.#secrets?.isSettled !== false) this.#publisher?.passed(findings);
+    this.#tenantsPublisher?.passed(findings);
     this.#herald?.passed(findings);
   }
 

@@ -3,17 +3,18 @@
 
 import type { DeclaredId, DeclaredObject } from "../../core/declared/declared_object.ts";
 import { API_VERSION } from "../../core/declared/kinds/kind.ts";
-import { KINDS } from "../../core/declared/kinds/kinds.ts";
 import { declaredResource } from "../../core/declared/kinds/resource.ts";
 import { WIREGUARD_NODE } from "../../core/declared/kinds/wireguard_node.ts";
-import { conditionPatch, nodeStatus } from "../../core/declared/status/node_status.ts";
+import { nodeStatus } from "../../core/declared/status/node_status.ts";
 import type { NodeParts } from "../../core/declared/status/node_parts.ts";
 import type { DeclaredReport } from "../../core/declared/status/report.ts";
 import type { Waiting } from "../../core/desired/desired_state.ts";
 import { retryMs } from "../../core/kubernetes/retry.ts";
 import { fieldsOf } from "../../core/kubernetes/fields.ts";
+import { isTenant } from "../../core/declared/want/grants.ts";
 import type { Log } from "../log.ts";
-import type { ApiClient, Call, Reply } from "../sources/kubernetes/api_client.ts";
+import type { ApiClient, Call } from "../sources/kubernetes/api_client.ts";
+import { BY, ConditionWriter, isThere } from "./condition_writer.ts";
 
 /** What a pass has found. */
 export interface DeclaredFindings {
@@ -28,6 +29,8 @@ export interface DeclaredPublisherOptions {
   readonly client: Pick<ApiClient, "request">;
   readonly nodeName: string;
   readonly log: Log;
+  /** Of what is in namespaces, which no WireGuardNode has; left out: of what is the cluster's. Neither waits for the other. */
+  readonly ofTenants?: true;
 }
 
 /** After a write nothing is written for so long; each further write doubles it, until nothing was written for a minute. */
@@ -50,7 +53,7 @@ export class DeclaredPublisher {
   #refreshAtMs = 0;
   /** When what was written is back, at the latest. */
   #echoMs = -Infinity;
-  readonly #stated = new Map<string, { readonly stated: unknown; readonly untilMs: number }>();
+  readonly #conditions: ConditionWriter;
   #notBeforeMs = -Infinity;
   #writtenMs = -Infinity;
   #paceMs = 0;
@@ -58,7 +61,9 @@ export class DeclaredPublisher {
   #trouble: string | undefined;
   #isBusy = false;
 
-  constructor(private readonly options: DeclaredPublisherOptions) {}
+  constructor(private readonly options: DeclaredPublisherOptions) {
+    this.#conditions = new ConditionWriter(options.client);
+  }
 
   /** There is no WireGuardNode of this node. */
   get isGone(): boolean {
@@ -69,7 +74,14 @@ export class DeclaredPublisher {
   passed(findings: DeclaredFindings): void {
     if (this.#isBusy || performance.now() < this.#notBeforeMs) return;
     this.#isBusy = true;
-    this.#work(findings).catch((error: Error) => this.#failed(error)).finally(() => this.#isBusy = false);
+    this.#work({ ...findings, report: this.#partOf(findings.report) }).catch((error: Error) =>
+      this.#failed(error)
+    ).finally(() => this.#isBusy = false);
+  }
+
+  #partOf({ objects, interfaces }: DeclaredReport): DeclaredReport {
+    const isMeant = (it: DeclaredId) => isTenant(it) === (this.options.ofTenants === true);
+    return { objects: objects.filter(isMeant), interfaces: interfaces.filter(({ owner }) => isMeant(owner)) };
   }
 
   /** What `status` shows while it cannot be written. */
@@ -83,11 +95,12 @@ export class DeclaredPublisher {
   }
 
   async #work(findings: DeclaredFindings): Promise<void> {
-    const hasWrittenNode = await this.#writeNode(findings);
-    const hasWrittenConditions = await this.#writeConditions(findings);
+    const hasWritten = !this.options.ofTenants && await this.#writeNode(findings);
+    const { hasAsked, trouble } = await this.#conditions.write(findings.report, findings.objects);
     this.#failures = 0;
-    this.#trouble = undefined;
-    if (!hasWrittenNode && !hasWrittenConditions) return;
+    this.#trouble = trouble;
+    if (trouble !== undefined) this.#warn(trouble);
+    if (!hasWritten && !hasAsked) return;
     const nowMs = performance.now();
     const isSoon = nowMs - this.#writtenMs < CALM_MS + this.#paceMs;
     this.#paceMs = isSoon ? Math.min(LONGEST_PACE_MS, this.#paceMs * 2) : FIRST_PACE_MS;
@@ -163,25 +176,6 @@ export class DeclaredPublisher {
     return wasThere;
   }
 
-  async #writeConditions({ report, objects }: DeclaredFindings): Promise<boolean> {
-    let hasWritten = false;
-    for (const it of report.objects) {
-      if (it.kind === "WireGuardNetworkPlan") continue;
-      const key = `${it.kind} ${it.name}`;
-      const object = objects.find(({ kind, name }) => kind === it.kind && name === it.name);
-      const before = this.#stated.get(key);
-      const isEcho = before !== undefined && before.stated === object?.stated &&
-        performance.now() < before.untilMs;
-      const publicKey = it.kind === "PodWireGuardInterface" ? keyOf(it, report) : undefined;
-      const status = conditionPatch({ ...it, publicKey }, object?.stated, Date.now());
-      if (status === undefined || isEcho || object === undefined) continue;
-      await this.#ask(statusPatch(it, status), "patch the status of its objects");
-      this.#stated.set(key, { stated: object.stated, untilMs: performance.now() + ECHO_MS });
-      hasWritten = true;
-    }
-    return hasWritten;
-  }
-
   /** False where there is none. */
   async #ask(call: Call, what: string): Promise<boolean> {
     return isThere(await this.options.client.request(call), what);
@@ -191,32 +185,10 @@ export class DeclaredPublisher {
     const waitMs = retryMs({ failures: ++this.#failures, chance: Math.random(), askedMs: 0 });
     this.#notBeforeMs = performance.now() + FIRST_PACE_MS + waitMs;
     this.#trouble = error.message;
-    this.options.log.warn(`cannot say what is declared here: ${error.message}`);
+    this.#warn(error.message);
   }
-}
 
-function keyOf({ kind, name }: DeclaredId, { interfaces }: DeclaredReport): string | undefined {
-  return interfaces.find(({ owner }) => owner.kind === kind && owner.name === name)?.publicKey;
-}
-
-const BY = "?fieldManager=wigglenet";
-
-/** The request that sets an object's status. */
-export function statusPatch({ kind, name }: DeclaredId, status: unknown): Call {
-  const [own, namespace] = name.split("/").reverse() as [string, string | undefined];
-  const folder = declaredResource(KINDS.find((it) => it.name === kind)!, { namespace }).path;
-  return { method: "PATCH", path: `${folder}/${own}/status${BY}`, body: { status }, isMerge: true };
-}
-
-/**
- * False where what was asked for is not there.
- * @throws Error where it was not done
- */
-export function isThere({ status, body }: Reply, what: string): boolean {
-  if (status === 404) return false;
-  if (status >= 200 && status < 300) return true;
-  const { message } = fieldsOf(body);
-  throw new Error(
-    `the API server answered ${status} to ${what}${typeof message === "string" ? `: ${message}` : ""}`,
-  );
+  #warn(trouble: string): void {
+    this.options.log.warn(`cannot say what is declared here: ${trouble}`);
+  }
 }

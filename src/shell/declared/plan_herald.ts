@@ -8,7 +8,8 @@ import type { PlanPart } from "../../core/declared/kinds/wireguard_node.ts";
 import { LeaseKeeper } from "../events/lease_keeper.ts";
 import type { Log } from "../log.ts";
 import type { ApiClient } from "../sources/kubernetes/api_client.ts";
-import { type DeclaredFindings, isThere, statusPatch } from "./declared_publisher.ts";
+import { isThere, statusPatch } from "./condition_writer.ts";
+import type { DeclaredFindings } from "./declared_publisher.ts";
 
 /** What the herald needs. */
 export interface PlanHeraldOptions {
