@@ -1,7 +1,7 @@
 // Keeps declared networks beside the pod network: a loop of its own, so that neither ever waits for the other. What it wants and
 // does is decided in core.
 
-import type { DeclaredObject } from "../../core/declared/declared_object.ts";
+import type { DeclaredId, DeclaredObject } from "../../core/declared/declared_object.ts";
 import type { NodeParts } from "../../core/declared/status/node_parts.ts";
 import { type DeclaredReport, type DeclaredSight, reportOf } from "../../core/declared/status/report.ts";
 import { isTenant } from "../../core/declared/want/grants.ts";
@@ -51,6 +51,12 @@ export interface DeclaredOptions {
   /** Where it is told what stands; undefined: nowhere. */
   readonly api?: ApiClient | undefined;
 }
+
+/** Whatever they are: what stands of them stays. */
+const ALL_TENANTS: readonly DeclaredId[] = [
+  { kind: "PodWireGuardInterface", name: "" },
+  { kind: "PodNetlinkInterface", name: "" },
+];
 
 /** Where the manifests put the agent; a kubeconfig need not say any. */
 const USUAL_NAMESPACE = "kube-system";
@@ -190,7 +196,10 @@ export class DeclaredKeeper {
     this.#names.want(hostNames(wanted.interfaces));
     const passed = await converge({
       wanted,
-      unread: unread.filter((it) => !isHeld(it) && !isTenant(it)),
+      unread: [
+        ...unread.filter((it) => !isHeld(it) && !isTenant(it)),
+        ...source.tenants() === "unknown" ? ALL_TENANTS : [],
+      ],
       observer: this.#observer,
       places: this.#places,
       implementation: this.options.implementation,

@@ -8,6 +8,11 @@ import type { SourceProblem } from "./node_source.ts";
 export interface DeclaredSource {
   /** The same list until something changes. Undefined: not all of them are known yet, and nothing may be changed. */
   declared(): readonly ParsedDeclared[] | undefined;
+  /**
+   * Of objects of namespaces: all are in that list; those that were known last, or none where nobody has such kinds; or nobody knows
+   * yet, and what stands of them is to stay.
+   */
+  tenants(): "listed" | "kept" | "unknown";
   /** Who is told that something may have changed. */
   listen(onChange: () => void): void;
   /** Whether it must be known what other nodes say. */

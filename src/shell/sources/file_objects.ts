@@ -103,6 +103,7 @@ export class FileObjects<T> implements NodeSource<T> {
   openDeclared(): DeclaredSource {
     return {
       declared: () => this.#declared(),
+      tenants: () => "listed",
       listen: (onChange) => void (this.#onDeclaredChange = onChange),
       needNodes: () => {},
       nodes: () => undefined,

@@ -8,6 +8,7 @@ import { type Action, STAGE, type Step } from "../../plan/plan.ts";
 import type { DeclaredId } from "../declared_object.ts";
 import type { ObservedInterface, ObservedInterfaces } from "../observed/observed_interfaces.ts";
 import type { KnownSecrets } from "../want/secrets.ts";
+import { isTenant } from "../want/grants.ts";
 import { isAliasOf, isDeclaredAlias, type WantedInterface } from "../want/wanted_interface.ts";
 import { adoptDevice } from "./adopt_device.ts";
 import { configureInterface, partOf } from "./configure_interface.ts";
@@ -144,12 +145,18 @@ function kept(
 
 /** It is told whose it is. */
 export function keptFor({ name, owner }: WantedInterface, kept: string, holder: DeclaredId): DeclaredWaiting {
+  const waiting = { owner, what: `interface ${name}`, isBlocking: true } as const;
+  if (isTenant(holder) || isTenant(owner)) {
+    return {
+      ...waiting,
+      why: `${kept} is kept as it is for somebody else`,
+      next: "it is looked for again by itself",
+    };
+  }
   return {
-    owner,
-    what: `interface ${name}`,
+    ...waiting,
     why: `${kept} is kept as it is for ${holder.kind} ${holder.name}, which is not taken up as it says now`,
     next: `mend ${holder.kind} ${holder.name}, or delete it`,
-    isBlocking: true,
   };
 }
 

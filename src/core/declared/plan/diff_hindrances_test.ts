@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import { parsed } from "../../../../test/declared/parsed.ts";
 import { standing } from "../../../../test/declared/standing.ts";
-import { BRIDGE, declared, type ObjectJson, VETH, VXLAN } from "../../../../test/declared/walk_through.ts";
+import {
+  BRIDGE,
+  declared,
+  DUMMY,
+  type ObjectJson,
+  VETH,
+  VXLAN,
+} from "../../../../test/declared/walk_through.ts";
 import type { PublicKey } from "../../net/keys.ts";
 import { describe } from "../../plan/describe.ts";
 import type { ObservedInterface, ObservedInterfaces } from "../observed/observed_interfaces.ts";
@@ -173,4 +180,25 @@ Deno.test("A VXLAN that is to carry longer packets than its device has room for 
   assert.match(told([OVER], { links: [{ ...links[0]!, mtuBytes: 1501 }] })[0]!, /^\+ interface over/);
   const six = { ...OVER, spec: { ...OVER.spec, vxlan: { vni: 1, dev: "eth0", local: "fd00::1" } } };
   assert.match(told([six], { links })[0]!, /has room for 1430;/);
+});
+
+Deno.test("What namespaces have stays while nobody knows their objects, and is in the way of who asks for its name", () => {
+  const { interfaces } = wantInterfaces([parsed(DUMMY)], {
+    nodeName: "lax1",
+    interfaceName: "wigglenet",
+    ports: [],
+    nowMs: 0,
+  });
+  const found = standing(
+    { name: "ta-d", alias: "PodNetlinkInterface/team-a/d" },
+    { name: interfaces[0]!.name, alias: "PodNetlinkInterface/team-a/d0" },
+    { name: "old", alias: "NetlinkInterface/gone" },
+  );
+  const spared = (["PodWireGuardInterface", "PodNetlinkInterface"] as const).map((kind) => ({
+    kind,
+    name: "",
+  }));
+  const { steps, waiting } = diffDeclared({ interfaces, spared }, found, MOMENT);
+  assert.deepEqual(steps.flatMap(({ changes }) => changes.map(({ target }) => target)), ["old"]);
+  assert.match(waiting.map(({ why }) => why).join(), /^\S+ is kept as it is for somebody else$/);
 });

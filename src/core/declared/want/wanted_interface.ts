@@ -96,9 +96,10 @@ export function aliasOf({ kind, name }: DeclaredId, to?: string): string {
   return `${kind}/${name}${to === undefined ? "" : `/${to}`}`.slice(0, LONGEST_ALIAS);
 }
 
-/** True for the alias of an interface that the object has asked for. */
+/** True for the alias of an interface that the object has asked for; without a name: any object of its kind. */
 export function isAliasOf(alias: string, id: DeclaredId): boolean {
   const own = aliasOf(id);
+  if (id.name === "") return alias.startsWith(own);
   return alias === own || alias.startsWith(`${own}/`);
 }
 

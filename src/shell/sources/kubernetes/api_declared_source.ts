@@ -11,7 +11,7 @@ import { type NodeParts, parseNodeParts, pickNodeParts } from "../../../core/dec
 import type { Log } from "../../log.ts";
 import type { SourceProblem } from "../node_source.ts";
 import type { DeclaredSource } from "../declared_source.ts";
-import { type ApiClient, ApiError } from "./api_client.ts";
+import { type ApiClient, ApiError, type Reply } from "./api_client.ts";
 import { KubernetesSource } from "./kubernetes_source.ts";
 import { NeededSource } from "./needed_source.ts";
 
@@ -35,7 +35,7 @@ export interface ApiDeclaredOptions {
 }
 
 /** The objects of one cluster. */
-export class ApiDeclaredSource implements DeclaredSource {
+export class ApiDeclaredSource implements Omit<DeclaredSource, "tenants"> {
   #parts: readonly NeededSource<ParsedDeclared>[] = [];
   #nodes: NeededSource<NodeParts> | undefined;
   /** What {@link declared} last told, and of what. */
@@ -58,7 +58,7 @@ export class ApiDeclaredSource implements DeclaredSource {
     this.#probe();
   }
 
-  /** The API has said that it does not know them, or does not let this agent see them. */
+  /** The API has said that it does not know all of them, or does not let this agent see them. */
   get isAbsent(): boolean {
     return this.#isAbsent;
   }
@@ -106,9 +106,8 @@ export class ApiDeclaredSource implements DeclaredSource {
 
   /** Asks whether the API knows the kinds, and lets this agent see them: it may not yet. */
   async #probe(): Promise<void> {
-    const { client, log, ofTenants } = this.options;
-    const { path } = declaredResource(this.#kinds[0]);
-    const answer = await client.request({ method: "GET", path: `${path}?limit=1` }).catch(() => undefined);
+    const { log, ofTenants } = this.options;
+    const answer = await this.#askForKinds().catch(() => undefined);
     if (this.#isClosed) return;
     if (answer?.status === 200) return this.#open();
     const isAbsent = answer?.status === 404 || answer?.status === 403;
@@ -125,6 +124,17 @@ export class ApiDeclaredSource implements DeclaredSource {
     const { nodes, probeMs = PROBE_MS } = this.options;
     const waitMs = Math.max(probeMs, nodes() * PROBE_MS_A_NODE) * (0.75 + Math.random() / 2);
     this.#probing = setTimeout(() => this.#probe(), waitMs);
+  }
+
+  /** The first that is not 200; else the last. With one of them missing all of them say nothing. */
+  async #askForKinds(): Promise<Reply> {
+    let answer: Reply | undefined;
+    for (const kind of this.#kinds) {
+      const path = `${declaredResource(kind).path}?limit=1`;
+      answer = await this.options.client.request({ method: "GET", path });
+      if (answer.status !== 200) break;
+    }
+    return answer!;
   }
 
   #open(): void {

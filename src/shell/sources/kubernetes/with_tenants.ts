@@ -12,6 +12,8 @@ export class WithTenants implements DeclaredSource {
   readonly #cluster: ApiDeclaredSource;
   readonly #tenants: ApiDeclaredSource;
   #hasStarted = false;
+  /** As the API last told them all. */
+  #known: readonly ParsedDeclared[] | undefined;
   /** What {@link declared} last told, and of what. */
   #lists: readonly (readonly ParsedDeclared[])[] = [];
   #items: readonly ParsedDeclared[] = [];
@@ -30,7 +32,7 @@ export class WithTenants implements DeclaredSource {
     this.#cluster.start();
   }
 
-  /** Where the API has none of tenants' kinds nobody has such objects; what was known before it lost them stays. */
+  /** What is the cluster's waits for no tenant: a namespace may have more objects than can be listed. */
   declared(): readonly ParsedDeclared[] | undefined {
     const cluster = this.#cluster.declared();
     if (cluster === undefined) return undefined;
@@ -38,14 +40,18 @@ export class WithTenants implements DeclaredSource {
       this.#hasStarted = true;
       this.#tenants.start();
     }
-    const [before, known] = this.#lists;
-    const tenants = this.#tenants.declared() ?? known ?? (this.#tenants.isAbsent ? NONE : undefined);
-    if (tenants === undefined) return undefined;
-    if (cluster !== before || tenants !== known) {
+    this.#known = this.#tenants.declared() ?? this.#known;
+    const tenants = this.#known ?? NONE;
+    if (cluster !== this.#lists[0] || tenants !== this.#lists[1]) {
       this.#lists = [cluster, tenants];
       this.#items = tenants.length === 0 ? cluster : [...cluster, ...tenants];
     }
     return this.#items;
+  }
+
+  tenants(): "listed" | "kept" | "unknown" {
+    if (this.#tenants.declared() !== undefined) return "listed";
+    return this.#known !== undefined || this.#tenants.isAbsent ? "kept" : "unknown";
   }
 
   needNodes(areNeeded: boolean): void {

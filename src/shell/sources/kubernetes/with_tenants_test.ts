@@ -8,14 +8,21 @@ import { WithTenants } from "./with_tenants.ts";
 /** An API with lists of these objects, and watches in which nothing happens. */
 class Api implements AsyncDisposable {
   hasTenants = false;
+  hasGrants = true;
   isDown = false;
+  /** Lists of tenants' objects end with the test. */
+  isSlow = false;
+  asked = 0;
   readonly #ends = new AbortController();
   readonly #server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, (request) => {
     const url = new URL(request.url);
     const plural = url.pathname.split("/").at(-1)!;
     if (this.isDown) return new Response("", { status: 503 });
-    if (plural.startsWith("pod") && !this.hasTenants) return Response.json({}, { status: 404 });
-    if (url.searchParams.has("watch")) {
+    const isMissing = plural.startsWith("pod") && !this.hasTenants ||
+      plural === "podinterfacegrants" && !this.hasGrants;
+    if (plural.startsWith("pod")) this.asked++;
+    if (isMissing) return Response.json({}, { status: 404 });
+    if (url.searchParams.has("watch") || this.isSlow && plural.startsWith("pod")) {
       // It ends with the test.
       const body = new ReadableStream({
         start: (it) => this.#ends.signal.addEventListener("abort", () => it.close()),
@@ -65,13 +72,46 @@ Deno.test("nobody knows what tenants have before the API has answered", async ()
   source.listen(() => {});
   source.start();
   await new Promise((resolve) => setTimeout(resolve, 100));
-  assert.equal(source.declared(), undefined);
+  assert.deepEqual([source.declared(), source.tenants()], [undefined, "unknown"]);
   api.hasTenants = true;
   api.isDown = false;
   await until("the tenant's object", () => {
     const names = namesIn(source);
-    assert.notEqual(names, "", "never none of them");
+    assert.equal(source.tenants(), names ? "listed" : "unknown", "never none of them");
     return names === "team-a/dummy";
   });
+  await source.close();
+});
+
+Deno.test("what is the cluster's waits for no list of tenants' objects, however long that takes", async () => {
+  await using api = new Api();
+  api.hasTenants = api.isSlow = true;
+  const source = sourceOn(api);
+  source.listen(() => {});
+  source.start();
+  await until("the cluster's", () => namesIn(source) === "");
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  assert.deepEqual([namesIn(source), source.tenants()], ["", "unknown"]);
+  await source.close();
+});
+
+Deno.test("where one of tenants' kinds is missing nobody has such objects, and the API is not asked all the time", async () => {
+  await using api = new Api();
+  api.hasTenants = true;
+  api.hasGrants = false;
+  const source = sourceOn(api);
+  source.listen(() => {});
+  source.start();
+  await until("the cluster's", () => namesIn(source) === "" && source.tenants() === "kept");
+  const before = api.asked;
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  // Three questions each 15 ms at the most.
+  assert.ok(api.asked - before <= 70, `${api.asked - before} questions`);
+  api.hasGrants = true;
+  await until(
+    "the tenant's object",
+    () => namesIn(source) === "team-a/dummy" && source.tenants() === "listed",
+  );
+  api.hasGrants = false;
   await source.close();
 });
