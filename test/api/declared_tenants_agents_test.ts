@@ -5,6 +5,7 @@
 
 import assert from "node:assert/strict";
 import { DeclaredCluster, folderOf } from "../declared/declared_cluster.ts";
+import { withValue } from "../declared/bad_objects.ts";
 import { makeNamespace, setUpTenants } from "../declared/tenancy.ts";
 import { GRANT, inNamespace, OVERREACHING, POD_VETH, POD_WIREGUARD } from "../declared/tenants.ts";
 import { declared } from "../declared/walk_through.ts";
@@ -111,6 +112,28 @@ Deno.test("what is more than granted is told, and made by nobody", async () => {
   await it.remove(...bad.map(({ object }) => object));
   await it.apply(POD_WIREGUARD);
   await it.says(POD_WIREGUARD, "False", /its key is in a Secret, and this agent reads none/);
+});
+
+Deno.test("a key goes with its object: the next of that name, whoever has the namespace then, has another", async () => {
+  const object = withValue(POD_WIREGUARD, "peers", []);
+  const keys = async () => {
+    const names = await Array.fromAsync(Deno.readDir(`${n1.folder}/declared`));
+    return names.map(({ name }) => name).filter((name) => name.startsWith("tenant-team-a_link_"));
+  };
+  const told: string[] = [];
+  for (let i = 0; i < 2; i++) {
+    await it.remove(POD_WIREGUARD);
+    await it.apply(object);
+    let key = "";
+    await until("another key to be told", async () => {
+      key = (await it.statusOf(object)).publicKey ?? "";
+      return key !== "" && !told.includes(key);
+    }, { deadlineMs: 30_000, seen: () => `${key} of ${told}\n${it.agentsSay()}` });
+    told.push(key);
+    assert.equal((await keys()).length, 1);
+  }
+  await it.remove(POD_WIREGUARD);
+  await until("its key to be gone", async () => (await keys()).length === 0, { deadlineMs: 30_000 });
 });
 
 Deno.test("a pod of the same name in another namespace is none of a tenant's", async () => {

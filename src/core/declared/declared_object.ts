@@ -28,6 +28,8 @@ interface Declared<K extends { readonly name: KindName }, Spec> extends Declared
   readonly kind: K["name"];
   /** `metadata.creationTimestamp` as milliseconds since 1970; Infinity when missing: newest. */
   readonly createdMs: number;
+  /** `metadata.uid`: another object of its name has another; undefined: it is of a file. */
+  readonly uid: string | undefined;
   /** `metadata.generation`; undefined: it is of a file. */
   readonly generation: number | undefined;
   /** Undefined: nothing that could be read. */

@@ -19,7 +19,7 @@ import { Misfit } from "./schema/schema.ts";
  */
 export function parseDeclared(kind: KindName, json: unknown, origin: string): ParsedDeclared {
   const { apiVersion = API_VERSION, metadata, spec, status } = fieldsOf(json);
-  const { name: text, namespace: space, creationTimestamp, generation: count } = fieldsOf(metadata);
+  const { name: text, namespace: space, uid, creationTimestamp, generation: count } = fieldsOf(metadata);
   const { isNamespaced, spec: schema } = KINDS.find((it) => it.name === kind)!;
   const own = parseObjectName(text);
   if (refused(own)) return rejected({ kind, name: origin }, own);
@@ -39,6 +39,8 @@ export function parseDeclared(kind: KindName, json: unknown, origin: string): Pa
   const object = {
     kind,
     name,
+    // It becomes part of a file's name.
+    uid: typeof uid === "string" && /^[0-9a-f-]{36}$/.test(uid) ? uid : undefined,
     createdMs: parseTimestamp(creationTimestamp),
     generation: refused(generation) ? undefined : generation,
     // What somebody else has written there is no reason to refuse what is asked for: it is written anew.
@@ -58,10 +60,10 @@ function inPod(kind: KindName, spec: unknown, namespace: string): unknown {
 /** Of an object of the API what {@link parseDeclared} reads of it. */
 export function pickDeclared(json: unknown): unknown {
   const { metadata, spec, status } = fieldsOf(json);
-  const { name, namespace, creationTimestamp, generation } = fieldsOf(metadata);
+  const { name, namespace, uid, creationTimestamp, generation } = fieldsOf(metadata);
   const { observedGeneration, conditions, publicKey } = fieldsOf(status);
   return {
-    metadata: { name, namespace, creationTimestamp, generation },
+    metadata: { name, namespace, uid, creationTimestamp, generation },
     spec,
     status: { observedGeneration, conditions, publicKey },
   };

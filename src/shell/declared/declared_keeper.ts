@@ -17,7 +17,7 @@ import type { DeclaredSource } from "../sources/declared_source.ts";
 import type { ApiClient } from "../sources/kubernetes/api_client.ts";
 import { tellBlocked, tellChanges, tellProblems } from "../tell.ts";
 import { converge, type Passed } from "./converge.ts";
-import { declaredKeyFolder, removeDeclaredKeys } from "./declared_keys.ts";
+import { declaredKeyFolder, forgetTenantKeys, removeDeclaredKeys } from "./declared_keys.ts";
 import { Places } from "./containers/places.ts";
 import { readTraces, tracesFile } from "./containers/traces.ts";
 import { DeclaredPublisher } from "./declared_publisher.ts";
@@ -82,6 +82,8 @@ export class DeclaredKeeper {
   readonly #tenantsPublisher: DeclaredPublisher | undefined;
   readonly #herald: PlanHerald | undefined;
   #report: DeclaredReport | undefined;
+  /** Of whom keys are kept. */
+  #keyed: readonly DeclaredObject[] | undefined;
   #swept: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly options: DeclaredOptions) {
@@ -187,6 +189,11 @@ export class DeclaredKeeper {
     const { objects, unread, isHeld } = this.#known.take(parsed);
     const nodes = this.#othersFor(objects);
     if (nodes === "unknown") return;
+    const isAllKnown = source.tenants() === "listed" && !unread.some((it) => isTenant(it) && !isHeld(it));
+    if (isAllKnown && objects !== this.#keyed) {
+      await forgetTenantKeys(declaredKeyFolder(settings), objects);
+      this.#keyed = objects;
+    }
     const wanted = this.#wish.of({ objects, nodes: this.options.nodes(), said: nodes ?? [] });
     for (const { kind, name, claim, reason } of [...unread, ...wanted.rejected].slice(0, SHOWN)) {
       log.warn(`rejected: ${kind} ${name}: ${claim}: ${reason}`);

@@ -173,6 +173,16 @@ Deno.test("A namespace has no more interfaces on a node than it is granted, and 
   ]);
 });
 
+Deno.test("An object of the same name that is made anew, by whoever has its namespace then, has another key", () => {
+  const uids = ["5e1f0f4e-0000-4000-8000-000000000001", "5e1f0f4e-0000-4000-8000-000000000002"];
+  const keys = [...uids, "../../x"].map((uid) => {
+    const object = { ...WITHOUT_SECRET, metadata: { ...WITHOUT_SECRET.metadata, uid } };
+    const [made] = inContainers(GRANT, object).interfaces;
+    return made?.link.kind === "wireguard" ? made.link.keyName : "none";
+  });
+  assert.deepEqual(keys, [...uids.map((uid) => `tenant-team-a_link_${uid}`), "interface-team-a_link"]);
+});
+
 Deno.test("Two objects of one name in two namespaces have two names here, and two keys", () => {
   const keys = ["team-a", "team-b"].map((namespace) => {
     const grant = declared("PodInterfaceGrant", "wigglenet", {

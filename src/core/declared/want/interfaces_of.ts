@@ -61,7 +61,7 @@ export function ofPlan({ plan, to, peer, ...it }: PlanInterface): WantedInterfac
     link: {
       kind: "wireguard",
       listenPort: it.listenPort,
-      keyName: keyName("plan", plan.name),
+      keyName: keyName("plan-", plan.name),
       secret: it.privateKeyRef && secretId(it.privateKeyRef),
       statedKey: it.publicKey,
       peers: [{ node: to, ...peer, allowedIps: EVERYTHING }],
@@ -87,7 +87,7 @@ export function wireguardObjection({ spec }: AnyWireguard, reach: Reach): string
 
 /** The interface that a WireGuardInterface is. */
 export function ofWireguard(object: AnyWireguard): WantedInterface {
-  const { spec, name } = object;
+  const { spec } = object;
   return {
     name: spec.interfaceName,
     container: placeOf(spec.container),
@@ -99,7 +99,7 @@ export function ofWireguard(object: AnyWireguard): WantedInterface {
     link: {
       kind: "wireguard",
       listenPort: spec.listenPort,
-      keyName: keyName("interface", name),
+      keyName: keyNameOf(object),
       secret: spec.privateKeySecretRef && secretId(spec.privateKeySecretRef),
       peers: spec.peers.map(({ publicKey, allowedIPs, endpoint, ...it }) => ({
         node: publicKey,
@@ -171,9 +171,19 @@ function netlinkAddress({ ipcidr, peerCidr }: NetlinkAddress): InterfaceAddress 
 // A file's name is at most 255 bytes, and a temporary one has more than the name.
 const LONGEST_KEY_NAME = 200;
 
+/** What the key files of objects of namespaces begin with, and no other. */
+export const TENANT_KEYS = "tenant-";
+
+/** A namespace may be made anew by others: theirs is another object, which never has the key of the one that had its name. */
+export function keyNameOf({ name, uid, ...object }: AnyWireguard): string {
+  return uid === undefined || !("namespace" in object)
+    ? keyName("interface-", name)
+    : keyName(TENANT_KEYS, `${name}_${uid}`);
+}
+
 /** An object's name may be a file's: it begins with no dot, and behind its namespace stands what no name has. */
-function keyName(of: "plan" | "interface", name: string): string {
-  const whole = `${of}-${name.replace("/", "_")}`;
+function keyName(of: "plan-" | "interface-" | typeof TENANT_KEYS, name: string): string {
+  const whole = `${of}${name.replace("/", "_")}`;
   if (whole.length <= LONGEST_KEY_NAME) return whole;
   return `${whole.slice(0, LONGEST_KEY_NAME - 25)}-${sha256(whole).subarray(0, 12).toHex()}`;
 }
