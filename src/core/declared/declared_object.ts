@@ -75,7 +75,7 @@ export interface RejectedPart extends DeclaredId {
   readonly reason: string;
 }
 
-/** What parsing one object gave: the object, or why it is refused. */
+/** What parsing one object gave: the object, or why it is refused; neither of one that is being deleted. */
 export interface ParsedDeclared {
   readonly object: DeclaredObject | undefined;
   readonly rejected: RejectedPart | undefined;

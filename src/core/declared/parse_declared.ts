@@ -19,8 +19,11 @@ import { Misfit } from "./schema/schema.ts";
  */
 export function parseDeclared(kind: KindName, json: unknown, origin: string): ParsedDeclared {
   const { apiVersion = API_VERSION, metadata, spec, status } = fieldsOf(json);
-  const { name: text, namespace: space, uid, creationTimestamp, generation: count } = fieldsOf(metadata);
+  const { name: text, namespace: space, uid, creationTimestamp, generation: count, deletionTimestamp } =
+    fieldsOf(metadata);
   const { isNamespaced, spec: schema } = KINDS.find((it) => it.name === kind)!;
+  // A finalizer may keep it for ever: whose owner has written it there asks for nothing by it any more.
+  if (typeof deletionTimestamp === "string") return { object: undefined, rejected: undefined };
   const own = parseObjectName(text);
   if (refused(own)) return rejected({ kind, name: origin }, own);
   const namespace = isNamespaced ? parseNamespaceName(space) : undefined;
@@ -60,10 +63,10 @@ function inPod(kind: KindName, spec: unknown, namespace: string): unknown {
 /** Of an object of the API what {@link parseDeclared} reads of it. */
 export function pickDeclared(json: unknown): unknown {
   const { metadata, spec, status } = fieldsOf(json);
-  const { name, namespace, uid, creationTimestamp, generation } = fieldsOf(metadata);
+  const { name, namespace, uid, creationTimestamp, generation, deletionTimestamp } = fieldsOf(metadata);
   const { observedGeneration, conditions, publicKey } = fieldsOf(status);
   return {
-    metadata: { name, namespace, uid, creationTimestamp, generation },
+    metadata: { name, namespace, uid, creationTimestamp, generation, deletionTimestamp },
     spec,
     status: { observedGeneration, conditions, publicKey },
   };

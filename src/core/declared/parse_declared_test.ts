@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { BAD_OBJECTS } from "../../../test/declared/bad_objects.ts";
-import { declared, PLAN, WALK_THROUGH } from "../../../test/declared/walk_through.ts";
+import { declared, DUMMY, PLAN, WALK_THROUGH } from "../../../test/declared/walk_through.ts";
 import type { KindName } from "./kinds/kinds.ts";
-import { parseDeclared } from "./parse_declared.ts";
+import { parseDeclared, pickDeclared } from "./parse_declared.ts";
 
 for (const object of WALK_THROUGH) {
   Deno.test(`${object.kind} ${object.metadata.name} of the walk-through is read whole`, () => {
@@ -72,4 +72,11 @@ Deno.test("An object of the operator's own API is refused, and told which one is
     rejected!.reason,
     '"networking.dn42.io/v1alpha1" is another API: this agent reads networking.wigglenet.dev/v1alpha1',
   );
+});
+
+Deno.test("An object that is being deleted asks for nothing, however long a finalizer keeps it", () => {
+  const deleted = { ...DUMMY, metadata: { ...DUMMY.metadata, deletionTimestamp: "2026-11-23T00:00:00Z" } };
+  for (const json of [deleted, pickDeclared(deleted)]) {
+    assert.deepEqual(parseDeclared("NetlinkInterface", json, ""), { object: undefined, rejected: undefined });
+  }
 });

@@ -181,7 +181,7 @@ function declaredItem(json: unknown, origin: string): DeclaredItem | undefined {
   const { kind } = json as { kind: DocumentKind };
   if (!DECLARED_KINDS.has(kind)) return undefined;
   const parsed = parseDeclared(kind as KindName, json, origin);
-  return new DeclaredItem(`${kind} ${(parsed.object ?? parsed.rejected)!.name}`, parsed);
+  return new DeclaredItem(`${kind} ${(parsed.object ?? parsed.rejected)?.name}`, parsed);
 }
 
 function put(listeners: PolicyListeners, { name, told }: PolicyObject): void {
