@@ -146,6 +146,30 @@ export const BAD_OBJECTS: readonly BadObject[] = [
     /^spec.peers\[0\].endpoint: "10.9.1.2:65536" has a port/,
     /must have a port of at most 65535/,
   ]),
+  ...["127.0.0.1:53", "0.0.0.0:53", "224.0.0.1:53", "[::1]:53", "[::]:53", "[FF02::1]:53"].map((endpoint) =>
+    bad(`an endpoint that is nobody's alone: ${endpoint}`, [WIREGUARD, "peers.0.endpoint", endpoint], [
+      /^spec.peers\[0\].endpoint: "\S+" is not a unicast address, or a loopback$/,
+      /must not be a loopback, multicast or unspecified address/,
+    ])
+  ),
+  ...["127.0.0.1", "0.0.0.0", "239.1.1.1", "::1", "::", "ff05::2"].map((hostname) =>
+    bad(`a node that is reached at ${hostname}`, [PLAN, "nodes.0.underlay.hostname", hostname], [
+      /^spec.nodes\[0\].underlay.hostname: "\S+" is not a unicast address, or a loopback$/,
+      /must not be a loopback, multicast or unspecified address/,
+    ])
+  ),
+  ...["127.0.0.1", "0.0.0.0", "224.0.0.1", "::1"].map((local) =>
+    bad(`a VXLAN from ${local}`, [VXLAN, "vxlan", { vni: 1, local }], [
+      /^spec.vxlan.local: "\S+" is not a unicast address, or a loopback$/,
+      /must be a unicast IP address, and no loopback/,
+    ])
+  ),
+  ...["0.0.0.0", "::", "127.0.0.1", "::1", "255.255.255.255"].map((group) =>
+    bad(`a VXLAN to ${group}`, [VXLAN, "vxlan", { vni: 1, group }], [
+      /^spec.vxlan.group: "\S+" is nobody's address, or a loopback$/,
+      /must be an IP address of somebody, and no loopback/,
+    ])
+  ),
   bad("an endpoint without a port", [WIREGUARD, "peers.0.endpoint", "gw.example.org"], [
     /^spec.peers\[0\].endpoint: "gw.example.org" has no port$/,
     /endpoint in body should match/,
@@ -209,10 +233,6 @@ export const BAD_OBJECTS: readonly BadObject[] = [
   bad("a VXLAN between two families", [VXLAN, "vxlan.group", "fd00::1"], [
     /^spec.vxlan: local and group must be of one family$/,
     /local and group must be of one family/,
-  ]),
-  bad("a VXLAN to nobody", [VXLAN, "vxlan", { vni: 1, group: "0.0.0.0" }], [
-    /^spec.vxlan.group: "0.0.0.0" is nobody's address$/,
-    /must be an IP address of somebody/,
   ]),
   bad("a VXLAN on itself", [VXLAN, "vxlan", { vni: 1, dev: "vxlan1" }], [
     /^spec: a VXLAN cannot stand on itself$/,

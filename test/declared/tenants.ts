@@ -86,6 +86,9 @@ export const POD_DUMMY = inNamespace(
 /** All that stand alone; of team-b the same words with its own values. */
 export const TENANTS: readonly TenantJson[] = [POD_WIREGUARD, POD_VETH, POD_DUMMY];
 
+const PEERS = POD_WIREGUARD.spec["peers"] as readonly object[];
+const peering = (said: object) => [{ ...PEERS[0], ...said }];
+
 /** Places that a tenant's object has no word for. */
 export const NO_SUCH_WORDS: readonly BadObject[] = [
   ...[
@@ -135,14 +138,16 @@ export const NO_SUCH_WORDS: readonly BadObject[] = [
     /presharedKeySecretRef: unknown field "namespace"$/,
     /unknown field "spec.peers\[0\].presharedKeySecretRef.namespace"/,
   ]),
+  bad("the node's own loopback", [POD_WIREGUARD, "peers", peering({ endpoint: "[::1]:53" })], [
+    /endpoint: "::1" is not a unicast address, or a loopback$/,
+    /must not be a loopback, multicast or unspecified address/,
+  ]),
   bad("a port of the kernel's choice", [POD_WIREGUARD, "listenPort", undefined], [
     /^spec.listenPort: it is missing$/,
     /spec.listenPort: Required value/,
   ]),
 ];
 
-const PEERS = POD_WIREGUARD.spec["peers"] as readonly object[];
-const peering = (said: object) => [{ ...PEERS[0], ...said }];
 const NAMES = [/begins with none of team-a's: ta-/, /must begin with one of: ta-/] as const;
 const ADDRESSES = [
   /is in none of team-a's: 10.70.0.0\/16, fd00:70::\/32/,
@@ -195,7 +200,7 @@ export const OVERREACHING: readonly BadObject[] = [
   bad("a peer for more than its own", [POD_WIREGUARD, "peers", peering({ allowedIPs: ["10.70.0.0/15"] })], [
     ...ALLOWED,
   ]),
-  bad("packets of the node to itself", [POD_WIREGUARD, "peers", peering({ endpoint: "127.0.0.1:53" })], [
+  bad("packets of the node to itself", [POD_WIREGUARD, "peers", peering({ endpoint: "10.9.1.1:53" })], [
     ...ENDPOINTS,
   ]),
   bad("packets of the node to anybody", [POD_WIREGUARD, "peers", peering({ endpoint: "[2001:db9::1]:53" })], [

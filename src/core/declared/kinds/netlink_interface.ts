@@ -8,6 +8,7 @@ import {
   GROUP_ADDRESS,
   INTERFACE_NAME,
   isMulticast,
+  MULTICAST,
   NODE_NAME,
   UNICAST,
 } from "../schema/texts.ts";
@@ -68,8 +69,7 @@ const VXLAN = struct({
   tos: optional(integer(0, 255), "TOS of its packets."),
 }, [
   {
-    cel:
-      "!has(self.group) || !isIP(self.group) || !self.group.matches('^(22[4-9][.]|23[0-9][.]|[fF][fF][0-9a-fA-F]{2}:)') || has(self.dev)",
+    cel: `!has(self.group) || !isIP(self.group) || !self.group.matches('${MULTICAST}') || has(self.dev)`,
     message: "a multicast group needs dev",
     holds: ({ group, dev }) => group === undefined || !isMulticast(group) || dev !== undefined,
   },

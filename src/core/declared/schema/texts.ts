@@ -16,16 +16,25 @@ const LONGEST_NAME = 253;
 const ENDS_IN_NUMBER = "(^|[.])([0-9]+|0[xX][0-9A-Fa-f]*)$";
 const NAME = "[A-Za-z0-9]([-A-Za-z0-9]{0,61}[A-Za-z0-9])?([.][A-Za-z0-9]([-A-Za-z0-9]{0,61}[A-Za-z0-9])?)*";
 
+/** In CEL, of an address that can be read: it is one host's, and not every host's own. */
+const isUnicastInCel = (it: string) => `(ip(${it}).isGlobalUnicast() || ip(${it}).isLinkLocalUnicast())`;
+
+/** Of a text that is an address: several hosts listen to it. CEL has no word for it. */
+export const MULTICAST = "^(22[4-9][.]|23[0-9][.]|[fF][fF][0-9a-fA-F]{2}:)";
+
 /** An address that packets may be sent to, of one host or of many. */
 export const GROUP_ADDRESS: Schema<Address> = text({
   pattern: `^(${ADDRESS})$`,
   longest: LONGEST_ADDRESS,
-  cel: [{ rule: "isIP(self) && !ip(self).isUnspecified()", message: "must be an IP address of somebody" }],
+  cel: [{
+    rule: `isIP(self) && (${isUnicastInCel("self")} || self.matches('${MULTICAST}'))`,
+    message: "must be an IP address of somebody, and no loopback",
+  }],
   parse: (input) => {
     const address = parseAddress(input);
-    return !refused(address) && address.value === 0n
-      ? new Refusal(`${quote(input)} is nobody's address`)
-      : address;
+    return refused(address) || isUnicast(address) || isMulticast(address)
+      ? address
+      : new Refusal(`${quote(input)} is nobody's address, or a loopback`);
   },
 });
 
@@ -34,7 +43,7 @@ export const UNICAST: Schema<Address> = text({
   pattern: `^(${ADDRESS})$`,
   longest: LONGEST_ADDRESS,
   cel: [{
-    rule: "isIP(self) && (ip(self).isGlobalUnicast() || ip(self).isLinkLocalUnicast())",
+    rule: `isIP(self) && ${isUnicastInCel("self")}`,
     message: "must be a unicast IP address, and no loopback",
   }],
   parse: parseUnicast,
@@ -42,9 +51,16 @@ export const UNICAST: Schema<Address> = text({
 
 function parseUnicast(input: string): Address | Refusal {
   const address = parseAddress(input);
-  if (refused(address) || isUnicast(address)) return address;
-  return new Refusal(`${quote(input)} is not a unicast address, or a loopback`);
+  return refused(address) ? address : refusalOf(address) ?? address;
 }
+
+function refusalOf(address: Address): Refusal | undefined {
+  if (isUnicast(address)) return undefined;
+  return new Refusal(`${quote(address.text)} is not a unicast address, or a loopback`);
+}
+
+/** Of what may be a name as well. */
+const NO_SUCH_ADDRESS = "must not be a loopback, multicast or unspecified address";
 
 /** As Go's netip has it for what is global or link-local. */
 function isUnicast({ family, value }: Address): boolean {
@@ -134,11 +150,13 @@ export const HOST: Schema<Address | HostName> = text({
   cel: [{
     rule: `isIP(self) || (!self.contains(':') && !self.matches('${ENDS_IN_NUMBER}'))`,
     message: "must be an IP address or a DNS name",
-  }],
+  }, { rule: `!isIP(self) || ${isUnicastInCel("self")}`, message: NO_SUCH_ADDRESS }],
   parse: (input) => {
-    if (input.includes(":")) return parseAddress(input);
+    if (input.includes(":")) return parseUnicast(input);
     const destination = parseDestination(input);
-    return refused(destination) ? destination : destination.host;
+    if (refused(destination)) return destination;
+    const { host } = destination;
+    return typeof host === "string" ? host : refusalOf(host) ?? host;
   },
 });
 
@@ -148,6 +166,7 @@ export interface PeerEndpoint extends Destination {
 }
 
 const HOST_OF_ENDPOINT = "self.substring(0, self.lastIndexOf(':'))";
+const IPV6_OF_ENDPOINT = "self.substring(1, self.lastIndexOf(']'))";
 
 /** `192.0.2.1:51820`, `[2001:db8::1]:51820`, `gw.example.org:51820`. */
 export const ENDPOINT: Schema<PeerEndpoint> = text({
@@ -159,17 +178,23 @@ export const ENDPOINT: Schema<PeerEndpoint> = text({
       message: "must have a port of at most 65535",
     },
     {
-      rule: `self.startsWith('[') ? isIP(self.substring(1, self.lastIndexOf(']'))) : ` +
+      rule: `self.startsWith('[') ? isIP(${IPV6_OF_ENDPOINT}) : ` +
         `(isIP(${HOST_OF_ENDPOINT}) || !${HOST_OF_ENDPOINT}.matches('${ENDS_IN_NUMBER}'))`,
       message: "must begin with an IP address, in brackets for IPv6, or a DNS name",
+    },
+    {
+      rule: `[self.startsWith('[') ? ${IPV6_OF_ENDPOINT} : ${HOST_OF_ENDPOINT}].all(it, !isIP(it) || ${
+        isUnicastInCel("it")
+      })`,
+      message: NO_SUCH_ADDRESS,
     },
   ],
   parse: (input) => {
     const destination = parseDestination(input);
     if (refused(destination)) return destination;
-    return destination.port === undefined
-      ? new Refusal(`${quote(input)} has no port`)
-      : destination as PeerEndpoint;
+    const { host, port } = destination;
+    if (port === undefined) return new Refusal(`${quote(input)} has no port`);
+    return typeof host === "string" ? { ...destination, port } : refusalOf(host) ?? { ...destination, port };
   },
 });
 
