@@ -214,6 +214,11 @@ export const OVERREACHING: readonly BadObject[] = [
     /endpoint gw.example.org is a name/,
     ENDPOINTS[1],
   ]),
+  bad("the pod's own uplink as a member", [
+    withValue(POD_DUMMY, "type", "bridge"),
+    "bridge",
+    { slaves: ["ta-0", "eth0"] },
+  ], [...NAMES]),
   bad("another tenant's address on a dummy", [POD_DUMMY, "addresses", [{ ipcidr: "10.71.0.1/24" }]], [
     ...ADDRESSES,
   ]),

@@ -14,7 +14,7 @@ const NAMESPACE = struct({
   namespace: required(OBJECT_NAME, "Name of the namespace."),
   interfaceNames: required(
     list(INTERFACE_PREFIX, { most: 8, least: 1, unique: "self" }),
-    "Names of its interfaces, and all that one of them names, begin with one of these.",
+    "Names of its interfaces, and of the members of its bridges, begin with one of these.",
   ),
   ports: defaulted(
     list(PORT_RANGE, { most: 8 }),

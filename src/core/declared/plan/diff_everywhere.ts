@@ -1,9 +1,10 @@
 // What is wanted on a host and in its containers -> steps. Each network namespace is compared by itself, as the host is; what two
 // objects ask of one namespace by two names of it gets the first of them.
 
-import type { DeclaredId } from "../declared_object.ts";
+import { type DeclaredId, nameOf } from "../declared_object.ts";
 import { type ContainerId, describeContainer, keyIn } from "../containers/container.ts";
 import type { ObservedInterfaces } from "../observed/observed_interfaces.ts";
+import { isTenant, toldTo } from "../want/grants.ts";
 import { keyOf, type WantedInterface } from "../want/wanted_interface.ts";
 import type { PortsElsewhere } from "./free_ports.ts";
 import {
@@ -66,7 +67,7 @@ export function diffEverywhere(
     const lost = [place, other].find((it): it is LostPlace => it !== undefined && "reason" in it);
     const all = place !== undefined && "reason" in place ? undefined : gathered.get(place?.namespace ?? "")!;
     const holder = all?.interfaces.find((it) => it.name === name);
-    const why = lost ?? (holder && sharedWith(holder));
+    const why = lost ?? (holder && sharedWith(holder, wanted));
     if (why === undefined) all?.interfaces.push(wanted);
     else {
       waiting.push(waitingFor(wanted, why));
@@ -186,13 +187,10 @@ const WITHOUT_KERNEL: LostPlace = {
 
 const WITHOUT_OTHER: LostPlace = { reason: "its other end cannot be had", next: "see there" };
 
-function sharedWith({ owner, container }: WantedInterface): LostPlace {
-  return {
-    reason: `${owner.kind} ${owner.name} has this name there, in the network namespace of ${
-      container ?? "the host"
-    }`,
-    next: "say another name",
-  };
+function sharedWith({ owner, container }: WantedInterface, asker: WantedInterface): LostPlace {
+  const who = toldTo(asker.owner, nameOf(owner));
+  const where = isTenant(asker.owner) ? "" : `, in the network namespace of ${container ?? "the host"}`;
+  return { reason: `${who} has this name there${where}`, next: "say another name" };
 }
 
 function waitingFor(

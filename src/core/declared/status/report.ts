@@ -1,7 +1,7 @@
 // What a pass over declared networks has found, by object and by interface: what statuses, `status` and `graph` are made of.
 
 import type { ContainerId } from "../containers/container.ts";
-import type { DeclaredId, DeclaredObject, RejectedPart } from "../declared_object.ts";
+import { type DeclaredId, type DeclaredObject, nameOf, type RejectedPart } from "../declared_object.ts";
 import type { ObservedInterfaces } from "../observed/observed_interfaces.ts";
 import { interfaceOf } from "../plan/configure_interface.ts";
 import type { DeclaredMoment, DeclaredPlan } from "../plan/diff_declared.ts";
@@ -75,7 +75,8 @@ export interface DeclaredSight {
 export function reportOf(sight: DeclaredSight): DeclaredReport {
   const troubles = troublesOf(sight);
   const here = sight.objects.filter((object) => concerns(object, sight.nodeName));
-  const unread = sight.unread.filter((id) => !here.some((it) => it.kind === id.kind && it.name === id.name));
+  const named = new Set(here.map(nameOf));
+  const unread = sight.unread.filter((it) => !named.has(nameOf(it)));
   return {
     objects: [...here, ...unread.map((id) => ({ ...id, generation: undefined }))].map((
       { kind, name, generation },

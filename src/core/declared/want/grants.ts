@@ -19,6 +19,19 @@ export function isTenant<T extends DeclaredId>(it: T): it is T & Pick<TenantObje
   return it.kind === "PodWireGuardInterface" || it.kind === "PodNetlinkInterface";
 }
 
+/** Who has what the agent has of its own. */
+export const POD_NETWORK = "the pod network";
+
+/**
+ * Who was first, as far as it is the asker's business: what others have is none of a tenant's.
+ * @param owner as nameOf has it
+ */
+export function toldTo(asker: DeclaredId, owner: string): string {
+  const namespace = asker.name.slice(0, asker.name.indexOf("/") + 1);
+  const isAsTold = !isTenant(asker) || owner === POD_NETWORK || owner.includes(` ${namespace}`);
+  return isAsTold ? owner : "somebody else";
+}
+
 /**
  * Why objects of namespaces get nothing, what they have had included: who is granted less may keep no more.
  * @param objects of one node, and grants; older ones first
@@ -94,13 +107,13 @@ function outside(prefixes: readonly Prefix[], namespace: string): string {
 }
 
 function namesOf({ kind, spec }: TenantObject): readonly string[] {
-  if (kind === "PodWireGuardInterface" || spec.veth === undefined) return [spec.interfaceName];
+  const names = [spec.interfaceName];
+  if (kind === "PodWireGuardInterface") return names;
+  // What a bridge takes in is the pod's no more: its uplink, say.
+  names.push(...spec.bridge?.slaves ?? []);
+  if (spec.veth === undefined) return names;
   const { local, peer } = spec.veth;
-  return [
-    spec.interfaceName,
-    ...(local?.interfaceName === undefined ? [] : [local.interfaceName]),
-    peer.interfaceName,
-  ];
+  return [...names, local?.interfaceName ?? spec.interfaceName, peer.interfaceName];
 }
 
 function networksOf({ spec: { addresses, peers } }: PodWireguardInterface): readonly Prefix[] {

@@ -14,7 +14,7 @@ import {
 import { nextInterface } from "../../rotation/names.ts";
 import { keyIn } from "../containers/container.ts";
 import { expandPlans } from "../expand/expand_plans.ts";
-import { isTenant, overreaching } from "./grants.ts";
+import { isTenant, overreaching, POD_NETWORK, toldTo } from "./grants.ts";
 import {
   netlinkObjection,
   ofNetlink,
@@ -63,9 +63,8 @@ export function wantInterfaces(objects: readonly DeclaredObject[], surroundings:
   const here = sorted.filter((it) => isOf(it, surroundings.nodeName));
   desk.takePlans(sorted.filter((it): it is NetworkPlan => it.kind === "WireGuardNetworkPlan"));
   const tooMuch = overreaching(here);
-  const allowed = here.filter((it) =>
-    !tooMuch.some(({ kind, name }) => it.kind === kind && it.name === name)
-  );
+  const refusedNames = new Set(tooMuch.map(nameOf));
+  const allowed = here.filter((it) => !refusedNames.has(nameOf(it)));
   // Nothing of a namespace is ahead of what is the cluster's, however old it is.
   for (const those of [allowed.filter((it) => !isTenant(it)), allowed.filter(isTenant)]) {
     for (const it of those.filter(isWireguard)) {
@@ -98,7 +97,6 @@ export function isExpired({ spec }: NetworkPlan, name: string, nowMs: number): b
   return (spec.nodes.find(({ nodeName }) => nodeName === name)?.expires ?? Infinity) <= nowMs;
 }
 
-const POD_NETWORK = "the pod network";
 /** Names by which others find their own: who has one before them is in their way. */
 const OTHERS: ReadonlyMap<string, string> = new Map([
   ["kube-ipvs0", "kube-proxy"],
@@ -115,13 +113,6 @@ type Vxlan = Extract<WantedInterface["link"], { kind: "vxlan" }>;
 /** True for a VXLAN of the host: that of a container listens there, while WireGuard's socket is the host's wherever it lives. */
 function hasOwnSocket(it: WantedInterface): it is WantedInterface & { readonly link: Vxlan } {
   return it.link.kind === "vxlan" && it.container === undefined;
-}
-
-/** Who was first, as far as it is the asker's business: what others have is none of a tenant's. */
-function toldTo(asker: DeclaredId, owner: string): string {
-  const namespace = asker.name.slice(0, asker.name.indexOf("/") + 1);
-  const isAsTold = !isTenant(asker) || owner === POD_NETWORK || owner.includes(` ${namespace}`);
-  return isAsTold ? owner : "somebody else";
 }
 
 /** Gives names, ports and bridge members to who asks first. */
@@ -198,7 +189,7 @@ class Desk {
     if (listening !== undefined) return `the port ${port} belongs to ${toldTo(wanted.owner, listening)}`;
     const segment = link.kind === "vxlan" ? link.segment : "";
     const sharing = this.#segments.get(keyIn(container, segment));
-    if (sharing !== undefined) return `the ${segment} belongs to ${sharing}`;
+    if (sharing !== undefined) return `the ${segment} belongs to ${toldTo(wanted.owner, sharing)}`;
     const isNarrow = (mtuBytes ?? LEAST_MTU_IPV6) < LEAST_MTU_IPV6;
     if (isNarrow && addresses.some(({ local }) => local.family === 6)) {
       return `its MTU ${mtuBytes} is too small for IPv6, which needs ${LEAST_MTU_IPV6}`;
@@ -230,7 +221,7 @@ class Desk {
       if (other !== undefined || isWireguard) {
         const reason = other === undefined
           ? "it is WireGuard's, and a bridge takes Ethernet"
-          : `it belongs to ${other}`;
+          : `it belongs to ${toldTo(bridge.owner, other)}`;
         this.#reject(bridge.owner, `member ${name}`, reason);
         return false;
       }
