@@ -8,6 +8,7 @@ import type {
   ObjectReport,
   TroubleReason,
 } from "../declared/status/report.ts";
+import { isTenant } from "../declared/want/grants.ts";
 import type { Sample } from "./metrics.ts";
 
 /** What keeps an object back: the worst of it, as its condition has it. */
@@ -35,7 +36,8 @@ export function declaredSamples(report: DeclaredReport | undefined, nowSeconds: 
       labels: { state },
       value: interfaces.filter((it) => it.state === state).length,
     })),
-    ...interfaces.flatMap((it) => handshakes(it, nowSeconds)),
+    // Nobody's peers, which he may change all the time, are for others to keep, or to read.
+    ...interfaces.filter(({ owner }) => !isTenant(owner)).flatMap((it) => handshakes(it, nowSeconds)),
   ];
 }
 

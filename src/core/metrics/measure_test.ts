@@ -131,7 +131,13 @@ const DECLARED: DeclaredReport = {
 
 Deno.test("of links of one name in two places each has its own handshake", () => {
   const link = DECLARED.interfaces[0]!;
-  const interfaces = [link, { ...link, container: "docker/agent1" }];
+  // What a namespace has is in none of them.
+  const owner = { kind: "PodWireGuardInterface", name: "team-a/link" } as const;
+  const interfaces = [link, { ...link, container: "docker/agent1" }, {
+    ...link,
+    owner,
+    container: "pod/team-a/a",
+  }];
   assert.deepEqual(
     lines({ declared: { ...DECLARED, interfaces } }, "wigglenet_declared_last_handshake_seconds"),
     [

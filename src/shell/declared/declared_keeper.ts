@@ -195,7 +195,7 @@ export class DeclaredKeeper {
       this.#keyed = objects;
     }
     const wanted = this.#wish.of({ objects, nodes: this.options.nodes(), said: nodes ?? [] });
-    for (const { kind, name, claim, reason } of [...unread, ...wanted.rejected].slice(0, SHOWN)) {
+    for (const { kind, name, claim, reason } of firstOf([...unread, ...wanted.rejected], (it) => it)) {
       log.warn(`rejected: ${kind} ${name}: ${claim}: ${reason}`);
     }
     this.#secrets?.want(wanted);
@@ -253,7 +253,7 @@ export class DeclaredKeeper {
 
   #settle({ plan, outcomes }: Passed): void {
     const { log } = this.options;
-    tellBlocked(log, { ...plan, waiting: plan.waiting.slice(0, SHOWN), rejected: [] });
+    tellBlocked(log, { ...plan, waiting: firstOf(plan.waiting, ({ owner }) => owner), rejected: [] });
     this.#backoff.keepOnly(new Set(plan.steps.map(({ part }) => part)));
     for (const { step, error } of outcomes) {
       if (error === undefined) {
@@ -271,6 +271,12 @@ export class DeclaredKeeper {
     const retryInMs = Math.round(this.#backoff.failed(what, message));
     this.options.log.error(`cannot go on with declared networks: ${message}`, { retryInMs });
   }
+}
+
+/** Some of the cluster's and some of tenants', who may have thousands. */
+function firstOf<T>(all: readonly T[], ownerOf: (it: T) => DeclaredId): T[] {
+  const ofTenants = (are: boolean) => all.filter((it) => isTenant(ownerOf(it)) === are).slice(0, SHOWN);
+  return [...ofTenants(false), ...ofTenants(true)];
 }
 
 function hostNames(interfaces: readonly WantedInterface[]): ReadonlySet<string> {
