@@ -23,6 +23,7 @@ import { readTraces, tracesFile } from "./containers/traces.ts";
 import { DeclaredPublisher } from "./declared_publisher.ts";
 import { KeptWish } from "./kept_wish.ts";
 import { LastGood } from "./last_good.ts";
+import { PassBudget } from "./pass_budget.ts";
 import { PlanHerald } from "./plan_herald.ts";
 import { secretFolder, SecretKeys } from "./secret_keys.ts";
 import { DeclaredObserver } from "./observe_declared.ts";
@@ -64,6 +65,7 @@ const USUAL_NAMESPACE = "kube-system";
 /** The loop. */
 export class DeclaredKeeper {
   readonly #backoff = new Backoff();
+  readonly #budget = new PassBudget();
   readonly #observer = new DeclaredObserver();
   readonly #names = new NameResolver(() => this.wake());
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -143,9 +145,16 @@ export class DeclaredKeeper {
       return;
     }
     clearTimeout(this.#timer);
+    const waitMs = this.#budget.waitMs(performance.now());
+    if (waitMs > 0) this.#timer = setTimeout(() => this.#begin(), waitMs);
+    else this.#begin();
+  }
+
+  #begin(): void {
     const startMs = performance.now();
     this.#pass = this.#tryPass().finally(() => {
       this.#pass = undefined;
+      this.#budget.spent(performance.now() - startMs, performance.now());
       if (this.#isClosed) return;
       // Never without a pause: what somebody else changes as often, or the kernel does not keep, would have all of a processor.
       const isDue = this.#isAgain || this.#hasApplied;
