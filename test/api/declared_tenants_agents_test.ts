@@ -7,7 +7,8 @@ import assert from "node:assert/strict";
 import { DeclaredCluster, folderOf } from "../declared/declared_cluster.ts";
 import { withValue } from "../declared/bad_objects.ts";
 import { makeNamespace, setUpTenants } from "../declared/tenancy.ts";
-import { GRANT, inNamespace, OVERREACHING, POD_VETH, POD_WIREGUARD } from "../declared/tenants.ts";
+import { GRANT, inNamespace, OVERREACHING, POD_DUMMY, POD_VETH, POD_WIREGUARD } from "../declared/tenants.ts";
+import { makeResults, runPod } from "../declared/run_pod.ts";
 import { declared } from "../declared/walk_through.ts";
 import { Cluster } from "../lab/kubernetes/cluster.ts";
 import type { Node } from "../lab/node.ts";
@@ -19,7 +20,6 @@ Deno.test.afterAll(() => cluster[Symbol.asyncDispose]());
 const it = new DeclaredCluster(cluster);
 
 const CONTAINERS = { "declared-containers": "true" };
-const RESULTS = "/var/lib/cni/results";
 const PAIR = declared("NetlinkInterface", "pair", {
   node: "n1",
   interfaceName: "d1",
@@ -38,19 +38,6 @@ const OF_B = inNamespace(
   }),
   "team-b",
 );
-
-/** A pod, as its runtime leaves it: a network namespace, and what libcni says of it. */
-async function runPod(namespace: string, name: string): Promise<string> {
-  const netns = `cni-${namespace}-${name}`;
-  await n1.run(["ip", "netns", "add", netns]);
-  const result = {
-    kind: "cniCacheV1",
-    cniArgs: [["K8S_POD_NAMESPACE", namespace], ["K8S_POD_NAME", name]],
-    result: { interfaces: [{ name: "eth0", sandbox: `/var/run/netns/${netns}` }] },
-  };
-  await n1.run(["tee", `${RESULTS}/wigglenet-${netns}-eth0`], { stdin: JSON.stringify(result) });
-  return netns;
-}
 
 /** Names of what is declared in a pod. */
 async function namesIn(netns: string): Promise<string> {
@@ -73,9 +60,8 @@ Deno.test("a cluster without tenants' kinds is served as ever", async () => {
   await cluster.startAll({ settings: CONTAINERS });
   await it.apply(PAIR);
   await it.says(PAIR, "True", /Done/);
-  await n1.run(["mkdir", "-p", RESULTS]);
-  await n1.run(["mount", "-t", "tmpfs", "results", RESULTS]);
-  pods = [await runPod("team-a", "web-0"), await runPod("team-a", "web-1")];
+  await makeResults(n1);
+  pods = [await runPod(n1, "team-a", "web-0"), await runPod(n1, "team-a", "web-1")];
 });
 
 Deno.test("what came past the admission policies is told in its namespace, and made by nobody", async () => {
@@ -136,10 +122,40 @@ Deno.test("a key goes with its object: the next of that name, whoever has the na
   await until("its key to be gone", async () => (await keys()).length === 0, { deadlineMs: 30_000 });
 });
 
+Deno.test("what is deleted goes, whatever finalizer its owner has written there", async () => {
+  const object = withValue(withValue(POD_DUMMY, "type", "bridge"), "interfaceName", "ta-br");
+  const metadata = { ...object.metadata, finalizers: ["team-a.example/never"] };
+  await cluster.admin.create(folderOf(object), { ...object, metadata });
+  await stands(pods[0], "ta-br ta-left");
+  await it.remove(object);
+  await stands(pods[0], "ta-left");
+  assert.notEqual((await it.read(object)).metadata.deletionTimestamp, undefined);
+  await cluster.admin.patch(`${folderOf(object)}/${object.metadata.name}`, {
+    metadata: { finalizers: null },
+  });
+});
+
+Deno.test("an object that its owner has made as long as the API takes costs no other object its status", async () => {
+  const object = inNamespace(withValue(POD_DUMMY, "interfaceName", "eth0"), "team-a", "aa-huge");
+  const owner = { apiVersion: "v1", kind: "ConfigMap", uid: "5e1f0f4e-0000-4000-8000-000000000001" };
+  let last = 0;
+  for (let length = 1_573_000; last !== 201; length -= 200) {
+    const ownerReferences = [{ ...owner, name: "a".repeat(length) }];
+    const body = { ...object, metadata: { ...object.metadata, ownerReferences } };
+    last = (await cluster.admin.ask(folderOf(object), { method: "POST", body })).status;
+  }
+  const next = inNamespace(withValue(POD_DUMMY, "interfaceName", "eth1"), "team-a", "next");
+  await it.apply(next);
+  await it.says(next, "False", /begins with none of team-a's/);
+  assert.equal((await it.statusOf(object)).conditions, undefined);
+  assert.match(n1.agent!.tail(), /to patch the status of PodNetlinkInterface team-a\/aa-huge: .*too large/);
+  await it.remove(object, next);
+});
+
 Deno.test("a pod of the same name in another namespace is none of a tenant's", async () => {
   await it.apply(OF_B);
   await it.says(OF_B, "False", /no network namespace of pod team-b\/web-0 is here/);
-  const own = await runPod("team-b", "web-0");
+  const own = await runPod(n1, "team-b", "web-0");
   await stands(own, "tb-left tb-right");
   assert.deepEqual(await Promise.all(pods.map(namesIn)), ["ta-left", "ta-right"]);
 });
