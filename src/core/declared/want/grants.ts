@@ -44,21 +44,30 @@ export function overreaching(objects: readonly DeclaredObject[]): readonly Rejec
     const grant = grants.get(namespace);
     const reason = grant === undefined
       ? `namespace ${namespace} may make nothing: PodInterfaceGrant ${GRANT_NAME} does not name it`
-      : objectionTo(object, grant) ?? tooMany(object, grant, counts);
+      // What there is no room for is not looked through: it may be long, and there may be many.
+      : tooMany(object, grant, counts) ?? objectionTo(object, grant) ?? counted(object, counts);
     return reason === undefined ? [] : [{ kind, name, claim: kind, reason }];
   });
 }
 
 /** Nobody fills a node, or what it tells of itself, for the others. */
 function tooMany(
-  { kind, spec, namespace }: TenantObject,
+  object: TenantObject,
   { interfaces }: NamespaceGrant,
-  counts: Map<string, number>,
+  counts: ReadonlyMap<string, number>,
 ): string | undefined {
-  const count = (counts.get(namespace) ?? 0) +
-    (kind === "PodNetlinkInterface" && spec.veth !== undefined ? 2 : 1);
-  if (count > interfaces) return `namespace ${namespace} has ${interfaces} interfaces on this node already`;
-  counts.set(namespace, count);
+  const isOver = (counts.get(object.namespace) ?? 0) + interfacesOf(object) > interfaces;
+  return isOver
+    ? `namespace ${object.namespace} has ${interfaces} interfaces on this node already`
+    : undefined;
+}
+
+function counted(object: TenantObject, counts: Map<string, number>): undefined {
+  counts.set(object.namespace, (counts.get(object.namespace) ?? 0) + interfacesOf(object));
+}
+
+function interfacesOf({ kind, spec }: TenantObject): number {
+  return kind === "PodNetlinkInterface" && spec.veth !== undefined ? 2 : 1;
 }
 
 function grantsIn(objects: readonly DeclaredObject[]): ReadonlyMap<string, NamespaceGrant> {

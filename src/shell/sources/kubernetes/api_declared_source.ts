@@ -22,6 +22,9 @@ const LINGER_MS = 60_000;
 const PROBE_MS = 10_000;
 const PROBE_MS_A_NODE = 50;
 
+/** Of each kind, for one node: as many as a grant may allow. Who has all rights in a namespace may have made a hundred thousand. */
+const MOST_OF_NAMESPACE = 256;
+
 /** What the source needs. */
 export interface ApiDeclaredOptions {
   readonly client: ApiClient;
@@ -168,7 +171,8 @@ export class ApiDeclaredSource implements Omit<DeclaredSource, "tenants"> {
       if (error instanceof ApiError && error.status === 404) this.#areGone();
     };
     const resource = declaredResource(kind, { node });
-    const options = { ...store, resource, onChange, onLost, silenceMs: SILENCE_MS };
+    const bounds = this.options.ofTenants ? { mostOfNamespace: MOST_OF_NAMESPACE } : {};
+    const options = { ...store, ...bounds, resource, onChange, onLost, silenceMs: SILENCE_MS };
     return new NeededSource({
       make: () => new KubernetesSource(client, options),
       onChange,

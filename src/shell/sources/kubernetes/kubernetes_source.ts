@@ -12,7 +12,8 @@ import { type Happening, readWatch } from "./read_watch.ts";
 import { Silence } from "./watchdog.ts";
 
 /** What the source needs of its user. */
-export interface KubernetesOptions<T> extends SourceOptions<T>, Pick<StoreOptions<T>, "pick" | "listener"> {
+export interface KubernetesOptions<T>
+  extends SourceOptions<T>, Pick<StoreOptions<T>, "pick" | "listener" | "mostOfNamespace"> {
   /** What is listed and watched; by default Nodes. */
   readonly resource?: Resource;
   /** What was silent for so long is taken for dead, and asked for anew on another connection. */

@@ -24,11 +24,14 @@ export interface StoreOptions<T> extends Pick<SourceOptions<T>, "parse"> {
   /** Of an object what `parse` reads, and nothing else: equal ones are parsed once. */
   readonly pick: (json: unknown) => unknown;
   readonly listener?: ObjectListener<T>;
+  /** Of a namespace, which may have been filled to fill this memory: more are as if they were not there, until they are told again. */
+  readonly mostOfNamespace?: number;
 }
 
 /** Objects by name. */
 export class ObjectStore<T> {
   #entries = new Map<string, Entry<T>>();
+  #counts = new Counts();
   /** Sorted; undefined: to be sorted anew. */
   #names: string[] | undefined;
   /** Values in that order; handed out, so never changed again. */
@@ -48,6 +51,7 @@ export class ObjectStore<T> {
   /** True when that changed anything. */
   put(name: string, object: unknown, mark?: number): boolean {
     const before = this.#entries.get(name);
+    if (before === undefined && !this.#counts.takes(name, this.options.mostOfNamespace)) return false;
     const entry = this.#read(name, object, before);
     entry.mark = mark;
     if (entry === before) return false;
@@ -61,6 +65,7 @@ export class ObjectStore<T> {
   /** True when it was there. */
   delete(name: string): boolean {
     if (!this.#entries.delete(name)) return false;
+    if (this.options.mostOfNamespace !== undefined) this.#counts.leave(name);
     this.#names = this.#items = undefined;
     this.options.listener?.remove(name);
     return true;
@@ -69,10 +74,17 @@ export class ObjectStore<T> {
   /** A list in the making, to take the place of everything at once. */
   draft(): Draft {
     const entries = new Map<string, Entry<T>>();
+    const counts = new Counts();
     return {
       size: () => entries.size,
-      put: (name, object) => void entries.set(name, this.#read(name, object, this.#entries.get(name))),
-      commit: () => this.#replace(entries),
+      put: (name, object) => {
+        if (!entries.has(name) && !counts.takes(name, this.options.mostOfNamespace)) return;
+        entries.set(name, this.#read(name, object, this.#entries.get(name)));
+      },
+      commit: () => {
+        this.#counts = counts;
+        return this.#replace(entries);
+      },
     };
   }
 
@@ -109,6 +121,29 @@ export class ObjectStore<T> {
       ? before
       : { print, value: this.options.parse(picked, name), mark: undefined };
   }
+}
+
+/** How many objects each namespace has. */
+class Counts {
+  readonly #of = new Map<string, number>();
+
+  /** Counts one more, where there is room for it; with no bound nobody counts. */
+  takes(name: string, most: number | undefined): boolean {
+    if (most === undefined) return true;
+    const count = this.#of.get(namespaceOf(name)) ?? 0;
+    if (count < most) this.#of.set(namespaceOf(name), count + 1);
+    return count < most;
+  }
+
+  leave(name: string): void {
+    const left = this.#of.get(namespaceOf(name))! - 1;
+    if (left > 0) this.#of.set(namespaceOf(name), left);
+    else this.#of.delete(namespaceOf(name));
+  }
+}
+
+function namespaceOf(name: string): string {
+  return name.slice(0, name.indexOf("/"));
 }
 
 function printOf(text: string): number {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { POD_DUMMY } from "../../../../test/declared/tenants.ts";
+import { inNamespace, POD_DUMMY, type TenantJson } from "../../../../test/declared/tenants.ts";
 import { until } from "../../../../test/lab/until.ts";
 import { clientOf } from "../../../../test/sources/api_source.ts";
 import { Log } from "../../log.ts";
@@ -13,6 +13,7 @@ class Api implements AsyncDisposable {
   /** Lists of tenants' objects end with the test. */
   isSlow = false;
   asked = 0;
+  objects: readonly TenantJson[] = [POD_DUMMY];
   readonly #ends = new AbortController();
   readonly #server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, (request) => {
     const url = new URL(request.url);
@@ -29,7 +30,7 @@ class Api implements AsyncDisposable {
       });
       return new Response(body, { headers: { "content-type": "application/json" } });
     }
-    const items = plural === "podnetlinkinterfaces" ? [POD_DUMMY] : [];
+    const items = plural === "podnetlinkinterfaces" ? this.objects : [];
     return Response.json({ kind: "List", metadata: { resourceVersion: "1" }, items });
   });
 
@@ -113,5 +114,21 @@ Deno.test("where one of tenants' kinds is missing nobody has such objects, and t
     () => namesIn(source) === "team-a/dummy" && source.tenants() === "listed",
   );
   api.hasGrants = false;
+  await source.close();
+});
+
+Deno.test("a namespace that is filled with objects fills no memory, and takes no other's place", async () => {
+  await using api = new Api();
+  api.hasTenants = true;
+  api.objects = [
+    ...Array.from({ length: 3_000 }, (_, i) => inNamespace(POD_DUMMY, "team-a", `many-${i}`)),
+    inNamespace(POD_DUMMY, "team-b"),
+  ];
+  const source = sourceOn(api);
+  source.listen(() => {});
+  source.start();
+  await until("all to be listed", () => namesIn(source) !== undefined && source.tenants() === "listed");
+  const names = namesIn(source)!.split(" ");
+  assert.deepEqual([names.length, names.at(-1)], [257, "team-b/dummy"]);
   await source.close();
 });
