@@ -32,6 +32,12 @@ const FOR_CLUSTERS: readonly Readonly<Record<string, string>>[] = [
   { docker: "docker-cli" },
 ];
 
+/** What tests of container engines take: both, and a program that needs no library for their containers. */
+const FOR_ENGINES: readonly Readonly<Record<string, string>>[] = [
+  { dockerd: "docker.io", podman: "podman", busybox: "busybox-static" },
+  { docker: "docker-cli" },
+];
+
 const CNI_PACKAGE = "containernetworking-plugins";
 const CNI_PLUGINS = ["bridge", "host-local", "loopback", "portmap", "ptp"];
 const CNI_FOLDERS = ["/usr/lib/cni", "/opt/cni/bin"];
@@ -82,8 +88,17 @@ export async function prepare(more: Readonly<Record<string, string>> = {}): Prom
 
 /** As {@link prepare}, for who makes a cluster. */
 export async function prepareForClusters(): Promise<Missing[]> {
+  return await prepareInTurn(FOR_CLUSTERS);
+}
+
+/** As {@link prepare}, for who starts container engines in the laboratory. */
+export async function prepareForEngines(): Promise<Missing[]> {
+  return await prepareInTurn(FOR_ENGINES);
+}
+
+async function prepareInTurn(turns: readonly Readonly<Record<string, string>>[]): Promise<Missing[]> {
   let missing: Missing[] = [];
-  for (const programs of FOR_CLUSTERS) missing = [...missing, ...await prepare(programs)];
+  for (const programs of turns) missing = [...missing, ...await prepare(programs)];
   return missing;
 }
 

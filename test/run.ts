@@ -7,7 +7,7 @@ import { compile, HOST } from "../deploy/compile.ts";
 import { buildImage, DEFAULTS } from "../deploy/image/image.ts";
 import { prepareBooting } from "./booted/packages.ts";
 import { prepareKubernetes } from "./lab/kubernetes/binaries.ts";
-import { prepare } from "./prepare.ts";
+import { prepare, prepareForEngines } from "./prepare.ts";
 import { type Layer, LAYERS } from "./runner/layers.ts";
 import { anyFailed, describeResults, failuresIn, type LayerResult } from "./runner/report.ts";
 import { type LayerOptions, type Machine, runLayer, runsWithTests } from "./runner/run_layer.ts";
@@ -56,7 +56,8 @@ async function checkTypes(folders: readonly string[]): Promise<void> {
 async function machineHere(layers: readonly Layer[]): Promise<Machine> {
   const { success } = await new Deno.Command(Deno.execPath(), { args: ["ci", "--quiet"] }).spawn().status;
   if (!success) Deno.exit(1);
-  const missing = await prepare();
+  const isWithEngines = layers.some(({ needs }) => needs === "container engines");
+  const missing = await (isWithEngines ? prepareForEngines() : prepare());
   await bundle(); // what is shipped is tested, and built where esbuild can be fetched
   if (!Deno.env.has(AGENT)) Deno.env.set(AGENT, "built");
   if (Deno.env.has("DENORT_BIN")) Deno.env.set("WIGGLENET_BINARY", await compile(HOST));

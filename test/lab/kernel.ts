@@ -43,6 +43,3 @@ function isThere(path: string): boolean {
     return false;
   }
 }
-
-/** True when a container engine can be started here, and there is a program for its containers. */
-export const HAS_DOCKER: boolean = ["/usr/sbin/dockerd", "/usr/bin/busybox"].every(isThere);

@@ -17,7 +17,7 @@ export interface TestRun {
 }
 
 /**
- * What a layer needs of the machine: nothing, namespaces of its own (a user namespace will do), real root, that and the
+ * What a layer needs of the machine: nothing, namespaces of its own (a user namespace will do), real root, that and docker and podman, the
  * programs of a Kubernetes control plane, the container image, what nodes with a systemd of their own are made of, a kind cluster, or what it takes to boot a virtual machine:
  * these two are not in a namespace of ours.
  */
@@ -25,6 +25,7 @@ export type Need =
   | "nothing"
   | "namespaces"
   | "root"
+  | "container engines"
   | "a control plane"
   | "an image"
   | "nodes that boot"
@@ -88,7 +89,7 @@ const RUNS: Readonly<Record<string, { runs: readonly TestRun[]; needs?: Need; lo
       lanes: 2,
       longest: ["rotation", "direct_change", "declared_names", "metrics", "endpoints"],
     }],
-    needs: "root",
+    needs: "container engines",
     long: true,
   },
   // Each file has a control plane of its own, and mostly waits.

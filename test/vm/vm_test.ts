@@ -7,6 +7,7 @@ import { parseJunit } from "../runner/junit.ts";
 import { KUBE_PROXY, prepareKubernetes } from "../lab/kubernetes/binaries.ts";
 import { runInMachine } from "./machine.ts";
 import { prepareBooting } from "../booted/packages.ts";
+import { prepareForEngines } from "../prepare.ts";
 
 const DEADLINE_SECONDS = 2_100;
 const TESTS = new URL("../", import.meta.url).pathname;
@@ -32,6 +33,7 @@ Deno.test.afterAll(() => Deno.remove(folder, { recursive: true }));
 
 const has = (part: string) => files.some((file) => file.startsWith(`${part}/`));
 if (has("booted")) assert.equal(await prepareBooting(), undefined);
+if (has("slow")) assert.deepEqual(await prepareForEngines(), []);
 if (has("api")) assert.equal(await prepareKubernetes([KUBE_PROXY]), undefined);
 const code = await runInMachine({
   program: new URL("inside.ts", import.meta.url).pathname,

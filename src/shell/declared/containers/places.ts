@@ -215,7 +215,7 @@ export class Places {
       const said = `process ${pid} is said to be that of ${describeContainer(id)}`;
       return {
         reason: `${said}, and the kernel says that it is not`,
-        next: "see who serves the engine's socket",
+        next: "see who serves the engine's socket, and whether it runs without cgroups of its own",
       };
     }
     const first = this.#first.get(id);
