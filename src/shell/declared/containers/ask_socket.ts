@@ -17,11 +17,17 @@ const LONGEST = 1_000_000;
  */
 export async function askSocket(socket: string, path: string): Promise<Answer> {
   const connection = await Deno.connect({ transport: "unix", path: socket });
-  const timer = setTimeout(() => close(connection), DEADLINE_MS);
+  let isLate = false;
+  const timer = setTimeout(() => {
+    isLate = true;
+    close(connection);
+  }, DEADLINE_MS);
   try {
     const request = `GET ${path} HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\n\r\n`;
     await connection.write(new TextEncoder().encode(request));
     return parseAnswer(await readAll(connection));
+  } catch (error) {
+    throw isLate ? new Error(`nothing within ${DEADLINE_MS} ms`) : error;
   } finally {
     clearTimeout(timer);
     close(connection);

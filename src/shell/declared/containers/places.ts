@@ -10,7 +10,7 @@ import {
 import { type ContainerId, describeContainer } from "../../../core/declared/containers/container.ts";
 import { type Holder, holdIn } from "../../command.ts";
 import { type Identities, identitiesOf, readProcess } from "./identities.ts";
-import { type Attachments, ENGINES, type Engines, readAttachments, seek } from "./seek.ts";
+import { Seeker } from "./seek.ts";
 import { forget, readTraces, type Trace, writeTraces } from "./traces.ts";
 
 /** A namespace that is held. */
@@ -45,6 +45,7 @@ const CHANGES: NotFound = {
 
 /** All of them. */
 export class Places {
+  readonly #seeker = new Seeker();
   readonly #held = new Map<ContainerId, Held>();
   #left: Held[] = [];
   /** Those that could not be entered, or whose holder somebody has ended. */
@@ -56,7 +57,7 @@ export class Places {
   #written: string | undefined;
 
   /** @param file where it is written down */
-  constructor(private readonly file: string, private readonly engines: Engines = ENGINES) {}
+  constructor(private readonly file: string) {}
 
   /** Looks for containers; what is held and not looked for is left. */
   async look(ids: ReadonlySet<ContainerId>): Promise<Look> {
@@ -66,14 +67,9 @@ export class Places {
     const found = new Map<ContainerId, HeldPlace | NotFound>();
     const isNothing = ids.size + this.#left.length + this.#lost.length === 0;
     if (!isNothing) {
-      let attachments: Promise<Attachments> | undefined;
-      const said = await Promise.all(
-        [...ids].map(async (id) =>
-          [id, await seek(id, this.engines, () => attachments ??= readAttachments(this.engines))] as const
-        ),
-      );
+      const said = await this.#seeker.seek(ids);
       const identities = await identitiesOf([
-        ...said.flatMap(([, it]) => "reason" in it ? [] : pathOf(it)),
+        ...[...said.values()].flatMap((it) => "reason" in it ? [] : pathOf(it)),
         ...[...this.#held.values(), ...this.#left].flatMap(({ path, trace }) => [path, trace.path]),
         ...this.#lost.map(({ path }) => path),
       ]);

@@ -6,79 +6,63 @@ import {
   type Found,
   type NotFound,
   parseAttachment,
-  parseInspection,
 } from "../../../core/declared/containers/facts.ts";
 import type { ContainerId } from "../../../core/declared/containers/container.ts";
 import { ENGINE_SOCKETS } from "../../../core/shipped/flags.ts";
-import { askSocket } from "./ask_socket.ts";
-
-/** Where who answers stands. */
-export interface Engines {
-  readonly docker: string;
-  readonly podman: string;
-  /** Of libcni, which every runtime with CNI has. */
-  readonly cniResults: string;
-}
+import { Engine } from "./engine.ts";
 
 const [DOCKER, PODMAN] = ENGINE_SOCKETS;
-
-/** As their packages have them. */
-export const ENGINES: Engines = {
-  docker: DOCKER!,
-  podman: PODMAN!,
-  cniResults: "/var/lib/cni/results",
-};
-
+/** Of libcni, which every runtime with CNI has. */
+const CNI_RESULTS = "/var/lib/cni/results";
 /** Namespaces that have a name. */
 const NAMED = "/run/netns";
 
-/** What pods have, read once for all of them; "unread" with the reason. */
-export type Attachments = readonly Attachment[] | { readonly why: string };
+/** What pods have, read once for all of them; or why it could not be read. */
+type Attachments = readonly Attachment[] | { readonly why: string };
 
-/**
- * Looks for one. Never throws.
- * @param attachments of pods, asked for once a look
- */
-export async function seek(
-  id: ContainerId,
-  engines: Engines,
-  attachments: () => Promise<Attachments>,
-): Promise<Found | NotFound> {
-  const slash = id.indexOf("/");
-  const [kind, name] = [id.slice(0, slash), id.slice(slash + 1)];
+/** Looks for containers; keeps what engines said. */
+export class Seeker {
+  readonly #docker = new Engine("docker", DOCKER!);
+  readonly #podman = new Engine("podman", PODMAN!);
+
+  /** Looks for all of these. Never throws. */
+  async seek(ids: ReadonlySet<ContainerId>): Promise<ReadonlyMap<ContainerId, Found | NotFound>> {
+    const names = (kind: string) =>
+      new Set([...ids].flatMap((id) => id.startsWith(`${kind}/`) ? id.slice(kind.length + 1) : []));
+    const [docker, podman, attachments] = await Promise.all([
+      this.#docker.inspect(names("docker")),
+      this.#podman.inspect(names("podman")),
+      names("pod").size === 0 ? [] : readAttachments(),
+    ]);
+    return new Map([...ids].map((id) => {
+      const slash = id.indexOf("/");
+      const [kind, name] = [id.slice(0, slash), id.slice(slash + 1)];
+      const said = kind === "docker" ? docker.get(name) : kind === "podman" ? podman.get(name) : undefined;
+      return [id, said ?? seekHere(kind, name, attachments)];
+    }));
+  }
+}
+
+function seekHere(kind: string, name: string, attachments: Attachments): Found | NotFound {
   try {
     if (kind === "pid") return { pid: Number(name), engineId: undefined };
     if (kind === "netns") {
       const path = `${NAMED}/${name}`;
       return exists(path) ? { path } : { reason: `there is no ${path}`, next: `ip netns add ${name}` };
     }
-    if (kind === "pod") {
-      const known = await attachments();
-      if ("why" in known) return { reason: known.why, next: "it is read again by itself", isUnknown: true };
-      return findPod(known, name, exists);
-    }
+    if (!("why" in attachments)) return findPod(attachments, name, exists);
+    return { reason: attachments.why, next: "it is read again by itself", isUnknown: true };
   } catch (error) {
     return { reason: (error as Error).message, next: "it is looked for again by itself", isUnknown: true };
-  }
-  const socket = kind === "docker" ? engines.docker : engines.podman;
-  try {
-    const { status, json } = await askSocket(socket, `/containers/${encodeURIComponent(name)}/json`);
-    return parseInspection(status, json, name);
-  } catch (error) {
-    return {
-      reason: `${socket} does not answer: ${(error as Error).message}`,
-      next: `start ${kind}, or its socket`,
-      isUnknown: true,
-    };
   }
 }
 
 /** Reads all of them. One that is half written, or was left empty by a crash, is nobody's. */
-export async function readAttachments({ cniResults: folder }: Engines): Promise<Attachments> {
+async function readAttachments(): Promise<Attachments> {
   try {
     const all: Attachment[] = [];
-    for await (const { name } of Deno.readDir(folder)) {
-      const text = await Deno.readTextFile(`${folder}/${name}`).catch((error) => {
+    for await (const { name } of Deno.readDir(CNI_RESULTS)) {
+      const text = await Deno.readTextFile(`${CNI_RESULTS}/${name}`).catch((error) => {
         if (error instanceof Deno.errors.NotFound) return "";
         throw error;
       });
@@ -86,7 +70,7 @@ export async function readAttachments({ cniResults: folder }: Engines): Promise<
     }
     return all;
   } catch (error) {
-    return { why: `${folder} cannot be read: ${(error as Error).message}` };
+    return { why: `${CNI_RESULTS} cannot be read: ${(error as Error).message}` };
   }
 }
 
