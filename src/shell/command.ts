@@ -96,7 +96,6 @@ export async function runForBytes(command: Run): Promise<Uint8Array<ArrayBuffer>
 export async function runBounded(command: Run, mostBytes: number): Promise<string> {
   const { program, args } = command;
   const child = spawn(program, { args, stdin: "null", stdout: "piped", stderr: "piped" });
-  const failed = (why: string, stderr = "") => new CommandError(shownOf(command), stderr, why);
   const timer = setTimeout(() => endQuietly(child, "SIGKILL"), BOUNDED_MS);
   const decoder = new TextDecoder();
   let [text, bytes] = ["", 0];
@@ -108,14 +107,10 @@ export async function runBounded(command: Run, mostBytes: number): Promise<strin
   clearTimeout(timer);
   const stderr = await new Response(child.stderr).text();
   const { success, code, signal } = await child.status;
-  if (bytes > mostBytes) throw failed(`printed more than ${mostBytes} bytes`);
-  if (!success) {
-    throw failed(
-      signal === null ? `exited ${code}` : `ended by ${signal}, at the latest after ${BOUNDED_MS} ms`,
-      stderr,
-    );
-  }
-  return text + decoder.decode();
+  if (success && bytes <= mostBytes) return text + decoder.decode();
+  const end = signal === null ? `exited ${code}` : `ended by ${signal}, at the latest after ${BOUNDED_MS} ms`;
+  const why = bytes > mostBytes ? `printed more than ${mostBytes} bytes` : end;
+  throw new CommandError(shownOf(command), stderr, why);
 }
 
 /** What a program printed this time. */
@@ -191,9 +186,9 @@ function textOf(stdout: Uint8Array<ArrayBuffer>): string {
 /** To somebody who may have ended without reading it: his output says why. */
 async function tell(stdin: WritableStream<Uint8Array>, text: string, isAll = true): Promise<void> {
   const writer = stdin.getWriter();
-  await writer.write(new TextEncoder().encode(text)).then(() => isAll ? writer.close() : undefined).catch(
-    () => {},
-  );
+  const bytes = new TextEncoder().encode(text);
+  await writer.write(bytes).then(() => isAll ? writer.close() : undefined).catch(() => {});
+  writer.releaseLock();
 }
 
 interface Streams {
@@ -227,8 +222,7 @@ export interface Holder {
 }
 
 /**
- * Has a process stay in a network namespace, which lives as long as it, and whose id is nobody else's as long: it is our child. It
- * ends with this agent.
+ * Has a child of ours stay in a network namespace, which lives as long as it; its id is nobody else's as long. It ends with this agent.
  * @throws CommandError when the namespace cannot be entered
  */
 export async function holdIn(path: string): Promise<Holder> {
@@ -239,9 +233,18 @@ export async function holdIn(path: string): Promise<Holder> {
   const timer = setTimeout(() => endQuietly(child, "SIGKILL"), TIMEOUT_MS);
   // What it gives back it has read there.
   const { done } = await reader.read().finally(() => clearTimeout(timer));
-  if (!done) return { pid: child.pid, close: () => endQuietly(child, "SIGKILL") };
-  const stderr = await new Response(child.stderr).text();
-  throw new CommandError(shownOf({ program: "nsenter", args }), stderr, "failed");
+  // A stream that nobody closes is a descriptor until the collector comes by.
+  const close = () => {
+    endQuietly(child, "SIGKILL");
+    child.stdin.close().catch(() => {});
+  };
+  if (done) {
+    close();
+    const stderr = await new Response(child.stderr).text();
+    throw new CommandError(shownOf({ program: "nsenter", args }), stderr, "failed");
+  }
+  await Promise.all([reader.cancel(), child.stderr.cancel()]);
+  return { pid: child.pid, close };
 }
 
 /**
