@@ -5,7 +5,8 @@ import type { Node } from "./node.ts";
 import { type Output, run } from "./process.ts";
 import { until } from "./until.ts";
 
-const IMAGE = "agent:test";
+/** A whole name: podman would look a short one up. */
+export const IMAGE = "localhost/agent:test";
 /** Engines switch IPv6 off where their own network has none. */
 const IPV6 = ["--sysctl", "net.ipv6.conf.all.disable_ipv6=0"];
 /** Version 1 as far as it is free, for a kernel without systemd gives version 2 no controllers. */
@@ -21,7 +22,8 @@ interface Kind {
 }
 
 const podman = (folder: string) => [
-  "podman",
+  // Beside its folders it makes files for a moment: the root of a node as shipped is read-only.
+  ...["env", "TMPDIR=/run", "podman"],
   ...[`--root=${folder}/podman`, "--runroot=/run/podman-run", "--storage-driver=vfs"],
   ...["--cgroup-manager=cgroupfs", "--events-backend=file"],
 ];

@@ -2,6 +2,7 @@
 // containers without cgroups.
 
 import assert from "node:assert/strict";
+import { IMAGE } from "../lab/container_engine.ts";
 import { netlink } from "../netns/contained_node.ts";
 import { engineCases } from "./engine_cases.ts";
 
@@ -11,7 +12,7 @@ const bridgeIn = (name: string, container: string) =>
   netlink(name, { type: "bridge", container: { podman: { name: container } } });
 
 Deno.test("Containers of a podman pod have one network: each of them is a name of it", async () => {
-  const infra = ["--infra-image=agent:test", "--infra-command=/bin/busybox sleep 100000"];
+  const infra = [`--infra-image=${IMAGE}`, "--infra-command=/bin/busybox sleep 100000"];
   await engine.run("pod", "create", "--name=shop", "--network=none", ...infra);
   for (const name of ["web", "db"]) await engine.startContainer(name, ["--pod=shop"]);
   await scene.write([bridgeIn("br-web", "web"), bridgeIn("br-db", "db")]);
