@@ -13,11 +13,14 @@ import { until } from "../lab/until.ts";
 import { Wire } from "../lab/wire.ts";
 import { type Drift, Victim } from "./drift.ts";
 import { crossesWrapped, policyDecides, saying } from "./transports.ts";
-import { arrivingWrapped, type Shot } from "./wrapped_shots.ts";
+import { arrivingWrapped, droppedBy, EITHER_WAY, type Shot, type ShotFamilies } from "./wrapped_shots.ts";
 
 const VXLAN = { "transport-ipv4": "vxlan", "transport-ipv6": "vxlan" };
 const PORT = 24_603;
+const VNI = 146;
 const MTU = 1_444;
+/** Where nothing but these rules would have dropped it: what is for the node itself among it. */
+const BY_THESE_RULES = ["unwrapped: not a near node's pod", "wrapped: by a Service"];
 
 const nodes = [manifestOf(1), manifestOf(2), manifestOf(3)].map((manifest) =>
   saying(manifest, "ipv4=vxlan,ipv6=vxlan")
@@ -100,54 +103,74 @@ interface VxlanShot extends Shot {
 
 /** As a VXLAN of this network has it: flags with the next protocol, the network's number. */
 function numbered(vni: number, packet: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
-  const header = new Uint8Array([0x0c, 0, 0, 1, vni >> 16, (vni >> 8) & 255, vni & 255, 0]);
+  const next = packet[0]! >> 4 === 4 ? 1 : 2;
+  const header = new Uint8Array([0x0c, 0, 0, next, vni >> 16, (vni >> 8) & 255, vni & 255, 0]);
   return new Uint8Array([...header, ...packet]);
 }
 
-function wrappedIn({ vni = 146, port = PORT }: VxlanShot, packet: Uint8Array<ArrayBuffer>, i: number): Body {
+function wrappedIn({ vni = VNI, port = PORT }: VxlanShot, packet: Uint8Array<ArrayBuffer>, i: number): Body {
   return udp(40_000 + i, port, numbered(vni, packet));
 }
 
-Deno.test("of what comes wrapped, only what is of this network, from a node, and of a pod of another one, reaches a pod", async () => {
-  const near = n1.address(4)!;
-  const other = await n1.addPod("n1-other");
-  const [n2Address, pod] = [n2.address(4)!, pod2.address(4)!];
-  const shots: Readonly<Record<string, VxlanShot>> = {
-    "not from a node": { outer: mesh.lab.outsiderAddresses[0]!, inner: pod },
+/** Beside its stated one n1 has this address while packets are shot. */
+const UNSAID = { 4: "10.9.1.101", 6: "fd09::101" };
+const STRANGER = { 4: "192.0.2.9", 6: "2001:db8::9" };
+const GATEWAY = { 4: "10.244.1.1", 6: "fd00:10:244:1::1" };
+let other: Pod | undefined;
+
+async function shotsOf({ outer, inner }: ShotFamilies): Promise<Readonly<Record<string, VxlanShot>>> {
+  other ??= await n1.addPod("n1-other");
+  const [n2Address, pod] = [n2.address(outer)!, pod2.address(inner)!];
+  const [third, here] = [pod3.address(inner)!, other.address(inner)!];
+  return {
+    "not from a node": { outer: mesh.lab.outsiderAddresses[outer === 4 ? 0 : 1]!, inner: pod },
     "another network": { outer: n2Address, vni: 147, inner: pod },
-    "a pod of this node": { outer: n2Address, inner: other.address(4)! },
-    "somebody outside": { outer: n2Address, inner: "192.0.2.9" },
+    "a pod of this node": { outer: n2Address, inner: here },
+    "somebody outside": { outer: n2Address, inner: STRANGER[inner] },
     // Masqueraded it would come from its node.
-    "wrapped by a pod, of another pod": { from: pod2, outer: pod, inner: pod3.address(4)! },
-    "wrapped by a pod here, of another pod": { from: other, outer: other.address(4)!, inner: pod },
+    "wrapped by a pod, of another pod": { from: pod2, outer: pod2.address(outer)!, inner: third },
+    "wrapped by a pod here, of another pod": { from: other, outer: other.address(outer)!, inner: pod },
     "forged by a pod here, in a node's name": { from: other, outer: n2Address, inner: pod },
-    "the same to the pods' gateway": { from: other, outer: n2Address, to: "10.244.1.1", inner: pod },
+    "the same to the pods' gateway": { from: other, outer: n2Address, to: GATEWAY[outer], inner: pod },
     "wrapped by a pod, to an address that the Node does not say": {
-      ...{ from: pod2, outer: pod, to: "10.9.1.101", inner: pod3.address(4)! },
+      ...{ from: pod2, outer: pod2.address(outer)!, to: UNSAID[outer], inner: third },
     },
-    "in a node's name, to such an address": { outer: n2Address, to: "10.9.1.101", inner: pod },
-    "by a Service": { from: pod2, outer: pod, port: 30_000, inner: pod3.address(4)! },
-    "somebody outside, to the node itself": { outer: n2Address, inner: "192.0.2.9", target: "10.244.1.1" },
+    "in a node's name, to such an address": { outer: n2Address, to: UNSAID[outer], inner: pod },
+    "by a Service": { from: pod2, outer: pod2.address(outer)!, port: 30_000, inner: third },
+    "somebody outside, to the node itself": {
+      ...{ outer: n2Address, inner: STRANGER[inner], target: GATEWAY[inner] },
+    },
     "forged in a node's name": { outer: n2Address, inner: pod },
   };
-  await n1.ip(["address add 10.9.1.101/24 dev eth0"]);
-  const service = "table ip service { chain at-entry { type nat hook prerouting priority dstnat; " +
-    `udp dport 30000 dnat to ${near}:${PORT}; }; }`;
-  await n1.run(["nft", "-f", "-"], { stdin: service });
-  const arrived = await arrivingWrapped(mesh, shots, wrappedIn);
-  await n1.run(["nft", "delete", "table", "ip", "service"]);
-  await n1.ip(["address del 10.9.1.101/24 dev eth0"]);
-  assert.deepEqual(arrived, ["forged in a node's name"]);
-  // Where nothing but these rules would have dropped it: what is for the node itself.
-  const chain = await n1.run(["nft", "list", "chain", "inet", "wigglenet", "unwrapped"]);
-  assert.ok(Number(/packets (\d+)/.exec(chain)![1]) > 0, chain);
-  const own = await n1.run(["nft", "list", "chain", "inet", "wigglenet", "outer"]);
-  assert.match(own, /ct status dnat counter packets [1-9]/);
-});
+}
+
+for (const families of EITHER_WAY) {
+  const { outer, inner } = families;
+  const title =
+    `of IPv${inner} that comes wrapped in IPv${outer} only what is of this network, from a node, and of a pod of ` +
+    "another one, reaches a pod";
+  Deno.test(title, async () => {
+    const shots = await shotsOf(families);
+    const table = outer === 4 ? "ip" : "ip6";
+    const at = outer === 4 ? n1.address(4)! : `[${n1.address(6)}]`;
+    await n1.ip([`address add ${UNSAID[outer]}/${outer === 4 ? 24 : 64} dev eth0 nodad`]);
+    const service = `table ${table} service { chain at-entry { type nat hook prerouting priority dstnat; ` +
+      `udp dport 30000 dnat to ${at}:${PORT}; }; }`;
+    await n1.run(["nft", "-f", "-"], { stdin: service });
+    const dropped = () => Promise.all(BY_THESE_RULES.map((comment) => droppedBy(n1, comment)));
+    const before = await dropped();
+    const arrived = await arrivingWrapped(mesh, shots, { ...families, wrap: wrappedIn });
+    const after = await dropped();
+    await n1.run(["nft", "delete", "table", table, "service"]);
+    await n1.ip([`address del ${UNSAID[outer]}/${outer === 4 ? 24 : 64} dev eth0`]);
+    assert.deepEqual(arrived, ["forged in a node's name"]);
+    BY_THESE_RULES.forEach((comment, i) => assert.ok(after[i]! > before[i]!, comment));
+  });
+}
 
 Deno.test("given up: a program in a node's network that may do nothing else is any pod of any other node", async () => {
   const ends = { source: pod3.address(4)!, destination: pod1.address(4)! };
-  const bytes = numbered(146, ipPacket(ends, udp(20_000, 9_999, new Uint8Array(8))));
+  const bytes = numbered(VNI, ipPacket(ends, udp(20_000, 9_999, new Uint8Array(8))));
   const socket = `/dev/udp/${n1.address(4)}/${PORT}`;
   const script = `base64 -d | dd bs=2000 iflag=fullblock status=none > ${socket}`;
   const humble = [
@@ -187,26 +210,67 @@ Deno.test("a host whose new interfaces have no IPv6 keeps IPv4 by it, and has bo
   await mesh.reachable();
 });
 
-Deno.test("a VXLAN of somebody else on another port is untouched; one on ours keeps it away, and that is told", async () => {
-  await n1.ip([
-    "link add flannel.1 type vxlan id 1 dev eth0 dstport 8472 nolearning",
-    "link set flannel.1 up",
-  ]);
+Deno.test("a VXLAN of somebody else on another port is untouched, whatever its number", async () => {
+  const others = [["flannel.1", "id 1 dev eth0 dstport 8472 nolearning"], ["theirs", "id 146 dstport 4789"]];
+  for (const [name, words] of others) {
+    await n1.ip([`link add ${name} type vxlan ${words}`, `link set ${name} up`]);
+  }
   await mesh.reachable();
-  await n1.agent!.kill("SIGTERM");
-  await n1.ip([
-    "link del wigglenet-vx",
-    `link add theirs type vxlan id 9 dev eth0 dstport ${PORT}`,
-    "link set theirs up",
-  ]);
-  n1.startAgent({ settings: { ...mesh.settings } });
-  await n1.says(
-    "the port is taken",
-    ({ applied: { failing } }) => /Address already in use/.test(failing.overlay?.error ?? ""),
-  );
-  await n1.ip(["link del theirs"]);
-  await n1.inSync(40_000);
+  await n1.ip(["link del wigglenet-vx"]);
+  await n1.inSync();
   await mesh.reachable();
-  assert.match(await n1.run(["ip", "-d", "link", "show", "flannel.1"]), /vxlan id 1 .*dstport 8472/);
-  await n1.ip(["link del flannel.1"]);
+  assert.match(await n1.run(["ip", "-d", "link", "show", "flannel.1"]), /,UP.* vxlan id 1 .*dstport 8472/s);
+  assert.match(await n1.run(["ip", "-d", "link", "show", "theirs"]), /,UP.* vxlan id 146 .*dstport 4789/s);
+  for (const [name] of others) await n1.ip([`link del ${name}`]);
 });
+
+Deno.test("who comes to the port behind us does not get it", async () => {
+  const { code } = await n1.attempt([
+    ...["sh", "-c", `ip link add late type vxlan id ${VNI} dev eth0 dstport ${PORT} && ip link set late up`],
+  ]);
+  assert.notEqual(code, 0);
+  await n1.attempt(["ip", "link", "del", "late"]);
+  await mesh.reachable();
+});
+
+/** Has our port when we come; returns what ends that. */
+async function takenBy(link: string): Promise<() => Promise<unknown>> {
+  if (link === "") {
+    const program = `Deno.listenDatagram({ transport: "udp", hostname: "0.0.0.0", port: ${PORT} });` +
+      "console.log('listening'); setTimeout(() => {}, 1e6)";
+    const process = n1.start([Deno.execPath(), "eval", "--unstable-net", program]);
+    await process.line("stdout", /^listening/);
+    return () => process.kill("SIGTERM");
+  }
+  await n1.ip([`link add theirs type vxlan ${link} dstport ${PORT}`, "link set theirs up"]);
+  return () => n1.ip(["link del theirs"]);
+}
+
+const TAKERS = {
+  "a VXLAN of somebody else": "id 9 dev eth0",
+  "one with our number": `id ${VNI} dev eth0`,
+  "one that is made as ours": "external gpe nolearning udp6zerocsumrx",
+  "a program": "",
+};
+
+for (const [what, link] of Object.entries(TAKERS)) {
+  Deno.test(`${what} on our port keeps ours away: that is told, nothing leaves by another way, and it comes when the port is free`, async () => {
+    await n1.agent!.kill("SIGTERM");
+    await n1.ip(["link del wigglenet-vx"]);
+    const free = await takenBy(link);
+    n1.startAgent({ settings: { ...mesh.settings } });
+    await n1.says("the port is taken", ({ applied: { failing }, waiting }) => {
+      return /Address already in use|already exists/.test(failing.overlay?.error ?? "") &&
+        waiting.some(({ why, isTrouble }) =>
+          isTrouble && why.includes(`UDP port ${PORT} is another's: pods of 2 nodes are not reached`)
+        );
+    });
+    for (const destination of [pod2.address(4)!, pod2.address(6)!]) {
+      assert.notEqual((await pod1.ping(destination, { timeoutMs: 300 })).received, 1, destination);
+    }
+    assert.equal((await pod2.ping(pod3.address(4)!)).received, 1, "others are not concerned");
+    await free();
+    await n1.inSync(40_000);
+    await mesh.reachable();
+  });
+}

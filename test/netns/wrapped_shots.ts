@@ -2,12 +2,24 @@
 
 import { type Body, frameOf, ipPacket, udp } from "../lab/craft.ts";
 import type { Host } from "../lab/host.ts";
+import type { Family } from "../lab/manifest.ts";
 import type { Pod } from "../lab/pod.ts";
 import { until } from "../lab/until.ts";
 import { Wire } from "../lab/wire.ts";
 import type { Mesh } from "./mesh.ts";
 
-/** A packet in a packet; addresses of IPv4. */
+/** Of a packet's addresses, and of those of the packet in it. */
+export interface ShotFamilies {
+  readonly outer: Family;
+  readonly inner: Family;
+}
+
+/** Both in both. */
+export const EITHER_WAY: readonly ShotFamilies[] = ([4, 6] as const).flatMap((outer) =>
+  ([4, 6] as const).map((inner) => ({ outer, inner }))
+);
+
+/** A packet in a packet. */
 export interface Shot {
   /** Left out: the outsider. */
   readonly from?: Host;
@@ -32,17 +44,19 @@ export async function routerOf(place: Host): Promise<string> {
   return neighbourOf(place, (JSON.parse(routes) as [{ gateway: string }])[0].gateway);
 }
 
-/**
- * Which of these reach the pod by the time that the last of them, which does, has for some times.
- * @param wrap what stands behind the outer IP header of the shot with this number
- */
+/** How packets are wrapped: what stands behind the outer IP header of the shot with this number. */
+export interface Wrapping<T extends Shot> extends ShotFamilies {
+  readonly wrap: (shot: T, packet: Uint8Array<ArrayBuffer>, i: number) => Body;
+}
+
+/** Which of these reach the pod by the time that the last of them, which does, has for some times. */
 export async function arrivingWrapped<T extends Shot>(
   { lab, nodes: [node], pods }: Mesh,
   shots: Readonly<Record<string, T>>,
-  wrap: (shot: T, packet: Uint8Array<ArrayBuffer>, i: number) => Body,
+  { outer: outerFamily, inner: innerFamily, wrap }: Wrapping<T>,
 ): Promise<string[]> {
   const pod = pods[0] as Pod;
-  const [destination, near] = [pod.address(4)!, node!.address(4)!];
+  const [destination, near] = [pod.address(innerFamily)!, node!.address(outerFamily)!];
   const wires = new Map<Host, { readonly wire: Wire; readonly lladdr: string }>();
   for (const place of new Set(Object.values(shots).map(({ from = lab.outsider }) => from))) {
     const lladdr = place === lab.outsider ? await neighbourOf(place, near) : await routerOf(place);
@@ -72,4 +86,13 @@ export async function arrivingWrapped<T extends Shot>(
     there.close();
   }
   return [...new Set(seen)];
+}
+
+/** How many packets the rules of a node have dropped with this comment. */
+export async function droppedBy(node: Host, comment: string): Promise<number> {
+  const rules = await node.run(["nft", "list", "table", "inet", "wigglenet"]);
+  const counts = [...rules.matchAll(/packets (\d+) bytes \d+ drop comment "([^"]*)"/g)];
+  const found = counts.filter(([, , said]) => said === comment);
+  if (found.length === 0) throw new Error(`no rule says "${comment}":\n${rules}`);
+  return found.reduce((total, [, packets]) => total + Number(packets), 0);
 }

@@ -25,7 +25,7 @@ export function foreignOverlay(
 }
 
 /**
- * What a kernel lacks that refuses the interface, or all of its routes, and what that costs.
+ * What a kernel lacks that refuses the interface, or all of its routes, or what another one has taken, and what that costs.
  * @param failing by part, as the programs told it
  */
 export function lackingOverlay(
@@ -36,21 +36,35 @@ export function lackingOverlay(
   const [interfaceError = "", ...routeErrors] = ["overlay", "clear-v4", "clear-v6"].map((part) =>
     failing[part]?.error
   );
-  const lacking = UNKNOWN_KIND.test(interfaceError)
-    ? `this kernel has no ${link.kind}`
-    : routeErrors.some((error = "") => NO_WRAPPING.test(error))
-    ? "this kernel does not wrap by routes"
-    : undefined;
-  if (lacking === undefined) return [];
   const module = MODULES[link.kind];
+  const otherKernel =
+    `modprobe ${module}, take a kernel with it and CONFIG_LWTUNNEL, or set another transport on all nodes`;
+  const [lacking, next] = UNKNOWN_KIND.test(interfaceError)
+    ? [`this kernel has no ${link.kind}`, otherKernel]
+    : TAKEN.test(interfaceError)
+    ? taken(link)
+    : routeErrors.some((error = "") => NO_WRAPPING.test(error))
+    ? ["this kernel does not wrap by routes", otherKernel]
+    : [];
+  if (lacking === undefined || next === undefined) return [];
   const nodes = new Set(clear.filter(({ route }) => route.endsWith(` dev ${name}`)).map(({ node }) => node));
   return [{
     what: `interface ${name}`,
     why: `${lacking}: pods of ${nodes.size} nodes are not reached`,
-    next:
-      `modprobe ${module}, take a kernel with it and CONFIG_LWTUNNEL, or set another transport on all nodes`,
+    next,
     isTrouble: true,
   }];
+}
+
+/** An interface that wraps by routes has its port, or its whole protocol, for itself. */
+function taken({ kind, port }: Overlay): readonly [why: string, next: string] {
+  const showing = `ip -d link show type ${kind}`;
+  return port === undefined
+    ? [`another interface takes all of ${kind}`, `delete the one that \`${showing}\` shows as external`]
+    : [
+      `UDP port ${port} is another's`,
+      `\`ss -ulpn sport = ${port}\` and \`${showing}\` tell whose: stop that, or set VXLAN_PORT on all nodes`,
+    ];
 }
 
 const MODULES: Readonly<Record<Overlay["kind"], string>> = {
@@ -60,6 +74,8 @@ const MODULES: Readonly<Record<Overlay["kind"], string>> = {
 };
 /** As the kernel says it by ip: of a link, and of routes. */
 const UNKNOWN_KIND = /Unknown device type|Operation not supported/i;
+/** Of a port by its socket; of an interface that is made alike. */
+const TAKEN = /Address already in use|File exists|already exists/;
 const NO_WRAPPING = /LWTUNNEL|LWT encapsulation|encapsulation type not supported/i;
 
 /** Without routes by an interface that is nothing of ours. */

@@ -112,7 +112,7 @@ Deno.test("gre: to this host's stated addresses, from what Nodes say that is nob
   assert.ok(place("forward") < place("unwrapped") && place("unwrapped") < place("source"));
 });
 
-Deno.test("gre: a kernel without it is told as such, with whom that cuts off and the module", () => {
+Deno.test("gre: a kernel without it, and another interface that takes all of it, are told as such, with whom that cuts off", () => {
   const failing = {
     overlay: { error: "ip -batch exited 1: Error: Unknown device type. Command failed -:1" },
   };
@@ -120,6 +120,11 @@ Deno.test("gre: a kernel without it is told as such, with whom that cuts off and
   assert.match(
     `${lacking!.why}; ${lacking!.next}`,
     /has no gre: pods of 1 nodes are not reached; modprobe ip_gre,/,
+  );
+  const [taken] = lackingOverlay(DESIRED, { overlay: { error: "RTNETLINK answers: File exists" } });
+  assert.match(
+    `${taken!.why}; ${taken!.next}`,
+    /^another interface takes all of gre: pods of 1 nodes are not reached; delete the one that `ip -d link show type gre` shows/,
   );
 });
 

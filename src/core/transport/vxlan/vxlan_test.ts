@@ -142,7 +142,7 @@ Deno.test("vxlan: only families that go by it have addresses there; below 1280 t
   );
 });
 
-Deno.test("vxlan: a kernel that has none, or that does not wrap by routes, is told as such, with whom that cuts off", () => {
+Deno.test("vxlan: a kernel that has none, or that does not wrap by routes, and a port that is taken are told as such, with whom that cuts off", () => {
   const desired = wish([wrapped(1), wrapped(2), wrapped(3)], VXLAN);
   const lacks = (part: string, error: string, wanted = desired) =>
     lackingOverlay(wanted, { [part]: { error } }).map(({ what, why, isTrouble }) =>
@@ -155,7 +155,17 @@ Deno.test("vxlan: a kernel that has none, or that does not wrap by routes, is to
   assert.deepEqual(lacks("clear-v4", noWrapping), [
     `interface wigglenet-vx: this kernel does not wrap by routes: ${cost}`,
   ]);
-  assert.deepEqual(lacks("overlay", "RTNETLINK answers: Address already in use"), []);
+  for (
+    const error of [
+      "RTNETLINK answers: Address already in use",
+      "Error: A VXLAN device with the specified VNI already exists.",
+    ]
+  ) {
+    assert.deepEqual(lacks("overlay", error), [
+      `interface wigglenet-vx: UDP port 24603 is another's: ${cost}`,
+    ]);
+  }
+  assert.deepEqual(lacks("overlay", "RTNETLINK answers: Operation not permitted"), []);
   assert.deepEqual(lacks("clear-v4", "RTNETLINK answers: Invalid argument"), []);
   assert.deepEqual(lacks("overlay", noKind, wish([ordinaryNode(1), ordinaryNode(2)], {})), []);
 });
