@@ -8,7 +8,7 @@ import { refused } from "../net/refusal.ts";
 import type { ObservedState } from "../observed/observed_state.ts";
 import { differences } from "./differences.ts";
 import { isClear, isWrapping } from "../transport/clear_peers.ts";
-import { takeOver } from "./take_over.ts";
+import { deviceOf, takeOver } from "./take_over.ts";
 import { type Change, FEW, type Part, STAGE, type Step } from "./plan.ts";
 
 const LISTS = ["tunnel", "clear", "unreachable"] as const;
@@ -45,7 +45,7 @@ export function diffRoutes(desired: DesiredState, observed: ObservedState, isBlo
     const { dropped = [], gone = [] } = Object.groupBy(sorted, fateOf);
     const surplus = dropped.length === 0 ? sorted : [...new Set(sorted).difference(new Set(dropped))];
     const isCovered = coveredBy(sorted);
-    const isFirst = observed.link === undefined && tunnel.length <= FEW; // beside the peers
+    const isFirst = isBeside(observed, tunnel, sorted);
     const clearSteps = [
       ...clearAdditions(clear, observed, { family, surplus, isSecured }),
       ...over.steps,
@@ -68,6 +68,11 @@ export function diffRoutes(desired: DesiredState, observed: ObservedState, isBlo
   });
 }
 
+/** Beside the peers, unless something carries packets as yet: a few would find no peer. */
+function isBeside({ link }: ObservedState, tunnel: readonly string[], surplus: readonly string[]): boolean {
+  return link === undefined && tunnel.length <= FEW && !surplus.some(isClear);
+}
+
 /** Who was expected to take it is sent to before the rules count on it; others behind the table, and behind the interface that wraps. */
 function clearAdditions(
   clear: readonly string[],
@@ -77,8 +82,11 @@ function clearAdditions(
   },
 ): Step[] {
   const near = table?.sets.get(`near-v${family}`) ?? NONE;
+  // By another interface than the rules know nothing leaves yet.
+  const isKnown = (text: string) => table?.structure.includes(`"${deviceOf(text)}"`) === true;
   const isExpected = (text: string) =>
-    near.has(text.slice(0, text.indexOf(" "))) && (overlay?.isUp === true || !isWrapping(text)) &&
+    near.has(text.slice(0, text.indexOf(" "))) && isKnown(text) &&
+    (overlay?.isUp === true || !isWrapping(text)) &&
     (ipsec?.link?.isUp === true || !isSecured(text));
   const batch = {
     ...{ family, verb: "replace", surplus, isClear: true, isSecured: clear.some(isSecured) } as const,

@@ -7,14 +7,25 @@ import type { ObservedState } from "../observed/observed_state.ts";
 import { isClear } from "../transport/clear_peers.ts";
 import { type Change, STAGE, type Step } from "./plan.ts";
 
-/** A family that may leave in the clear by the table that stands, and by routes, but must not any more, and the tunnel can take their place at once. */
+/**
+ * A family that may leave in the clear by the table that stands, and by routes, but must not any more, or not by their interfaces, and the
+ * tunnel can take their place at once.
+ */
 export function isReturning(
-  { clearFamilies = [], overlay }: DesiredState,
+  { clearFamilies = [], overlay, table }: DesiredState,
   observed: Standing & Pick<ObservedState, "routes" | "table">,
   family: Family,
 ): boolean {
-  return !clearFamilies.includes(family) && observed.table?.sets.has(`clear-v${family}`) === true &&
-    isAtHand(overlay, observed) && observed.routes[family].values().some(isClear);
+  if (observed.table?.sets.has(`clear-v${family}`) !== true || !isAtHand(overlay, observed)) return false;
+  const known = clearFamilies.includes(family) ? table.defines[`clear_v${family}`] : undefined;
+  return observed.routes[family].values().some((text) =>
+    isClear(text) && known?.includes(`"${deviceOf(text)}"`) !== true
+  );
+}
+
+/** The interface that a route leads by, as its text says it; empty: none. */
+export function deviceOf(route: string): string {
+  return / dev (\S+)/.exec(route)?.[1] ?? "";
 }
 
 type Standing = Pick<ObservedState, "link" | "wireguard" | "overlay">;
@@ -60,7 +71,7 @@ export function takeOver(
   // One for each interface does where all go.
   if (!isWhole && leaving.length * observed.routes[family].size > MOST_LISTED) return NOTHING;
   const selectorOf = (text: string) => {
-    const by = `dev ${/ dev (\S+)/.exec(text)?.[1]} proto ${ROUTE_PROTOCOL}`;
+    const by = `dev ${deviceOf(text)} proto ${ROUTE_PROTOCOL}`;
     return isWhole ? by : `exact ${text.slice(0, text.indexOf(" "))} ${by}`;
   };
   const kept = new Set(routes.filter((route) => route.family === family).map(({ text }) => selectorOf(text)));

@@ -1,16 +1,17 @@
 // In what this host sent in the clear before: its routes say it, or the table for whoever is killed while others have not heard
-// that it is back in the tunnel. They send so until then.
+// that it is back in the tunnel, or in the clear another way. They send so until then.
 
 import type { Family } from "../net/address.ts";
 import type { ObservedState } from "../observed/observed_state.ts";
 import { familySettings, type GivenSettings } from "../settings/settings.ts";
 import { isWrapping } from "./clear_peers.ts";
 import { overlaysByMedium } from "./overlay_names.ts";
+import type { Transport } from "./transport.ts";
 import { TRANSPORTS } from "./transports.ts";
 
 const FAMILIES: readonly Family[] = [4, 6];
 
-/** A transport that leaves in the clear, for each family that has come back into the tunnel. */
+/** A transport that leaves in the clear, for each family that has come back into the tunnel, or to another one in the clear. */
 export type Former = Partial<Record<Family, "direct" | "vxlan" | "gre">>;
 
 /**
@@ -19,27 +20,45 @@ export type Former = Partial<Record<Family, "direct" | "vxlan" | "gre">>;
  */
 export function formerTransports(
   settings: GivenSettings,
-  { routes, table, overlay }: Pick<ObservedState, "routes" | "table" | "overlay">,
+  observed: Pick<ObservedState, "routes" | "table" | "overlay" | "ipsec">,
 ): Former | undefined {
+  const { routes, overlay } = observed;
   const all = overlaysByMedium(settings);
   // A host has one interface that wraps: what the other family is to have of it comes first.
-  const mediumOf = (family: Family) => TRANSPORTS[familySettings(settings, family).transport].medium;
-  const wanted = FAMILIES.map(mediumOf).find((medium) => medium === "vxlan" || medium === "gre");
+  const [v4, v6] = FAMILIES.map((family) => TRANSPORTS[familySettings(settings, family).transport]);
+  const wanted = [v4?.medium, v6?.medium].find((medium) => medium === "vxlan" || medium === "gre");
   const overlays = wanted === undefined ? all : { [wanted]: all[wanted] } as Partial<typeof all>;
   const former: Former = {};
   for (const family of FAMILIES) {
-    if (mediumOf(family) !== "tunnel") continue;
-    if ((table?.sets.get(`late-v${family}`)?.size ?? 0) > 0) {
-      former[family] = overlay === undefined ? "direct" : overlay.kind === "vxlan" ? "vxlan" : "gre";
-    }
+    const { medium, isEncrypted } = (family === 4 ? v4 : v6)!;
+    // What is encrypted by something else than the tunnel takes nothing in the clear.
+    if (medium === undefined || isEncrypted === true) continue;
+    const standing = overlay === undefined ? "direct" : overlay.kind === "vxlan" ? "vxlan" : "gre";
+    // Where the other family has it, it tells nothing of this one.
+    const isTold = medium === "tunnel" || standing !== v4?.medium && standing !== v6?.medium;
+    if (isTold && accepts(observed, family, medium)) former[family] = standing;
     for (const text of routes[family]) {
       const found = text.includes(" via ") ? "direct" : overlayIn(text, overlays);
-      if (found === undefined) continue;
+      if (found === undefined || found === medium) continue;
       former[family] = found;
       break;
     }
   }
   return Object.keys(former).length === 0 ? undefined : former;
+}
+
+/**
+ * True where the table takes something in the clear: for a host that is back in the tunnel only while others may not have heard of it. The last
+ * one of a cluster to change has no route in the clear any more, and yet others send so.
+ */
+function accepts(
+  { table, ipsec }: Pick<ObservedState, "table" | "ipsec">,
+  family: Family,
+  medium: Transport["medium"],
+): boolean {
+  if (ipsec?.link !== undefined) return false;
+  const sets = medium === "tunnel" ? ["late"] : ["clear", "near"];
+  return sets.some((name) => (table?.sets.get(`${name}-v${family}`)?.size ?? 0) > 0);
 }
 
 function overlayIn<Name extends string>(

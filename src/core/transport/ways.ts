@@ -93,7 +93,7 @@ function waysOf(settings: Settings, members: Members, family: Family): Found {
   }
   const { own, others } = members;
   const reach = transport.reach(hereOf(settings, members, family));
-  const { devices, condition, overlay, secured, waiting } = reach;
+  const { condition, secured, waiting } = reach;
   const peers = others.filter((settled) => hasPods(settled, family));
   const isTaken = (settled: SettledNode) => takes(settled, family, transport);
   const all = reached(peers, reach);
@@ -104,11 +104,9 @@ function waysOf(settings: Settings, members: Members, family: Family): Found {
     (transport.isTunnelElse === true || !isTaken(settled)) && !isNative(settled, family);
   const isTunnelled = (settled: SettledNode) => mayBeTunnelled(settled) && settled.publicKey !== undefined;
   const far = rest.filter((settled) => isTaken(settled) && !mayBeTunnelled(settled));
+  const near = all.filter(({ settled }) => !isClear.has(settled));
   return {
-    clear,
-    near: all.filter(({ settled }) => !isClear.has(settled)),
-    devices,
-    ...(overlay && { overlay }),
+    ...withFormer(settings, members, { family, peers, reach, clear, near }),
     ...(secured && { secured }),
     unreached: new Set(rest.filter((settled) => !mayBeTunnelled(settled)).map(({ node }) => node.name)),
     // Who has not seen yet that this host takes it in the clear sends by the tunnel.
@@ -139,6 +137,41 @@ function lateWays(settings: Settings, members: Members, family: Family): FamilyW
   const { devices, overlay } = reach;
   const peers = members.others.filter((settled) => hasPods(settled, family));
   return { ...NOBODY, near: reached(peers, reach), devices, ...(overlay && { overlay }), isLate: true };
+}
+
+interface OfReach extends Pick<FamilyWays, "clear" | "near"> {
+  readonly family: Family;
+  readonly peers: readonly SettledNode[];
+  readonly reach: Reach;
+}
+
+/**
+ * From one transport in the clear to another: who takes the former one is sent to by that until the tunnel to him is made, and all may go on to
+ * send so until they have heard of it. This host's settings let packets leave in the clear as before.
+ */
+function withFormer(
+  settings: Settings,
+  members: Members,
+  { family, peers, reach: { devices, overlay }, clear, near }: OfReach,
+): Pick<FamilyWays, "clear" | "near" | "devices" | "overlay"> {
+  const former = members.facts.former?.[family];
+  const last = former && TRANSPORTS[former].reach?.(hereOf(settings, members, family));
+  if (former === undefined || last === undefined) {
+    return { clear, near, devices, ...(overlay && { overlay }) };
+  }
+  const isClear = new Set(clear.map(({ settled }) => settled));
+  const all = reached(peers, last);
+  const kept = all.filter(({ settled }) =>
+    !isClear.has(settled) && takes(settled, family, TRANSPORTS[former])
+  );
+  const either = overlay ?? last.overlay;
+  const order = new Map(peers.map((settled, i) => [settled, i]));
+  return {
+    clear: clear.concat(kept).sort((a, b) => order.get(a.settled)! - order.get(b.settled)!),
+    near: [...near, ...all],
+    devices: [...new Set([...devices, ...last.devices])].sort(),
+    ...(either && { overlay: either }),
+  };
 }
 
 function nameOf({ node }: SettledNode): string {

@@ -15,8 +15,6 @@ import { parseNode } from "../nodes/parse_node.ts";
 import { diff } from "../plan/diff.ts";
 import { describe } from "../plan/describe.ts";
 import { parseSettings, type RawSettings } from "../settings/parse_settings.ts";
-import { renderTable } from "../render/render_table.ts";
-import { formerTransports } from "./former.ts";
 import { parseTransports, transportsText } from "./stated.ts";
 import { TRANSPORT_NAMES } from "./transport.ts";
 
@@ -124,61 +122,6 @@ Deno.test("no annotation makes a node of the tunnel send, or take, anything in t
   assert.deepEqual(tempted.peers, plain.peers);
   assert.equal(tempted.cni?.mtuBytes, plain.cni?.mtuBytes);
   assert.ok(tempted.waiting.some(({ isRemark, what }) => isRemark && what === "IPv4 transport of n2, n3"));
-});
-
-Deno.test("back in the tunnel: for as long as others may not have heard of it, what comes in the clear is taken, and nothing sent so", () => {
-  const nodes = [ordinaryNode(1), direct(2), direct(3, FAR)];
-  const plain = wish(nodes, {});
-  for (
-    const [transport, devices] of [
-      ["direct", '{ "eth0" }'],
-      ["vxlan", '{ "wigglenet-vx" }'],
-      ["gre", '{ "wigglenet-gre" }'],
-    ] as const
-  ) {
-    const late = wish(nodes, {}, { ...HERE, former: { 4: transport } });
-    assert.deepEqual(late.routes, plain.routes);
-    assert.deepEqual(late.peers, plain.peers);
-    const { sets, templates, defines } = late.table;
-    assert.equal(defines["clear_v4"], devices);
-    const near = transport === "direct" ? ["10.244.2.0/24"] : ["10.244.2.0/24", "10.244.3.0/24"];
-    assert.deepEqual([sets["clear-v4"], sets["near-v4"], sets["late-v4"]], [[], [], near]);
-    assert.deepEqual(sets["late-v6"], []);
-    const more = transport === "direct" ? [] : ["outer", transport, "unwrapped", "unwrapped-v4"];
-    assert.deepEqual(
-      templates.filter((name) => !plain.table.templates.includes(name)).sort(),
-      ["late-v4", ...more].sort(),
-    );
-    assert.doesNotMatch(renderTable({ ...late.table, defines }), /oifname \$clear_v4/);
-  }
-});
-
-Deno.test("what this host sent in the clear before is told by its routes, of families that are in the tunnel now", () => {
-  const routes = (...texts: string[]) => ({ 4: new Set(texts), 6: new Set<string>() });
-  const found = (text: string, environment = {}) =>
-    formerTransports(settingsOf(environment), { routes: routes(text), table: undefined });
-  assert.deepEqual(found("10.244.2.0/24 via 10.9.1.2 dev eth0 onlink proto 146"), { 4: "direct" });
-  const wrapped = "10.244.2.0/24 encap ip id 146 dst 10.9.1.2 dev wigglenet-vx proto 146";
-  assert.deepEqual(found(wrapped), { 4: "vxlan" });
-  assert.equal(found(wrapped, { TRANSPORT_IPV4: "vxlan" }), undefined);
-  assert.deepEqual(found(wrapped.replace("-vx", "-gre")), { 4: "gre" });
-  assert.deepEqual(found(wrapped, { TRANSPORT_IPV6: "vxlan" }), { 4: "vxlan" });
-  assert.equal(
-    found(wrapped, { TRANSPORT_IPV6: "gre" }),
-    undefined,
-    "one interface wraps, and it is another",
-  );
-  assert.equal(found("10.244.2.0/24 dev wigglenet proto 146"), undefined);
-});
-
-Deno.test("killed while others have not heard that it is back, a host accepts for as long again what it did, and nothing after that", () => {
-  const nodes = [ordinaryNode(1), direct(2)];
-  for (const transport of ["direct", "vxlan", "gre"] as const) {
-    const host = hostOf(wish(nodes, {}, { ...HERE, former: { 4: transport } }));
-    assert.deepEqual(formerTransports(settingsOf({}), host), { 4: transport });
-    assert.equal(formerTransports(settingsOf(DIRECT), host), undefined);
-  }
-  assert.equal(formerTransports(settingsOf({}), hostOf(wish(nodes, {}))), undefined);
 });
 
 Deno.test("one family in the clear leaves the other in the tunnel", () => {
