@@ -16,20 +16,21 @@ export class Mesh {
 
   /**
    * Builds the nodes, starts their agents and waits until pods reach each other.
+   * @param settings of all agents, or of each
    * @param begins hears of the laboratory before any agent runs
    */
   static async create(
     options: LabOptions,
-    settings: Settings = {},
+    settings: Settings | ((node: Node) => Settings) = {},
     begins: (lab: Lab) => void = () => {},
   ): Promise<Mesh> {
     const lab = await Lab.create(options);
     begins(lab);
     const pods = await Promise.all(lab.nodes.map((node) => {
-      node.startAgent({ settings });
+      node.startAgent({ settings: typeof settings === "function" ? settings(node) : settings });
       return node.addPod(`${node.name}-pod`);
     }));
-    const mesh = new Mesh(lab, settings, pods);
+    const mesh = new Mesh(lab, typeof settings === "function" ? {} : settings, pods);
     await mesh.reachable();
     return mesh;
   }

@@ -1,7 +1,7 @@
 // What tests of transports have in common.
 
 import assert from "node:assert/strict";
-import { isWithin, type Packet } from "../lab/frames.ts";
+import { isWireGuard, isWithin, type Packet } from "../lab/frames.ts";
 import type { Family, Manifest } from "../lab/manifest.ts";
 import type { Pod } from "../lab/pod.ts";
 import { policyObject, putFile, putPods, removeFile } from "../lab/policy_files.ts";
@@ -15,9 +15,14 @@ export function saying(manifest: Manifest, transport: string): Manifest {
   return { ...manifest, metadata: { ...metadata, annotations } };
 }
 
-/** Pings that fill packets of a pod come to another one, by both families, and longer ones do not. */
+/** Families in which a pod has an address. */
+export function familiesOf(pod: Pod): Family[] {
+  return ([4, 6] as const).filter((family) => pod.address(family) !== undefined);
+}
+
+/** Pings that fill packets of a pod come to another one, by its families, and longer ones do not. */
 export async function passesFull(from: Pod, to: Pod, mtuBytes: number): Promise<void> {
-  for (const family of [4, 6] as const) {
+  for (const family of familiesOf(to)) {
     const ping = (size: number) =>
       from.attempt(["ping", "-n", "-c", "1", "-W", "2", "-M", "do", "-s", `${size}`, to.address(family)!]);
     const full = mtuBytes - (family === 4 ? 28 : 48);
@@ -25,6 +30,25 @@ export async function passesFull(from: Pod, to: Pod, mtuBytes: number): Promise<
     assert.notEqual((await ping(full + 1)).code, 0);
   }
 }
+
+/** What pods' packets cross the network in; `v4` and `v6` are bare ones. */
+export type Medium = "v4" | "v6" | "wireguard" | "vxlan" | "gre" | "esp";
+
+/** What pods of all nodes, which reach each other, are seen to send in. */
+export async function mediaOf(mesh: Mesh): Promise<Medium[]> {
+  const capture = await mesh.lab.capture();
+  await mesh.reachable();
+  await mesh.lab.catchUp(capture);
+  const media = (await capture.stop()).map((packet): Medium | undefined => {
+    if (isWithin(packet, mesh.lab.podCIDRs)) return packet.source.includes(":") ? "v6" : "v4";
+    if (isWireGuard(packet)) return "wireguard";
+    if (packet.destinationPort === VXLAN_PORT) return "vxlan";
+    return packet.protocol === 47 ? "gre" : packet.protocol === 50 ? "esp" : undefined;
+  });
+  return [...new Set(media.filter((medium) => medium !== undefined))].sort();
+}
+
+const VXLAN_PORT = 24_603;
 
 /** Pods of all nodes reach each other, by packets that are wrapped as it is said and none that is bare, full ones too. */
 export async function crossesWrapped(
@@ -51,7 +75,7 @@ export async function policyDecides(mesh: Mesh): Promise<void> {
   await putFile(lab, policyObject("only-pod3", pod1.name, { policyTypes: ["Ingress"], ingress: [{ from }] }));
   const reaches = async (from: Pod, family: Family) =>
     (await from.ping(pod1.address(family)!, { timeoutMs: 300 })).received === 1;
-  for (const family of [4, 6] as const) {
+  for (const family of familiesOf(pod1)) {
     await until("n2's pod to be kept out", async () => !await reaches(pod2, family));
     await until("n3's to reach it", () => reaches(pod3, family));
   }
