@@ -65,6 +65,8 @@ const QUIET_MS = 15;
 export interface CabledNodeOptions {
   /** As flags without their dashes: `{ "filter-ipv4": "true" }`. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** More links than cables, as lines for `ip -batch`, before what is rendered. */
+  readonly links?: readonly string[];
   /** More lines for `ip -batch`, after the rendered routes. */
   readonly ip?: readonly string[];
 }
@@ -90,7 +92,7 @@ export class CabledNode {
   }
 
   /** Builds the node and loads what `render` prints for it. */
-  static async create({ settings = {}, ip = [] }: CabledNodeOptions = {}): Promise<CabledNode> {
+  static async create({ settings = {}, links = [], ip = [] }: CabledNodeOptions = {}): Promise<CabledNode> {
     assertInside();
     const [node, far, rendered] = await Promise.all([
       hold("node", { hasOwnMounts: true }).then((namespace) => new Host(namespace)),
@@ -106,7 +108,7 @@ export class CabledNode {
     await node.sysctl("127", ["net.ipv6.icmp.ratemask"]);
     await node.ip(cables(far.pid));
     await far.ip(LINKS.map((link) => `link set ${link} up`));
-    await node.ip([...rendered.addresses, ...rendered.routes, ...ip]);
+    await node.ip([...links, ...rendered.addresses, ...rendered.routes, ...ip]);
     for (const line of rendered.hostRouting) await node.run(["ip", ...line.split(" ")]);
     await node.run(["nft", "-f", "-"], { stdin: rendered.nft });
     return new CabledNode(node, far);

@@ -2,8 +2,11 @@
 // source that it came with. A raw socket sends just so; kube-proxy itself is in test/api/kube_proxy_ipvs_test.ts, on kernels that have it.
 
 import ipvs from "../../nft-templates/ipvs.nft" with { type: "text" };
+import vxlanIpvs from "../../nft-templates/vxlan-ipvs.nft" with { type: "text" };
+import { CabledNode } from "./cabled_node.ts";
 import { PolicedNode } from "./policed_node.ts";
 import { ALL, type Sentence } from "./policy_sentences.ts";
+import { judge } from "./table.ts";
 
 const SENTENCES: Readonly<Record<string, Sentence>> = {
   "what goes out by a Service asks for egress, by the pod and port that it is led to": {
@@ -67,5 +70,34 @@ Deno.test("Policies and IPVS", async (t) => {
     await node.judge(`
       pod-b@ipvs    -> peer-pod  tcp 80  drop
       outsider@ipvs -> pod-b     tcp 80  drop`);
+  });
+});
+
+Deno.test("By vxlan no Service by IPVS leads what a pod has wrapped for itself to another node, in this node's name", async (t) => {
+  const settings = { "transport-ipv4": "vxlan", "transport-ipv6": "vxlan" };
+  const links = [
+    "link add wigglenet-vx type vxlan external gpe dstport 24603 nolearning udp6zerocsumrx",
+    "link set wigglenet-vx up",
+  ];
+  await using node = await CabledNode.create({ settings, links });
+  await t.step("forwarded it is dropped; sent on by the node it would not be", async () => {
+    await judge(
+      node,
+      `
+      pod-a       -> peer-node  vxlan 146  drop
+      pod-a@ipvs  -> peer-node  vxlan 146  masquerade`,
+    );
+  });
+  await node.node.run(["nft", "-f", "-"], { stdin: vxlanIpvs });
+  await t.step("nor is it with the rule, which leaves the node's own, and other networks", async () => {
+    await judge(
+      node,
+      `
+      pod-a@ipvs     -> peer-node  vxlan 146  drop
+      outsider@ipvs  -> peer-node  vxlan 146  drop
+      host@ipvs      -> peer-node  vxlan 146  accept
+      pod-a@ipvs     -> peer-node  vxlan 147  masquerade
+      pod-a@ipvs     -> peer-node  udp 53     masquerade`,
+    );
   });
 });

@@ -59,7 +59,12 @@ interface Sent {
   readonly shot: Shot;
 }
 
-/** `udp 53`, `udp 53 from 24601`, `tcp 80`, `tcp 80 unanswered` (the answer takes another way), `tcp 80 rst`, `sctp 80`, `udp 53 damaged`, `echo`, `icmp TYPE`, `protocol 253`. */
+/** Flags, and the network's number in front of a byte of nothing. */
+function vxlanHeader(vni: number): Uint8Array {
+  return new Uint8Array([8, 0, 0, 0, vni >> 16, vni >> 8 & 255, vni & 255, 0]);
+}
+
+/** `udp 53`, `udp 53 from 24601`, `vxlan 146` (with that number, to our port), `tcp 80`, `tcp 80 unanswered` (the answer takes another way), `tcp 80 rst`, `sctp 80`, `udp 53 damaged`, `echo`, `icmp TYPE`, `protocol 253`. */
 function prepare({ family, from, link, to, what }: Case, mark: Uint8Array<ArrayBuffer>): Sent {
   const [kind, number, word, argument] = what;
   const ports = [word === "from" ? Number(argument) : ++lastPort, Number(number ?? 0)] as const;
@@ -67,6 +72,7 @@ function prepare({ family, from, link, to, what }: Case, mark: Uint8Array<ArrayB
   if (link === "host") return { ports, mark, shot: { link, address: destination, ports } };
   const bodyOf = (): Body => {
     if (kind === "udp") return udp(...ports, mark);
+    if (kind === "vxlan") return udp(ports[0], 24_603, new Uint8Array([...vxlanHeader(ports[1]), ...mark]));
     if (kind === "tcp") return tcp(ports, TCP_FLAGS[word as keyof typeof TCP_FLAGS] ?? TCP_FLAGS.syn, mark);
     if (kind === "sctp") return sctpInit(ports, mark);
     if (kind === "protocol") return { protocol: Number(number), bytes: mark };
@@ -106,7 +112,7 @@ function answerTo({ family, what }: Case, { link, packet }: Arrival, mark: Uint8
   const protocol = family === 4 ? PROTOCOL.icmp : PROTOCOL.icmpv6;
   const ports = [packet.destinationPort ?? 0, packet.sourcePort ?? 0] as const;
   const id = new DataView(packet.payload.buffer, packet.payload.byteOffset).getUint32(4);
-  const body = what[0] === "udp"
+  const body = what[0] === "udp" || what[0] === "vxlan"
     ? udp(...ports, mark)
     : what[0] === "tcp"
     ? tcp(ports, TCP_FLAGS.syn | TCP_FLAGS.ack, mark)
