@@ -31,6 +31,8 @@ export interface NodeWords {
   readonly transport?: unknown;
   /** `wigglenet/ipsec-nonce`. */
   readonly ipsecNonce?: unknown;
+  /** `wigglenet/ipsec-udp-port`. */
+  readonly ipsecUdpPort?: unknown;
 }
 
 /** A valid public key, another one for each number. */
@@ -41,7 +43,7 @@ export function keyOf(number: number): PublicKey {
 /** The core/v1 Node object. */
 export function nodeJson(words: NodeWords): unknown {
   const { name = "n1", day, key, nextKey, podCIDRs, internal, external, said = {} } = words;
-  const { endpoint, keepalive, transport, ipsecNonce } = words;
+  const { endpoint, keepalive, transport, ipsecNonce, ipsecUdpPort } = words;
   const addresses = (type: string, list: readonly unknown[] = []) =>
     list.map((address) => ({ type, address }));
   return {
@@ -60,6 +62,7 @@ export function nodeJson(words: NodeWords): unknown {
         ...(endpoint === undefined ? {} : { [ANNOTATION.endpoint]: endpoint }),
         ...(transport === undefined ? {} : { [ANNOTATION.transport]: transport }),
         ...(ipsecNonce === undefined ? {} : { [ANNOTATION.ipsecNonce]: ipsecNonce }),
+        ...(ipsecUdpPort === undefined ? {} : { [ANNOTATION.ipsecUdpPort]: ipsecUdpPort }),
         ...(keepalive === undefined ? {} : { [ANNOTATION.keepalive]: keepalive }),
       },
     },

@@ -101,7 +101,7 @@ async function additions(added: readonly Association[], path: string): Promise<A
   const given = added.filter((_, i) => refused[i] === undefined);
   const keys = await deriveKeys({ publicKey, privateKey }, given);
   const lines = given.flatMap((association, i) => {
-    const [before, behind] = additionOf(association);
+    const [before, behind] = additionOf(association, association.from.publicKey === publicKey);
     return keys[i] === undefined
       ? []
       : [{ text: `${before}${keys[i]}${behind}`, place: placeIn(association) }];

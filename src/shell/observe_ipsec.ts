@@ -4,12 +4,8 @@ import type { DesiredState } from "../core/desired/desired_state.ts";
 import type { Family } from "../core/net/address.ts";
 import type { ObservedState } from "../core/observed/observed_state.ts";
 import type { Greeted } from "../core/plan/plan.ts";
-import {
-  GREETING_PORT,
-  parseAssociations,
-  parsePolicies,
-  parseUnchecked,
-} from "../core/transport/ipsec/xfrm_text.ts";
+import { GREETING_PORT } from "../core/transport/ipsec/names.ts";
+import { parseAssociations, parsePolicies, parseUnchecked } from "../core/transport/ipsec/xfrm_text.ts";
 import { CommandError, locate, run } from "./command.ts";
 import { patientSeconds, retiredPlaces, usedPlaces } from "./ipsec_nonce.ts";
 import { LastReading } from "./last_reading.ts";

@@ -12,7 +12,7 @@ import { DECLARED_GROUP } from "../core/declared/observed/observed_interfaces.ts
 import { type Interfaces, interfacesOf } from "../core/expression/interfaces.ts";
 import { nextInterface } from "../core/rotation/names.ts";
 import type { Nonce } from "../core/transport/ipsec/association.ts";
-import { ipsecInterface } from "../core/transport/ipsec/names.ts";
+import { ipsecInterface, ipsecUdpInterface, ipsecUdpPort } from "../core/transport/ipsec/names.ts";
 import { usesIpsec } from "../core/transport/own_transports.ts";
 import { overlayNames } from "../core/transport/overlay_names.ts";
 import { isOfNextGroup } from "../core/observed/parse_network.ts";
@@ -135,6 +135,8 @@ export async function readFacts(settings: Settings, known: KnownFacts, last?: Ho
   return {
     ...agentFacts(settings, known),
     ...(encryptsHosts(settings) && rpFilterOf(settings.interfaceName) === STRICT && { isTunnelStrict: true }),
+    ...(ipsecUdpPort(settings) !== undefined && rpFilterOf(ipsecUdpInterface(settings)) === STRICT &&
+      { isUdpStrict: true }),
     wireguard: known.wireguard,
     resolved: known.resolved,
     unforwarded: ([4, 6] as const).filter((family) => forwarding[family] === false),

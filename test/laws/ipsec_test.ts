@@ -37,6 +37,7 @@ const disaster = fc.oneof(
   fc.record({ kind: fc.constant("reboot" as const), host }),
   fc.record({ kind: fc.constant("flush" as const), host }),
   fc.record({ kind: fc.constant("steal" as const), host, nth: fc.nat(12) }),
+  fc.record({ kind: fc.constant("unmark" as const), host, nth: fc.nat(12) }),
   fc.record({ kind: fc.constant("leaves" as const), host }),
   fc.record({ kind: fc.constant("facts" as const), host, areRead: fc.boolean() }),
 );
@@ -79,6 +80,9 @@ function happen(model: ModelIpsec, it: Happening | Disaster): void {
       return model.excuse(one);
     case "facts":
       one.areFactsRead = it.areRead;
+      return;
+    case "unmark":
+      delete [...one.kernel.values()][it.nth]?.isMarked;
       return;
     case "steal": {
       const spi = [...one.kernel.keys()][it.nth];

@@ -14,6 +14,7 @@ import {
 interface Kept extends ObservedAssociation {
   packets: number;
   usedSeconds: number;
+  isMarked?: true;
 }
 
 /** One host. */
@@ -77,6 +78,7 @@ export class ModelIpsecHost {
       packets: 0,
       usedSeconds: 0,
       addedSeconds: this.cluster.seconds,
+      ...(from === own && { isMarked: true }),
     });
   }
 

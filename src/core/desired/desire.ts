@@ -23,6 +23,7 @@ import { desireRotation } from "../rotation/desire_rotation.ts";
 import { obstacleWaits } from "./obstacles.ts";
 import { ownNode, unannounced, unpublished } from "./own_node.ts";
 import { besideTunnel, firstAddresses } from "../transport/clear_peers.ts";
+import { udpSysctls, udpWaits } from "../transport/ipsec/in_udp.ts";
 import { needsKeys, untoldNonce, untoldTransports } from "../transport/own_transports.ts";
 import { desireWays } from "../transport/ways.ts";
 import { type TunnelMtu, tunnelMtu } from "./tunnel_mtu.ts";
@@ -75,8 +76,13 @@ export function desire(
     fastpath: wish.fastpath,
     cni: cniOf(settings, own, beside.podMtu?.bytes ?? link?.mtuBytes),
     rejected: [...refused, ...cluster.rejected, ...settlement.rejected, ...prospects.rejected].sort(byNode),
-    waiting: [...waitingOf(settings, { own, facts }), ...hosts.waiting, ...waiting],
-    sysctls: sysctlsOf(settings, { own, facts }),
+    waiting: [
+      ...waitingOf(settings, { own, facts }),
+      ...hosts.waiting,
+      ...waiting,
+      ...udpWaits(settings, { ways, facts, own, nodes: settlement.nodes }),
+    ],
+    sysctls: [...sysctlsOf(settings, { own, facts }), ...managedUdp(settings, { ways, facts })],
     unguarded: [...unguarded(settings, settlement.podCidrs, cluster.prefixes), ...uncovered],
     settled: settlement.nodes,
   };
@@ -198,6 +204,10 @@ function sysctlsOf(settings: Settings, circumstances: Circumstances): string[] {
     ...forwardingSysctls(unforwarded(settings, circumstances), announced),
     ...hostSysctls(settings, circumstances.facts),
   ];
+}
+
+function managedUdp(settings: Settings, parts: Parameters<typeof udpSysctls>[1]): string[] {
+  return settings.areSysctlsManaged ? udpSysctls(settings, parts) : [];
 }
 
 function waitingOf(settings: Settings, { own, facts }: Circumstances): Waiting[] {

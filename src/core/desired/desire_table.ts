@@ -21,6 +21,7 @@ import {
   overlayOf,
   ownOuter,
 } from "../transport/clear_peers.ts";
+import { ESP_MARK } from "../transport/ipsec/xfrm_text.ts";
 import type { Ways } from "../transport/ways.ts";
 
 const FAMILIES: readonly Family[] = [4, 6];
@@ -118,13 +119,14 @@ function definesOf({ interfaceName, port }: Settings, ways: Ways): DesiredTable[
 /** Around packets. */
 function outerTemplates(ways: Ways): string[] {
   const overlay = overlayOf(ways);
-  return overlay === undefined ? [] : ["outer", overlay.kind === "vxlan" ? "vxlan" : "gre"];
+  if (overlay === undefined) return [];
+  return overlay.carries === "esp" ? ["ipsec-udp"] : ["outer", overlay.kind === "vxlan" ? "vxlan" : "gre"];
 }
 
 /** Of what is, or was, in them. */
 function wrappedTemplates(ways: Ways, hasIpvs: boolean): string[] {
   const overlay = overlayOf(ways);
-  if (overlay === undefined) return [];
+  if (overlay === undefined || overlay.carries === "esp") return [];
   const wrapped = FAMILIES.filter((family) => ways[family].overlay !== undefined);
   return [
     ...(hasIpvs && overlay.kind === "vxlan" ? ["vxlan-ipvs"] : []),
@@ -147,7 +149,9 @@ function clearDefines(ways: Ways): DesiredTable["defines"] {
   return {
     ...(overlay && {
       overlay: `"${overlay.name}"`,
-      ...(overlay.kind === "vxlan"
+      ...(overlay.carries === "esp"
+        ? { esp_mark: ESP_MARK }
+        : overlay.kind === "vxlan"
         ? { vxlan_port: String(overlay.port), vxlan_vni: String(overlay.vni) }
         : { gre_key: String(overlay.vni) }),
     }),

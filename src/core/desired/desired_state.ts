@@ -142,11 +142,13 @@ export interface ClearPeerText {
   readonly podCidrs: readonly string[];
   /** By IPsec; left out: in the clear indeed. */
   readonly isEncrypted?: true;
+  /** What is encrypted is sent there in UDP: an address and port, or words where there is none. */
+  readonly inUdpTo?: string;
 }
 
 /**
- * The rule and the routes of a table of our own, by which node addresses go into the tunnel, in each family: as `ip rule` and `ip
- * route` take them, behind `rule ` and `route `.
+ * Rules, and the routes of a table of our own, by which node addresses go into the tunnel, or ESP goes in UDP, in each family: as
+ * `ip rule` and `ip route` take them, behind `rule ` and `route `.
  */
 export type HostRouting = Readonly<Record<Family, readonly string[]>>;
 

@@ -75,6 +75,8 @@ export interface HostFacts {
   readonly apiAddress?: Address;
   /** And the TCP port there. */
   readonly apiPort?: number;
+  /** The same on the interface by which ESP goes in UDP, to which no way leads. */
+  readonly isUdpStrict?: boolean;
   /** IPv4 believes no source on our interface to which the way does not lead there. */
   readonly isTunnelStrict?: boolean;
   /** CIDRs of POD_CIDR_SOURCE_PATH. */

@@ -50,6 +50,8 @@ export interface Node {
   readonly transports?: Transports;
   /** `wigglenet/ipsec-nonce`: what its keys of IPsec are derived from at this time. */
   readonly ipsecNonce?: Nonce;
+  /** `wigglenet/ipsec-udp-port`: to which UDP port it is sent what NAT lets through in UDP alone. Undefined: it takes none. */
+  readonly ipsecUdpPort?: number;
   /** Of this host's own Node only, and only where an expression may ask for it: thousands of others would be heavy. */
   readonly metadata?: NodeMetadata;
 }
@@ -115,6 +117,7 @@ export const ANNOTATION = {
   hostEncryption: "wigglenet/host-encryption",
   transport: "wigglenet/transport",
   ipsecNonce: "wigglenet/ipsec-nonce",
+  ipsecUdpPort: "wigglenet/ipsec-udp-port",
 } as const;
 
 /** The value of `wigglenet/next-key` while no key rotates. */

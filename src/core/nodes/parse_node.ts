@@ -8,7 +8,8 @@ import { parsePublicKey, type PublicKey } from "../net/keys.ts";
 import { ownText } from "../net/own_text.ts";
 import { parsePrefix, type Prefix } from "../net/prefix.ts";
 import { quote, Refusal, refused } from "../net/refusal.ts";
-import { type Nonce, parseNonce } from "../transport/ipsec/association.ts";
+import { parseNonce } from "../transport/ipsec/association.ts";
+import { parseUdpPort } from "../transport/ipsec/names.ts";
 import { parseTransports } from "../transport/stated.ts";
 import { unusableAddress, unusablePodCidr } from "../net/scope.ts";
 import {
@@ -55,7 +56,7 @@ export function parseNode(json: unknown, origin: string, described?: NodeName): 
     ...reader.nextKey(),
     ...(reader.annotations[ANNOTATION.hostEncryption] === REQUIRED ? ENCRYPTED : undefined),
     ...reader.transports(),
-    ...reader.ipsecNonce(),
+    ...reader.ipsec(),
     ...reader.podCidrs(),
     addresses: reader.addresses(),
     endpoint: reader.endpoint(),
@@ -134,20 +135,23 @@ class NodeReader {
 
   /** What cannot be read says nothing: then the tunnel stands for it. */
   transports(): Pick<Node, "transports"> | undefined {
-    const text = this.annotations[ANNOTATION.transport];
-    if (text === undefined) return undefined;
-    const transports = parseTransports(text);
-    if (!refused(transports)) return { transports };
-    this.reject(ANNOTATION.transport, transports.reason);
-    return undefined;
+    const transports = this.#said(ANNOTATION.transport, parseTransports);
+    return transports && { transports };
   }
 
-  ipsecNonce(): { readonly ipsecNonce: Nonce } | undefined {
-    const text = this.annotations[ANNOTATION.ipsecNonce];
+  ipsec(): Pick<Node, "ipsecNonce" | "ipsecUdpPort"> | undefined {
+    const ipsecNonce = this.#said(ANNOTATION.ipsecNonce, parseNonce);
+    const ipsecUdpPort = this.#said(ANNOTATION.ipsecUdpPort, parseUdpPort);
+    if (ipsecNonce === undefined && ipsecUdpPort === undefined) return undefined;
+    return { ...(ipsecNonce && { ipsecNonce }), ...(ipsecUdpPort && { ipsecUdpPort }) };
+  }
+
+  #said<T>(key: string, parse: (text: unknown) => T | Refusal): T | undefined {
+    const text = this.annotations[key];
     if (text === undefined) return undefined;
-    const ipsecNonce = parseNonce(text);
-    if (!refused(ipsecNonce)) return { ipsecNonce };
-    this.reject(ANNOTATION.ipsecNonce, ipsecNonce.reason);
+    const value = parse(text);
+    if (!refused(value)) return value;
+    this.reject(key, value.reason);
     return undefined;
   }
 

@@ -61,6 +61,7 @@ function fingerprint(node: Node): string {
     node;
   return JSON.stringify([
     node.ipsecNonce,
+    node.ipsecUdpPort,
     publicKey,
     nextKey,
     podCidrs.map(({ value, origin }) => [value.text, origin]),

@@ -15,6 +15,7 @@ interface RuleJson {
   readonly oif?: string;
   readonly fwmark?: string;
   readonly fwmask?: string;
+  readonly ipproto?: string;
   readonly table?: string;
   readonly protocol?: string;
 }
@@ -34,7 +35,7 @@ export function parseHostRouting(output: string, family: Family): Set<string> {
 
 /** With all that `ip rule del` needs to find it. */
 function ruleText(
-  { priority, src, srclen, dst, dstlen, iif, oif, fwmark, fwmask, table, ...rest }: RuleJson,
+  { priority, src, srclen, dst, dstlen, iif, oif, fwmark, fwmask, ipproto, table, ...rest }: RuleJson,
 ): string {
   const place = (address: string, length: number | undefined) =>
     length === undefined ? address : `${address}/${length}`;
@@ -47,6 +48,7 @@ function ruleText(
     ...(iif === undefined ? [] : [`iif ${iif}`]),
     ...(oif === undefined ? [] : [`oif ${oif}`]),
     ...(fwmark === undefined ? [] : [`fwmark ${fwmark}${fwmask === undefined ? "" : `/${fwmask}`}`]),
+    ...(ipproto === undefined ? [] : [`ipproto ${ipproto}`]),
     ...(table === undefined ? [] : [`lookup ${table}`]),
     `protocol ${ROUTE_PROTOCOL}`,
   ].join(" ");

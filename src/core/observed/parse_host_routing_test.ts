@@ -17,6 +17,21 @@ Deno.test("Rules of our protocol and the routes of our table, as texts that a de
   ]);
 });
 
+Deno.test("A rule that asks for a protocol, and routes that wrap, as iproute2 6.1 tells of them and as 6.15 does", () => {
+  const udp =
+    `{"priority":145,"src":"all","fwmark":"0x1000","fwmask":"0x1000","ipproto":"udp","table":"main","protocol":"146"}`;
+  const ends = `"id":146,"src":"10.9.1.1","dst":"10.9.1.50"`;
+  const rest = `"dev":"wigglenet-udp","scope":"link","flags":[]`;
+  const old = `{"dst":"192.168.5.2","encap":"ip",${ends},"ttl":0,"tos":0,${rest}}`;
+  const later = `{"dst":"192.168.5.2","encap":{"encap_type":"ip",${ends},"ttl":0,"tos":0},${rest}}`;
+  for (const route of [old, later]) {
+    assert.deepEqual([...parseHostRouting(`[${udp}]\n[${route}]\n`, 4)], [
+      "rule pref 145 fwmark 0x1000/0x1000 ipproto udp lookup main protocol 146",
+      "route 192.168.5.2/32 encap ip id 146 src 10.9.1.1 dst 10.9.1.50 dev wigglenet-udp proto 146",
+    ]);
+  }
+});
+
 Deno.test("Of IPv6 the metric that the kernel gives is not told, nor that what is unreachable is so by lo", () => {
   const routes = `[{"dst":"default","dev":"wigglenet","metric":1024,"flags":[],"pref":"medium"},` +
     `{"type":"unreachable","dst":"default","dev":"lo","metric":32760,"flags":[],"pref":"medium"}]`;

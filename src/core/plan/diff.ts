@@ -50,7 +50,7 @@ export function diff(desired: DesiredState, host: ObservedState, steadySeconds: 
         ...diffLink(first, observed),
         ...diffPeers(first, standing, steadySeconds),
         ...becauseOf(turn, diffRoutes(first, standing), observed.second),
-        ...diffHostRouting(desired, standing),
+        ...diffHostRouting(first, standing),
         ...makeLink(first, observed),
         ...rotation.steps,
       ]

@@ -1,34 +1,52 @@
-// The rule and the routes by which node addresses go into the tunnel (docs/decisions/0054).
+// The rules and the routes by which node addresses go into the tunnel (docs/decisions/0054), or ESP goes in UDP (docs/decisions/0066).
 
 import { type DesiredState, ROUTE_PROTOCOL } from "../desired/desired_state.ts";
 import type { Family } from "../net/address.ts";
 import type { ObservedState } from "../observed/observed_state.ts";
-import { type Change, STAGE, type Step } from "./plan.ts";
+import { type Change, type Part, STAGE, type Step } from "./plan.ts";
 
-/** Steps for both families. The default route of the table goes with the interface, and comes once that is there again. */
+/** Steps for both families. Routes of the table go with their interface, and come once that is there again. */
 export function diffHostRouting(
-  { hostRouting, interfaceName }: DesiredState,
+  { hostRouting, interfaceName, overlay }: DesiredState,
   observed: ObservedState,
 ): Step[] {
+  const absent = [
+    ...(observed.link === undefined ? [interfaceName] : []),
+    ...(observed.overlay === undefined ? [overlay.name] : []),
+  ];
+  const needed: Part = overlay.link?.carries === "esp" ? "overlay" : "link";
   return ([4, 6] as const).flatMap((family) => {
     const wanted = hostRouting?.[family] ?? [];
-    const isGone = (text: string) => observed.link === undefined && text.includes(` dev ${interfaceName} `);
+    const isGone = (text: string) => absent.some((name) => text.includes(` dev ${name} `));
     const has = [...observed.hostRouting?.[family] ?? []].filter((text) => !isGone(text));
     return [
-      ...batch(family, "+", wanted.filter((text) => !has.includes(text))),
-      ...batch(family, "-", has.filter((text) => !wanted.includes(text)).sort()),
+      ...batch({ family, op: "+", needed }, wanted.filter((text) => !has.includes(text))),
+      ...batch({ family, op: "-", needed }, has.filter((text) => !isReplaced(text, wanted)).sort()),
     ];
   });
 }
 
-function batch(family: Family, op: "+" | "-", texts: readonly string[]): Step[] {
+/** What is wanted, or is a route in whose place a wanted one has come. */
+function isReplaced(text: string, wanted: readonly string[]): boolean {
+  const place = text.startsWith("route ") && !text.includes(" metric ") && text.split(" ")[1];
+  return wanted.some((it) => it === text || it.startsWith(`route ${place} `) && !it.includes(" metric "));
+}
+
+interface Batch {
+  readonly family: Family;
+  readonly op: "+" | "-";
+  /** By which the routes lead. */
+  readonly needed: Part;
+}
+
+function batch({ family, op, needed }: Batch, texts: readonly string[]): Step[] {
   if (texts.length === 0) return [];
   const isAdded = op === "+";
   const reason = isAdded ? "missing" : "not wanted";
   return [{
     part: `host-v${family}`,
     stage: isAdded ? STAGE.tunnel : STAGE.deletions,
-    needs: isAdded ? ["link"] : [],
+    needs: isAdded ? [needed] : [],
     changes: texts.map((text): Change => {
       const [kind, ...words] = text.split(" ");
       return { op, kind: kind!, target: `IPv${family}`, text: `${words.join(" ")}${inTable(text)}`, reason };

@@ -1,6 +1,6 @@
 // The interface that wraps packets in the clear: there, as it is to wrap, with its MTU and its addresses, and up.
 
-import type { DesiredOverlay, DesiredState, Waiting } from "../desired/desired_state.ts";
+import type { ClearPeerText, DesiredOverlay, DesiredState, Waiting } from "../desired/desired_state.ts";
 import type { ObservedLink, ObservedState } from "../observed/observed_state.ts";
 import type { Family } from "../net/address.ts";
 import type { Overlay } from "../transport/transport.ts";
@@ -33,12 +33,12 @@ export function lackingOverlay(
   failing: Readonly<Record<string, { readonly error: string }>>,
 ): Waiting[] {
   if (link === undefined) return [];
-  const [interfaceError = "", ...routeErrors] = ["overlay", "clear-v4", "clear-v6"].map((part) =>
-    failing[part]?.error
-  );
+  const parts = ["overlay", "clear-v4", "clear-v6", "host-v4", "host-v6"];
+  const [interfaceError = "", ...routeErrors] = parts.map((part) => failing[part]?.error);
   const module = MODULES[link.kind];
-  const otherKernel =
-    `modprobe ${module}, take a kernel with it and CONFIG_LWTUNNEL, or set another transport on all nodes`;
+  const otherKernel = `modprobe ${module}, take a kernel with it and CONFIG_LWTUNNEL, or set ${
+    link.carries === "esp" ? "IPSEC_UDP_PORT=0 here" : "another transport on all nodes"
+  }`;
   const [lacking, next] = UNKNOWN_KIND.test(interfaceError)
     ? [`this kernel has no ${link.kind}`, otherKernel]
     : TAKEN.test(interfaceError)
@@ -47,7 +47,8 @@ export function lackingOverlay(
     ? ["this kernel does not wrap by routes", otherKernel]
     : [];
   if (lacking === undefined || next === undefined) return [];
-  const nodes = new Set(clear.filter(({ route }) => route.endsWith(` dev ${name}`)).map(({ node }) => node));
+  const isBy = ({ route, inUdpTo }: ClearPeerText) => inUdpTo !== undefined || route.endsWith(` dev ${name}`);
+  const nodes = new Set(clear.filter(isBy).map(({ node }) => node));
   return [{
     what: `interface ${name}`,
     why: `${lacking}: pods of ${nodes.size} nodes are not reached`,
@@ -57,13 +58,14 @@ export function lackingOverlay(
 }
 
 /** An interface that wraps by routes has its port, or its whole protocol, for itself. */
-function taken({ kind, port }: Overlay): readonly [why: string, next: string] {
+function taken({ kind, port, carries }: Overlay): readonly [why: string, next: string] {
   const showing = `ip -d link show type ${kind}`;
+  const setting = carries === "esp" ? "IPSEC_UDP_PORT" : "VXLAN_PORT";
   return port === undefined
     ? [`another interface takes all of ${kind}`, `delete the one that \`${showing}\` shows as external`]
     : [
       `UDP port ${port} is another's`,
-      `\`ss -ulpn sport = ${port}\` and \`${showing}\` tell whose: stop that, or set VXLAN_PORT on all nodes`,
+      `\`ss -ulpn sport = ${port}\` and \`${showing}\` tell whose: stop that, or set ${setting} on all nodes`,
     ];
 }
 
@@ -81,8 +83,15 @@ const NO_WRAPPING = /LWTUNNEL|LWT encapsulation|encapsulation type not supported
 /** Without routes by an interface that is nothing of ours. */
 export function withoutForeign<T extends DesiredState>(desired: T, observed: ObservedState): T {
   if (foreignOverlay(desired, observed) === undefined) return desired;
-  const by = ` dev ${desired.overlay.name} `;
-  return { ...desired, routes: desired.routes.filter(({ text }) => !text.includes(by)) };
+  const isOther = (text: string) => !text.includes(` dev ${desired.overlay.name} `);
+  const { routes, hostRouting } = desired;
+  return {
+    ...desired,
+    routes: routes.filter(({ text }) => isOther(text)),
+    ...(hostRouting && {
+      hostRouting: { 4: hostRouting[4].filter(isOther), 6: hostRouting[6].filter(isOther) },
+    }),
+  };
 }
 
 /**

@@ -155,9 +155,9 @@ export function describeStatus(status: Status, nowSeconds: number): string[] {
         handshakeText(peer.handshakeSeconds, nowSeconds)
       }${keepaliveText(peer)}`
     ),
-    ...(status.clear ?? []).map(({ node, route, podCidrs, isEncrypted, isMissing }) =>
-      `  ${node} ${isEncrypted ? "by IPsec" : "in the clear"} ${route} to ${podCidrs.join(", ")}${
-        isMissing ? ": the host has no such route" : ""
+    ...(status.clear ?? []).map((way) =>
+      `  ${way.node} ${wayText(way)} to ${way.podCidrs.join(", ")}${
+        way.isMissing ? ": the host has no such route" : ""
       }`
     ),
     ...(status.declared === undefined ? [] : describeDeclared(status.declared, nowSeconds)),
@@ -167,6 +167,11 @@ export function describeStatus(status: Status, nowSeconds: number): string[] {
     ...(status.unguarded ?? []).map((what) => `not guarded: ${what}`), // none from an agent of another version
     drift === "" ? "no drift repaired" : `drift repaired: ${drift}`,
   ];
+}
+
+function wayText({ route, isEncrypted, inUdpTo }: ClearStatus): string {
+  if (!isEncrypted) return `in the clear ${route}`;
+  return `by IPsec${inUdpTo === undefined ? "" : ` in UDP to ${inUdpTo}`} ${route}`;
 }
 
 function policyText({ isKnown, addresses, ingress, egress }: PolicyStatus): string {

@@ -6,6 +6,7 @@ import { comparePrefixes, summarise } from "../net/prefix.ts";
 import { ANNOTATION, NO_NEXT_KEY, type Node, REQUIRED, type Stated } from "../nodes/node.ts";
 import { rotationObstacle } from "../rotation/desire_rotation.ts";
 import { ownTransports, usesIpsec } from "../transport/own_transports.ts";
+import { ipsecUdpPort } from "../transport/ipsec/names.ts";
 import { transportsText } from "../transport/stated.ts";
 import { encryptsHosts } from "../settings/host_settings.ts";
 import { type Settings, usesTunnel } from "../settings/settings.ts";
@@ -35,6 +36,7 @@ export function wantedAnnotations(settings: Settings, node: Node, facts: HostFac
   const transports = ownTransports(settings);
   wanted.set(ANNOTATION.transport, transports && transportsText(transports));
   wanted.set(ANNOTATION.ipsecNonce, usesIpsec(settings) ? facts.ipsecNonce : undefined);
+  wanted.set(ANNOTATION.ipsecUdpPort, ipsecUdpPort(settings)?.toString());
   wanted.set(ANNOTATION.hostEncryption, encryptsHosts(settings) ? REQUIRED : undefined);
   const chosen = facts.interfaces.filter(({ name }) => settings.nodeIpInterfaces.includes(name));
   const addresses = chosen.flatMap(({ addresses }) => addresses).map(({ family, text }) =>

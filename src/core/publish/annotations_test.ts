@@ -67,6 +67,24 @@ Deno.test("a Node says the nonce that its agent has drawn last, for as long as a
   assert.equal(nonceIn(spoken, {}, undefined), null);
 });
 
+Deno.test("a Node says its UDP port for ESP while it has IPsec, a port, and no other interface that wraps", () => {
+  const portIn = (environment: RawSettings) => {
+    const patch = patchOf({ ...SPEC, key: keyOf(1), ipsecUdpPort: "7" }, environment);
+    return (patch as Record<string, unknown>)["wigglenet/ipsec-udp-port"];
+  };
+  assert.equal(portIn({ TRANSPORT_IPV6: "ipsec" }), "24606");
+  assert.equal(portIn({ TRANSPORT_IPV4: "ipsec-or-wireguard", IPSEC_UDP_PORT: "7" }), undefined);
+  for (
+    const environment of [
+      {},
+      { TRANSPORT_IPV6: "ipsec", IPSEC_UDP_PORT: "0" },
+      { TRANSPORT_IPV6: "ipsec", TRANSPORT_IPV4: "vxlan" },
+    ]
+  ) {
+    assert.equal(portIn(environment), null);
+  }
+});
+
 Deno.test("a Node that says everything gets no patch", () => {
   const said = { podCidrs: ["fd00:10:244:1::/64", "10.244.1.0/24"], nodeIps: [] };
   assert.equal(patchOf({ ...SPEC, key: keyOf(1), nextKey: "none", said }), undefined);

@@ -19,6 +19,7 @@ import hostApiV4 from "../../../nft-templates/host-api-v4.nft" with { type: "tex
 import hostApiV6 from "../../../nft-templates/host-api-v6.nft" with { type: "text" };
 import hostPodsV4 from "../../../nft-templates/host-pods-v4.nft" with { type: "text" };
 import hostPodsV6 from "../../../nft-templates/host-pods-v6.nft" with { type: "text" };
+import ipsecUdp from "../../../nft-templates/ipsec-udp.nft" with { type: "text" };
 import ipvs from "../../../nft-templates/ipvs.nft" with { type: "text" };
 import lateV4 from "../../../nft-templates/late-v4.nft" with { type: "text" };
 import lateV6 from "../../../nft-templates/late-v6.nft" with { type: "text" };
@@ -61,6 +62,7 @@ const TEMPLATES: Readonly<Record<string, string>> = {
   "vxlan-ipvs": vxlanIpvs,
   "gre": gre,
   "outer": outer,
+  "ipsec-udp": ipsecUdp,
   "unwrapped": unwrapped,
   "unwrapped-v4": unwrappedV4,
   "unwrapped-v6": unwrappedV6,

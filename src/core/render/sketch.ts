@@ -24,7 +24,9 @@ export function drawnOf(peers: readonly PeerStatus[], clear: readonly ClearPeerT
     // What goes by the tunnel is what may be ill.
     if (peer !== undefined && !prefixesOf(peer).every((prefix) => podCidrs.includes(prefix))) return peer;
     const allowedIps = [...new Set([...podCidrs, ...peer?.allowedIps ?? []])];
-    const endpoint = ways.map(({ route }) => route).join(", ");
+    const endpoint = [
+      ...new Set(ways.map(({ route, inUdpTo }) => inUdpTo === undefined ? route : `in UDP to ${inUdpTo}`)),
+    ].join(", ");
     const isEncrypted = ways.every((way) => way.isEncrypted) && { isEncrypted: true as const };
     return { ...(peer ?? NO_PEER), node, endpoint, allowedIps, isClear: true, ...isEncrypted };
   });

@@ -3,6 +3,7 @@
 
 import { quote, refused } from "../net/refusal.ts";
 import type { Setting } from "./grammar.ts";
+import { GREETING_PORT, ipsecUdpPort } from "../transport/ipsec/names.ts";
 import { ownTransports } from "../transport/own_transports.ts";
 import { transportsText } from "../transport/stated.ts";
 import type { Transport } from "../transport/transport.ts";
@@ -51,6 +52,7 @@ function contradictions(settings: GivenSettings): readonly string[] {
     ...oneAddress(settings),
     ...hosts(settings),
     ...vxlanPort(settings),
+    ...espPort(settings),
     ...oneOverlay(settings),
     ...bridge(settings),
   ];
@@ -94,6 +96,22 @@ function vxlanPort(settings: GivenSettings): readonly string[] {
   return [
     `VXLAN_PORT (--vxlan-port) is ${port}, which is WireGuard's, or is its while keys rotate: choose another one`,
   ];
+}
+
+/** The same, and greetings are in ESP themselves. */
+function espPort(settings: GivenSettings): readonly string[] {
+  // Each may be missing here: then it has a problem of its own.
+  if (!settings.transportIpv4 || !settings.transportIpv6) return [];
+  const { port: tunnel } = settings;
+  const port = ipsecUdpPort(settings);
+  const owner = port === GREETING_PORT
+    ? "that of greetings"
+    : port === tunnel || port === nextPort(tunnel)
+    ? "WireGuard's, or is its while keys rotate"
+    : undefined;
+  return port === undefined || owner === undefined
+    ? []
+    : [`IPSEC_UDP_PORT (--ipsec-udp-port) is ${port}, which is ${owner}: choose another one`];
 }
 
 /** The host wraps by one interface. */

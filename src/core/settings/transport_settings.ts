@@ -36,6 +36,15 @@ export const TRANSPORT_SETTINGS = {
     meaning: "UDP port of `vxlan`, the same on all nodes.",
     parse: (text: string) => integer(text, 1, 65535),
   } satisfies Setting<number>,
+  ipsecUdpPort: {
+    env: "IPSEC_UDP_PORT",
+    fallback: "24606",
+    accepts: "a port, 1 to 65535, or 0",
+    meaning:
+      "UDP port of `ipsec` [where a node is behind a NAT](docs/transports/ipsec.md#behind-a-nat), which forwards it to the " +
+      "node, the same on all nodes; 0: none.",
+    parse: (text: string) => integer(text, 0, 65535),
+  } satisfies Setting<number>,
   isNativeIpv4: boolean("NATIVE_ROUTING_IPV4", false, "The original's way to say `TRANSPORT_IPV4=native`."),
   isNativeIpv6: boolean("NATIVE_ROUTING_IPV6", false, "The original's way to say `TRANSPORT_IPV6=native`."),
 } as const;

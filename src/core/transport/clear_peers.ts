@@ -11,6 +11,7 @@ import type { Settings } from "../settings/settings.ts";
 import { clearFamilies } from "./own_transports.ts";
 import type { Overlay } from "./transport.ts";
 import { desireIpsec } from "./ipsec/desire_ipsec.ts";
+import { udpRouting } from "./ipsec/in_udp.ts";
 import { statedAddresses } from "./outer.ts";
 import { overlayNames } from "./overlay_names.ts";
 import type { ClearPeer, FamilyWays, Ways } from "./ways.ts";
@@ -70,7 +71,7 @@ export function clearMembers({ clear }: FamilyWays, family: Family): string[] {
 export function besideTunnel(
   settings: Settings,
   parts: PodMtuParts,
-): Pick<DesiredState, "clear" | "clearFamilies" | "overlay" | "ipsec" | "podMtu"> {
+): Pick<DesiredState, "clear" | "clearFamilies" | "overlay" | "ipsec" | "podMtu" | "hostRouting"> {
   const { ways, own, facts } = parts;
   const families = clearFamilies(settings);
   const clear = clearPeersOf(ways);
@@ -97,6 +98,7 @@ export function besideTunnel(
     },
     ipsec: desireIpsec(settings, { ways, own, facts, addresses: firstAddresses(own) }),
     ...(podMtu && { podMtu }),
+    ...udpRouting(ways),
   };
 }
 
@@ -137,6 +139,7 @@ function clearPeersOf(ways: Ways): ClearPeerText[] {
       route: peer.way.route,
       podCidrs: podCidrsOf(peer, family).map(({ text }) => text),
       ...(peer.way.pair && { isEncrypted: true }),
+      ...(peer.way.overlay && { inUdpTo: peer.way.udp?.to ?? "nowhere yet" }),
     }))
   );
   return texts.sort((a, b) => a.node < b.node ? -1 : a.node > b.node ? 1 : a.family - b.family);

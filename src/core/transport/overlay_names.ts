@@ -2,9 +2,10 @@
 
 import type { GivenSettings } from "../settings/settings.ts";
 import { greInterface } from "./gre/gre.ts";
+import { ipsecUdpInterface } from "./ipsec/names.ts";
 import { vxlanInterface } from "./vxlan/vxlan.ts";
 
-/** One of each transport that has its own, by its medium. */
+/** One of each transport in the clear that has its own, by its medium. */
 export function overlaysByMedium(
   settings: Pick<GivenSettings, "interfaceName">,
 ): Record<"vxlan" | "gre", string> {
@@ -13,5 +14,5 @@ export function overlaysByMedium(
 
 /** All of them. */
 export function overlayNames(settings: Pick<GivenSettings, "interfaceName">): string[] {
-  return Object.values(overlaysByMedium(settings));
+  return [...Object.values(overlaysByMedium(settings)), ipsecUdpInterface(settings)];
 }

@@ -39,6 +39,12 @@ export interface ClearWay {
   readonly outer?: readonly Address[];
   /** Encrypted between these two by associations of IPsec. Left out: in the clear indeed. */
   readonly pair?: Pair;
+  /** Wraps what is encrypted once more; left out: that leaves as it is, or nothing is encrypted. */
+  readonly overlay?: Overlay;
+  /** To which address and UDP port that is sent (`10.9.1.50:24606`), by which route (`route 192.168.5.2/32 encap ...`); undefined: nowhere yet. */
+  readonly udp?: { readonly to: string; readonly route: string } | undefined;
+  /** What keeps it from being of use. */
+  readonly waiting?: readonly Waiting[];
 }
 
 /** What ways depend on, beside the Nodes that they lead to. */
@@ -51,11 +57,13 @@ export interface Here {
   readonly settings: Settings;
 }
 
-/** An interface of ours that ways in the clear lead by; it wraps packets by the route that they take. */
+/** An interface of ours that wraps packets by the route that they take: ways in the clear lead by it, or what is encrypted does. */
 export interface Overlay {
   readonly name: string;
   /** As ip calls it. */
   readonly kind: "vxlan" | "gre" | "ip6gre";
+  /** Packets of nodes that are encrypted, and no pod's; left out: packets of pods. */
+  readonly carries?: "esp";
   /** UDP; left out: it has none. */
   readonly port?: number;
   /** The network's number. */

@@ -93,10 +93,12 @@ function waysOf(settings: Settings, members: Members, family: Family): Found {
   }
   const { own, others } = members;
   const reach = transport.reach(hereOf(settings, members, family));
-  const { condition, secured, waiting } = reach;
+  const { devices, condition, secured } = reach;
   const peers = others.filter((settled) => hasPods(settled, family));
   const isTaken = (settled: SettledNode) => takes(settled, family, transport);
   const all = reached(peers, reach);
+  const overlay = reach.overlay ?? narrowest(all.flatMap(({ way }) => way.overlay ?? []));
+  const waiting = [...reach.waiting, ...all.flatMap(({ way }) => way.waiting ?? [])];
   const clear = all.filter(({ settled }) => isTaken(settled));
   const isClear = new Set(clear.map(({ settled }) => settled));
   const rest = peers.filter((settled) => !isClear.has(settled));
@@ -106,7 +108,7 @@ function waysOf(settings: Settings, members: Members, family: Family): Found {
   const far = rest.filter((settled) => isTaken(settled) && !mayBeTunnelled(settled));
   const near = all.filter(({ settled }) => !isClear.has(settled));
   return {
-    ...withFormer(settings, members, { family, peers, reach, clear, near }),
+    ...withFormer(settings, members, { family, peers, devices, overlay, clear, near }),
     ...(secured && { secured }),
     unreached: new Set(rest.filter((settled) => !mayBeTunnelled(settled)).map(({ node }) => node.name)),
     // Who has not seen yet that this host takes it in the clear sends by the tunnel.
@@ -115,6 +117,14 @@ function waysOf(settings: Settings, members: Members, family: Family): Found {
     isTunnelUsed: rest.some(isTunnelled),
     waiting: [...differ, ...waiting, ...farWaits(far.map(nameOf), { condition, family, name })],
   };
+}
+
+/** All are of one interface, whose MTU is that of the least way. */
+function narrowest(overlays: readonly Overlay[]): Overlay | undefined {
+  return overlays.reduce<Overlay | undefined>(
+    (least, it) => least === undefined || it.mtuBytes < least.mtuBytes ? it : least,
+    undefined,
+  );
 }
 
 function hereOf(settings: Settings, { own, facts, settlement }: Members, family: Family): Here {
@@ -139,10 +149,10 @@ function lateWays(settings: Settings, members: Members, family: Family): FamilyW
   return { ...NOBODY, near: reached(peers, reach), devices, ...(overlay && { overlay }), isLate: true };
 }
 
-interface OfReach extends Pick<FamilyWays, "clear" | "near"> {
+interface OfReach extends Pick<FamilyWays, "clear" | "near" | "devices"> {
   readonly family: Family;
   readonly peers: readonly SettledNode[];
-  readonly reach: Reach;
+  readonly overlay: Overlay | undefined;
 }
 
 /**
@@ -152,7 +162,7 @@ interface OfReach extends Pick<FamilyWays, "clear" | "near"> {
 function withFormer(
   settings: Settings,
   members: Members,
-  { family, peers, reach: { devices, overlay }, clear, near }: OfReach,
+  { family, peers, devices, overlay, clear, near }: OfReach,
 ): Pick<FamilyWays, "clear" | "near" | "devices" | "overlay"> {
   const former = members.facts.former?.[family];
   const last = former && TRANSPORTS[former].reach?.(hereOf(settings, members, family));

@@ -11,8 +11,10 @@ import { overlayNames } from "../../core/transport/overlay_names.ts";
 import type { Settings } from "../../core/settings/settings.ts";
 
 /** UDP ports of the pod network, the same on all nodes as its settings are. */
-export function podPorts({ port, vxlanPort }: Pick<Settings, "port" | "vxlanPort">): readonly number[] {
-  return [port, nextPort(port), vxlanPort];
+export function podPorts(
+  { port, vxlanPort, ipsecUdpPort }: Pick<Settings, "port" | "vxlanPort" | "ipsecUdpPort">,
+): readonly number[] {
+  return [port, nextPort(port), vxlanPort, ipsecUdpPort];
 }
 
 /** What it is made of; each the same list until something of it changes. */

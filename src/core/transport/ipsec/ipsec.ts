@@ -9,6 +9,7 @@ import { ANNOTATION, type Node } from "../../nodes/node.ts";
 import type { SettledNode } from "../../nodes/settled_node.ts";
 import { statedAddresses } from "../outer.ts";
 import type { ClearWay, Here, Reach, Secured, Transport } from "../transport.ts";
+import { commonPort, inUdp, isTranslated, type Wrapped } from "./in_udp.ts";
 import { ipsecInterface } from "./names.ts";
 import type { Pair } from "./rollover.ts";
 
@@ -29,20 +30,11 @@ function firstOf({ settings }: Here, { node, addresses }: SettledNode, family: F
   return addresses.find((address) => address.family === family && stated.has(address));
 }
 
-/** True for a Node that is reached by an address which is not its own: whoever translates it does not let ESP through. */
-function isTranslated({ node }: SettledNode): boolean {
-  const { endpoint } = node;
-  return endpoint !== undefined &&
-    (typeof endpoint.host === "string" || !statedAddresses(node).some(isSame(endpoint.host)));
-}
-
-function isSame({ text }: Address): (other: Address) => boolean {
-  return (other) => other.text === text;
-}
+type Outer = Wrapped["outer"];
 
 /** IPv4 where both have it: both ends must decide alike. */
-function outerOf(here: Here, other: SettledNode): readonly [own: Address, peer: Address] | undefined {
-  if (isTranslated(here.own) || isTranslated(other)) return undefined;
+function outerOf(here: Here, other: SettledNode): Outer | undefined {
+  if (isWrapped(here, other) && commonPort(here, other) === undefined) return undefined;
   for (const family of FAMILIES) {
     const [own, peer] = [firstOf(here, here.own, family), firstOf(here, other, family)];
     if (own !== undefined && peer !== undefined && own.text !== peer.text) return [own, peer];
@@ -50,14 +42,16 @@ function outerOf(here: Here, other: SettledNode): readonly [own: Address, peer: 
   return undefined;
 }
 
+function isWrapped({ own }: Here, other: SettledNode): boolean {
+  return isTranslated(own) || isTranslated(other);
+}
+
 /** As they were last derived, by the other Node. */
 const PAIRS = new WeakMap<Node, { readonly text: string; readonly pair: Pair }>();
 
-function pairOf(here: Here, other: SettledNode): Pair | undefined {
-  const { own, facts } = here;
+function pairOf({ own, facts }: Here, other: SettledNode, outer: Outer | undefined): Pair | undefined {
   const publicKey = facts.publicKey ?? own.publicKey;
   const nonce = facts.ipsecNonce ?? own.node.ipsecNonce;
-  const outer = outerOf(here, other);
   const theirs = { publicKey: other.publicKey, nonce: other.node.ipsecNonce };
   if (publicKey === undefined || nonce === undefined || outer === undefined) return undefined;
   if (theirs.publicKey === undefined || theirs.nonce === undefined) return undefined;
@@ -82,7 +76,8 @@ function reachByIpsec(here: Here): Reach {
   };
   return {
     wayTo: (other): ClearWay | undefined => {
-      const pair = pairOf(here, other);
+      const outer = outerOf(here, other);
+      const pair = pairOf(here, other, outer);
       // As in the tunnel, a pod's address is a pod's.
       const way = {
         route: `dev ${secured.name}`,
@@ -90,20 +85,34 @@ function reachByIpsec(here: Here): Reach {
         mtuBytes: secured.mtuBytes,
         addresses: [],
       };
-      return pair && { ...way, pair };
+      if (pair === undefined || !isWrapped(here, other)) return pair && { ...way, pair };
+      const port = commonPort(here, other)!;
+      const wrapped = inUdp(here, { other, port, outer: outer!, underlayBytes: underlayOf(here) });
+      const fits = roomIn(wrapped.overlay.mtuBytes, AROUND_BYTES[outer![0].family]);
+      const mtuBytes = here.settings.mtu === "auto" ? fits : secured.mtuBytes;
+      return { ...way, mtuBytes, pair, ...wrapped };
     },
     devices: [secured.name],
     condition: `a key, ${ANNOTATION.ipsecNonce}, an InternalIP of a family that this node has (${
       families.map((family) => `IPv${family}`).join(", ") || "none"
-    }), and both no ${ANNOTATION.endpoint} beyond a NAT`,
+    }), and both no ${ANNOTATION.endpoint} beyond a NAT, or the same ${ANNOTATION.ipsecUdpPort}`,
     secured,
     waiting: absentAddresses(here, families),
   };
 }
 
-function mtuOf({ settings, own, facts }: Here, aroundBytes: number): number {
+function mtuOf(here: Here, aroundBytes: number): number {
+  const { settings } = here;
   if (settings.mtu !== "auto") return Math.max(settings.mtu, IPV6_LEAST_BYTES);
-  const room = (underlayMtu(statedAddresses(own.node), facts) ?? DEFAULT_UNDERLAY_BYTES) - aroundBytes;
+  return roomIn(underlayOf(here), aroundBytes);
+}
+
+function underlayOf({ own, facts }: Here): number {
+  return underlayMtu(statedAddresses(own.node), facts) ?? DEFAULT_UNDERLAY_BYTES;
+}
+
+function roomIn(bytes: number, aroundBytes: number): number {
+  const room = bytes - aroundBytes;
   return Math.max(room - room % 4 - TRAILER_BYTES, IPV6_LEAST_BYTES);
 }
 

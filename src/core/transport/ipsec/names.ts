@@ -1,12 +1,42 @@
-// Names that are known without the table of transports, which looks at all that uses them.
+// Names and numbers that are known without the table of transports, which looks at all that uses them.
 
+import { quote, Refusal } from "../../net/refusal.ts";
 import type { GivenSettings } from "../../settings/settings.ts";
 
 const LONGEST = 15;
 const SUFFIX = "-ipsec";
+const UDP_SUFFIX = "-udp";
 
 /** The interface beside the tunnel's of that name. */
 export function ipsecInterface({ interfaceName }: Pick<GivenSettings, "interfaceName">): string {
   const name = `${interfaceName.slice(0, LONGEST - SUFFIX.length)}${SUFFIX}`;
   return name === interfaceName ? `${interfaceName.slice(0, 12)}-sa` : name;
+}
+
+/** The one by which ESP goes in UDP. */
+export function ipsecUdpInterface({ interfaceName }: Pick<GivenSettings, "interfaceName">): string {
+  const name = `${interfaceName.slice(0, LONGEST - UDP_SUFFIX.length)}${UDP_SUFFIX}`;
+  return name === interfaceName ? `${interfaceName.slice(0, 12)}-eu` : name;
+}
+
+/** To which greetings are sent. */
+export const GREETING_PORT = 24_605;
+
+/** What this host's settings say that it takes ESP in UDP by; undefined: it takes none. A host has one interface that wraps. */
+export function ipsecUdpPort(
+  { ipsecUdpPort, transportIpv4, transportIpv6 }: Pick<
+    GivenSettings,
+    "ipsecUdpPort" | "transportIpv4" | "transportIpv6"
+  >,
+): number | undefined {
+  const names = [transportIpv4, transportIpv6];
+  if (!names.some((name) => name.startsWith("ipsec"))) return undefined;
+  if (names.some((name) => /^(?:vxlan|gre)/.test(name))) return undefined;
+  return ipsecUdpPort === 0 ? undefined : ipsecUdpPort;
+}
+
+/** Reads `wigglenet/ipsec-udp-port`. */
+export function parseUdpPort(text: unknown): number | Refusal {
+  const port = typeof text === "string" && /^[1-9]\d{0,4}$/.test(text) ? Number(text) : NaN;
+  return port <= 65535 ? port : new Refusal(`${quote(text)} is not a port (1 to 65535)`);
 }

@@ -15,6 +15,8 @@ export interface ObservedAssociation {
   readonly addedSeconds: number;
   /** When its first packet was; 0: never. */
   readonly usedSeconds: number;
+  /** What is sent by it can be told, and go in UDP. */
+  readonly isMarked?: true;
 }
 
 /** The host as its rollover sees it. */
@@ -198,6 +200,9 @@ function turnOf({ own, peer, four, found }: Found, host: Standing): Turn {
     return { ...IDLE, peer, isRetired: true, isCut, isObliged: isCut && mayOblige(host) };
   }
   const isFull = [four.received, four.sent].some((it) => (at(it)?.packets ?? 0) >= MOST_PACKETS);
+  // Of an agent of before it goes as any other does; of this one's somebody has taken the mark.
+  const sent = at(four.sent);
+  const isUnmarked = sent !== undefined && !sent.isMarked;
   const added = isLost ? [] : missing;
   const sends = at(four.sent) !== undefined || added.includes(four.sent);
   const followedSeconds = isFollowed ? wallSeconds - received!.usedSeconds : 0;
@@ -213,7 +218,7 @@ function turnOf({ own, peer, four, found }: Found, host: Standing): Turn {
       ...(isSettled ? found.filter((it) => isOwn(it) && it.purpose === "greeting") : []),
     ],
     isGreeted: !isFollowed,
-    isSpent: isLost || isFull,
+    isSpent: isLost || isFull || isUnmarked,
   };
 }
 

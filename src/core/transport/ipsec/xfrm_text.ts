@@ -3,19 +3,30 @@
 
 import type { Family } from "../../net/address.ts";
 import type { Association, Purpose } from "./association.ts";
+import { GREETING_PORT } from "./names.ts";
 import type { ObservedAssociation } from "./rollover.ts";
 
 /** What ties our associations and policies to our interface, and to nobody else's. */
 export const IF_ID = 146;
 /** By which a policy asks for associations, with their outer addresses. */
 export const REQUEST_ID: Readonly<Record<Purpose, number>> = { data: 146, greeting: 147 };
-/** To which greetings are sent. */
-export const GREETING_PORT = 24_605;
+/**
+ * The bit of the mark that associations give to what they send. The rule of HOST_ENCRYPTION, which is never beside IPsec, asks for the
+ * same one: kube-proxy has 0x4000 and 0x8000, portmap 0x2000, Cilium 0xf00.
+ */
+export const ESP_MARK = "0x1000";
 
-/** `xfrm state add` in two pieces, with the key in hexadecimal between them. */
-export function additionOf({ from, to, purpose, spi }: Association): readonly [string, string] {
+/**
+ * `xfrm state add` in two pieces, with the key in hexadecimal between them.
+ * @param isSent what is sent by is marked, so that it may go in UDP; of what is received the kernel would mark what comes out of it
+ */
+export function additionOf(
+  { from, to, purpose, spi }: Association,
+  isSent: boolean,
+): readonly [string, string] {
   const ends = `src ${from.address} dst ${to.address} proto esp spi ${hex(spi)}`;
-  const request = `reqid ${REQUEST_ID[purpose]} mode tunnel if_id ${IF_ID}`;
+  const mark = isSent ? ` output-mark ${ESP_MARK} mask ${ESP_MARK}` : "";
+  const request = `reqid ${REQUEST_ID[purpose]} mode tunnel if_id ${IF_ID}${mark}`;
   // Packets of both families, numbers of 64 bits, of which so many may come late: queues of a network card overtake each other.
   return [
     `xfrm state add ${ends} ${request} replay-window 256 flag af-unspec esn aead rfc4106(gcm(aes)) 0x`,
@@ -56,9 +67,12 @@ export function parseAssociations(text: string): ObservedAssociation[] {
       packets: Number(/lifetime current:\s+\d+\(bytes\), (\d+)\(packets\)/.exec(block)?.[1]),
       addedSeconds: secondsOf(/\n\s+add (\S+ \S+) use /.exec(block)?.[1]),
       usedSeconds: secondsOf(/ use (\S+ \S+)/.exec(block)?.[1]),
+      ...(MARKED.test(block) && { isMarked: true }),
     }];
   });
 }
+
+const MARKED = new RegExp(`\\boutput-mark ${ESP_MARK}/${ESP_MARK}\\s`);
 
 /** Each begins at the start of a line, and goes on behind tabs. */
 function blocksOf(text: string): string[] {

@@ -17,11 +17,14 @@ const TWO = { ...ONE, publicKey: keyOf(2), address: "10.9.1.2" };
 Deno.test("an addition is one line with the key's place in it, and a removal takes back the same one", () => {
   const association = associationOf(ONE, TWO, "data");
   const spi = `0x${association.spi.toString(16).padStart(8, "0")}`;
-  assert.deepEqual(additionOf(association), [
-    `xfrm state add src 10.9.1.1 dst 10.9.1.2 proto esp spi ${spi} reqid 146 mode tunnel if_id 146 ` +
-    "replay-window 256 flag af-unspec esn aead rfc4106(gcm(aes)) 0x",
-    " 128\n",
-  ]);
+  for (const isSent of [true, false]) {
+    assert.deepEqual(additionOf(association, isSent), [
+      `xfrm state add src 10.9.1.1 dst 10.9.1.2 proto esp spi ${spi} reqid 146 mode tunnel if_id 146 ` +
+      (isSent ? "output-mark 0x1000 mask 0x1000 " : "") +
+      "replay-window 256 flag af-unspec esn aead rfc4106(gcm(aes)) 0x",
+      " 128\n",
+    ]);
+  }
   const found = { source: "10.9.1.1", destination: "10.9.1.2", spi: association.spi };
   const rest = { purpose: "data", packets: 0, addedSeconds: 0, usedSeconds: 0 } as const;
   assert.equal(
@@ -53,6 +56,7 @@ const STATES = `src 10.9.1.2 dst 10.9.1.1
 src fd09::1 dst fd09::2
 \tproto esp spi 0xfff1(65521) reqid 147(0x00000093) mode tunnel
 \treplay-window 0 seq 0x00000000 flag af-unspec esn (0x10100000)
+\toutput-mark 0x1000/0x1000
 \taead rfc4106(gcm(aes)) <<Keys hidden>> 128
 \tif_id 0x92
 \tlifetime current:
@@ -92,6 +96,7 @@ Deno.test("what the kernel has is read with its counters and times; what is some
       packets: 0,
       addedSeconds: addedSeconds + 1,
       usedSeconds: 0,
+      isMarked: true,
     },
   ]);
   assert.deepEqual(parseAssociations(""), []);
