@@ -13,7 +13,12 @@ export class Clerk {
   #isClosed = false;
   readonly #nonces = new Map<string, string>();
 
-  constructor(private readonly lab: Lab, private readonly transport: string) {
+  /** @param change what else the Nodes say than those of the laboratory's machines */
+  constructor(
+    private readonly lab: Lab,
+    private readonly transport: string,
+    private readonly change: (manifest: Manifest) => Manifest = (manifest) => manifest,
+  ) {
     this.#work();
   }
 
@@ -41,7 +46,7 @@ export class Clerk {
 
   /** The Node of a machine as it is published. */
   manifestOf({ name, manifest }: { readonly name: string; readonly manifest: Manifest }): Manifest {
-    const said = saying(manifest, this.transport);
+    const said = this.change(saying(manifest, this.transport));
     const nonce = this.#nonces.get(name);
     const annotations = { ...said.metadata.annotations, ...(nonce && { "wigglenet/ipsec-nonce": nonce }) };
     return { ...said, metadata: { ...said.metadata, annotations } };

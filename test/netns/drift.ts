@@ -30,7 +30,7 @@ export class Victim {
   static async create(
     options: LabOptions = { nodes: 2 },
     settings: Settings = {},
-    begins?: (lab: Lab) => void,
+    begins?: (lab: Lab) => void | Promise<void>,
   ): Promise<Victim> {
     const filtered = { "filter-ipv4": "true", "filter-ipv6": "true", ...settings };
     const mesh = await Mesh.create(options, filtered, begins);

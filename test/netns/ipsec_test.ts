@@ -13,6 +13,7 @@ import { manifestOf } from "../lab/manifest.ts";
 import type { Node } from "../lab/node.ts";
 import { until } from "../lab/until.ts";
 import { Wire } from "../lab/wire.ts";
+import { keysOn, settled } from "./associations.ts";
 import { Clerk } from "./clerk.ts";
 import { type Drift, Victim } from "./drift.ts";
 import { lost } from "./mesh.ts";
@@ -38,29 +39,9 @@ function test(name: string, run: (test: Deno.TestContext) => Promise<void>): voi
   Deno.test(`${name} (kernel with XFRM)`, { ignore: !HAS_XFRM }, run);
 }
 
-/** SPIs with their keys, as root alone sees them. */
-async function keysOn(node: Node): Promise<string[]> {
-  const text = await node.run(["ip", "xfrm", "state", "list"]);
-  return [...text.matchAll(/spi (0x[0-9a-f]+)[^]*?aead rfc4106\(gcm\(aes\)\) (0x[0-9a-f]+)/g)].map(
-    ([, spi, key]) => `${spi} ${key}`,
-  );
-}
-
-/** Each node has one association each way with each other one, and nothing else. */
-async function settled(): Promise<void> {
-  for (const node of mesh!.nodes) {
-    await until(`${node.name} to have two associations with each other node`, async () => {
-      return (await keysOn(node)).length === 2 * (mesh!.nodes.length - 1);
-    }, {
-      deadlineMs: 60_000,
-      seen: async () => await node.run(["ip", "-s", "xfrm", "state", "list", "nokeys"]),
-    });
-  }
-}
-
 test("pods of three nodes reach each other, all of it is ESP, and full packets pass", async () => {
   const { lab, nodes: [n1, n2] } = mesh!;
-  await settled();
+  await settled(mesh!);
   // The first ones were made while the tunnel still stood, with its MTU.
   const [from, to] = [await n1!.addPod("n1-full"), await n2!.addPod("n2-full")];
   const capture = await lab.capture();
@@ -80,7 +61,7 @@ test("pods of three nodes reach each other, all of it is ESP, and full packets p
 });
 
 test("diff finds nothing to do, status names each way, and nothing tells a key", async () => {
-  await settled();
+  await settled(mesh!);
   const [n1] = mesh!.nodes as [Node];
   await n1.inSync();
   const settings = { ...IPSEC, "filter-ipv4": "true", "filter-ipv6": "true" };
@@ -95,7 +76,7 @@ test("diff finds nothing to do, status names each way, and nothing tells a key",
 });
 
 test("an agent that starts anew rolls all keys over, and no packet is lost", async (test) => {
-  await settled();
+  await settled(mesh!);
   const before = (await Promise.all(mesh!.nodes.map(keysOn))).flat();
   const probe = await mesh!.probe(50);
   const [n1] = mesh!.nodes as [Node];
@@ -105,7 +86,7 @@ test("an agent that starts anew rolls all keys over, and no packet is lost", asy
     const now = await keysOn(n1);
     return now.length > 0 && now.every((key) => !before.includes(key));
   }, { deadlineMs: 60_000, pauseMs: 200 });
-  await settled();
+  await settled(mesh!);
   const { there, back } = await probe.stop();
   await test.step(`of ${there.sent} and ${back.sent} packets`, () => {});
   assert.deepEqual([lost(there), lost(back)], [0, 0]);
@@ -120,7 +101,7 @@ test("a node that boots anew has no key and number that was ever there", async (
   again.startAgent({ settings: mesh!.settings });
   mesh!.pods[2] = await again.addPod("n3-again");
   await mesh!.reachable(60_000);
-  await settled();
+  await settled(mesh!);
   const after = await keysOn(again);
   assert.equal(after.length, 4);
   for (const key of after) assert.ok(!before.has(key) && !seen.has(key));
@@ -128,11 +109,11 @@ test("a node that boots anew has no key and number that was ever there", async (
 
 test("associations that somebody flushes come back with other keys", async () => {
   const [n1] = mesh!.nodes as [Node];
-  await settled();
+  await settled(mesh!);
   const before = await keysOn(n1);
   await n1.run(["ip", "xfrm", "state", "flush"]);
   await mesh!.reachable(60_000);
-  await settled();
+  await settled(mesh!);
   for (const key of await keysOn(n1)) assert.ok(!before.includes(key));
 });
 
@@ -238,7 +219,7 @@ test("what comes to pods beside ESP, or in ESP without a key, reaches none, whos
 
 test("while associations, policies or the interface are missing nothing leaves bare, nor by the tunnel", async () => {
   const { lab, nodes: [n1], pods: [pod1, ...others] } = mesh!;
-  await settled();
+  await settled(mesh!);
   await n1!.agent!.kill("SIGKILL");
   const capture = await lab.capture();
   for (const taken of ["xfrm state flush", "xfrm policy flush", "link del wigglenet-ipsec"]) {

@@ -17,15 +17,15 @@ export class Mesh {
   /**
    * Builds the nodes, starts their agents and waits until pods reach each other.
    * @param settings of all agents, or of each
-   * @param begins hears of the laboratory before any agent runs
+   * @param begins hears of the laboratory before any agent runs; they wait for it
    */
   static async create(
     options: LabOptions,
     settings: Settings | ((node: Node) => Settings) = {},
-    begins: (lab: Lab) => void = () => {},
+    begins: (lab: Lab) => void | Promise<void> = () => {},
   ): Promise<Mesh> {
     const lab = await Lab.create(options);
-    begins(lab);
+    await begins(lab);
     const pods = await Promise.all(lab.nodes.map((node) => {
       node.startAgent({ settings: typeof settings === "function" ? settings(node) : settings });
       return node.addPod(`${node.name}-pod`);

@@ -25,7 +25,7 @@ import { ownNode, unannounced, unpublished } from "./own_node.ts";
 import { besideTunnel, firstAddresses } from "../transport/clear_peers.ts";
 import { udpSysctls, udpWaits } from "../transport/ipsec/in_udp.ts";
 import { needsKeys, untoldNonce, untoldTransports } from "../transport/own_transports.ts";
-import { desireWays } from "../transport/ways.ts";
+import { desireWays, type Ways } from "../transport/ways.ts";
 import { type TunnelMtu, tunnelMtu } from "./tunnel_mtu.ts";
 
 /**
@@ -62,6 +62,7 @@ export function desire(
   const [hosts, bridge] = [desireHosts(settings, { own, others }, facts), desireBridge(settings, own, facts)];
   const beside = { ...besideTunnel(settings, { ways, own, facts, link }), ...(bridge && { bridge }) };
   const uncovered = [...bridgeUnguarded(bridge), ...hosts.uncovered];
+  const circumstances = { own, facts, ways, nodes: settlement.nodes };
   const waiting = [mtu, wish, ways, prospects].flatMap((part) => part?.waiting ?? []);
   return {
     node: own.node.name,
@@ -76,13 +77,8 @@ export function desire(
     fastpath: wish.fastpath,
     cni: cniOf(settings, own, beside.podMtu?.bytes ?? link?.mtuBytes),
     rejected: [...refused, ...cluster.rejected, ...settlement.rejected, ...prospects.rejected].sort(byNode),
-    waiting: [
-      ...waitingOf(settings, { own, facts }),
-      ...hosts.waiting,
-      ...waiting,
-      ...udpWaits(settings, { ways, facts, own, nodes: settlement.nodes }),
-    ],
-    sysctls: [...sysctlsOf(settings, { own, facts }), ...managedUdp(settings, { ways, facts })],
+    waiting: [...waitingOf(settings, circumstances), ...hosts.waiting, ...waiting],
+    sysctls: sysctlsOf(settings, circumstances),
     unguarded: [...unguarded(settings, settlement.podCidrs, cluster.prefixes), ...uncovered],
     settled: settlement.nodes,
   };
@@ -178,6 +174,11 @@ interface Circumstances {
   readonly facts: HostFacts;
 }
 
+interface Meshed {
+  readonly nodes: readonly SettledNode[];
+  readonly ways: Ways;
+}
+
 /** Interfaces whose addresses the others are to know. `render` knows of none. */
 function absentInterfaces({ nodeIpInterfaces }: Settings, { interfaces }: HostFacts): Waiting[] {
   const present = new Set(interfaces.map(({ name }) => name));
@@ -196,24 +197,22 @@ function unforwarded({ isFirewallOnly }: Settings, { own, facts }: Circumstances
 }
 
 /** MANAGE_SYSCTLS: what is wanted of the kernel's settings and is not so. */
-function sysctlsOf(settings: Settings, circumstances: Circumstances): string[] {
+function sysctlsOf(settings: Settings, circumstances: Circumstances & Meshed): string[] {
   if (!settings.areSysctlsManaged) return [];
   const { interfaces } = circumstances.facts;
   const announced = interfaces.filter(({ isAnnounced }) => isAnnounced).map(({ name }) => name);
   return [
     ...forwardingSysctls(unforwarded(settings, circumstances), announced),
     ...hostSysctls(settings, circumstances.facts),
+    ...udpSysctls(settings, circumstances),
   ];
 }
 
-function managedUdp(settings: Settings, parts: Parameters<typeof udpSysctls>[1]): string[] {
-  return settings.areSysctlsManaged ? udpSysctls(settings, parts) : [];
-}
-
-function waitingOf(settings: Settings, { own, facts }: Circumstances): Waiting[] {
+function waitingOf(settings: Settings, circumstances: Circumstances & Meshed): Waiting[] {
+  const { own, facts } = circumstances;
   const waiting = settings.areSysctlsManaged ? [] : forwardingWaits(unforwarded(settings, { own, facts }));
   if (facts.surroundings !== undefined) waiting.push(...obstacleWaits(facts.surroundings));
-  waiting.push(...absentInterfaces(settings, facts));
+  waiting.push(...absentInterfaces(settings, facts), ...udpWaits(settings, circumstances));
   const name = settings.nodeName;
   if (own.podCidrs.length === 0 && !settings.isFirewallOnly) {
     waiting.push({

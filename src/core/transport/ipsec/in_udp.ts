@@ -16,7 +16,7 @@ import { ANNOTATION, type Node } from "../../nodes/node.ts";
 import type { SettledNode } from "../../nodes/settled_node.ts";
 import type { Settings } from "../../settings/settings.ts";
 import { statedAddresses } from "../outer.ts";
-import type { ClearWay, Here } from "../transport.ts";
+import type { ClearWay, Here, Overlay } from "../transport.ts";
 import type { Ways } from "../ways.ts";
 import { ipsecUdpInterface, ipsecUdpPort } from "./names.ts";
 import { ESP_MARK } from "./xfrm_text.ts";
@@ -49,8 +49,13 @@ export interface Wrapped {
   readonly underlayBytes: number;
 }
 
+/** What of a way is so because of it. */
+export interface InUdp extends Pick<ClearWay, "outer" | "udp" | "waiting"> {
+  readonly overlay: Overlay;
+}
+
 /** How ESP gets to the other Node. */
-export function inUdp(here: Here, { other, port, outer: [own, peer], underlayBytes }: Wrapped) {
+export function inUdp(here: Here, { other, port, outer: [own, peer], underlayBytes }: Wrapped): InUdp {
   const name = ipsecUdpInterface(here.settings);
   const to = sentTo(here, { other, port, peer });
   const family = to?.address.family ?? peer.family;
@@ -62,7 +67,7 @@ export function inUdp(here: Here, { other, port, outer: [own, peer], underlayByt
     outer: [peer],
     udp: to && { to: to.text, route: `route ${hostPrefix(peer).text} ${encap} proto ${ROUTE_PROTOCOL}` },
     ...(to === undefined && { waiting: [unknownEnd(here, other)] }),
-  } as const satisfies Partial<ClearWay>;
+  };
 }
 
 /** By a name that is not resolved: nowhere yet. */

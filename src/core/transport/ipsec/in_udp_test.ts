@@ -5,6 +5,7 @@ import type { DesiredState } from "../../desired/desired_state.ts";
 import type { HostFacts } from "../../desired/host_facts.ts";
 import { type Address, parseAddress } from "../../net/address.ts";
 import type { ObservedState } from "../../observed/observed_state.ts";
+import { parseSettings } from "../../settings/parse_settings.ts";
 import { describe } from "../../plan/describe.ts";
 import { diff } from "../../plan/diff.ts";
 
@@ -226,4 +227,25 @@ Deno.test("an interface of that name that is somebody else's is left alone, and 
     actions.flatMap((it) => it.kind === "run" ? it.input ?? "" : "")
   );
   assert.equal(inputs.filter((text) => text.includes("dev wigglenet-udp")).length, 0);
+});
+
+Deno.test("a port of somebody else's keeps the agent from starting, where IPsec is wanted", () => {
+  const problemsOf = (port: string, transport = "ipsec") => {
+    const settings = parseSettings({ NODE_NAME: "n1", TRANSPORT_IPV4: transport, IPSEC_UDP_PORT: port }, {});
+    return "nodeName" in settings ? [] : settings;
+  };
+  for (
+    const [port, whose] of [["24605", "that of greetings"], ["24601", "WireGuard's"], [
+      "24602",
+      "WireGuard's",
+    ]] as const
+  ) {
+    assert.match(
+      problemsOf(port).join(),
+      new RegExp(`^IPSEC_UDP_PORT \\(--ipsec-udp-port\\) is ${port}, which is ${whose}`),
+    );
+    assert.deepEqual(problemsOf(port, "direct"), []);
+  }
+  assert.match(problemsOf("65536").join(), /^IPSEC_UDP_PORT .*; accepted: a port, 1 to 65535, or 0$/);
+  assert.deepEqual(problemsOf("0"), []);
 });

@@ -200,9 +200,6 @@ function turnOf({ own, peer, four, found }: Found, host: Standing): Turn {
     return { ...IDLE, peer, isRetired: true, isCut, isObliged: isCut && mayOblige(host) };
   }
   const isFull = [four.received, four.sent].some((it) => (at(it)?.packets ?? 0) >= MOST_PACKETS);
-  // Of an agent of before it goes as any other does; of this one's somebody has taken the mark.
-  const sent = at(four.sent);
-  const isUnmarked = sent !== undefined && !sent.isMarked;
   const added = isLost ? [] : missing;
   const sends = at(four.sent) !== undefined || added.includes(four.sent);
   const followedSeconds = isFollowed ? wallSeconds - received!.usedSeconds : 0;
@@ -218,8 +215,13 @@ function turnOf({ own, peer, four, found }: Found, host: Standing): Turn {
       ...(isSettled ? found.filter((it) => isOwn(it) && it.purpose === "greeting") : []),
     ],
     isGreeted: !isFollowed,
-    isSpent: isLost || isFull || isUnmarked,
+    isSpent: isLost || isFull || isUnmarked(at(four.sent)),
   };
+}
+
+/** Made by this agent, it has been marked: somebody has changed it. */
+function isUnmarked(sent: ObservedAssociation | undefined): boolean {
+  return sent !== undefined && !sent.isMarked;
 }
 
 /** What is received by stays for whoever may still send by it: what he last began with always, which is older than what he never did. */
