@@ -13,14 +13,31 @@ import { saying } from "./transports.ts";
 
 const FOLDER = new URL("../../docs/transports/", import.meta.url);
 const MARKED = /<!-- commands ([A-Z0-9_=a-z ]+) -->\s*```sh\n([^]*?)```/;
-const OVERLAYS = ["wigglenet-vx", "wigglenet-gre", "wigglenet-ipsec"];
+/** What comes to that where a node is behind a NAT. */
+const BESIDES = /<!-- commands where (\S+) is at (\S+) -->\s*```sh\n([^]*?)```/;
+const OVERLAYS = ["wigglenet-vx", "wigglenet-gre", "wigglenet-ipsec", "wigglenet-udp"];
 /** Of nodes that are said to exist; read with `ipsec` alone. */
-const NONCE = { "wigglenet/ipsec-nonce": `${"A".repeat(43)}=` };
+const NONCE = { "wigglenet/ipsec-nonce": `${"A".repeat(43)}=`, "wigglenet/ipsec-udp-port": "24606" };
 const publicKeys = [(await run(["wg", "pubkey"], { stdin: PRIVATE_KEY })).trim(), ...KEYS];
 
 interface Page {
   readonly settings: Settings;
   readonly commands: readonly string[];
+  /** By name. */
+  readonly endpoints: Readonly<Record<string, string>>;
+}
+
+function linesOf(commands: string): string[] {
+  return commands.trim().split("\n");
+}
+
+/** The page, and once more with what it says of a node behind a NAT. */
+function pagesIn(text: string): Page[] {
+  const page = pageIn(text);
+  const [, name, endpoint, besides] = BESIDES.exec(text) ?? [];
+  if (page === undefined || besides === undefined) return page === undefined ? [] : [page];
+  const commands = [...page.commands, ...linesOf(besides)];
+  return [page, { ...page, commands, endpoints: { [name!]: endpoint! } }];
 }
 
 function pageIn(text: string): Page | undefined {
@@ -31,14 +48,21 @@ function pageIn(text: string): Page | undefined {
     settings: Object.fromEntries(
       pairs.map(([env, value]) => [env.toLowerCase().replaceAll("_", "-"), value]),
     ),
-    commands: commands.trim().split("\n"),
+    commands: linesOf(commands),
+    endpoints: {},
   };
 }
 
-function manifest(i: number, settings: Settings): Manifest {
+function manifest(i: number, { settings, endpoints }: Page): Manifest {
   const transports = [4, 6].map((family) => `ipv${family}=${settings[`transport-ipv${family}`]}`).join(",");
   const plain = manifestOf(i);
-  const keyed = { ...plain.metadata, annotations: { "wigglenet/public-key": publicKeys[i - 1]!, ...NONCE } };
+  const { [plain.metadata.name]: endpoint } = endpoints;
+  const annotations = {
+    "wigglenet/public-key": publicKeys[i - 1]!,
+    ...NONCE,
+    ...(endpoint && { "wigglenet/endpoint": endpoint }),
+  };
+  const keyed = { ...plain.metadata, annotations };
   const said = { ...plain, metadata: keyed };
   return /direct|vxlan|gre|ipsec/.test(transports) ? saying(said, transports) : said;
 }
@@ -71,30 +95,51 @@ function typed(command: string, node: Node): string[] {
   return isLink && !HAS_KERNEL_WIREGUARD ? ["wireguard-go", "wigglenet"] : words;
 }
 
-for (const { name } of [...Deno.readDirSync(FOLDER)].sort((a, b) => a.name < b.name ? -1 : 1)) {
+/** Rules and routes by which ESP goes in UDP. */
+async function routingOf(node: Node): Promise<string> {
+  const told = await Promise.all([4, 6].map(async (family) => [
+    await node.run(["ip", `-${family}`, "rule", "show"]),
+    (await node.attempt(["ip", `-${family}`, "route", "show", "table", "146"])).stdout,
+  ]));
+  return told.flat().join("");
+}
+
+const pages = [...Deno.readDirSync(FOLDER)].map(({ name }) => name).sort().map((name) =>
+  [name, pagesIn(Deno.readTextFileSync(new URL(name, FOLDER)))] as const
+);
+for (const [name, versions] of pages) {
+  Deno.test(`${name}: it has a block of commands`, () => assert.ok(versions.length > 0));
   // Where the kernel has none of it, a page is typed in the virtual machine alone.
   const ignore = name === "ipsec.md" && !HAS_XFRM || name === "gre.md" && !HAS_GRE;
-  Deno.test(`${name}: cleanup leaves nothing, and what the page tells to type is what the agent had made`, {
-    ignore,
-  }, async () => {
-    const page = pageIn(await Deno.readTextFile(new URL(name, FOLDER)));
-    assert.ok(page !== undefined, "it has a block of commands");
-    const { settings, commands } = page;
-    const lab = await Lab.create({ nodes: 1 });
-    await using _ = lab;
-    const [node] = lab.nodes as [Node];
-    await Deno.writeTextFile(`${node.folder}/private.key`, PRIVATE_KEY);
-    for (const i of [1, 2, 3]) await lab.publish(manifest(i, settings));
-    node.startAgent({ settings });
-    await node.inSync();
-    const [made, table] = [await stateOf(node), await emptyTable(node)];
-    await node.agent!.kill("SIGTERM");
-    const { code, stdout, stderr } = await node.runAgent({ verb: "cleanup", settings });
-    assert.equal(code, 0, stdout + stderr);
-    const nothing = JSON.stringify({ table: null, link: null, routes: [], wireguard: null }, null, 1);
-    assert.equal(await stateOf(node), `${nothing}\n`);
-    await node.run(["nft", "-f", "-"], { stdin: table });
-    for (const command of commands) await node.run(typed(command, node));
-    assert.equal(differences(made, await stateOf(node)), "");
-  });
+  for (const page of versions) {
+    const { settings, commands, endpoints } = page;
+    const where = Object.keys(endpoints).map((name) => `, where ${name} is behind a NAT`).join("");
+    Deno.test(
+      `${name}${where}: cleanup leaves nothing, and what the page tells to type is what the agent had made`,
+      {
+        ignore,
+      },
+      async () => {
+        const lab = await Lab.create({ nodes: 1 });
+        await using _ = lab;
+        const [node] = lab.nodes as [Node];
+        await Deno.writeTextFile(`${node.folder}/private.key`, PRIVATE_KEY);
+        const before = await routingOf(node);
+        for (const i of [1, 2, 3]) await lab.publish(manifest(i, page));
+        node.startAgent({ settings });
+        await node.inSync();
+        const [made, table, routing] = [await stateOf(node), await emptyTable(node), await routingOf(node)];
+        await node.agent!.kill("SIGTERM");
+        const { code, stdout, stderr } = await node.runAgent({ verb: "cleanup", settings });
+        assert.equal(code, 0, stdout + stderr);
+        const nothing = JSON.stringify({ table: null, link: null, routes: [], wireguard: null }, null, 1);
+        assert.equal(await stateOf(node), `${nothing}\n`);
+        assert.equal(await routingOf(node), before);
+        await node.run(["nft", "-f", "-"], { stdin: table });
+        for (const command of commands) await node.run(typed(command, node));
+        assert.equal(differences(made, await stateOf(node)), "");
+        assert.equal(await routingOf(node), routing);
+      },
+    );
+  }
 }

@@ -62,7 +62,6 @@ export function desire(
   const [hosts, bridge] = [desireHosts(settings, { own, others }, facts), desireBridge(settings, own, facts)];
   const beside = { ...besideTunnel(settings, { ways, own, facts, link }), ...(bridge && { bridge }) };
   const uncovered = [...bridgeUnguarded(bridge), ...hosts.uncovered];
-  const circumstances = { own, facts, ways, nodes: settlement.nodes };
   const waiting = [mtu, wish, ways, prospects].flatMap((part) => part?.waiting ?? []);
   return {
     node: own.node.name,
@@ -77,8 +76,8 @@ export function desire(
     fastpath: wish.fastpath,
     cni: cniOf(settings, own, beside.podMtu?.bytes ?? link?.mtuBytes),
     rejected: [...refused, ...cluster.rejected, ...settlement.rejected, ...prospects.rejected].sort(byNode),
-    waiting: [...waitingOf(settings, circumstances), ...hosts.waiting, ...waiting],
-    sysctls: sysctlsOf(settings, circumstances),
+    waiting: [...waitingOf(settings, { own, facts, ways, settlement }), ...hosts.waiting, ...waiting],
+    sysctls: sysctlsOf(settings, { own, facts, ways }),
     unguarded: [...unguarded(settings, settlement.podCidrs, cluster.prefixes), ...uncovered],
     settled: settlement.nodes,
   };
@@ -174,8 +173,11 @@ interface Circumstances {
   readonly facts: HostFacts;
 }
 
-interface Meshed {
-  readonly nodes: readonly SettledNode[];
+interface Told {
+  readonly settlement: Settlement;
+}
+
+interface Meshed extends Circumstances {
   readonly ways: Ways;
 }
 
@@ -197,7 +199,7 @@ function unforwarded({ isFirewallOnly }: Settings, { own, facts }: Circumstances
 }
 
 /** MANAGE_SYSCTLS: what is wanted of the kernel's settings and is not so. */
-function sysctlsOf(settings: Settings, circumstances: Circumstances & Meshed): string[] {
+function sysctlsOf(settings: Settings, circumstances: Meshed): string[] {
   if (!settings.areSysctlsManaged) return [];
   const { interfaces } = circumstances.facts;
   const announced = interfaces.filter(({ isAnnounced }) => isAnnounced).map(({ name }) => name);
@@ -208,11 +210,14 @@ function sysctlsOf(settings: Settings, circumstances: Circumstances & Meshed): s
   ];
 }
 
-function waitingOf(settings: Settings, circumstances: Circumstances & Meshed): Waiting[] {
+function waitingOf(settings: Settings, circumstances: Meshed & Told): Waiting[] {
   const { own, facts } = circumstances;
   const waiting = settings.areSysctlsManaged ? [] : forwardingWaits(unforwarded(settings, { own, facts }));
   if (facts.surroundings !== undefined) waiting.push(...obstacleWaits(facts.surroundings));
-  waiting.push(...absentInterfaces(settings, facts), ...udpWaits(settings, circumstances));
+  waiting.push(
+    ...absentInterfaces(settings, facts),
+    ...udpWaits(settings, { ...circumstances, nodes: circumstances.settlement.nodes }),
+  );
   const name = settings.nodeName;
   if (own.podCidrs.length === 0 && !settings.isFirewallOnly) {
     waiting.push({
