@@ -89,7 +89,8 @@ export class HostWatch {
       else if (tellsOfLoss(line)) this.#doubtTables();
     });
     this.#supervise("ip", (line) => {
-      const { routes } = reconciler.observed ?? { routes: NO_ROUTES };
+      const observed = reconciler.observed ?? { routes: NO_ROUTES };
+      const { routes } = observed;
       this.#heardOfPaths(line);
       const isOurs = (name: string) => concernsNetwork(line, name, routes);
       const isLink = /^(Deleted )?\d+: /.test(line);
@@ -104,7 +105,7 @@ export class HostWatch {
       else if (tellsOfIpvs(line)) reconciler.doubtFacts(); // policies go by it: at once
       else if (tellsOfPlace(line, reconciler.progress().desired?.clear)) reconciler.doubt("network");
       else if (isLink) {
-        if (takesRoutes(line, { routes })) {
+        if (takesRoutes(line, observed)) {
           reconciler.doubt("network");
           reconciler.doubtFacts(); // who was near by it may be so no more
         }

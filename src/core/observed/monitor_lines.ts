@@ -166,7 +166,12 @@ export function tellsOfPlace(line: string, clear: readonly ClearPeerText[] = [])
 }
 
 /** True when routes of ours lead into the interface that the line is about: without a word they go with it, or when it is down. */
-export function takesRoutes(line: string, { routes }: Pick<ObservedState, "routes">): boolean {
+export function takesRoutes(
+  line: string,
+  { routes, hostRouting }: Pick<ObservedState, "routes" | "hostRouting">,
+): boolean {
   const dev = ` dev ${LINK.exec(line)?.[1]} `;
-  return ([4, 6] as const).some((family) => routes[family].values().some((text) => text.includes(dev)));
+  return [routes, hostRouting].some((all) =>
+    all !== undefined && [all[4], all[6]].some((texts) => texts.values().some((text) => text.includes(dev)))
+  );
 }

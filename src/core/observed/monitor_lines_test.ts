@@ -257,6 +257,10 @@ Deno.test("An interface that goes, or is changed, is news for routes only where 
     assert.equal(takesRoutes(line, OBSERVED), true, line);
     assert.equal(takesRoutes(line.replace("wigglenet", "wigglenet-next"), OBSERVED), false, line);
   }
+  const wraps = "route 192.168.5.2/32 encap ip id 146 dst 10.9.1.50 dev wigglenet-udp proto 146";
+  const routed = { ...OBSERVED, hostRouting: { 4: new Set([wraps]), 6: new Set<string>() } };
+  const down = "7: wigglenet-udp: <POINTOPOINT,MULTICAST,NOARP> mtu 1464 qdisc noqueue state DOWN";
+  assert.deepEqual([takesRoutes(down, routed), takesRoutes(down, OBSERVED)], [true, false], "of the table");
 });
 
 Deno.test("What the kernel adds and takes with an address is no route of anybody's", () => {
