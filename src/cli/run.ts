@@ -3,6 +3,7 @@
 import type { ParsedNode } from "../core/nodes/node.ts";
 import { nodeParser, nodePicker } from "../core/nodes/node_parser.ts";
 import { type GivenSettings, type Settings, usesTunnel } from "../core/settings/settings.ts";
+import { ipsecUdpPort } from "../core/transport/ipsec/names.ts";
 import { DeclaredKeeper, type DeclaredOptions } from "../shell/declared/declared_keeper.ts";
 import { FactKeeper } from "../shell/fact_keeper.ts";
 import { sweepLeftovers } from "../shell/files.ts";
@@ -18,7 +19,7 @@ import { Publisher } from "../shell/publish.ts";
 import { PodCidrExpression } from "../shell/pod_cidr_expression.ts";
 import type { Onlooker } from "../shell/progress.ts";
 import { type FixedFacts, wireguardOf } from "../shell/read_facts.ts";
-import { readFirstSight } from "../shell/read_network.ts";
+import { makesVxlan, readFirstSight } from "../shell/read_network.ts";
 import { Reconciler, type ReconcilerOptions } from "../shell/reconcile.ts";
 import { Systemd } from "../shell/systemd.ts";
 import { factsOf, type OpenedSource, openSource } from "../shell/sources/open_source.ts";
@@ -155,7 +156,7 @@ function afterEachPass(onlooker: Onlooker, ...acts: readonly (() => void)[]): On
   };
 }
 
-type HostParts = Pick<FixedFacts, "wireguard" | "expression" | "sight">;
+type HostParts = Pick<FixedFacts, "wireguard" | "expression" | "sight" | "isUdpLacking">;
 
 /** Throws Error where this host, or who else runs here, cannot have an agent; nothing was changed then. */
 async function requireHost(settings: GivenSettings): Promise<HostParts> {
@@ -173,7 +174,8 @@ async function requireHost(settings: GivenSettings): Promise<HostParts> {
   const sight = await readFirstSight(settings, mayHaveTables);
   const wireguard = await wireguardOf(settings, sight);
   await requireInterface(settings, { implementation: wireguard, link: sight.link });
-  return { wireguard, expression, sight };
+  const isUdpLacking = ipsecUdpPort(settings) !== undefined && !await makesVxlan();
+  return { wireguard, expression, sight, isUdpLacking };
 }
 
 /** The host's key, with a line in the log where it was not in its file. */

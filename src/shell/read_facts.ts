@@ -36,7 +36,8 @@ export interface KnownKey extends Pick<HostFacts, "nextKey" | "isRotationDue"> {
 }
 
 /** What the host is, apart from what changes while it runs, and how its key is read. */
-export interface FixedFacts extends Pick<HostFacts, "isPublished" | "apiAddress" | "apiPort"> {
+export interface FixedFacts
+  extends Pick<HostFacts, "isPublished" | "apiAddress" | "apiPort" | "isUdpLacking"> {
   readonly wireguard: HostFacts["wireguard"];
   /** Undefined: there is no key file. */
   readonly readKey: () => Promise<KnownKey | undefined>;
@@ -156,13 +157,14 @@ export async function readFacts(settings: Settings, known: KnownFacts, last?: Ho
 /** What the agent knows of itself. */
 function agentFacts(
   settings: Settings,
-  { isPublished, apiAddress, apiPort, former, drawnNonce }: KnownFacts,
-): Pick<HostFacts, "isPublished" | "apiAddress" | "apiPort" | "former" | "ipsecNonce"> {
+  { isPublished, apiAddress, apiPort, former, drawnNonce, isUdpLacking }: KnownFacts,
+): Pick<HostFacts, "isPublished" | "apiAddress" | "apiPort" | "former" | "ipsecNonce" | "isUdpLacking"> {
   return {
     ...(isPublished && { isPublished: true }),
     ...(apiAddress && { apiAddress }),
     ...(apiPort && { apiPort }),
     ...(former && { former }),
+    ...(isUdpLacking && { isUdpLacking }),
     ...(drawnNonce !== undefined && usesIpsec(settings) && { ipsecNonce: drawnNonce() }),
   };
 }

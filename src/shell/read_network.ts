@@ -49,6 +49,15 @@ export async function readNetwork(): Promise<Network> {
 const ASK_FOR_WIREGUARD = "link add dev wigglenet-probe numtxqueues 0 type wireguard\n";
 const IS_KNOWN = /Invalid number of transmit queues|RTNETLINK answers: Invalid argument/;
 
+const ASK_FOR_VXLAN = "link add dev wigglenet-probe numtxqueues 0 type vxlan external gpe dstport 1\n";
+
+/** True when the kernel makes VXLAN interfaces; by the same question. */
+export async function makesVxlan(): Promise<boolean> {
+  return IS_KNOWN.test(
+    (await attempt({ program: "ip", args: ["-batch", "-"], input: ASK_FOR_VXLAN })).stderr,
+  );
+}
+
 /**
  * The same with what an agent must know besides.
  * @param mayHaveTables there may be tables of ours

@@ -75,10 +75,12 @@ export interface HostFacts {
   readonly apiAddress?: Address;
   /** And the TCP port there. */
   readonly apiPort?: number;
-  /** The same on the interface by which ESP goes in UDP, to which no way leads. */
-  readonly isUdpStrict?: boolean;
+  /** The kernel is known to make no interface by which ESP goes in UDP. */
+  readonly isUdpLacking?: boolean;
   /** IPv4 believes no source on our interface to which the way does not lead there. */
   readonly isTunnelStrict?: boolean;
+  /** The same on the interface by which ESP goes in UDP, to which no way leads. */
+  readonly isUdpStrict?: boolean;
   /** CIDRs of POD_CIDR_SOURCE_PATH. */
   readonly podCidrFile: readonly Prefix[];
   /** What POD_CIDR_EXPRESSION gives, in the families that ask for it. */

@@ -36,7 +36,7 @@ export function wantedAnnotations(settings: Settings, node: Node, facts: HostFac
   const transports = ownTransports(settings);
   wanted.set(ANNOTATION.transport, transports && transportsText(transports));
   wanted.set(ANNOTATION.ipsecNonce, usesIpsec(settings) ? facts.ipsecNonce : undefined);
-  wanted.set(ANNOTATION.ipsecUdpPort, ipsecUdpPort(settings)?.toString());
+  wanted.set(ANNOTATION.ipsecUdpPort, ipsecUdpPort(settings, facts)?.toString());
   wanted.set(ANNOTATION.hostEncryption, encryptsHosts(settings) ? REQUIRED : undefined);
   const chosen = facts.interfaces.filter(({ name }) => settings.nodeIpInterfaces.includes(name));
   const addresses = chosen.flatMap(({ addresses }) => addresses).map(({ family, text }) =>

@@ -11,7 +11,7 @@ import {
 import type { HostFacts } from "../../desired/host_facts.ts";
 import type { Address, Family } from "../../net/address.ts";
 import { type Endpoint, endpointOf } from "../../net/endpoint.ts";
-import { hostPrefix } from "../../net/prefix.ts";
+import { containsAddress, hostPrefix } from "../../net/prefix.ts";
 import { ANNOTATION, type Node } from "../../nodes/node.ts";
 import type { SettledNode } from "../../nodes/settled_node.ts";
 import type { Settings } from "../../settings/settings.ts";
@@ -34,8 +34,8 @@ export function isTranslated({ node }: SettledNode): boolean {
 }
 
 /** The UDP port of this host and another Node; undefined: one of them takes none, or another one. Both ends decide alike. */
-export function commonPort({ settings, own }: Here, other: SettledNode): number | undefined {
-  const ports = new Set([ipsecUdpPort(settings), own.node.ipsecUdpPort, other.node.ipsecUdpPort]);
+export function commonPort({ settings, facts, own }: Here, other: SettledNode): number | undefined {
+  const ports = new Set([ipsecUdpPort(settings, facts), own.node.ipsecUdpPort, other.node.ipsecUdpPort]);
   return ports.size === 1 ? [...ports][0] : undefined;
 }
 
@@ -72,11 +72,13 @@ export function inUdp(here: Here, { other, port, outer: [own, peer], underlayByt
 
 /** By a name that is not resolved: nowhere yet. */
 function sentTo(
-  { settings, facts }: Here,
+  { settings, facts, podCidrs }: Here,
   { other, port, peer }: Pick<Wrapped, "other" | "port"> & { readonly peer: Address },
 ): Endpoint | undefined {
   if (!isTranslated(other)) return endpointOf(peer, port);
-  const [first] = overrideOf(settings, other.node, facts).endpoints;
+  // In a pod network it would be wrapped, and encrypted, again.
+  const isOutside = ({ address }: Endpoint) => !podCidrs().some((pod) => containsAddress(pod, address));
+  const first = overrideOf(settings, other.node, facts).endpoints.find(isOutside);
   return first && endpointOf(first.address, port);
 }
 
@@ -97,9 +99,11 @@ function unknownEnd(
 /** What is wrong with this host's side. */
 export function udpWaits(settings: Settings, { own, nodes, ...parts }: UdpParts & Told): Waiting[] {
   const [sysctl] = settings.areSysctlsManaged ? [] : udpSysctls(settings, parts);
-  const isUntold = !parts.facts.isPublished && nodes.some(isTranslated);
+  const { facts } = parts;
+  const isNeeded = nodes.some(isTranslated);
   return [
-    ...(isUntold ? untoldPort(settings, own.node) : []),
+    ...(isNeeded && facts.isUdpLacking && ipsecUdpPort(settings) !== undefined ? [LACKING] : []),
+    ...(isNeeded && !facts.isPublished ? untoldPort(own.node, ipsecUdpPort(settings, facts)) : []),
     ...(sysctl === undefined ? [] : [{
       what: `rp_filter of ${ipsecUdpInterface(settings)}`,
       why: "it is strict: what comes in UDP is dropped, for no way leads back there",
@@ -114,9 +118,14 @@ interface Told {
   readonly nodes: readonly SettledNode[];
 }
 
+const LACKING: Waiting = {
+  what: "ESP in UDP",
+  why: "this kernel has no vxlan: where a NAT is between, this node and others do without",
+  next: "modprobe vxlan, or take a kernel with it, and start the agent anew; or set IPSEC_UDP_PORT=0",
+};
+
 /** Both ends go by what both Nodes say. */
-function untoldPort(settings: Settings, { name, ipsecUdpPort: said }: Node): Waiting[] {
-  const wanted = ipsecUdpPort(settings);
+function untoldPort({ name, ipsecUdpPort: said }: Node, wanted: number | undefined): Waiting[] {
   if (wanted === said) return [];
   return [{
     what: `${ANNOTATION.ipsecUdpPort} of ${name}`,

@@ -153,6 +153,31 @@ Deno.test("a name is followed to what it resolves to; until then its ESP goes no
   assert.deepEqual([by6.overlay.link?.mtuBytes, by6.cni?.mtuBytes], [1_444, 1_390]);
 });
 
+Deno.test("a kernel that makes no such interface is named where it is needed: the Node says no port, and both do without", () => {
+  const facts = { isUdpLacking: true };
+  const named = wish([node(1), translated()], { facts });
+  assert.deepEqual([named.ipsec.peers, named.hostRouting], [[], undefined]);
+  assert.match(waitsOf(named).join("\n"), /^ESP in UDP: this kernel has no vxlan: /m);
+  assert.match(waitsOf(named).join("\n"), /take wigglenet\/ipsec-udp-port out of the manifest of n1$/m);
+  assert.doesNotMatch(waitsOf(wish([node(1), node(3)], { facts })).join(), /vxlan/);
+  const carried = wish([node(1), translated()], {
+    facts,
+    environment: { TRANSPORT_IPV4: "ipsec-or-wireguard" },
+  });
+  assert.deepEqual(carried.peers.map((peer) => peer.node), ["n2"]);
+});
+
+Deno.test("an endpoint within the pod network is sent nothing: it would be wrapped again and again", () => {
+  for (const endpoint of ["10.244.2.9", "10.244.3.9:7"]) {
+    const desired = wish([node(1), translated({ endpoint }), node(3)]);
+    assert.equal(desired.hostRouting, undefined);
+    assert.match(
+      waitsOf(desired).join("\n"),
+      /^IPv4 to n2: nothing can be sent to its wigglenet\/endpoint 10\.244\./m,
+    );
+  }
+});
+
 Deno.test("an endpoint that is this host's own address is sent nothing, and named", () => {
   const desired = wish([node(1), translated({ endpoint: "10.9.1.1" })]);
   assert.equal(desired.hostRouting, undefined);

@@ -1,5 +1,6 @@
 // Names and numbers that are known without the table of transports, which looks at all that uses them.
 
+import type { HostFacts } from "../../desired/host_facts.ts";
 import { quote, Refusal } from "../../net/refusal.ts";
 import type { GivenSettings } from "../../settings/settings.ts";
 
@@ -22,17 +23,18 @@ export function ipsecUdpInterface({ interfaceName }: Pick<GivenSettings, "interf
 /** To which greetings are sent. */
 export const GREETING_PORT = 24_605;
 
-/** What this host's settings say that it takes ESP in UDP by; undefined: it takes none. A host has one interface that wraps. */
+/** By what this host takes ESP in UDP; undefined: it takes none. A host has one interface that wraps. */
 export function ipsecUdpPort(
   { ipsecUdpPort, transportIpv4, transportIpv6 }: Pick<
     GivenSettings,
     "ipsecUdpPort" | "transportIpv4" | "transportIpv6"
   >,
+  { isUdpLacking = false }: Pick<HostFacts, "isUdpLacking"> = {},
 ): number | undefined {
   const names = [transportIpv4, transportIpv6];
   if (!names.some((name) => name.startsWith("ipsec"))) return undefined;
   if (names.some((name) => /^(?:vxlan|gre)/.test(name))) return undefined;
-  return ipsecUdpPort === 0 ? undefined : ipsecUdpPort;
+  return ipsecUdpPort === 0 || isUdpLacking ? undefined : ipsecUdpPort;
 }
 
 /** Reads `wigglenet/ipsec-udp-port`. */
