@@ -18,18 +18,20 @@ export function diffHostRouting(
   return ([4, 6] as const).flatMap((family) => {
     const wanted = hostRouting?.[family] ?? [];
     const isGone = (text: string) => absent.some((name) => text.includes(` dev ${name} `));
-    const has = [...observed.hostRouting?.[family] ?? []].filter((text) => !isGone(text));
+    const has = new Set([...observed.hostRouting?.[family] ?? []].filter((text) => !isGone(text)));
+    const places = new Set(wanted.map(placeOf));
     return [
-      ...batch({ family, op: "+", needed }, wanted.filter((text) => !has.includes(text))),
-      ...batch({ family, op: "-", needed }, has.filter((text) => !isReplaced(text, wanted)).sort()),
+      ...batch({ family, op: "+", needed }, wanted.filter((text) => !has.has(text))),
+      ...batch({ family, op: "-", needed }, [...has].filter((text) => !places.has(placeOf(text))).sort()),
     ];
   });
 }
 
-/** What is wanted, or is a route in whose place a wanted one has come. */
-function isReplaced(text: string, wanted: readonly string[]): boolean {
-  const place = text.startsWith("route ") && !text.includes(" metric ") && text.split(" ")[1];
-  return wanted.some((it) => it === text || it.startsWith(`route ${place} `) && !it.includes(" metric "));
+/** Of a route that another one replaces, its destination: it is not there any more to be deleted. */
+function placeOf(text: string): string {
+  const [kind, destination] = text.split(" ");
+  const isReplaced = kind === "route" && destination !== "unreachable" && !text.includes(" metric ");
+  return isReplaced ? destination! : text;
 }
 
 interface Batch {
