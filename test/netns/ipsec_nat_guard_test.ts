@@ -101,9 +101,18 @@ test("nothing of ESP to a node behind a NAT leaves beside UDP, whatever is missi
     ["ip", "rule", "del", "pref", "146"],
     ["ip", "link", "del", "wigglenet-udp"],
   ];
+  const drops = async () =>
+    Number(
+      /ip daddr @outer-v4 counter packets (\d+)/.exec(
+        await n1!.run(["nft", "list", "chain", "inet", "wigglenet", "esp-exit"]),
+      )![1],
+    );
+  let dropped = await drops();
   for (const argv of breaks) {
     await n1!.run(argv);
     assert.equal((await pod1!.ping(pod2!.address(4)!, { timeoutMs: 300 })).received, 0);
+    assert.ok(await drops() > dropped, `${argv.join(" ")}: it did not come that far`);
+    dropped = await drops();
   }
   await lab.catchUp(capture);
   const packets = await capture.stop();

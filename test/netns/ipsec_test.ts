@@ -17,7 +17,7 @@ import { keysOn, settled } from "./associations.ts";
 import { Clerk } from "./clerk.ts";
 import { type Drift, Victim } from "./drift.ts";
 import { lost } from "./mesh.ts";
-import { policyDecides } from "./transports.ts";
+import { givesMtu, passesFull, policyDecides } from "./transports.ts";
 
 const FAMILIES = [4, 6] as const;
 const IPSEC = { "transport-ipv4": "ipsec", "transport-ipv6": "ipsec" };
@@ -43,17 +43,11 @@ test("pods of three nodes reach each other, all of it is ESP, and full packets p
   const { lab, nodes: [n1, n2] } = mesh!;
   await settled(mesh!);
   // The first ones were made while the tunnel still stood, with its MTU.
+  await givesMtu(mesh!, MTU);
   const [from, to] = [await n1!.addPod("n1-full"), await n2!.addPod("n2-full")];
   const capture = await lab.capture();
   await mesh!.reachable();
-  for (const family of FAMILIES) {
-    const ping = (size: number) =>
-      from.attempt(["ping", "-n", "-c", "1", "-W", "2", "-M", "do", "-s", `${size}`, to.address(family)!]);
-    const full = MTU - (family === 4 ? 28 : 48);
-    const { code, stdout, stderr } = await ping(full);
-    assert.equal(code, 0, stdout + stderr);
-    assert.notEqual((await ping(full + 1)).code, 0);
-  }
+  await passesFull(from, to, MTU);
   await lab.catchUp(capture);
   const packets = await capture.stop();
   assert.ok(packets.filter(({ protocol }) => protocol === ESP).length >= 28);

@@ -5,7 +5,7 @@ import { isWireGuard, isWithin, type Packet } from "../lab/frames.ts";
 import type { Family, Manifest } from "../lab/manifest.ts";
 import type { Pod } from "../lab/pod.ts";
 import { policyObject, putFile, putPods, removeFile } from "../lab/policy_files.ts";
-import { until } from "../lab/until.ts";
+import { PATIENCE, until } from "../lab/until.ts";
 import type { Mesh } from "./mesh.ts";
 
 /** A Node that says what it takes: `ipv4=direct,ipv6=direct`. */
@@ -23,10 +23,12 @@ export function familiesOf(pod: Pod): Family[] {
 /** Pings that fill packets of a pod come to another one, by its families, and longer ones do not. */
 export async function passesFull(from: Pod, to: Pod, mtuBytes: number): Promise<void> {
   for (const family of familiesOf(to)) {
+    const wait = `${2 * PATIENCE}`;
     const ping = (size: number) =>
-      from.attempt(["ping", "-n", "-c", "1", "-W", "2", "-M", "do", "-s", `${size}`, to.address(family)!]);
+      from.attempt(["ping", "-n", "-c", "1", "-W", wait, "-M", "do", "-s", `${size}`, to.address(family)!]);
     const full = mtuBytes - (family === 4 ? 28 : 48);
-    assert.equal((await ping(full)).code, 0, `${to.name} IPv${family}`);
+    const { code, stdout, stderr } = await ping(full);
+    assert.equal(code, 0, `${to.name} IPv${family}: ${stdout}${stderr}`);
     assert.notEqual((await ping(full + 1)).code, 0);
   }
 }
@@ -49,6 +51,16 @@ export async function mediaOf(mesh: Mesh): Promise<Medium[]> {
 }
 
 const VXLAN_PORT = 24_603;
+
+/** Until all nodes give new pods this MTU: what an agent wants of it changes before it has written its CNI file. */
+export async function givesMtu({ nodes }: Mesh, mtuBytes: number): Promise<void> {
+  for (const node of nodes) {
+    const read = () => node.run(["cat", node.pathOf(node.conflistPath)]);
+    await until(`${node.name} to give new pods an MTU of ${mtuBytes}`, async () => {
+      return (await read()).includes(`"mtu": ${mtuBytes},`);
+    }, { deadlineMs: 60_000, seen: read });
+  }
+}
 
 /** Pods of all nodes reach each other, by packets that are wrapped as it is said and none that is bare, full ones too. */
 export async function crossesWrapped(
