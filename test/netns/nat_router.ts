@@ -40,10 +40,12 @@ export class NatRouter {
     return new NatRouter(host, i);
   }
 
-  /** Takes a node out of the underlay, and has it behind itself. Where it had another one there, that has gone with its machine. */
+  /** Takes a node out of the underlay, and has it behind itself; whom it had there before, it has no more. */
   async serve(node: Node): Promise<void> {
     const { host, i } = this;
     await node.ip(["link del eth0"]);
+    // What was in the network of a machine that has gone the kernel takes some time later.
+    await host.attempt(["ip", "link", "del", "inside"]);
     await host.ip([
       `link add inside type veth peer name eth0 netns ${node.pid}`,
       `address add 192.168.${i}.1/24 dev inside`,
