@@ -191,17 +191,17 @@ export class DeclaredKeeper {
   async #passOver(): Promise<void> {
     const { settings, source, log } = this.options;
     tellProblems(log, source.problems());
-    const parsed = source.declared();
+    const [parsed, tenants] = [source.declared(), source.tenants()];
     if (parsed === undefined) return;
     const isIdle = this.#lookMs === undefined || performance.now() < this.#leftoversAtMs;
     if (parsed.length === 0 && isIdle && this.#report === undefined) return;
     const { objects, unread, isHeld } = this.#known.take(parsed);
     const nodes = this.#othersFor(objects);
     if (nodes === "unknown") return;
-    const isAllKnown = source.tenants() === "listed" && !unread.some((it) => isTenant(it) && !isHeld(it));
+    const isAllKnown = tenants === "listed" && !unread.some((it) => isTenant(it) && !isHeld(it));
     if (isAllKnown && objects !== this.#keyed) {
-      await forgetTenantKeys(declaredKeyFolder(settings), objects);
       this.#keyed = objects;
+      await forgetTenantKeys(declaredKeyFolder(settings), objects).catch((error) => log.error(error.message));
     }
     const wanted = this.#wish.of({ objects, nodes: this.options.nodes(), said: nodes ?? [] });
     for (const { kind, name, claim, reason } of firstOf([...unread, ...wanted.rejected], (it) => it)) {
@@ -214,7 +214,7 @@ export class DeclaredKeeper {
       wanted,
       unread: [
         ...unread.filter((it) => !isHeld(it) && !isTenant(it)),
-        ...source.tenants() === "unknown" ? ALL_TENANTS : [],
+        ...tenants === "unknown" ? ALL_TENANTS : [],
       ],
       observer: this.#observer,
       places: this.#places,
