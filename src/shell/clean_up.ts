@@ -1,6 +1,7 @@
 // Removes all that carries our name or number, and nothing else.
 
 import { isRemovable } from "../core/declared/plan/diff_declared.ts";
+import { isDeclarable } from "../core/declared/plan/in_container.ts";
 import { parseInterfaces } from "../core/declared/observed/parse_interfaces.ts";
 import { isOurXfrm } from "../core/plan/diff_ipsec.ts";
 import { LINK_KIND } from "../core/plan/diff_link.ts";
@@ -16,10 +17,10 @@ import { overlayNames } from "../core/transport/overlay_names.ts";
 import type { GivenSettings } from "../core/settings/settings.ts";
 import { attempt, run, runIn } from "./command.ts";
 import { readLink, removeEmptyFolder, removeFile, RUN_FOLDER, sweepLeftovers, withInput } from "./files.ts";
-import { Places } from "./declared/containers/places.ts";
+import { type HeldPlace, Places } from "./declared/containers/places.ts";
 import { tracesFiles } from "./declared/containers/traces.ts";
 import { secretFolder, secretFolders } from "./declared/secret_keys.ts";
-import { INTERFACES } from "./declared/observe_declared.ts";
+import { INTERFACES, linksIn } from "./declared/observe_declared.ts";
 import { declaredKeyFolder, removeDeclaredKeys } from "./declared/declared_keys.ts";
 import { observeLink, observeNetwork, unlessAbsent } from "./observe.ts";
 import { observeHostRouting } from "./observe_host_routing.ts";
@@ -105,11 +106,18 @@ async function removeContained(errors: Error[]): Promise<string[]> {
     errors.push(...lost.map(({ id }) => new Error(`Cannot look into ${id}: what was declared there stays`)));
     for (const place of left) {
       try {
-        const interfaces = parseInterfaces(await run(runIn(place.path, INTERFACES)));
-        for (const { name } of interfaces.values().filter(isRemovable)) {
-          const deletion = { program: "ip", args: ["link", "del", "dev", name] } as const;
-          const output = await unlessAbsent(run(runIn(place.path, deletion)));
-          if (output !== undefined) removed.push(`interface ${name} in ${place.id}`);
+        const names = await removableIn(place);
+        const lines = names.map((name) => `link del dev ${name}\n`).join("");
+        await withInput(
+          lines,
+          (path) => attempt(runIn(place.path, { program: "ip", args: ["-force", "-batch", path] })),
+        );
+        const still = await removableIn(place);
+        removed.push(
+          ...names.filter((name) => !still.includes(name)).map((it) => `interface ${it} in ${place.id}`),
+        );
+        if (still.length > 0) {
+          throw new Error(`${still[0]} in ${place.id} cannot be removed, or is made again`);
         }
         await places.release(place);
       } catch (error) {
@@ -119,6 +127,11 @@ async function removeContained(errors: Error[]): Promise<string[]> {
     places.close();
   }
   return removed;
+}
+
+async function removableIn(place: HeldPlace): Promise<string[]> {
+  const interfaces = parseInterfaces(await linksIn(place));
+  return [...interfaces.values().filter(isRemovable).map(({ name }) => name)].filter(isDeclarable);
 }
 
 async function removeOverlay(name: string): Promise<string[]> {

@@ -92,6 +92,7 @@ async function prepare(): Promise<void> {
   // Nobody has named it: what is in our group there is none of ours.
   for (const it of [enter("theirs"), inStranger]) {
     await n1.run([...it, "ip", "link", "add", "theirs", "group", "147", "type", "bridge"]);
+    await n1.run([...it, "ip", "link", "set", "theirs", "alias", "NetlinkInterface/theirs"]);
   }
   const binds = `cd /run/netns; touch plain uts home; mount --bind /proc/${n1.pid}/ns/net home; ` +
     `mount --bind /proc/${n1.pid}/ns/uts uts; mkdir -p ${RESULTS}; mount -t tmpfs tmpfs ${RESULTS}`;
@@ -108,7 +109,10 @@ Deno.test("Each bad container is told by its reason, and nothing changes beside"
   await scene.write(OWN);
   n1.startAgent({ settings: CONTAINERS });
   await scene.has(enter("good"), "br-good");
-  await scene.has([], "br-own");
+  await n1.inSync();
+  for (const own of ["br-own bridge up", "br-good bridge up"]) {
+    await scene.told(new RegExp(`^ {2}${own}`, "m"));
+  }
   const before = await everything();
   // Beside it stand those who look and go.
   const holder = await until("who holds good", async () => {

@@ -98,7 +98,7 @@ Deno.test(
 );
 
 Deno.test(
-  "What a container's root spoils is mended: peers, key, the interface (kernel WireGuard)",
+  "What a container's root spoils is mended: peers, key, a mark for the node's routes, the interface (kernel WireGuard)",
   ON_KERNEL,
   async () => {
     const peer = await keyOf(n2);
@@ -106,10 +106,15 @@ Deno.test(
       const damage of [
         ["wg", "set", "wg-n1-n2-0", "peer", peer, "remove"],
         ["wg", "set", "wg-n1-n2-0", "private-key", "/dev/null"],
+        ["wg", "set", "wg-n1-n2-0", "fwmark", "7"],
         ["ip", "link", "del", "wg-n1-n2-0"],
       ]
     ) {
       await n1.run([...inBlue, ...damage]);
+      await until("no mark", async () => {
+        const { stdout } = await n1.attempt([...inBlue, "wg", "show", "wg-n1-n2-0", "fwmark"]);
+        return stdout.trim() === "off";
+      }, { seen: () => n1.agent!.tail() });
       await answers("10.4.0.2");
     }
     await answers("fe80::2%vx");

@@ -96,8 +96,13 @@ export class DeclaredObserver {
 /** Some thousand interfaces. */
 const MOST_BYTES = 4_000_000;
 
-/** What stands there its own root has named: ip prints control characters of an alias as they are, which is no JSON. */
-async function linksIn({ path }: Place): Promise<string> {
+/**
+ * All interfaces of a container, as `ip -j` prints them. What stands there its own root has named: ip prints control characters of an
+ * alias as they are, which is no JSON.
+ * @param path of its network namespace
+ * @throws CommandError when they are some thousand
+ */
+export async function linksIn({ path }: Pick<Place, "path">): Promise<string> {
   const printed = await runBounded(runIn(path, INTERFACES), MOST_BYTES);
   // deno-lint-ignore no-control-regex -- those are meant
   return printed.replaceAll(/[\x00-\x1f]/g, " ");

@@ -47,14 +47,13 @@ export function inContainer(
 
 /** What root of a container makes in our group it may make by thousands: one program deletes so many, and the next pass more. */
 const MOST_DELETIONS = 64;
-/** Such as objects may ask for. Others would be commands in a batch, and none of them is ours. */
-const DECLARABLE = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}$/;
+/** Names such as objects may ask for. Others would be commands in a batch, and none of them is ours. */
+export function isDeclarable(name: string): boolean {
+  return /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}$/.test(name);
+}
 
 function inOne(deletions: readonly Step[]): Step[] {
-  const all = deletions.filter(({ part }) => DECLARABLE.test(interfaceOf(part) ?? "")).slice(
-    0,
-    MOST_DELETIONS,
-  );
+  const all = deletions.filter(({ part }) => isDeclarable(interfaceOf(part) ?? "")).slice(0, MOST_DELETIONS);
   const [first] = all;
   if (first === undefined) return [];
   const input = all.map(({ part }) => `link del dev ${interfaceOf(part)}\n`).join("");
