@@ -9,7 +9,7 @@ const LANES = 4;
 /** A look waits so long for answers; later ones are the next look's. */
 const PATIENT_MS = 100;
 /** Behind it no question of a round is begun. */
-const ROUND_MS = 5_000;
+const ROUND_MS = 4_000;
 /** Of a round that took long, as of a look (declared_keeper.ts). */
 const REST_TIMES = 9;
 const LONGEST_REST_MS = 10_000;
@@ -28,7 +28,7 @@ export class Engine {
     for (const name of this.#said.keys()) if (!names.has(name)) this.#said.delete(name);
     if (names.size > 0 && this.#round === undefined && performance.now() >= this.#restsUntilMs) {
       this.#round = this.#askAll(
-        [...names].filter((name) => !this.#said.has(name)).concat(...this.#said.keys()),
+        [...names].filter((name) => !this.#said.has(name)).concat([...this.#said.keys()]),
       );
     }
     if (this.#round !== undefined) await settled(this.#round);
