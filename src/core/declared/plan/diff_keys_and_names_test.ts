@@ -116,6 +116,19 @@ Deno.test("A peer's name is followed: where it leads elsewhere the peer is sent 
   assert.deepEqual(outcome(NAMED, at, second).commands, [`set wg1 peer ${OTHER} endpoint 10.9.1.7:51821`]);
 });
 
+Deno.test("A firewall mark, which root of a container may set for the node's routes, is taken off", () => {
+  const at = hostOf({ ...WG1, endpoint: "10.9.1.2:51821", preferred: "10.9.1.2:51821" });
+  const { wireguard } = at.serving.get("wg1")!;
+  const marked = {
+    ...at,
+    serving: new Map([["wg1", { wireguard: { ...wireguard!, hasMark: true }, userspacePids: [] }]]),
+  };
+  const moment = resolving({ addresses: [address("10.9.1.2")], trouble: undefined });
+  const [command = "", ...more] = outcome(NAMED, marked, moment).commands;
+  assert.match(command, /^set wg1 listen-port 51821 fwmark 0/);
+  assert.deepEqual(more, []);
+});
+
 const TROUBLES: readonly [string, DeclaredMoment, RegExp][] = [
   ["not resolved yet", MOMENT, /gw\.example\.org is not resolved yet; getent ahosts gw\.example\.org shows/],
   [
