@@ -13,7 +13,7 @@ import { FASTPATH, FASTPATH_REFERENCE, REFERENCE_TABLE, TABLE } from "../core/re
 import { nextInterface, nextKeyPath, requestedKeyPath } from "../core/rotation/names.ts";
 import { ipsecInterface } from "../core/transport/ipsec/names.ts";
 import { parseAssociations, parsePolicies, removalOf } from "../core/transport/ipsec/xfrm_text.ts";
-import { overlayNames } from "../core/transport/overlay_names.ts";
+import { overlayNames } from "../core/transport/overlay_kinds.ts";
 import type { GivenSettings } from "../core/settings/settings.ts";
 import { attempt, run, runIn } from "./command.ts";
 import { readLink, removeEmptyFolder, removeFile, RUN_FOLDER, sweepLeftovers, withInput } from "./files.ts";

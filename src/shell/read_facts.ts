@@ -14,7 +14,7 @@ import { nextInterface } from "../core/rotation/names.ts";
 import type { Nonce } from "../core/transport/ipsec/association.ts";
 import { ipsecInterface, ipsecUdpInterface, ipsecUdpPort } from "../core/transport/ipsec/names.ts";
 import { usesIpsec } from "../core/transport/own_transports.ts";
-import { overlayNames } from "../core/transport/overlay_names.ts";
+import { overlayNames } from "../core/transport/overlay_kinds.ts";
 import { isOfNextGroup } from "../core/observed/parse_network.ts";
 import { LINK_KIND } from "../core/plan/diff_link.ts";
 import type { NodeMetadata, Rejected } from "../core/nodes/node.ts";

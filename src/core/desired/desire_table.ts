@@ -21,7 +21,6 @@ import {
   overlayOf,
   ownOuter,
 } from "../transport/clear_peers.ts";
-import { ESP_MARK } from "../transport/ipsec/xfrm_text.ts";
 import type { Ways } from "../transport/ways.ts";
 
 const FAMILIES: readonly Family[] = [4, 6];
@@ -119,8 +118,7 @@ function definesOf({ interfaceName, port }: Settings, ways: Ways): DesiredTable[
 /** Around packets. */
 function outerTemplates(ways: Ways): string[] {
   const overlay = overlayOf(ways);
-  if (overlay === undefined) return [];
-  return overlay.carries === "esp" ? ["ipsec-udp"] : ["outer", overlay.kind === "vxlan" ? "vxlan" : "gre"];
+  return overlay === undefined ? [] : [...overlay.rules.around];
 }
 
 /** Of what is, or was, in them. */
@@ -129,7 +127,7 @@ function wrappedTemplates(ways: Ways, hasIpvs: boolean): string[] {
   if (overlay === undefined || overlay.carries === "esp") return [];
   const wrapped = FAMILIES.filter((family) => ways[family].overlay !== undefined);
   return [
-    ...(hasIpvs && overlay.kind === "vxlan" ? ["vxlan-ipvs"] : []),
+    ...hasIpvs ? overlay.rules.besideIpvs ?? [] : [],
     ...wrapped.map((family) => `unwrapped-v${family}`),
     "unwrapped",
   ];
@@ -149,11 +147,7 @@ function clearDefines(ways: Ways): DesiredTable["defines"] {
   return {
     ...(overlay && {
       overlay: `"${overlay.name}"`,
-      ...(overlay.carries === "esp"
-        ? { esp_mark: ESP_MARK }
-        : overlay.kind === "vxlan"
-        ? { vxlan_port: String(overlay.port), vxlan_vni: String(overlay.vni) }
-        : { gre_key: String(overlay.vni) }),
+      ...overlay.rules.defines,
     }),
     ...Object.fromEntries(devices),
   };

@@ -1,5 +1,7 @@
 // Output of `wg show NAME dump` and `ip -j` -> ObservedState parts.
 
+import { overlayIn } from "../transport/overlay_kinds.ts";
+import type { TunnelJson } from "../transport/transport.ts";
 import type { Family } from "../net/address.ts";
 import { ownText } from "../net/own_text.ts";
 import { comparePrefixes, parsePrefix, type Prefix } from "../net/prefix.ts";
@@ -88,16 +90,8 @@ interface LinkJson {
   readonly flags?: readonly string[];
   readonly linkinfo?: {
     readonly info_kind?: string;
-    readonly info_data?: {
-      /** Of ip 6.15 flags may be null where they are on. */
-      readonly external?: boolean | null;
-      readonly gpe?: boolean | null;
-      readonly port?: number;
-      readonly learning?: boolean;
-      readonly udp_zero_csum6_rx?: boolean;
-      /** `0x92`. */
-      readonly if_id?: string;
-    };
+    /** Of an xfrm `if_id` is `0x92`. */
+    readonly info_data?: TunnelJson & { readonly if_id?: string };
   };
   /** Of a bridge, a bond or a VRF that has taken it. */
   readonly master?: string;
@@ -128,14 +122,12 @@ function externalOf(
   { linkinfo, master }: LinkJson,
 ): Pick<ObservedLink, "isExternal" | "vxlanPort" | "isOdd"> {
   const { info_kind: kind = "", info_data: data = {} } = linkinfo ?? {};
-  const { external, gpe } = data;
-  const isOn = (flag: boolean | null | undefined) => flag !== undefined && flag !== false;
-  if (!isOn(external) || !(kind === "vxlan" ? isOn(gpe) : ["gre", "ip6gre"].includes(kind))) return {};
-  const isOdd = master !== undefined || data.learning === true || data.udp_zero_csum6_rx === false;
+  const overlay = overlayIn(kind, data);
+  if (overlay === undefined) return {};
   return {
     isExternal: true,
     ...(data.port !== undefined && { vxlanPort: data.port }),
-    ...(isOdd && { isOdd }),
+    ...((overlay.isOdd || master !== undefined) && { isOdd: true }),
   };
 }
 

@@ -8,13 +8,6 @@ import { replaceAddresses } from "./diff_addresses.ts";
 import { foreignInterface } from "./diff_link.ts";
 import { type Change, STAGE, type Step } from "./plan.ts";
 
-/** Those that an interface of a name may have and be ours: any other than what is wanted is made anew. */
-const KINDS: Readonly<Record<Overlay["kind"], readonly string[]>> = {
-  vxlan: ["vxlan"],
-  gre: ["gre", "ip6gre"],
-  ip6gre: ["gre", "ip6gre"],
-};
-
 /** An interface of its name that is nothing of ours. */
 export function foreignOverlay(
   { overlay: { name, link } }: DesiredState,
@@ -35,10 +28,9 @@ export function lackingOverlay(
   if (link === undefined) return [];
   const parts = ["overlay", "clear-v4", "clear-v6", "host-v4", "host-v6"];
   const [interfaceError = "", ...routeErrors] = parts.map((part) => failing[part]?.error);
-  const module = MODULES[link.kind];
-  const otherKernel = `modprobe ${module}, take a kernel with it and CONFIG_LWTUNNEL, or set ${
-    link.carries === "esp" ? "IPSEC_UDP_PORT=0 here" : "another transport on all nodes"
-  }`;
+  const { instead, module } = link;
+  const otherKernel =
+    `modprobe ${module}, take a kernel with it and CONFIG_LWTUNNEL, or set ${instead.lacking}`;
   const [lacking, next] = UNKNOWN_KIND.test(interfaceError)
     ? [`this kernel has no ${link.kind}`, otherKernel]
     : TAKEN.test(interfaceError)
@@ -58,22 +50,16 @@ export function lackingOverlay(
 }
 
 /** An interface that wraps by routes has its port, or its whole protocol, for itself. */
-function taken({ kind, port, carries }: Overlay): readonly [why: string, next: string] {
+function taken({ kind, port, instead }: Overlay): readonly [why: string, next: string] {
   const showing = `ip -d link show type ${kind}`;
-  const setting = carries === "esp" ? "IPSEC_UDP_PORT" : "VXLAN_PORT";
   return port === undefined
     ? [`another interface takes all of ${kind}`, `delete the one that \`${showing}\` shows as external`]
     : [
       `UDP port ${port} is another's`,
-      `\`ss -ulpn sport = ${port}\` and \`${showing}\` tell whose: stop that, or set ${setting} on all nodes`,
+      `\`ss -ulpn sport = ${port}\` and \`${showing}\` tell whose: stop that, or set ${instead.taken}`,
     ];
 }
 
-const MODULES: Readonly<Record<Overlay["kind"], string>> = {
-  vxlan: "vxlan",
-  gre: "ip_gre",
-  ip6gre: "ip6_gre",
-};
 /** As the kernel says it by ip: of a link, and of routes. */
 const UNKNOWN_KIND = /Unknown device type|Operation not supported/i;
 /** Of a port by its socket; of an interface that is made alike. */
@@ -139,13 +125,11 @@ function configured(link: Link, has: ObservedLink | undefined): Step[] {
 }
 
 function isKindred({ kind }: ObservedLink, wanted: Overlay): boolean {
-  return KINDS[wanted.kind].includes(kind);
+  return wanted.kinds.includes(kind);
 }
 
-function creationOf({ name, kind, port }: Overlay): string {
-  const start = `link add dev ${name} type ${kind} external`;
-  // Of IPv6 the kernel sends no checksum around packets that have their own, and takes none where it is told so (RFC 6935).
-  return kind === "vxlan" ? `${start} gpe dstport ${port} nolearning udp6zerocsumrx` : start;
+function creationOf({ name, kind, words }: Overlay): string {
+  return `link add dev ${name} type ${kind} ${words}`;
 }
 
 /** It must be made anew. Whoever is in the group of the tunnel's next interface is believed as that. */

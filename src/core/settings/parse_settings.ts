@@ -7,6 +7,7 @@ import { GREETING_PORT, ipsecUdpPort } from "../transport/ipsec/names.ts";
 import { ownTransports } from "../transport/own_transports.ts";
 import { transportsText } from "../transport/stated.ts";
 import type { Transport } from "../transport/transport.ts";
+import { isOverlayMedium } from "../transport/overlay_kinds.ts";
 import { TRANSPORTS } from "../transport/transports.ts";
 import { nextPort } from "../rotation/names.ts";
 import { encryptsHosts } from "./host_settings.ts";
@@ -117,8 +118,8 @@ function espPort(settings: GivenSettings): readonly string[] {
 /** The host wraps by one interface. */
 function oneOverlay(settings: GivenSettings): readonly string[] {
   const { transportIpv4, transportIpv6 } = settings;
-  const media = mediaOf(settings);
-  if (!media.includes("vxlan") || !media.includes("gre")) return [];
+  const [v4, v6] = mediaOf(settings);
+  if (v4 === v6 || !isOverlayMedium(v4) || !isOverlayMedium(v6)) return [];
   return [
     `TRANSPORT_IPV4 is ${transportIpv4} and TRANSPORT_IPV6 is ${transportIpv6}: a node wraps by one of both; set them alike`,
   ];

@@ -13,7 +13,7 @@ import type { Overlay } from "./transport.ts";
 import { desireIpsec } from "./ipsec/desire_ipsec.ts";
 import { udpRouting } from "./ipsec/in_udp.ts";
 import { statedAddresses } from "./outer.ts";
-import { overlayNames } from "./overlay_names.ts";
+import { overlayNames } from "./overlay_kinds.ts";
 import type { ClearPeer, FamilyWays, Ways } from "./ways.ts";
 
 const FAMILIES: readonly Family[] = [4, 6];

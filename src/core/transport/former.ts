@@ -5,14 +5,14 @@ import type { Family } from "../net/address.ts";
 import type { ObservedState } from "../observed/observed_state.ts";
 import { familySettings, type GivenSettings } from "../settings/settings.ts";
 import { isWrapping } from "./clear_peers.ts";
-import { overlaysByMedium } from "./overlay_names.ts";
+import { isOverlayMedium, mediumOfKind, OVERLAY_KINDS, type OverlayMedium } from "./overlay_kinds.ts";
 import type { Transport } from "./transport.ts";
 import { TRANSPORTS } from "./transports.ts";
 
 const FAMILIES: readonly Family[] = [4, 6];
 
 /** A transport that leaves in the clear, for each family that has come back into the tunnel, or to another one in the clear. */
-export type Former = Partial<Record<Family, "direct" | "vxlan" | "gre">>;
+export type Former = Partial<Record<Family, "direct" | OverlayMedium>>;
 
 /**
  * What an agent that starts finds; undefined: nothing that it does not want itself.
@@ -23,22 +23,21 @@ export function formerTransports(
   observed: Pick<ObservedState, "routes" | "table" | "overlay" | "ipsec">,
 ): Former | undefined {
   const { routes, overlay } = observed;
-  const all = overlaysByMedium(settings);
   // A host has one interface that wraps: what the other family is to have of it comes first.
   const [v4, v6] = FAMILIES.map((family) => TRANSPORTS[familySettings(settings, family).transport]);
-  const wanted = [v4?.medium, v6?.medium].find((medium) => medium === "vxlan" || medium === "gre");
-  const overlays = wanted === undefined ? all : { [wanted]: all[wanted] } as Partial<typeof all>;
+  const wanted = [v4?.medium, v6?.medium].find(isOverlayMedium);
+  const media = wanted === undefined ? Object.keys(OVERLAY_KINDS) as OverlayMedium[] : [wanted];
   const former: Former = {};
   for (const family of FAMILIES) {
     const { medium, isEncrypted } = (family === 4 ? v4 : v6)!;
     // What is encrypted by something else than the tunnel takes nothing in the clear.
     if (medium === undefined || isEncrypted === true) continue;
-    const standing = overlay === undefined ? "direct" : overlay.kind === "vxlan" ? "vxlan" : "gre";
+    const standing = overlay === undefined ? "direct" : mediumOfKind(overlay.kind);
     // Where the other family has it, it tells nothing of this one.
     const isTold = medium === "tunnel" || standing !== v4?.medium && standing !== v6?.medium;
-    if (isTold && accepts(observed, family, medium)) former[family] = standing;
+    if (isTold && standing && accepts(observed, family, medium)) former[family] = standing;
     for (const text of routes[family]) {
-      const found = text.includes(" via ") ? "direct" : overlayIn(text, overlays);
+      const found = text.includes(" via ") ? "direct" : wrapperIn(text, media, settings);
       if (found === undefined || found === medium) continue;
       former[family] = found;
       break;
@@ -61,10 +60,11 @@ function accepts(
   return sets.some((name) => (table?.sets.get(`${name}-v${family}`)?.size ?? 0) > 0);
 }
 
-function overlayIn<Name extends string>(
+function wrapperIn(
   text: string,
-  overlays: Readonly<Partial<Record<Name, string>>>,
-): Name | undefined {
+  media: readonly OverlayMedium[],
+  settings: GivenSettings,
+): OverlayMedium | undefined {
   if (!isWrapping(text)) return undefined;
-  return (Object.keys(overlays) as Name[]).find((name) => text.includes(` dev ${overlays[name]} `));
+  return media.find((medium) => text.includes(` dev ${OVERLAY_KINDS[medium].nameOf(settings)} `));
 }

@@ -123,10 +123,9 @@ export function wrappedMtu(
 /** Ways to whom packets are wrapped by a route. */
 export function wrapping(
   ends: Ends,
-  { name, kind, vni, mtuBytes }: Overlay,
+  { name, flag, vni, mtuBytes }: Overlay,
 ): (other: SettledNode) => ClearWay | undefined {
-  // Of VXLAN the number is always in the packet.
-  const flags = kind === "vxlan" ? "" : "key ";
+  const flags = flag === undefined ? "" : `${flag} `;
   return (other) => {
     const remote = ends.remoteOf(other);
     if (remote === undefined) return undefined;

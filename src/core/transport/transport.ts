@@ -1,5 +1,6 @@
-// What a transport is: how pods of this host reach those of another Node in one family. Adding one is a folder here and a line in
-// transports.ts; who makes routes, rules and an MTU of it knows none by its name (docs/decisions/0055).
+// What a transport is: how pods of this host reach those of another Node in one family. Adding one is a folder here, its names below, and a
+// line in transports.ts, in overlay_kinds.ts where it wraps, and in render_table.ts where it has rules; who makes routes, rules, interfaces and
+// an MTU of it knows none by its name (docs/decisions/0055).
 
 import type { Address, Family } from "../net/address.ts";
 import type { Waiting } from "../desired/desired_state.ts";
@@ -61,7 +62,15 @@ export interface Here {
 export interface Overlay {
   readonly name: string;
   /** As ip calls it. */
-  readonly kind: "vxlan" | "gre" | "ip6gre";
+  readonly kind: string;
+  /** Kinds that an interface of its name may have and be ours: it is made anew then. */
+  readonly kinds: readonly string[];
+  /** How it is made, behind its kind: `external gpe dstport 24603`. */
+  readonly words: string;
+  /** Of the kernel. */
+  readonly module: string;
+  /** What routes by it say behind their ends: `key`; left out: nothing. */
+  readonly flag?: string;
   /** Packets of nodes that are encrypted, and no pod's; left out: packets of pods. */
   readonly carries?: "esp";
   /** UDP; left out: it has none. */
@@ -69,6 +78,39 @@ export interface Overlay {
   /** The network's number. */
   readonly vni: number;
   readonly mtuBytes: number;
+  readonly rules: OverlayRules;
+  /** What is to be set where this kernel does not have it, and where its port is another's; that left out: it has none. */
+  readonly instead: { readonly lacking: string; readonly taken?: string };
+}
+
+/** What `ip -d -j link` tells of an interface that wraps, in the parts that matter. Flags may be null where they are on. */
+export interface TunnelJson {
+  readonly external?: boolean | null;
+  readonly gpe?: boolean | null;
+  readonly port?: number;
+  readonly learning?: boolean;
+  readonly udp_zero_csum6_rx?: boolean;
+}
+
+/** How an interface of a transport is known on a host. */
+export interface OverlayKind {
+  /** Beside the tunnel's of that name. */
+  readonly nameOf: (settings: Pick<Settings, "interfaceName">) => string;
+  /** Kinds that one of its name may have and be ours. */
+  readonly kinds: readonly string[];
+  /** Of one that wraps by routes: it is made as ours are. */
+  readonly isOurs: (data: TunnelJson) => boolean;
+  /** It is, and somebody has set something on it that we do not. */
+  readonly isOdd: (data: TunnelJson) => boolean;
+}
+
+/** What the table has for an interface that wraps. */
+export interface OverlayRules {
+  /** Templates of what is around packets, which come before forward.nft. */
+  readonly around: readonly string[];
+  /** Templates beside kube-proxy's IPVS; left out: none. */
+  readonly besideIpvs?: readonly string[];
+  readonly defines: Readonly<Record<string, string>>;
 }
 
 /** Ways in the clear, as one host has them. */

@@ -4,7 +4,7 @@
 import type { Family } from "../../net/address.ts";
 import type { GivenSettings } from "../../settings/settings.ts";
 import { endsOf, interfaceBeside, wrappedMtu, wrapping } from "../outer.ts";
-import type { Here, Overlay, Reach, Transport } from "../transport.ts";
+import type { Here, Overlay, OverlayKind, Reach, Transport } from "../transport.ts";
 
 /** Around a packet, in bytes, by the family of the nodes' addresses: IP (20 or 40), GRE with a key (8; RFC 2890). */
 const OVERHEAD_BYTES: Readonly<Record<Family, number>> = { 4: 28, 6: 48 };
@@ -16,12 +16,25 @@ export function greInterface({ interfaceName }: Pick<GivenSettings, "interfaceNa
   return interfaceBeside(interfaceName, "-gre", "-gr2");
 }
 
+/** One for each family around. */
+export const GRE_KIND: OverlayKind = {
+  nameOf: greInterface,
+  kinds: ["gre", "ip6gre"],
+  isOurs: () => true,
+  isOdd: () => false,
+};
+
 function reachByGre(here: Here): Reach {
   const ends = endsOf(here, true);
   const { families: [family = 4], condition } = ends;
   const name = greInterface(here.settings);
   const { mtuBytes, waiting } = wrappedMtu(here, { name, overheadBytes: OVERHEAD_BYTES[family] });
-  const overlay: Overlay = { name, kind: family === 4 ? "gre" : "ip6gre", vni: GRE_KEY, mtuBytes };
+  const overlay: Overlay = {
+    ...{ name, vni: GRE_KEY, mtuBytes, kinds: GRE_KIND.kinds, words: "external", flag: "key" },
+    ...family === 4 ? { kind: "gre", module: "ip_gre" } : { kind: "ip6gre", module: "ip6_gre" },
+    rules: { around: ["outer", "gre"], defines: { gre_key: String(GRE_KEY) } },
+    instead: { lacking: "another transport on all nodes" },
+  };
   return {
     wayTo: wrapping(ends, overlay),
     devices: [name],

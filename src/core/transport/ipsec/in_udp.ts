@@ -17,6 +17,7 @@ import type { SettledNode } from "../../nodes/settled_node.ts";
 import type { Settings } from "../../settings/settings.ts";
 import { statedAddresses } from "../outer.ts";
 import type { ClearWay, Here, Overlay } from "../transport.ts";
+import { vxlanLink } from "../vxlan/vxlan.ts";
 import type { Ways } from "../ways.ts";
 import { ipsecUdpInterface, ipsecUdpPort } from "./names.ts";
 import { ESP_MARK } from "./xfrm_text.ts";
@@ -63,7 +64,11 @@ export function inUdp(here: Here, { other, port, outer: [own, peer], underlayByt
   const from = own.family === family ? ` src ${own.text}` : "";
   const encap = `encap ip${family === 4 ? "" : "6"} id ${VNI}${from} dst ${to?.address.text} dev ${name}`;
   return {
-    overlay: { name, kind: "vxlan", carries: "esp", port, vni: VNI, mtuBytes },
+    overlay: {
+      ...{ name, ...vxlanLink(port), carries: "esp", vni: VNI, mtuBytes },
+      rules: { around: ["ipsec-udp"], defines: { esp_mark: ESP_MARK } },
+      instead: { lacking: "IPSEC_UDP_PORT=0 here", taken: "IPSEC_UDP_PORT on all nodes" },
+    },
     outer: [peer],
     udp: to && { to: to.text, route: `route ${hostPrefix(peer).text} ${encap} proto ${ROUTE_PROTOCOL}` },
     ...(to === undefined && { waiting: [unknownEnd(here, other)] }),
