@@ -8,6 +8,7 @@ import { someOf } from "../policy/drop_line.ts";
 import type { DropTotal } from "../policy/drop_totals.ts";
 import type { OwnTurn } from "../rotation/turn.ts";
 import { handshakeText } from "../observed/handshake_text.ts";
+import type { ObservedAssociation } from "../transport/ipsec/rollover.ts";
 import type { ObservedState } from "../observed/observed_state.ts";
 
 /** A peer as `status` shows it. */
@@ -30,6 +31,16 @@ export interface PeerStatus {
 export interface ClearStatus extends ClearPeerText {
   /** The host lacks a route of it. */
   readonly isMissing?: true;
+  /** By IPsec: what its associations of this moment have carried. Left out: there are none, or it goes in the clear. */
+  readonly carried?: Carried;
+}
+
+/** What the associations with one other node have carried, both families of pods together. */
+export interface Carried {
+  readonly receivedPackets: number;
+  readonly sentPackets: number;
+  /** When the newest of them was made, in seconds since 1970: with a start of either agent, and after 2^30 packets. */
+  readonly keySeconds: number;
 }
 
 /** What NetworkPolicies come to on this node. */
@@ -119,7 +130,7 @@ export function peerStatuses(
 
 /** The ways in the clear that are wanted, and which of them the host has not. */
 export function clearStatuses(
-  { clear = [], routes }: DesiredState,
+  { clear = [], routes, ipsec }: DesiredState,
   observed: ObservedState | undefined,
 ): ClearStatus[] {
   const lacking = new Set(
@@ -127,9 +138,35 @@ export function clearStatuses(
       type === "clear" && observed?.routes[family].has(text) !== true ? [destination] : []
     ),
   );
-  return clear.map((way) =>
-    way.podCidrs.some((text) => lacking.has(text)) ? { ...way, isMissing: true } : way
-  );
+  const carried = carriedBy(ipsec, observed);
+  return clear.map((way): ClearStatus => ({
+    ...way,
+    ...(way.podCidrs.some((text) => lacking.has(text)) && { isMissing: true }),
+    ...(way.isEncrypted && carried.has(way.node) && { carried: carried.get(way.node)! }),
+  }));
+}
+
+/** By node. */
+function carriedBy(
+  { peers }: DesiredState["ipsec"],
+  observed: ObservedState | undefined,
+): ReadonlyMap<string, Carried> {
+  const data = (observed?.ipsec?.associations ?? []).filter(({ purpose }) => purpose === "data");
+  const bySource = Map.groupBy(data, ({ source }) => source);
+  const byDestination = Map.groupBy(data, ({ destination }) => destination);
+  return new Map(peers.flatMap(({ node, pair: { peer: { address } } }) => {
+    const [received, sent] = [bySource.get(address) ?? [], byDestination.get(address) ?? []];
+    if (received.length + sent.length === 0) return [];
+    return [[node, {
+      receivedPackets: packetsOf(received),
+      sentPackets: packetsOf(sent),
+      keySeconds: Math.max(...[...received, ...sent].map(({ addedSeconds }) => addedSeconds)),
+    }]];
+  }));
+}
+
+function packetsOf(associations: readonly ObservedAssociation[]): number {
+  return associations.reduce((total, { packets }) => total + packets, 0);
 }
 
 /** The status for people. */
@@ -158,7 +195,7 @@ export function describeStatus(status: Status, nowSeconds: number): string[] {
     ...(status.clear ?? []).map((way) =>
       `  ${way.node} ${wayText(way)} to ${way.podCidrs.join(", ")}${
         way.isMissing ? ": the host has no such route" : ""
-      }`
+      }${carriedText(way, nowSeconds)}`
     ),
     ...(status.declared === undefined ? [] : describeDeclared(status.declared, nowSeconds)),
     ...Object.entries(applied.failing).map(([part, { error }]) => `failing: ${part}: ${error}`),
@@ -172,6 +209,15 @@ export function describeStatus(status: Status, nowSeconds: number): string[] {
 function wayText({ route, isEncrypted, inUdpTo }: ClearStatus): string {
   if (!isEncrypted) return `in the clear ${route}`;
   return `by IPsec${inUdpTo === undefined ? "" : ` in UDP to ${inUdpTo}`} ${route}`;
+}
+
+function carriedText({ carried }: ClearStatus, nowSeconds: number): string {
+  if (carried === undefined) return "";
+  const { receivedPackets, sentPackets, keySeconds } = carried;
+  const received = receivedPackets === 0 ? "nothing received" : `${receivedPackets} packets received`;
+  return `; ${received}, ${sentPackets} sent, by keys of ${
+    Math.max(0, Math.round(nowSeconds - keySeconds))
+  } s`;
 }
 
 function policyText({ isKnown, addresses, ingress, egress }: PolicyStatus): string {

@@ -69,6 +69,38 @@ Deno.test("A way in the clear that the host has not, or not yet, is shown as suc
   assert.ok(shown(undefined).every((way) => way.endsWith("true")));
 });
 
+Deno.test("By IPsec the status says what came from a node and went to it since its keys were made, and where nothing did", () => {
+  const IPSEC = { TRANSPORT_IPV4: "ipsec", TRANSPORT_IPV6: "ipsec" };
+  const nodes = [1, 2, 3, 4].map((i) => ({
+    ...ordinaryNode(i),
+    transport: "ipv4=ipsec,ipv6=ipsec",
+    ipsecNonce: keyOf(i),
+  }));
+  const desired = desireOf(nodes, IPSEC, { interfaces: [ETH0], publicKey: keyOf(1) });
+  const association = (
+    [source, destination]: readonly [number, number],
+    packets: number,
+    addedSeconds: number,
+  ) => ({
+    ...{ spi: packets, purpose: "data" as const, packets, addedSeconds, usedSeconds: 0 },
+    ...{ source: `10.9.1.${source}`, destination: `10.9.1.${destination}` },
+  });
+  const associations = [
+    ...[association([2, 1], 7, 40), association([2, 1], 5, 90), association([1, 2], 9, 90)],
+    ...[association([3, 1], 0, 60), association([1, 3], 3, 60)],
+    { ...association([4, 1], 3, 60), purpose: "greeting" as const },
+  ];
+  const known = { used: new Set<string>(), retired: new Set<string>(), patientSeconds: 0, wallSeconds: 100 };
+  const ipsec = { ...known, link: undefined, associations, policies: new Map(), unchecked: [] };
+  const clear = clearStatuses(desired, { ...hostOf(desired), ipsec });
+  const lines = describeStatus({ ...STATUS, clear }, 100).filter((line) => line.includes("to 10.244."));
+  assert.deepEqual(lines.map((line) => line.replace(/ by IPsec.*?(;|$)/, "$1")), [
+    "  n2; 12 packets received, 9 sent, by keys of 10 s",
+    "  n3; nothing received, 3 sent, by keys of 40 s",
+    "  n4",
+  ]);
+});
+
 Deno.test("While this host's key rotates the status says how far it is", () => {
   const rotation = { stage: "announced", nextKey: "NEXT", awaited: ["n2", "n7"] } as const;
   assert.equal(
