@@ -7,8 +7,8 @@ import { manifestOf } from "../lab/manifest.ts";
 import type { Node, Settings } from "../lab/node.ts";
 import type { Pod } from "../lab/pod.ts";
 import { until } from "../lab/until.ts";
-import { Mesh } from "./mesh.ts";
-import { mediaOf, type Medium, passesFull, policyDecides, saying } from "./transports.ts";
+import { Mesh } from "../netns/mesh.ts";
+import { mediaOf, type Medium, passesFull, policyDecides, saying } from "../netns/transports.ts";
 
 const FILTERED = { "filter-ipv4": "true", "filter-ipv6": "true" };
 

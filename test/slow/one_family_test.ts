@@ -7,9 +7,9 @@ import { HAS_GRE, HAS_XFRM } from "../lab/kernel.ts";
 import type { Lab } from "../lab/lab.ts";
 import { type Families, manifestOf } from "../lab/manifest.ts";
 import type { Pod } from "../lab/pod.ts";
-import { Clerk } from "./clerk.ts";
-import { Victim } from "./drift.ts";
-import { mediaOf, type Medium, passesFull, policyDecides, saying } from "./transports.ts";
+import { Clerk } from "../netns/clerk.ts";
+import { Victim } from "../netns/drift.ts";
+import { mediaOf, type Medium, passesFull, policyDecides, saying } from "../netns/transports.ts";
 
 interface Case extends Families {
   readonly transport: string;
