@@ -44,6 +44,7 @@ export async function seenOnWire(world: World): Promise<Record<string, number>> 
   } finally {
     await capture.kill("SIGINT");
   }
+  await capture.closed; // what it says last is read after its end
   assert.match(capture.stderr.join("\n"), /\b0 packets dropped by kernel/);
   const counts: Record<string, number> = {};
   for (const line of capture.stdout) {
