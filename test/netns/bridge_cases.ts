@@ -1,7 +1,7 @@
 // CNI_BRIDGE: pods hang on one bridge, and reach nobody over it but their node, by real plugins and packets.
 //
-//   n1-pod ──┐
-//   n1-other ┴── wigglenet-br ── n1 ══ tunnel ══ n2 ── wigglenet-br ── n2-pod
+//   n1-pod ──┐                          ┌══ n2 ── wigglenet-br ── n2-pod
+//   n1-other ┴── wigglenet-br ── n1 ════┴══ n3 ── wigglenet-br ── n3-pod
 
 import assert from "node:assert/strict";
 import { BRIDGE_ADDRESS } from "../../src/core/bridge/names.ts";
@@ -14,13 +14,17 @@ import { until } from "../lab/until.ts";
 import { Wire } from "../lab/wire.ts";
 import { bridgeDrifts } from "./bridge_drifts.ts";
 import { Victim } from "./drift.ts";
+import { passesFull } from "./transports.ts";
 
 const FAMILIES = [4, 6] as const;
 const BRIDGED = { "cni-bridge": "true" };
 const BRIDGE = "wigglenet-br";
 const PORT = 9_999;
 
-const victim = await Victim.create({ nodes: 2 }, BRIDGED);
+/** Of the tunnel. */
+const MTU = 1_420;
+
+const victim = await Victim.create({ nodes: 3 }, BRIDGED);
 const { mesh } = victim;
 const { lab } = mesh;
 const [n1] = mesh.nodes as [Node];
@@ -38,8 +42,9 @@ async function macOf(host: Pod, device: string): Promise<string> {
   return link.address;
 }
 
-Deno.test("pods of one node and of two reach each other; the bridge takes no more than its ports", async () => {
+Deno.test("pods of one node and of three reach each other, full packets pass; the bridge takes no more than its ports", async () => {
   await mesh.reachable();
+  for (const to of [other, far]) await passesFull(pod, to, MTU);
   const ports = JSON.parse(await n1.run(["ip", "-j", "-d", "link", "show", "master", BRIDGE])) as {
     readonly mtu: number;
     readonly linkinfo: { readonly info_slave_data: { readonly hairpin: boolean } };

@@ -2,7 +2,7 @@
 // n2 and n3 are said to exist. The rules of the table are not typed: `wigglenet render` prints them; what is in its sets is.
 
 import assert from "node:assert/strict";
-import { HAS_GRE, HAS_KERNEL_WIREGUARD, HAS_XFRM } from "../lab/kernel.ts";
+import { HAS_BRIDGE_META, HAS_GRE, HAS_KERNEL_WIREGUARD, HAS_XFRM } from "../lab/kernel.ts";
 import { Lab } from "../lab/lab.ts";
 import { type Manifest, manifestOf } from "../lab/manifest.ts";
 import type { Node, Settings } from "../lab/node.ts";
@@ -15,7 +15,7 @@ const FOLDER = new URL("../../docs/transports/", import.meta.url);
 const MARKED = /<!-- commands ([A-Z0-9_=a-z ]+) -->\s*```sh\n([^]*?)```/;
 /** What comes to that where a node is behind a NAT. */
 const BESIDES = /<!-- commands where (\S+) is at (\S+) -->\s*```sh\n([^]*?)```/;
-const OVERLAYS = ["wigglenet-vx", "wigglenet-gre", "wigglenet-ipsec", "wigglenet-udp"];
+const OVERLAYS = ["wigglenet-vx", "wigglenet-gre", "wigglenet-ipsec", "wigglenet-udp", "wigglenet-br"];
 /** Of nodes that are said to exist; read with `ipsec` alone. */
 const NONCE = { "wigglenet/ipsec-nonce": `${"A".repeat(43)}=`, "wigglenet/ipsec-udp-port": "24606" };
 const publicKeys = [(await run(["wg", "pubkey"], { stdin: PRIVATE_KEY })).trim(), ...KEYS];
@@ -71,7 +71,7 @@ function manifest(i: number, { settings, endpoints }: Page): Manifest {
 async function stateOf(node: Node): Promise<string> {
   const overlays = await Promise.all(OVERLAYS.map(async (dev) => {
     const { stdout } = await node.attempt(["ip", "-d", "address", "show", "dev", dev, "scope", "global"]);
-    return stdout.replace(/^\d+: /, "");
+    return stdout.replace(/^\d+: /, "").replaceAll(/_timer +[\d.]+/g, "");
   }));
   // Associations are nothing to be typed: their keys are others each time.
   const { stdout: policies } = await node.attempt(["ip", "xfrm", "policy", "list"]);
@@ -79,10 +79,11 @@ async function stateOf(node: Node): Promise<string> {
   return `${await readState(node, ["table", "link", "routes", "wireguard"])}\n${overlays.join("")}${sorted}`;
 }
 
-/** The table as it stands, its sets empty. */
-async function emptyTable(node: Node): Promise<string> {
+/** The tables as they stand, their sets empty. */
+async function emptyTables(node: Node): Promise<string> {
   const listed = await node.run(["nft", "list", "table", "inet", "wigglenet"]);
-  return listed.replaceAll(/\s*elements = \{[^}]*\}/g, "").replaceAll(
+  const { stdout: ofBridge } = await node.attempt(["nft", "list", "table", "bridge", "wigglenet"]);
+  return (listed + ofBridge).replaceAll(/\s*elements = \{[^}]*\}/g, "").replaceAll(
     /counter packets \d+ bytes \d+/g,
     "counter",
   );
@@ -110,7 +111,8 @@ const pages = [...Deno.readDirSync(FOLDER)].map(({ name }) => name).sort().map((
 for (const [name, versions] of pages) {
   Deno.test(`${name}: it has a block of commands`, () => assert.ok(versions.length > 0));
   // Where the kernel has none of it, a page is typed in the virtual machine alone.
-  const ignore = name === "ipsec.md" && !HAS_XFRM || name === "gre.md" && !HAS_GRE;
+  const ignore = name === "ipsec.md" && !HAS_XFRM || name === "gre.md" && !HAS_GRE ||
+    name === "bridge.md" && !HAS_BRIDGE_META;
   for (const page of versions) {
     const { settings, commands, endpoints } = page;
     const where = Object.keys(endpoints).map((name) => `, where ${name} is behind a NAT`).join("");
@@ -128,7 +130,7 @@ for (const [name, versions] of pages) {
         for (const i of [1, 2, 3]) await lab.publish(manifest(i, page));
         node.startAgent({ settings });
         await node.inSync();
-        const [made, table, routing] = [await stateOf(node), await emptyTable(node), await routingOf(node)];
+        const [made, table, routing] = [await stateOf(node), await emptyTables(node), await routingOf(node)];
         await node.agent!.kill("SIGTERM");
         const { code, stdout, stderr } = await node.runAgent({ verb: "cleanup", settings });
         assert.equal(code, 0, stdout + stderr);
