@@ -2,8 +2,8 @@
 
 import type { Host } from "../lab/host.ts";
 
-/** An id as engines have them. */
-export const ENGINE_ID = "0123456789abcdef".repeat(4);
+/** An id as engines have them, another one in each run: the hierarchy of cgroups that it is a folder in is the whole machine's. */
+export const ENGINE_ID: string = crypto.getRandomValues(new Uint8Array(32)).toHex();
 
 /** What an engine says of a container that runs; `more` stands in place of what it would say. */
 export function inspectionOf(name: string, pid: unknown, more: Record<string, unknown> = {}): unknown {
