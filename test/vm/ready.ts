@@ -2,8 +2,8 @@
 
 import { run } from "../lab/process.ts";
 
-/** Emulated, everything takes about so many times as long. */
-const PATIENCE = "8";
+/** Emulated, everything takes about so many times as long, on a slow machine. */
+const PATIENCE = "12";
 
 /** Makes a bare machine one that laboratories, and nodes that boot in them, can live on. */
 export async function getReady(): Promise<void> {
