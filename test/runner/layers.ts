@@ -87,7 +87,12 @@ const RUNS: Readonly<Record<string, { runs: readonly TestRun[]; needs?: Need; lo
       folders: ["test/slow"],
       flags: ["-A"],
       lanes: 2,
-      longest: ["rotation", "direct_change", "declared_names", "metrics", "endpoints"],
+      longest: ["rotation", "declared_names", "metrics", "endpoints"],
+    }, {
+      // Outages of less than a second are measured: nothing runs beside.
+      folders: ["test/alone"],
+      flags: ["-A"],
+      lanes: 1,
     }],
     needs: "container engines",
     long: true,
