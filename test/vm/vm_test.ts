@@ -30,7 +30,7 @@ const asked = Deno.env.get("WIGGLENET_VM_FILES") ?? today;
 const chosen = asked === "kernel" ? MEET_THE_KERNEL.join() : asked;
 
 const files = chosen === "all"
-  ? ["netns", "waiting", "slow", "booted"].flatMap((part) => {
+  ? ["netns", "waiting", "slow", "alone", "booted"].flatMap((part) => {
     const names = [...Deno.readDirSync(`${TESTS}${part}`)].map(({ name }) => `${part}/${name}`);
     return names.filter((name) => name.endsWith("_test.ts")).sort();
   })
