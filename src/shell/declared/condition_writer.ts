@@ -68,7 +68,7 @@ export class ConditionWriter {
       const publicKey = it.kind === "PodWireGuardInterface" ? publicKeys.get(nameOf(it)) : undefined;
       const status = conditionPatch({ ...it, publicKey }, object.stated, Date.now());
       if (status === undefined) return [];
-      const namespace = isTenant(it) ? it.name.slice(0, it.name.indexOf("/")) : "";
+      const namespace = isTenant(object) ? object.namespace : "";
       const count = (counts.get(namespace) ?? 0) + 1;
       counts.set(namespace, count);
       return namespace === "" || count <= MOST_OF_A_NAMESPACE ? [{ object, status }] : [];
