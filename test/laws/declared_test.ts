@@ -9,6 +9,7 @@ import { diffDeclared } from "../../src/core/declared/plan/diff_declared.ts";
 import { nodeStatus } from "../../src/core/declared/status/node_status.ts";
 import { reportOf } from "../../src/core/declared/status/report.ts";
 import { wantInterfaces } from "../../src/core/declared/want/want_interfaces.ts";
+import { MOMENT } from "../declared/moment.ts";
 import type { ObjectJson } from "../declared/walk_through.ts";
 import { NODE_NAMES, plan, plans, read } from "./declared_plans.ts";
 
@@ -183,14 +184,7 @@ Deno.test("A full mesh of 200 nodes expands within two seconds", () => {
 /** The one object that a node writes of itself, before anything of it stands: with every reason in it that there is. */
 function statusOf(plans: readonly NetworkPlan[], nodeName: string): unknown {
   const wanted = wantInterfaces(plans, { nodeName, interfaceName: "wigglenet", ports: [], nowMs: 0 });
-  const moment = {
-    implementation: "kernel",
-    keyFolder: "/k",
-    keys: new Map(),
-    resolved: new Map(),
-    steadySeconds: 0,
-  } as const;
-  const plan = diffDeclared({ interfaces: wanted.interfaces, spared: [] }, NO_INTERFACES, moment);
+  const plan = diffDeclared({ interfaces: wanted.interfaces, spared: [] }, NO_INTERFACES, MOMENT);
   const sight = {
     nodeName,
     objects: plans,
@@ -199,7 +193,7 @@ function statusOf(plans: readonly NetworkPlan[], nodeName: string): unknown {
     plan,
     failing: {},
     observed: NO_INTERFACES,
-    moment,
+    moment: MOMENT,
   };
   return nodeStatus(reportOf(sight), 0);
 }

@@ -1,6 +1,7 @@
 // What a tenant is told, and how much time its objects may take of everybody's.
 
 import assert from "node:assert/strict";
+import { MOMENT } from "../../../../test/declared/moment.ts";
 import { parsed } from "../../../../test/declared/parsed.ts";
 import { withValue } from "../../../../test/declared/bad_objects.ts";
 import { GRANT, inNamespace, POD_DUMMY } from "../../../../test/declared/tenants.ts";
@@ -12,13 +13,6 @@ import { reportOf } from "../status/report.ts";
 import { type Wanted, wantInterfaces } from "./want_interfaces.ts";
 
 const HERE = { nodeName: "n1", interfaceName: "wigglenet", ports: [], nowMs: 0, hasContainers: true };
-const MOMENT = {
-  implementation: "kernel",
-  keyFolder: "/k",
-  keys: new Map(),
-  resolved: new Map(),
-  steadySeconds: 0,
-} as const;
 
 function want(...objects: readonly ObjectJson[]): Wanted {
   return wantInterfaces([GRANT, ...objects].map(parsed), HERE);
