@@ -14,6 +14,7 @@ import { FactKeeper } from "../shell/fact_keeper.ts";
 import { resolveNames } from "../shell/name_resolver.ts";
 import { steadySeconds } from "../shell/observe.ts";
 import { observeAll } from "../shell/observe_all.ts";
+import { lookBesideAgent } from "../shell/observe_reference.ts";
 import { PodCidrExpression } from "../shell/pod_cidr_expression.ts";
 import { wireguardOf } from "../shell/read_facts.ts";
 import { readFirstSight } from "../shell/read_network.ts";
@@ -65,6 +66,7 @@ async function planNow(settings: Settings): Promise<{ plan: Plan; isKnown: boole
   const resolved = await resolveNames(isTunnelled ? namesToResolve(items) : new Set());
   const facts = await new FactKeeper(settings, fixed, () => resolved).read(items, throwIfAny);
   const desired = desire(settings, items, facts!)!;
+  lookBesideAgent();
   const observed = await observeAll(desired);
   const isKnown = !problems.some(({ isUnread }) => isUnread);
   const spared = isKnown ? {} : { spared: everythingOn(observed) };

@@ -6,10 +6,10 @@ import { parseInterfaces } from "../core/declared/observed/parse_interfaces.ts";
 import { isOurXfrm } from "../core/plan/diff_ipsec.ts";
 import { LINK_KIND } from "../core/plan/diff_link.ts";
 import { bridgeInterface } from "../core/bridge/names.ts";
-import { BRIDGE_REFERENCE, BRIDGE_TABLE } from "../core/bridge/render_bridge.ts";
+import { BRIDGE_TABLE } from "../core/bridge/render_bridge.ts";
 import { cniTarget } from "../core/plan/diff_cni.ts";
 import { ROUTE_PROTOCOL, UNNAMED_PROTOCOL } from "../core/desired/desired_state.ts";
-import { FASTPATH, FASTPATH_REFERENCE, REFERENCE_TABLE, TABLE } from "../core/render/render_table.ts";
+import { FASTPATH, TABLE } from "../core/render/render_table.ts";
 import { nextInterface, nextKeyPath, requestedKeyPath } from "../core/rotation/names.ts";
 import { ipsecInterface } from "../core/transport/ipsec/names.ts";
 import { parseAssociations, parsePolicies, removalOf } from "../core/transport/ipsec/xfrm_text.ts";
@@ -26,6 +26,11 @@ import { observeLink, observeNetwork, unlessAbsent } from "./observe.ts";
 import { observeHostRouting } from "./observe_host_routing.ts";
 import { readStatus, STATUS_SOCKET } from "./status_socket.ts";
 import { endServer, findServers, socketOf } from "./wireguard_go.ts";
+
+/** Those that packets meet, and what an agent or a `diff` left that was killed while it asked nft how it prints them. */
+const OUR_TABLE = new RegExp(
+  `^table (?:inet (?:${TABLE}|${FASTPATH})|${BRIDGE_TABLE})(?:-reference(?:-[0-9a-f]{8})?)?$`,
+);
 
 /** What was there and is gone, and what could not be removed. */
 export interface Cleaned {
@@ -214,9 +219,8 @@ async function removeNetworkOf(interfaceName: string): Promise<string[]> {
 
 async function removeTables(): Promise<string[]> {
   const listed = await run({ program: "nft", args: ["list", "tables"] });
-  const inet = [TABLE, REFERENCE_TABLE, FASTPATH, FASTPATH_REFERENCE].map((name) => `inet ${name}`);
-  const ours = [...inet, BRIDGE_TABLE, BRIDGE_REFERENCE].filter((name) =>
-    listed.split("\n").includes(`table ${name}`)
+  const ours = listed.split("\n").filter((line) => OUR_TABLE.test(line)).map((line) =>
+    line.slice("table ".length)
   );
   for (const name of ours) await run({ program: "nft", args: ["delete", "table", ...name.split(" ")] });
   return ours.map((name) => `table ${name}`);

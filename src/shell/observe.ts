@@ -1,6 +1,6 @@
 // Reads the host: each part by its own command, our own objects only. Decides nothing.
 
-import type { DesiredFastpath, DesiredState, DesiredTable } from "../core/desired/desired_state.ts";
+import type { DesiredState } from "../core/desired/desired_state.ts";
 import type {
   Now,
   ObservedCni,
@@ -14,17 +14,10 @@ import type { Family } from "../core/net/address.ts";
 import { DumpReader } from "../core/observed/dump_reader.ts";
 import { hear, type Heard } from "../core/rotation/heard.ts";
 import { parseLink, parseRoutes } from "../core/observed/parse_network.ts";
-import { NO_POLICY, type ObservedPolicy } from "../core/observed/parse_policy.ts";
-import { parseFastpath, parsePieces, parsePolicyTable, parseTable } from "../core/observed/parse_table.ts";
+import { NO_POLICY } from "../core/observed/parse_policy.ts";
+import { parseFastpath, parseTable } from "../core/observed/parse_table.ts";
 import { ROUTE_PROTOCOL, UNNAMED_PROTOCOL } from "../core/desired/desired_state.ts";
-import {
-  FASTPATH,
-  FASTPATH_REFERENCE,
-  REFERENCE_TABLE,
-  renderFastpathReference,
-  renderReference,
-  TABLE,
-} from "../core/render/render_table.ts";
+import { FASTPATH, TABLE } from "../core/render/render_table.ts";
 import { attempt, CommandError, type Run, run, runForBytes } from "./command.ts";
 import { readLink, readText, withInput } from "./files.ts";
 import { LastReading } from "./last_reading.ts";
@@ -68,7 +61,7 @@ export function listing(kind: string, table: string, ...name: readonly string[])
 }
 
 /** A table's family and name: of family inet, unless its name has another one in front. */
-function named(table: string): readonly string[] {
+export function named(table: string): readonly string[] {
   return table.includes(" ") ? table.split(" ") : ["inet", table];
 }
 
@@ -86,80 +79,10 @@ export async function unlessAbsent<T>(output: Promise<T>): Promise<T | undefined
   }
 }
 
-const references = new Map<string, { text: string; structure: string }>();
-
-/** The wanted structure as this host's nft prints it back. */
-export async function observeReference(table: DesiredTable): Promise<string> {
-  return await referenceOf(renderReference(table), REFERENCE_TABLE);
-}
-
-/**
- * The same of the flowtable's table; undefined when none is wanted.
- * @throws Error when this kernel knows no flowtables
- */
-export async function observeFastpathReference(
-  fastpath: DesiredFastpath | undefined,
-): Promise<string | undefined> {
-  if (fastpath === undefined) return undefined;
-  try {
-    return await referenceOf(renderFastpathReference(fastpath), FASTPATH_REFERENCE);
-  } catch (cause) {
-    const { message } = cause as Error;
-    throw new Error(
-      `no flowtable can be made (modprobe nf_flow_table_inet, or ENABLE_FLOWTABLE=false): ${message}`,
-      {
-        cause,
-      },
-    );
-  }
-}
-
-/** What nft makes of policy's chains and sets; without a hook no packet sees them. */
-export async function observePolicyReference(text: string): Promise<ObservedPolicy> {
-  const discard = discardOf(REFERENCE_TABLE);
-  await load(discard + text);
-  const printed = parsePolicyTable(await run(listing("table", REFERENCE_TABLE)));
-  await load(discard);
-  return printed;
-}
-
-/** A structure loaded as a dormant table, listed, deleted. Done once a structure; a leftover of a killed agent is replaced. */
-export async function referenceOf(text: string, name: string): Promise<string> {
-  const last = references.get(name);
-  if (last?.text === text) return last.structure;
-  const discard = discardOf(name);
-  await load(discard + text);
-  // Not as a whole: that prints its flags, see above.
-  const pieces = new Set([...text.matchAll(/^\t(set|chain) \S+(?= \{)/gm)].map(([piece]) => piece.trim()));
-  const listings: string[] = [];
-  // One after the other: a dozen at once would take the processor from what boots beside it, the pods among it.
-  for (const piece of pieces) {
-    const [kind, object] = piece.split(" ");
-    listings.push(await run(listing(kind!, name, object!)));
-  }
-  const structure = parsePieces(listings);
-  await load(discard);
-  references.set(name, { text, structure });
-  return structure;
-}
-
-/**
- * Without its flag the first line would wake a table that is there: its rules, without a member in their sets, drop packets
- * until the transaction ends (seen for 70 ms, kernel 6.18, 2026-11-21).
- */
-function discardOf(name: string): string {
-  const table = named(name).join(" ");
-  return `table ${table} { flags dormant; }\ndelete table ${table}\n`;
-}
-
 /** True when nft would load the text. */
 export async function checkText(text: string): Promise<boolean> {
   const { failure } = await withInput(text, (path) => attempt({ program: "nft", args: ["-c", "-f", path] }));
   return failure === undefined;
-}
-
-async function load(text: string): Promise<void> {
-  await withInput(text, (path) => run({ program: "nft", args: ["-f", path] }));
 }
 
 /**

@@ -6,15 +6,14 @@ import {
   mayHaveSecond,
   observeCni,
   observeFastpath,
-  observeFastpathReference,
   observeNetwork,
-  observeReference,
   observeSecond,
   observeServers,
   observeSuperseded,
   observeTable,
   observeWireguard,
 } from "./observe.ts";
+import { observeFastpathReference, observeReference } from "./observe_reference.ts";
 import { observeBridge } from "./observe_bridge.ts";
 import { observeIpsec } from "./observe_ipsec.ts";
 import { observeHostRouting } from "./observe_host_routing.ts";

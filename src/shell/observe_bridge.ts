@@ -5,7 +5,8 @@ import { type ObservedBridge, parseBridgeLink } from "../core/bridge/observed_br
 import { BRIDGE_REFERENCE, BRIDGE_TABLE, renderBridgeReference } from "../core/bridge/render_bridge.ts";
 import { parseRules } from "../core/observed/parse_table.ts";
 import { run } from "./command.ts";
-import { listing, observe, referenceOf, unlessAbsent } from "./observe.ts";
+import { listing, observe, unlessAbsent } from "./observe.ts";
+import { referenceOf } from "./observe_reference.ts";
 
 /**
  * The bridge; undefined where none is wanted nor seen: nobody looks for it then.

@@ -155,6 +155,15 @@ Deno.test("diff exits 0 in sync, 1 with a line for each difference, 2 when it ca
   assert.deepEqual([helpless.code, helpless.stdout], [2, ""]);
 });
 
+Deno.test("four diffs at once, and what an agent left that was killed: each tells the same", async () => {
+  await using node = await freshNode();
+  await started(node);
+  await node.run(["nft", "add", "table", "inet", "wigglenet-reference", "{ flags dormant; }"]);
+  const all = await Promise.all(Array.from({ length: 4 }, () => node.runAgent({ verb: "diff" })));
+  assert.deepEqual(all, all.map(() => ({ code: 0, stdout: "", stderr: "" })));
+  assert.equal((await node.run(["nft", "list", "tables"])).match(/-reference-/), null);
+});
+
 Deno.test("a typo gets the nearest verb or flag, and exit code 2", async () => {
   await using node = await freshNode();
   const verb = await node.runAgent({ verb: "staus" });
@@ -224,7 +233,9 @@ Deno.test("cleanup --purge takes the key along, and what a killed agent left unf
   await started(node);
   await node.agent!.kill("SIGKILL");
   await node.run(["touch", "/run/wigglenet/input-4711-3"]);
-  await node.run(["nft", "add", "table", "inet", "wigglenet-reference", "{ flags dormant; }"]);
+  for (const left of ["inet wigglenet-reference", "inet wigglenet-fastpath-reference-0a1b2c3d"]) {
+    await node.run(["nft", "add", "table", ...left.split(" "), "{ flags dormant; }"]);
+  }
   const { code, stderr } = await node.runAgent({ verb: "cleanup", args: ["--purge"] });
   assert.deepEqual([code, stderr], [0, ""]);
   assert.equal(differences(before, await hostOf(node)), "");

@@ -5,7 +5,7 @@ import type { PolicyReference } from "../../core/plan/policy_reference.ts";
 import type { PolicyObjects } from "../../core/policy/policy_objects.ts";
 import type { DesiredPolicy, PolicyChange } from "../../core/policy/policy_table.ts";
 import { policyObjects, type PolicyOptions } from "../../core/render/render_policy.ts";
-import { observePolicyReference } from "../observe.ts";
+import { observePolicyReference } from "../observe_reference.ts";
 
 /** Both say undefined where nothing is known. */
 interface View {
