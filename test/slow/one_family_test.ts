@@ -28,7 +28,7 @@ const CASES: readonly Case[] = [
   { transport: "vxlan", underlay: V6, pods: V4, mtuBytes: 1_444, media: ["vxlan"] },
   { transport: "vxlan", underlay: V4, pods: V6, mtuBytes: 1_464, media: ["vxlan"] },
   { transport: "gre", underlay: V6, pods: V6, mtuBytes: 1_452, media: ["gre"], ignore: !HAS_GRE },
-  { transport: "ipsec", underlay: V6, pods: V6, mtuBytes: 1_406, media: ["esp"], ignore: !HAS_XFRM },
+  { transport: "ipsec", underlay: V6, pods: V6, mtuBytes: 1_426, media: ["esp"], ignore: !HAS_XFRM },
 ];
 
 async function stands({ transport, underlay, pods, mtuBytes, media }: Case): Promise<void> {

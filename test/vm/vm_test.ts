@@ -34,7 +34,8 @@ const files = chosen === "all"
     const names = [...Deno.readDirSync(`${TESTS}${part}`)].map(({ name }) => `${part}/${name}`);
     return names.filter((name) => name.endsWith("_test.ts")).sort();
   })
-  : chosen.split(",");
+  // Names of tests have commas too.
+  : chosen.split(/,(?=[a-z]+\/)/);
 // The process's own, for what a test module prints is shown when its tests run.
 const progress = Deno.openSync("/proc/self/fd/2", { append: true });
 const folder = await Deno.makeTempDir({ prefix: "wigglenet-vm-" });
