@@ -46,7 +46,8 @@ export class Victim {
     const told = lines.length;
     await act();
     await until(`${node.name} to be as before`, async () => {
-      return (await readState(node)) === before && lines.some((line) => log.test(line));
+      // To read the state takes a machine longer than to mend it: not before there is something to see.
+      return lines.some((line) => log.test(line)) && (await readState(node)) === before;
     }, {
       deadlineMs: withinMs,
       seen: async () => {
