@@ -4,7 +4,7 @@
 import { NODE_PLUGINS } from "../core/shipped/plugins.ts";
 import { type GivenSettings, SETTINGS, usesTunnel } from "../core/settings/settings.ts";
 import { RUN_FOLDER } from "./files.ts";
-import { ENGINE_SOCKETS } from "../core/shipped/flags.ts";
+import { ENGINE_SOCKETS, socketPaths } from "../core/shipped/flags.ts";
 import { PROGRAM_PATHS } from "../core/shipped/programs.ts";
 import { folderOf } from "./paths.ts";
 
@@ -48,7 +48,9 @@ export function giveUpContainers(
   { hasDeclaredContainers }: Pick<GivenSettings, "hasDeclaredContainers">,
 ): void {
   if (hasDeclaredContainers) return;
-  for (const path of ENGINE_SOCKETS) Deno.permissions.revokeSync({ name: "write", path });
+  for (const path of ENGINE_SOCKETS.flatMap(socketPaths)) {
+    Deno.permissions.revokeSync({ name: "write", path });
+  }
   for (const command of PROGRAM_PATHS.nsenter) Deno.permissions.revokeSync({ name: "run", command });
 }
 

@@ -60,9 +60,28 @@ Deno.test("The agent's folders are those that it may write as shipped, each at t
     for (const { name, mountPath, $patch } of pod.containers!.flatMap((it) => it.volumeMounts ?? [])) {
       if ($patch === "delete") continue;
       const { hostPath } = volumes.get(name!)!;
-      assert.equal(hostPath!.path, mountPath.replace("/var/run/", "/run/"));
-      const types: Readonly<Record<string, string>> = { [TUN]: "CharDevice", "/run": "Directory" };
+      assert.equal(hostPath!.path, mountPath.replace("/var/run/", "/run/").replace("/run/host", "/run"));
+      const types: Readonly<Record<string, string>> = { [TUN]: "CharDevice", "/run/host": "Directory" };
       assert.equal(hostPath!.type, types[mountPath] ?? "DirectoryOrCreate");
+    }
+  }
+});
+
+/** Where kubelet and runtimes mount something themselves; of the image /var/run is /run. */
+const OF_RUNTIMES = [
+  "/run/secrets/kubernetes.io/serviceaccount",
+  "/run/.containerenv",
+  "/etc/hosts",
+  "/dev/shm",
+];
+
+Deno.test("No mount stands over a place where the runtime has to make one: in a folder of the host's it could not", () => {
+  for (
+    const { path, pod } of FILES.flatMap((file) => podsOf(file).map((pod) => ({ path: file.path, pod })))
+  ) {
+    for (const mountPath of (pod.containers ?? []).flatMap(mountPaths)) {
+      const over = `${mountPath.replace(/^[/]var[/]run/, "/run")}/`;
+      assert.deepEqual(OF_RUNTIMES.filter((it) => it.startsWith(over)), [], `${path}: ${mountPath}`);
     }
   }
 });

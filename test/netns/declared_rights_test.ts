@@ -1,5 +1,5 @@
-// What an agent may do who puts interfaces into containers, as its manifests say it: with their capabilities and no others, and the
-// host's /run read-only, everything that each of them is for is done, and of what it is not for the reason is told.
+// What an agent may do who puts interfaces into containers, as its manifests say it: with their capabilities and no others, and of the
+// host's /run what they mount, everything that each of them is for is done, and of what it is not for the reason is told.
 
 import { file, podsOf, type PodSpec } from "../deploy/manifests.ts";
 import type { Process } from "../lab/process.ts";
@@ -20,13 +20,44 @@ Deno.test.afterAll(async () => {
   await scene.lab.close();
 });
 
+/** Variants, and those that they stand on. */
+const LAYERS: Readonly<Record<string, readonly string[]>> = {
+  "declared-containers": ["base/daemonset", "declared-containers/kustomization"],
+  "declared-engines": [
+    "base/daemonset",
+    "declared-containers/kustomization",
+    "declared-engines/kustomization",
+  ],
+};
+
+/** A /run as an image has it, and in it the mounts of a container: of host's folders that kubelet makes where they are missing. */
+function mountsOf(pods: readonly PodSpec[]): string {
+  const paths = new Map(
+    pods.flatMap(({ volumes = [] }) => volumes).map((it) => [it.name, it.hostPath!.path]),
+  );
+  const mounts = pods.flatMap(({ containers }) => containers![0]!.volumeMounts ?? [])
+    .filter(({ mountPath }) => mountPath.startsWith("/run/"))
+    .map(({ name, mountPath, readOnly }) => {
+      const from = `/mnt${paths.get(name!)!.slice("/run".length)}`;
+      const bound = `mkdir -p ${from} ${mountPath}; mount --rbind ${from} ${mountPath}`;
+      return readOnly ? `${bound}; mount -o remount,ro,bind ${mountPath}` : bound;
+    });
+  // Files of the laboratory are in the node's /run.
+  const own = "if [ -e /mnt/lab ]; then mkdir /run/lab; mount --rbind /mnt/lab /run/lab; fi";
+  // Of the account's token, behind what is shorter: as runtimes do.
+  const token = "mkdir -p /run/secrets/kubernetes.io/serviceaccount";
+  const end = [token, "mount -o remount,ro,bind /run", "umount -l /mnt"];
+  return ["mount --rbind /run /mnt", "mount -t tmpfs tmpfs /run", ...mounts, own, ...end].join("\n");
+}
+
 /** The agent of a manifest: a container's mounts of /run and its capabilities. */
 function startAs(variant: string): void {
-  const [{ containers }] = podsOf(file(`${variant}/kustomization.yaml`)) as [PodSpec];
-  const { add } = containers![0]!.securityContext!["capabilities"] as { readonly add: readonly string[] };
+  const pods = LAYERS[variant]!.map((layer) => podsOf(file(`${layer}.yaml`))[0]!);
+  const { add } = pods.at(-1)!.containers![0]!.securityContext!["capabilities"] as {
+    readonly add: readonly string[];
+  };
   const bounding = `--bounding-set=-all,${add.map((name) => `+${name.toLowerCase()}`).join(",")}`;
-  const mounts =
-    "mkdir -p /run/wigglenet; mount --bind /run/wigglenet /run/wigglenet; mount -o remount,ro,bind /run";
+  const mounts = mountsOf(pods);
   const argv = n1.agentArgv();
   n1.startAgent({
     settings: { ...CONTAINERS, "wireguard-go": "awaited" },
@@ -59,9 +90,8 @@ Deno.test("declared-containers: what has a name, made before or after, and no pr
   await scene.told(/there is no \/run\/netns\/blue/);
   await n1.run(["ip", "netns", "add", "blue"]);
   await scene.has(["ip", "netns", "exec", "blue"], "br-n");
-  for (const { pid } of [red, green]) {
-    await scene.told(new RegExp(`/proc/${pid}/ns/net cannot be looked at; the agent needs CAP_SYS_PTRACE`));
-  }
+  await scene.told(new RegExp(`/proc/${red.pid}/ns/net cannot be looked at; the agent needs CAP_SYS_PTRACE`));
+  await scene.told(/docker[.]sock does not answer: No such file .*in a cluster that takes declared-engines/);
 });
 
 Deno.test("declared-engines: processes and docker's containers as well", async () => {

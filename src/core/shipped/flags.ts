@@ -16,8 +16,19 @@ export const WRITABLE: readonly string[] = [
 /** Where systemd hears of its services; to send there takes leave to write. */
 const NOTIFY_SOCKET = "/run/systemd/notify";
 
-/** Where docker and podman answer: to ask takes leave to write. An agent without DECLARED_CONTAINERS gives it up at its start. */
+/** Where docker and podman answer on a node. */
 export const ENGINE_SOCKETS: readonly string[] = ["/run/docker.sock", "/run/podman/podman.sock"];
+
+/** The node's /run, for an agent in a container: deploy/kubernetes/declared-engines has it there. */
+const NODE_RUN = "/run/host";
+
+/**
+ * Where one of those may be, the node's own place first. To ask takes leave to write; an agent without DECLARED_CONTAINERS gives it up at
+ * its start.
+ */
+export function socketPaths(socket: string): readonly [string, string] {
+  return [socket, socket.replace(/^[/]run/, NODE_RUN)];
+}
 
 /** The only variables that may be read. */
 const ENVIRONMENT: readonly string[] = [
@@ -62,7 +73,9 @@ export function shippedFlags(): string[] {
     // Datagrams to systemd (docs/decisions/0033).
     "--unstable-net",
     // The last for `install-cni` alone: an agent gives it up at its start.
-    `--allow-write=${[...WRITABLE, NOTIFY_SOCKET, ...ENGINE_SOCKETS, NODE_PLUGINS].join(",")}`,
+    `--allow-write=${
+      [...WRITABLE, NOTIFY_SOCKET, ...ENGINE_SOCKETS.flatMap(socketPaths), NODE_PLUGINS].join(",")
+    }`,
     "--allow-net",
     `--allow-env=${ENVIRONMENT.join(",")}`,
     `--allow-run=${Object.values(PROGRAM_PATHS).flat().join(",")}`,

@@ -2,7 +2,8 @@
 // that is slow or hangs keeps nobody else waiting, and finds no queue when it is back. Believes nothing (places.ts).
 
 import { type Found, type NotFound, parseInspection } from "../../../core/declared/containers/facts.ts";
-import { askSocket } from "./ask_socket.ts";
+import { socketPaths } from "../../../core/shipped/flags.ts";
+import { type Answer, askSocket } from "./ask_socket.ts";
 
 /** Questions at a time. */
 const LANES = 4;
@@ -21,6 +22,7 @@ export class Engine {
   #round: Promise<void> | undefined;
   #restsUntilMs = 0;
 
+  /** @param socket as the node has it */
   constructor(private readonly kind: string, private readonly socket: string) {}
 
   /** What it says of each of these containers, or said last where it takes its time. Never throws, never waits long. */
@@ -59,14 +61,25 @@ export class Engine {
 
   async #ask(name: string): Promise<Found | NotFound> {
     try {
-      const { status, json } = await askSocket(this.socket, `/containers/${encodeURIComponent(name)}/json`);
+      const { status, json } = await this.#answerTo(`/containers/${encodeURIComponent(name)}/json`);
       return parseInspection(status, json, name);
     } catch (error) {
       return {
         reason: `${this.socket} does not answer: ${(error as Error).message}`,
-        next: `start ${this.kind}, or its socket`,
+        next: `start ${this.kind}, or its socket; in a cluster that takes declared-engines`,
         isUnknown: true,
       };
+    }
+  }
+
+  /** From the first of the places where its socket may be that has one. */
+  async #answerTo(path: string): Promise<Answer> {
+    const [own, mounted] = socketPaths(this.socket);
+    try {
+      return await askSocket(own, path);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      return await askSocket(mounted, path);
     }
   }
 }
