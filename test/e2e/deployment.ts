@@ -143,7 +143,15 @@ export class Deployment {
   }
 }
 
+interface Kustomization {
+  readonly resources: readonly string[];
+  readonly patches: readonly unknown[];
+}
+
+/** Those of the variants that it stands on come first. */
 async function patchesOf(variant: string): Promise<readonly unknown[]> {
   const text = await Deno.readTextFile(`${ROOT}deploy/kubernetes/${variant}/kustomization.yaml`);
-  return (load(text) as { readonly patches: readonly unknown[] }).patches;
+  const { resources, patches } = load(text) as Kustomization;
+  const below = resources.filter((it) => it !== "../base").map((it) => patchesOf(it.replace("../", "")));
+  return [...(await Promise.all(below)).flat(), ...patches];
 }

@@ -1,5 +1,6 @@
 // Declared interfaces in pods of containerd, by agents with what deploy/kubernetes/declared-containers gives them: a pair between two
-// pods of a node and a VXLAN over it; a pod that is replaced gets its own again, one with the host's network gets none.
+// pods of a node and a VXLAN over it; a pod that is replaced gets its own again, one with the host's network gets none. And by agents
+// with what declared-engines gives them: in the network of a process, and of a container that docker tells of.
 
 import assert from "node:assert/strict";
 import { declared } from "../../declared/walk_through.ts";
@@ -47,6 +48,12 @@ const OBJECTS = [
   netlink("host", { interfaceName: "declared-h", type: "bridge", container: inPod("host-one") }),
 ];
 
+/** What docker would say of agent1, said by the node on docker's socket: no kind node has a docker. */
+const ENGINE = `use IO::Socket::UNIX; alarm 900;
+open my $pid, ">", "/run/docker.pid" or die $!; print $pid $$; close $pid;
+my $all = IO::Socket::UNIX->new(Local => "/run/docker.sock", Listen => 5) or die $!;
+while (my $one = $all->accept) { $one->recv(my $question, 4096); print $one "HTTP/1.0 200 OK\\r\\n\\r\\n$ARGV[0]" }`;
+
 async function answers(address: string): Promise<void> {
   await until(`${address} to answer pod one`, async () => {
     return (await world.inPod("one", ["ping", "-c", "1", "-W", "2", address])).code === 0;
@@ -57,20 +64,13 @@ async function answers(address: string): Promise<void> {
   });
 }
 
-Deno.test("pods get declared interfaces: a pair and a VXLAN over it, again when one is replaced; the host's network gets none", async () => {
+/** Runs a test with agents of a variant, and leaves the cluster as it was. */
+async function withAgents(variant: string, test: () => Promise<void>): Promise<void> {
   await world.cluster.kubectl(["apply", "--server-side", "-k", KINDS]);
   try {
-    await world.deployment.apply({}, "declared-containers");
+    await world.deployment.apply({}, variant);
     await world.agentsInSync();
-    await world.cluster.apply(OBJECTS.map((object) => JSON.stringify(object)).join("\n---\n"));
-    await answers("10.98.0.2");
-    await answers("10.99.0.2");
-    await world.cluster.kubectl(["-n", NAMESPACE, "delete", "pod", "two", "--wait"], { deadlineMs: 60_000 });
-    await world.cluster.apply(manifests(world.near, world.far));
-    await world.podsReady();
-    await answers("10.99.0.2");
-    const { status } = await world.cluster.json(["get", "netlinkinterfaces", "host"]);
-    assert.match(status.conditions[0].message, /no network namespace of pod e2e\/host-one is here/);
+    await test();
     for (const node of world.nodes) {
       const { stdout } = await world.cluster.tryOnNode(node, ["ip", "-o", "link", "show", "group", "147"]);
       assert.equal(stdout, "", node);
@@ -86,5 +86,74 @@ Deno.test("pods get declared interfaces: a pair and a VXLAN over it, again when 
     await world.cluster.kubectl(["delete", "-k", KINDS, "--wait"], { deadlineMs: 60_000 });
     await world.deployment.apply();
     await world.agentsInSync();
+  }
+}
+
+async function declare(objects: readonly unknown[]): Promise<void> {
+  await world.cluster.apply(objects.map((object) => JSON.stringify(object)).join("\n---\n"));
+}
+
+/** Waits until an object's condition says so. */
+async function told(name: string, pattern: RegExp): Promise<void> {
+  let said = "";
+  await until(`${name} to be told ${pattern}`, async () => {
+    const { status } = await world.cluster.json(["get", "netlinkinterfaces", name]);
+    said = status?.conditions?.[0]?.message ?? "";
+    return pattern.test(said);
+  }, { deadlineMs: 60_000, pauseMs: 500, seen: () => said });
+}
+
+/** A container of a pod as its node's kernel knows it. */
+async function processOf(pod: "one" | "two"): Promise<{ readonly pid: number; readonly id: string }> {
+  const { container } = await world.placeOf(pod);
+  const { info } = JSON.parse(await world.cluster.onNode(world.near, ["crictl", "inspect", container]));
+  return { pid: info.pid, id: container };
+}
+
+Deno.test("pods get declared interfaces: a pair and a VXLAN over it, again when one is replaced; the host's network gets none", async () => {
+  await withAgents("declared-containers", async () => {
+    await declare(OBJECTS);
+    await answers("10.98.0.2");
+    await answers("10.99.0.2");
+    await world.cluster.kubectl(["-n", NAMESPACE, "delete", "pod", "two", "--wait"], { deadlineMs: 60_000 });
+    await world.cluster.apply(manifests(world.near, world.far));
+    await world.podsReady();
+    await answers("10.99.0.2");
+    await told("host", /no network namespace of pod e2e\/host-one is here/);
+  });
+});
+
+Deno.test("with declared-engines a process has its end of a pair, a container of docker's the other; the node's own processes get none", async () => {
+  const [one, two] = [await processOf("one"), await processOf("two")];
+  const said = { Id: two.id, Name: "/agent1", State: { Running: true, Pid: two.pid }, HostConfig: {} };
+  const engine = world.cluster.startOnNode(world.near, ["perl", "-e", ENGINE, JSON.stringify(said)]);
+  try {
+    await withAgents("declared-engines", async () => {
+      await declare([
+        netlink("pair", {
+          interfaceName: "declared-a",
+          type: "veth",
+          container: { netns: { pid: one.pid } },
+          addresses: [{ ipcidr: "10.98.0.1/24" }],
+          veth: {
+            peer: {
+              interfaceName: "declared-b",
+              container: { docker: { name: "agent1" } },
+              addresses: [{ ipcidr: "10.98.0.2/24" }],
+            },
+          },
+        }),
+        netlink("init", { interfaceName: "declared-i", type: "bridge", container: { netns: { pid: 1 } } }),
+      ]);
+      await answers("10.98.0.2");
+      await told("init", /process 1 is in the host's own network namespace/);
+    });
+  } finally {
+    await world.cluster.tryOnNode(world.near, [
+      "sh",
+      "-c",
+      'kill "$(cat /run/docker.pid)"; rm -f /run/docker.*',
+    ]);
+    await engine.kill();
   }
 });
