@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { desireOf, ordinaryNode } from "../../../test/cluster.ts";
 import { hostOf } from "../../../test/host_state.ts";
+import { SET_NAMES } from "../desired/desired_state.ts";
 import type { ObservedTable } from "../observed/observed_state.ts";
-import { renderMembers, renderRules, renderTable } from "../render/render_table.ts";
+import { INTERIM_SETS, renderMembers, renderRules, renderTable } from "../render/render_table.ts";
 import { diff } from "./diff.ts";
 
 const DESIRED = desireOf([1, 2].map(ordinaryNode));
@@ -87,6 +88,10 @@ Deno.test("A set of our name that is declared otherwise goes while rules look in
   );
   assert.doesNotMatch(detour!.slice(detour!.indexOf("define")), /pod-cidrs-v.(?!-interim)/);
   assert.equal(rules, renderRules(table, ["forward"], [...SETS].map(({ set }) => `${set.name}-interim`)));
+});
+
+Deno.test("Each of our sets has another name on the detour: one that kept its own would be deleted with its members", () => {
+  assert.deepEqual(INTERIM_SETS, SET_NAMES.map((name) => `${name}-interim`));
 });
 
 const STRANGE: Readonly<Record<string, unknown[]>> = {

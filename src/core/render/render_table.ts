@@ -176,12 +176,11 @@ function discard(chains: readonly string[], sets: readonly string[]): string {
   ].join("");
 }
 
+const OUR_SETS = new RegExp(`\\b(?:${SET_NAMES.join("|")})\\b`, "g");
+
 /** The text with other names in the place of our sets'. */
 function interim(text: string): string {
-  return text.replace(
-    /\b(?:(?:local-)?pod-cidrs|no-masquerade|clear|near|outer(?:-own)?|host-(?:peers|own))-v[46]\b/g,
-    "$&-interim",
-  );
+  return text.replace(OUR_SETS, "$&-interim");
 }
 
 /** Names of the sets of {@link renderDetour}. */
