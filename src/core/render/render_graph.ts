@@ -22,6 +22,8 @@ const OWN = { width: 260, height: 84 };
 const MOST_AROUND = 12;
 const SHOWN_PREFIXES = 2;
 const SHOWN_OTHERS = 40;
+/** Of a line in a card, in the letters of addresses. */
+const MOST_CHARACTERS = 32;
 const LINE = 16;
 
 const STYLE = `
@@ -155,7 +157,7 @@ function drawOwn(
     text({ x: x + 14, y: y + 24 }, shortened(node, 26), "name"),
     text({ x: x + OWN.width - 12, y: y + 24 }, `${peers.length} peers`, "muted end"),
     ...some(podCidrs, SHOWN_PREFIXES).map((prefix, i) =>
-      text({ x: x + 14, y: y + 44 + LINE * i }, prefix, "mono")
+      fitted({ x: x + 14, y: y + 44 + LINE * i }, prefix, "mono")
     ),
     ...drawRejected(rejected, { x: x + 14, y: y + 76 }),
   ];
@@ -174,9 +176,9 @@ function drawPeer(peer: Drawn, { x, y }: Point, { nowSeconds, rejected }: Circum
     `<rect x="${x}" y="${y + 8}" width="4" height="${CARD.height - 16}" fill="${colour}"/>`,
     text({ x: x + 14, y: y + 22 }, shortened(peer.node, 22), "name"),
     text({ x: x + CARD.width - 10, y: y + 22 }, ageOf(peer, nowSeconds), "muted end"),
-    text({ x: x + 14, y: y + 42 }, peer.endpoint ?? "waits for the peer to speak", "mono muted"),
+    fitted({ x: x + 14, y: y + 42 }, peer.endpoint ?? "waits for the peer to speak", "mono muted"),
     ...some(prefixesOf(peer), SHOWN_PREFIXES).map((prefix, i) =>
-      text({ x: x + 14, y: y + 60 + LINE * i }, prefix, "mono")
+      fitted({ x: x + 14, y: y + 60 + LINE * i }, prefix, "mono")
     ),
     ...drawRejected(rejected, { x: x + 14, y: y + 103 }),
   ];
@@ -187,8 +189,18 @@ function drawRejected(rejected: readonly Rejected[], place: Point): string[] {
   if (first === undefined) return [];
   const more = rejected.length === 1 ? "" : ` +${rejected.length - 1}`;
   const all = rejected.map(({ claim, reason }) => `${claim}: ${reason}`).join("\n");
-  const drawn = text(place, `${shortened(first.claim, 32 - more.length)}${more}`, "bad");
-  return [drawn.replace("</text>", `<title>${escape(all)}</title></text>`)];
+  return [titled(text(place, `${shortened(first.claim, MOST_CHARACTERS - more.length)}${more}`, "bad"), all)];
+}
+
+/** What a card has no room for is told by its title. */
+function fitted(place: Point, content: string, classes: string): string {
+  const drawn = text(place, shortened(content, MOST_CHARACTERS), classes);
+  return content.length > MOST_CHARACTERS ? titled(drawn, content) : drawn;
+}
+
+/** Shown while somebody points at it. */
+function titled(drawn: string, content: string): string {
+  return drawn.replace("</text>", () => `<title>${escape(content)}</title></text>`);
 }
 
 function heightOf(lines: readonly unknown[]): number {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { PeerStatus } from "../plan/status.ts";
 import { drawGraph } from "./render_graph.ts";
 import { mermaidGraph } from "./render_mermaid.ts";
-import type { Sketch } from "./sketch.ts";
+import { drawnOf, linksOf, type Sketch } from "./sketch.ts";
 
 function peer(i: number, handshakeSeconds = 0): PeerStatus {
   return {
@@ -46,6 +46,47 @@ Deno.test("A picture has every node with its endpoint, prefixes, the age of its 
 Deno.test("Whatever a Node says, the picture is XML", () => {
   // deno-lint-ignore no-control-regex
   assert.doesNotMatch(drawGraph(SKETCH), /[\u0000-\u0008]|<b>|&(?!amp;|lt;|gt;|quot;)/);
+});
+
+Deno.test("What a card has no room for is cut, and told whole by its title", () => {
+  const endpoint = "[2001:db8:abcd:1234:5678:9abc:def0:1234]:24601";
+  const svg = drawGraph({
+    ...SKETCH,
+    podCidrs: ["2001:db8:abcd:1234:5678:9abc:def0::/112"],
+    peers: [{ ...peer(2), endpoint, allowedIps: ["2001:db8:abcd:1234:5678:9abc:def1::/112"] }],
+  });
+  const lines = [...svg.matchAll(/class="mono(?: muted)?">([^<]*)(?:<title>([^<]*))?/g)];
+  assert.deepEqual(lines.map(([, shown]) => shown!.length), [32, 32, 32]);
+  assert.deepEqual(lines.map(([, , whole]) => whole), [
+    "2001:db8:abcd:1234:5678:9abc:def0::/112",
+    endpoint,
+    "2001:db8:abcd:1234:5678:9abc:def1::/112",
+  ]);
+});
+
+Deno.test("Of what is wrapped a card says where to and by what; of an interface in a container whose it is", () => {
+  const route = "encap ip id 146 src 10.9.1.1 dst 10.9.1.5 key dev wigglenet-gre";
+  const [drawn] = drawnOf([], [{ node: "n5", family: 4, route, podCidrs: ["10.244.5.0/24"] }]);
+  assert.equal(drawn!.endpoint, "to 10.9.1.5 by wigglenet-gre");
+  const told = {
+    type: "wireguard",
+    state: "up",
+    listenPort: 1,
+    publicKey: "",
+    mtuBytes: 1420,
+    addresses: [],
+  } as const;
+  const [link] = linksOf({
+    objects: [],
+    interfaces: [{
+      ...told,
+      name: "wg1",
+      container: "docker/agent1",
+      owner: { kind: "WireGuardInterface", name: "a" },
+      peers: [{ node: "n2", publicKey: "", endpoint: undefined, handshakeSeconds: 0 }],
+    }],
+  });
+  assert.equal(link!.interfaceName, "docker/agent1:wg1");
 });
 
 Deno.test("500 nodes fit into a megabyte, and none stands on another", () => {

@@ -2,6 +2,7 @@
 
 import { SESSION_SECONDS } from "../observed/follow_peer.ts";
 import type { ClearPeerText } from "../desired/desired_state.ts";
+import { keyIn } from "../declared/containers/container.ts";
 import type { DeclaredReport } from "../declared/status/report.ts";
 import type { PeerStatus } from "../plan/status.ts";
 import type { Rejected } from "../nodes/node.ts";
@@ -25,12 +26,19 @@ export function drawnOf(peers: readonly PeerStatus[], clear: readonly ClearPeerT
     if (peer !== undefined && !prefixesOf(peer).every((prefix) => podCidrs.includes(prefix))) return peer;
     const allowedIps = [...new Set([...podCidrs, ...peer?.allowedIps ?? []])];
     const endpoint = [
-      ...new Set(ways.map(({ route, inUdpTo }) => inUdpTo === undefined ? route : `in UDP to ${inUdpTo}`)),
+      ...new Set(
+        ways.map(({ route, inUdpTo }) => inUdpTo === undefined ? shortWay(route) : `in UDP to ${inUdpTo}`),
+      ),
     ].join(", ");
     const isEncrypted = ways.every((way) => way.isEncrypted) && { isEncrypted: true as const };
     return { ...(peer ?? NO_PEER), node, endpoint, allowedIps, isClear: true, ...isEncrypted };
   });
   return [...peers.filter(({ node }) => !beside.has(node)), ...drawn];
+}
+
+/** Of a route that wraps: where to, and by which interface. */
+function shortWay(route: string): string {
+  return route.replace(/^encap .* dst (\S+) .*dev (\S+)$/, "to $1 by $2");
 }
 
 const NO_PEER = {
@@ -57,6 +65,7 @@ export interface Sketch {
 
 /** A declared link to one peer. */
 export interface DrawnLink {
+  /** In a container with that in front: `docker/agent1:wg1`. */
   readonly interfaceName: string;
   /** `WireGuardNetworkPlan backbone`. */
   readonly owner: string;
@@ -69,9 +78,9 @@ export interface DrawnLink {
 
 /** The links of a report; an interface without a peer is none. */
 export function linksOf({ interfaces }: DeclaredReport = { objects: [], interfaces: [] }): DrawnLink[] {
-  return interfaces.flatMap(({ name, owner, peers }) =>
+  return interfaces.flatMap(({ name, container, owner, peers }) =>
     peers.map(({ node, endpoint, handshakeSeconds }) => ({
-      interfaceName: name,
+      interfaceName: keyIn(container, name),
       owner: `${owner.kind} ${owner.name}`,
       node,
       endpoint,
