@@ -4,9 +4,12 @@ import assert from "node:assert/strict";
 import readme from "../../README.md" with { type: "text" };
 import { ROUTE_PROTOCOL, SET_NAMES, type Waiting } from "../../src/core/desired/desired_state.ts";
 import { ANNOTATION } from "../../src/core/nodes/node.ts";
-import type { Change } from "../../src/core/plan/plan.ts";
-import type { Status } from "../../src/core/plan/status.ts";
+import type { InterfaceReport, ObjectReport } from "../../src/core/declared/status/report.ts";
+import { type Change, CHANGE_KINDS } from "../../src/core/plan/plan.ts";
+import type { Carried, ClearStatus, PeerStatus, Status } from "../../src/core/plan/status.ts";
+import type { DropTotal } from "../../src/core/policy/drop_totals.ts";
 import { renderAll } from "../../src/core/render/render_all.ts";
+import { SETTINGS } from "../../src/core/settings/settings.ts";
 import { shippedFlags } from "../../src/core/shipped/flags.ts";
 import { REFERENCE_TABLE, TABLE } from "../../src/core/render/render_table.ts";
 import { desireOf, ordinaryNode } from "../cluster.ts";
@@ -43,14 +46,59 @@ Deno.test("README tells every field of render --json", () => {
   assertTold({ ...rendered, waiting: [waiting] }, item("`render --json`"));
 });
 
-Deno.test("README tells every field of diff --json", () => {
-  const change: Required<Change> = { op: "+", kind: "", target: "", text: "", reason: "" };
-  assertTold(change, item("`diff --json`"));
+Deno.test("README tells every field of diff --json, and every kind", () => {
+  const change: Required<Change> = { op: "+", kind: "table", target: "", text: "", reason: "" };
+  const told = item("`diff --json`");
+  assertTold(change, told);
+  for (const kind of CHANGE_KINDS) assert.ok(told.includes(`\`${kind}\``), kind);
 });
 
 Deno.test("README tells every field of status --json", () => {
-  const peer = { node: "", publicKey: "", endpoint: "", handshakeSeconds: 0, receivedBytes: 0, sentBytes: 0 };
-  const lists = { allowedIps: [], candidates: [] };
+  const peer: Required<PeerStatus> = {
+    node: "",
+    publicKey: "",
+    endpoint: "",
+    handshakeSeconds: 0,
+    receivedBytes: 0,
+    sentBytes: 0,
+    allowedIps: [],
+    candidates: [],
+    keepaliveSeconds: 0,
+  };
+  const drop: Required<DropTotal> = { direction: "ingress", verdict: "drop", policies: [], packets: 0 };
+  const carried: Required<Carried> = { receivedPackets: 0, sentPackets: 0, keySeconds: 0 };
+  const clear: Required<ClearStatus> = {
+    ...{
+      node: "",
+      family: 4,
+      route: "",
+      podCidrs: [],
+      isEncrypted: true,
+      inUdpTo: "",
+      isMissing: true,
+      carried,
+    },
+  };
+  const object: Required<ObjectReport> = {
+    ...{
+      kind: "WireGuardInterface",
+      name: "",
+      generation: 0,
+      troubles: [{ reason: "Failing", message: "" }],
+    },
+  };
+  const declared: Required<InterfaceReport> = {
+    name: "",
+    container: "",
+    owner: { kind: "WireGuardInterface", name: "" },
+    type: "wireguard",
+    state: "up",
+    listenPort: 0,
+    publicKey: "",
+    mtuBytes: 0,
+    addresses: [],
+    peers: [{ node: "", publicKey: "", endpoint: "", handshakeSeconds: 0 }],
+  };
   const status: Required<Status> = {
     node: "",
     podCidrs: [],
@@ -63,11 +111,11 @@ Deno.test("README tells every field of status --json", () => {
       problems: [{ path: "", reason: "", isUnread: false, isPending: false, sinceMs: 0 }],
       heardMs: 0,
     },
-    policies: { isKnown: true, objects: 0, addresses: 0, ingress: 0, egress: 0 },
+    policies: { isKnown: true, objects: 0, addresses: 0, ingress: 0, egress: 0, drops: [drop] },
     rotation: { stage: "announced", nextKey: "", awaited: [] },
-    peers: [{ ...peer, ...lists, keepaliveSeconds: 0 }],
-    clear: [{ node: "", family: 4, route: "", podCidrs: [] }],
-    declared: { objects: [], interfaces: [] },
+    peers: [peer],
+    clear: [clear],
+    declared: { objects: [object], interfaces: [declared] },
     applied: { isInSync: true, steps: 0, lastMs: 0, failing: {} },
     rejected: [],
     waiting: [],
@@ -80,11 +128,15 @@ Deno.test("README tells every field of status --json", () => {
 Deno.test("README shows the flags as shipped", () => {
   const block = /<!-- flags -->\n+```\n([\s\S]*?)```/.exec(readme)?.[1] ?? "";
   const told = block.trim().replaceAll(/\n {2}/g, "").split("\n").map((flag) => flag.replaceAll(" ", ""));
-  const wanted = shippedFlags().map((flag) =>
-    flag.startsWith("--allow-env=") ? "--allow-env=thevariablesbelow,andPATH" : flag
-  );
+  const settings = Object.values(SETTINGS).map(({ env }) => env);
+  const wanted = shippedFlags().map((flag) => {
+    const [, names] = /^--allow-env=(.*)/.exec(flag) ?? [];
+    if (names === undefined) return flag;
+    return `--allow-env=thevariablesbelow,${
+      names.split(",").filter((name) => !settings.includes(name)).join()
+    }`;
+  });
   assert.deepEqual(told, wanted);
-  assert.ok(shippedFlags().some((flag) => flag.startsWith("--allow-env=") && flag.endsWith(",PATH")));
 });
 
 Deno.test("README tells the names that other agents may rely on", () => {

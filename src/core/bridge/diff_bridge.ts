@@ -114,7 +114,7 @@ function diffPorts({ name, strays, strangers }: DesiredBridge): Step[] {
 /** Nothing hangs there. The rules first: who is killed between finds the bridge, and goes on. */
 function removeBridge({ name }: DesiredBridge, { link, table }: ObservedBridge): Step[] {
   const isOurs = link?.kind === KIND;
-  const change = (kind: string, target: string, text: string): Change => ({
+  const change = (kind: Change["kind"], target: string, text: string): Change => ({
     ...{ op: "-", kind, target, text },
     reason: "no pod hangs on a bridge",
   });

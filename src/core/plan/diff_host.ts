@@ -51,7 +51,13 @@ function batch({ family, op, needed }: Batch, texts: readonly string[]): Step[] 
     needs: isAdded ? [needed] : [],
     changes: texts.map((text): Change => {
       const [kind, ...words] = text.split(" ");
-      return { op, kind: kind!, target: `IPv${family}`, text: `${words.join(" ")}${inTable(text)}`, reason };
+      return {
+        op,
+        kind: kind as "rule" | "route",
+        target: `IPv${family}`,
+        text: `${words.join(" ")}${inTable(text)}`,
+        reason,
+      };
     }),
     actions: [{
       kind: "run",

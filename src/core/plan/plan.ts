@@ -8,11 +8,30 @@ import type { Association, Nonce } from "../transport/ipsec/association.ts";
 import type { ObservedAssociation } from "../transport/ipsec/rollover.ts";
 import type { Choice } from "../observed/observed_state.ts";
 
+/** What may differ. */
+export const CHANGE_KINDS = [
+  "table",
+  "element",
+  "interface",
+  "process",
+  "address",
+  "route",
+  "rule",
+  "peer",
+  "cni",
+  "sysctl",
+  "key",
+  "nonce",
+  "association",
+  "policy",
+  /** Of a declared bridge. */
+  "member",
+] as const;
+
 /** What is shown of one difference. */
 export interface Change {
   readonly op: "+" | "-" | "~";
-  /** `table`, `element`, `interface`, `process`, `address`, `route`, `rule`, `peer`, `cni`, `sysctl`, `key`. */
-  readonly kind: string;
+  readonly kind: typeof CHANGE_KINDS[number];
   /** What of that kind: a set's name, an interface, a node. */
   readonly target: string;
   /** The wanted value, or the one that goes. */
