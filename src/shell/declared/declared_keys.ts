@@ -2,7 +2,7 @@
 // ever reads them.
 
 import type { DeclaredObject } from "../../core/declared/declared_object.ts";
-import { keyNameOf, TENANT_KEYS } from "../../core/declared/want/interfaces_of.ts";
+import { keyNameOf } from "../../core/declared/want/interfaces_of.ts";
 import type { PublicKey } from "../../core/net/keys.ts";
 import type { GivenSettings } from "../../core/settings/settings.ts";
 import { removeEmptyFolder, removeFile, writeAtomically } from "../files.ts";
@@ -27,14 +27,16 @@ export async function removeDeclaredKeys(folder: string): Promise<string[]> {
 
 /**
  * Removes those of objects of namespaces that are there no more: who has all rights in one could fill the disk with them, and the next
- * of that name is somebody else's.
+ * of that name is somebody else's. Those that an earlier agent has kept under another name are nobody's either.
  * @param objects all that there are for this node
  */
 export async function forgetTenantKeys(folder: string, objects: readonly DeclaredObject[]): Promise<void> {
   const kept = new Set(objects.filter((it) => it.kind === "PodWireGuardInterface").map(keyNameOf));
   for (const { name } of await Array.fromAsync(Deno.readDir(folder)).catch(() => [])) {
-    const isSurplus = name.startsWith(TENANT_KEYS) && name.endsWith(".key") && !kept.has(name.slice(0, -4));
-    if (isSurplus) await removeFile(`${folder}/${name}`);
+    // Behind a namespace stands what no name of an object has, and so no other key.
+    if (name.includes("_") && name.endsWith(".key") && !kept.has(name.slice(0, -4))) {
+      await removeFile(`${folder}/${name}`);
+    }
   }
 }
 

@@ -8,12 +8,17 @@ const UID = "5e1f0f4e-0000-4000-8000-000000000001";
 
 Deno.test("Keys of namespaces' objects that are gone go, and no others", async () => {
   const folder = temporaryFolder();
-  const kept = [`tenant-team-a_link_${UID}.key`, "interface-team-a_link.key", "plan-tenant-x.key"];
-  for (const name of [...kept, "tenant-team-a_link_other.key", `tenant-team-b_link_${UID}.key`]) {
-    await Deno.writeTextFile(`${folder}/${name}`, "");
-  }
-  const object = parsed({ ...POD_WIREGUARD, metadata: { ...POD_WIREGUARD.metadata, uid: UID } } as never);
-  await forgetTenantKeys(folder, [object]);
+  const kept = [
+    ...[`tenant-team-a_link_${UID}.key`, "interface-team-b_link.key"],
+    ...["plan-tenant-x.key", "interface-link.key", "plan_of_somebody"],
+  ];
+  const ofEarlierAgents = "interface-team-a_link.key";
+  const gone = ["tenant-team-a_link_other.key", `tenant-team-b_link_${UID}.key`, ofEarlierAgents];
+  for (const name of [...kept, ...gone]) await Deno.writeTextFile(`${folder}/${name}`, "");
+  const objectOf = (metadata: { readonly uid?: string; readonly namespace?: string }) =>
+    parsed({ ...POD_WIREGUARD, metadata: { ...POD_WIREGUARD.metadata, ...metadata } } as never);
+  // Files need say no uid.
+  await forgetTenantKeys(folder, [objectOf({ uid: UID }), objectOf({ namespace: "team-b" })]);
   assert.deepEqual(
     (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name).sort(),
     kept.sort(),

@@ -171,18 +171,15 @@ function netlinkAddress({ ipcidr, peerCidr }: NetlinkAddress): InterfaceAddress 
 // A file's name is at most 255 bytes, and a temporary one has more than the name.
 const LONGEST_KEY_NAME = 200;
 
-/** What the key files of objects of namespaces begin with, and no other. */
-export const TENANT_KEYS = "tenant-";
-
 /** A namespace may be made anew by others: theirs is another object, which never has the key of the one that had its name. */
 export function keyNameOf({ name, uid, ...object }: AnyWireguard): string {
   return uid === undefined || !("namespace" in object)
     ? keyName("interface-", name)
-    : keyName(TENANT_KEYS, `${name}_${uid}`);
+    : keyName("tenant-", `${name}_${uid}`);
 }
 
 /** An object's name may be a file's: it begins with no dot, and behind its namespace stands what no name has. */
-function keyName(of: "plan-" | "interface-" | typeof TENANT_KEYS, name: string): string {
+function keyName(of: "plan-" | "interface-" | "tenant-", name: string): string {
   const whole = `${of}${name.replace("/", "_")}`;
   if (whole.length <= LONGEST_KEY_NAME) return whole;
   return `${whole.slice(0, LONGEST_KEY_NAME - 25)}-${sha256(whole).subarray(0, 12).toHex()}`;
