@@ -51,7 +51,7 @@ export const FAKETIME_FOLDERS = ["x86_64", "aarch64"].map((machine) =>
 export const TUN = "/dev/net/tun";
 
 /** PATH with the folders of system programs, which an ordinary user's shell leaves out. */
-export function systemPath(): string {
+function systemPath(): string {
   const path = (Deno.env.get("PATH") ?? "").split(":");
   return [...new Set([...path, "/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin", "/bin"])].join(":");
 }

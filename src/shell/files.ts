@@ -123,7 +123,7 @@ export async function withInput<T>(text: string, use: (path: string) => Promise<
 }
 
 /** Makes a folder and those above it. */
-export async function makeFolder(path: string): Promise<void> {
+async function makeFolder(path: string): Promise<void> {
   await Deno.mkdir(path, { recursive: true });
 }
 

@@ -15,7 +15,7 @@ export const PACKAGE = `${PACKAGES}booted.deb`;
 export const NEXT_PACKAGE = `${PACKAGES}booted-next.deb`;
 
 /** Builds both, in a quarter of a minute. */
-export async function buildPackages(): Promise<void> {
+async function buildPackages(): Promise<void> {
   const { deb } = await buildDeb({ architecture: HOST_ARCHITECTURE });
   await Deno.copyFile(deb, PACKAGE);
   const folder = await Deno.makeTempDir({ prefix: "wigglenet-next-" });

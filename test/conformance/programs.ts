@@ -6,7 +6,7 @@ import { Objection } from "../lab/kind/engine.ts";
 import { buildPrograms, ownProgram, pathOf } from "../lab/kubernetes/go_program.ts";
 
 /** The cases. */
-export const CYCLONUS = "v0.5.6";
+const CYCLONUS = "v0.5.6";
 const CYCLONUS_MODULE = "github.com/mattfenwick/cyclonus";
 
 const packages = ["connectivity", "generator", "kube", "matcher"].map((name) =>

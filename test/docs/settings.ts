@@ -24,7 +24,7 @@ const TABLES: readonly Table[] = [
 ];
 
 /** The table as `deno fmt` leaves it. */
-export function settingsTable(): string {
+function settingsTable(): string {
   const rows = Object.values(SETTINGS).map(({ env, fallback, accepts, meaning }) => {
     const shown = fallback === "" ? "" : `\`${fallback}\``;
     return [`\`${env}\`<br>\`${flagOf(env)}\``, shown, accepts, meaning];
@@ -33,7 +33,7 @@ export function settingsTable(): string {
 }
 
 /** The same of the metrics. */
-export function metricsTable(): string {
+function metricsTable(): string {
   const rows = Object.entries<Metric>(METRICS).map(([name, { type, help, labels, isOriginal }]) => [
     `\`${name}\``,
     type,
@@ -52,7 +52,7 @@ function tableOf(all: readonly (readonly string[])[]): string {
 }
 
 /** The README with the tables in it. */
-export function withTables(readme: string): string {
+function withTables(readme: string): string {
   return TABLES.reduce((text, { begin, end, text: table }) => {
     const start = text.indexOf(begin) + begin.length;
     return `${text.slice(0, start)}\n${table()}\n${text.slice(text.indexOf(end))}`;

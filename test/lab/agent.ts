@@ -36,7 +36,7 @@ export const SOURCE: Agent = {
  * The program that `deno task bundle` built, with its flags and cache, but with all permissions and on no root of its own. A start of it
  * takes a third of the processor time that main.ts takes (0.03 s in place of 0.09, 2026-11-22): the layers have it of test/run.ts.
  */
-export const BUILT: Agent = {
+const BUILT: Agent = {
   what: "the program as built",
   argv: [
     "env",

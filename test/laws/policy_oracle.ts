@@ -1,8 +1,6 @@
 // Who may connect to whom, read straight off the text of networking.k8s.io/v1 from the raw objects: slow, without any index,
 // and with no code of the model in it. What the model, and the kernel, must agree with.
 
-type Json = Readonly<Record<string, unknown>>;
-
 /** Raw objects, well-formed. */
 export interface PolicyWorld {
   readonly pods: readonly unknown[];
@@ -218,6 +216,3 @@ function bits(address: string): string {
     : [...head!, ...Array.from({ length: 8 - head!.length - tail.length }, () => "0"), ...tail];
   return groups.map((group) => parseInt(group, 16).toString(2).padStart(16, "0")).join("");
 }
-
-/** One object by its fields, as the raw lists hold them. */
-export type RawObject = Json;

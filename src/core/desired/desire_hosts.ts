@@ -35,7 +35,7 @@ export interface Hosts {
  * A Node's addresses as its status has them, less those that another Node has by right. What it says by annotation it writes
  * itself, and would be sent what is for anybody; what an ExternalIP stands for may be translated on the way, and does not end there.
  */
-export function hostAddresses({ node, addresses }: SettledNode): readonly Address[] {
+function hostAddresses({ node, addresses }: SettledNode): readonly Address[] {
   const guarded = new Set(
     node.addresses.filter(({ origin, isExternal }) => origin === "status" && !isExternal).map(({ value }) =>
       value

@@ -27,7 +27,7 @@ export interface TunnelMtu {
 }
 
 /** Those of a Node's addresses that may be its endpoint. */
-export function endpointAddresses(
+function endpointAddresses(
   settings: Settings,
   addresses: readonly Address[],
 ): readonly Address[] {

@@ -2,7 +2,7 @@
 // seen of it by its own clock: clocks of two machines need not agree.
 
 /** How long a Lease holds that nobody renews. */
-export const LEASE_SECONDS = 60;
+const LEASE_SECONDS = 60;
 const RENEW_MS = 20_000;
 
 /** A Lease as the API server holds it. */

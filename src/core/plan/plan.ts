@@ -207,7 +207,7 @@ export interface Plan {
 }
 
 /** How many changes a plan makes. */
-export function changesIn({ steps }: Plan): number {
+function changesIn({ steps }: Plan): number {
   return steps.reduce((count, { changes }) => count + changes.length, 0);
 }
 

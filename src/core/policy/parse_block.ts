@@ -36,7 +36,7 @@ const LENGTH = /^\d{1,20}$/;
 const MAPPED_BITS = 96;
 
 /** Reads a CIDR and masks it; `::ffff:10.0.0.0/104` is 10.0.0.0/8, as Go has it. */
-export function parseSloppyCidr(json: unknown): Prefix | Refusal {
+function parseSloppyCidr(json: unknown): Prefix | Refusal {
   const refusal = new Refusal(`${quote(json)} is not a CIDR`);
   if (typeof json !== "string") return refusal;
   const slash = json.indexOf("/");

@@ -48,7 +48,7 @@ export function declarationOf({ kind, family, about }: Omit<MemberSet, "members"
 }
 
 /** The family as nft calls it. */
-export function ipOf(family: Family): "ip" | "ip6" {
+function ipOf(family: Family): "ip" | "ip6" {
   return family === 4 ? "ip" : "ip6";
 }
 

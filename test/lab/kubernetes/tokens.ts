@@ -7,7 +7,7 @@ import { createPrivateKey, sign } from "node:crypto";
 export const ISSUER = "https://kubernetes.default.svc";
 
 /** The API server takes a token for a minute after its end: clocks differ. */
-export const LEEWAY_SECONDS = 60;
+const LEEWAY_SECONDS = 60;
 
 /** Whose token, and until when. */
 export interface Claims {

@@ -39,7 +39,7 @@ const CONDITION = struct({
 export type Condition = Read<typeof CONDITION>;
 
 /** What every kind with a spec has. */
-export const STATUS_FIELDS = {
+const STATUS_FIELDS = {
   observedGeneration: optional(COUNT, "The generation that all agents concerned have taken up."),
   conditions: optional(
     list(CONDITION, { most: 16, unique: "type" }),

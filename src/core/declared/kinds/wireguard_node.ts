@@ -47,11 +47,8 @@ const INTERFACE = struct({
   peers: optional(list(PEER, { most: 256 }), "Its peers."),
 });
 
-/** An interface, as its node says it. */
-export type InterfacePart = Read<typeof INTERFACE>;
-
 /** The status. */
-export const NODE_STATUS = struct({
+const NODE_STATUS = struct({
   plans: optional(PLAN_PARTS, "Plans that have this node."),
   interfaces: optional(list(INTERFACE, { most: 4_096 }), "Interfaces of this node that objects ask for."),
 });

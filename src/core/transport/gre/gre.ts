@@ -9,10 +9,10 @@ import type { Here, Overlay, OverlayKind, Reach, Transport } from "../transport.
 /** Around a packet, in bytes, by the family of the nodes' addresses: IP (20 or 40), GRE with a key (8; RFC 2890). */
 const OVERHEAD_BYTES: Readonly<Record<Family, number>> = { 4: 28, 6: 48 };
 /** The kernel gives an interface of this kind whatever comes in GRE: the rules ask for it. */
-export const GRE_KEY = 146;
+const GRE_KEY = 146;
 
 /** The interface beside the tunnel's of that name. */
-export function greInterface({ interfaceName }: Pick<GivenSettings, "interfaceName">): string {
+function greInterface({ interfaceName }: Pick<GivenSettings, "interfaceName">): string {
   return interfaceBeside(interfaceName, "-gre", "-gr2");
 }
 

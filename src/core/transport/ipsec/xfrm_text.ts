@@ -9,7 +9,7 @@ import type { ObservedAssociation } from "./rollover.ts";
 /** What ties our associations and policies to our interface, and to nobody else's. */
 export const IF_ID = 146;
 /** By which a policy asks for associations, with their outer addresses. */
-export const REQUEST_ID: Readonly<Record<Purpose, number>> = { data: 146, greeting: 147 };
+const REQUEST_ID: Readonly<Record<Purpose, number>> = { data: 146, greeting: 147 };
 /**
  * The bit of the mark that associations give to what they send. The rule of HOST_ENCRYPTION, which is never beside IPsec, asks for the
  * same one: kube-proxy has 0x4000 and 0x8000, portmap 0x2000, Cilium 0xf00.

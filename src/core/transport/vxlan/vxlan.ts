@@ -25,7 +25,7 @@ export function vxlanLink(port: number): Pick<Overlay, "kind" | "kinds" | "words
 const OVERHEAD_BYTES: Readonly<Record<Family, number>> = { 4: 36, 6: 56 };
 
 /** The interface beside the tunnel's of that name. */
-export function vxlanInterface({ interfaceName }: Pick<GivenSettings, "interfaceName">): string {
+function vxlanInterface({ interfaceName }: Pick<GivenSettings, "interfaceName">): string {
   return interfaceBeside(interfaceName, "-vx", "-v2");
 }
 

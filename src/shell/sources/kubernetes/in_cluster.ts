@@ -5,7 +5,7 @@ import { readText } from "../../files.ts";
 import type { Access, Credentials } from "./credentials.ts";
 
 /** Where the kubelet puts a pod's token and the cluster's CA. */
-export const SERVICE_ACCOUNT_FOLDER = "/var/run/secrets/kubernetes.io/serviceaccount";
+const SERVICE_ACCOUNT_FOLDER = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 const FRESH_MS = 60_000;
 
