@@ -1,4 +1,4 @@
-// The settings of this host's key.
+// The settings of this host's keys, and of declared networks.
 
 import { boolean, type KeyAge, keyAge, path, type Setting } from "./grammar.ts";
 

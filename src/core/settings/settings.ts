@@ -100,7 +100,8 @@ export const SETTINGS = {
   endpointFamily: choice("WG_IP_FAMILY", {
     words: ["dualstack", "ipv4", "ipv6"],
     fallback: "dualstack",
-    meaning: "Which family a peer's endpoint may be; `dualstack`: any, IPv4 first.",
+    meaning:
+      "Which family a peer's endpoint may be, and nodes' addresses of `vxlan`, `gre` and `ipsec`; `dualstack`: any, of endpoints IPv4 first.",
   }),
   cniConfigPath: path("CNI_CONFIG_PATH", "/etc/cni/net.d/10-wigglenet.conflist", "The CNI configuration."),
   isBridged: boolean(
@@ -123,7 +124,11 @@ export const SETTINGS = {
     false,
     "No tunnel, no routes, no CNI file: filter and masquerade only.",
   ),
-  areSysctlsManaged: boolean("MANAGE_SYSCTLS", false, "Switches on the forwarding that pods need."),
+  areSysctlsManaged: boolean(
+    "MANAGE_SYSCTLS",
+    false,
+    "Switches on the forwarding that pods need, and loosens `rp_filter` where `HOST_ENCRYPTION` or ESP in UDP asks for it.",
+  ),
   isFlowtableEnabled: boolean(
     "ENABLE_FLOWTABLE",
     false,

@@ -22,7 +22,7 @@ export const TRAFFIC_SETTINGS = {
   isStrict: boolean(
     "STRICT",
     true,
-    "Packets to other nodes' pods leave by the tunnel or not at all; a pod's address is believed of that pod and of the tunnel alone.",
+    "Packets to other nodes' pods leave by the tunnel, or the transport that is set, or not at all; a pod's address is believed of that pod and of these alone.",
   ),
   clusterPodCidrs: {
     env: "CLUSTER_POD_CIDRS",
