@@ -70,8 +70,8 @@ export function hostOf(desired: DesiredState): ObservedState {
   };
 }
 
-/** What we set nothing of. */
-const QUIET: Omit<ObservedPeer, "publicKey" | "endpoint" | "allowedIps"> = {
+/** A peer that has said nothing, and of which nothing is set. */
+export const QUIET: Omit<ObservedPeer, "publicKey" | "endpoint" | "allowedIps"> = {
   handshakeSeconds: 0,
   aliveSeconds: -Infinity,
   receivedBytes: 0,

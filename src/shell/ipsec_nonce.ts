@@ -3,6 +3,7 @@
 
 import type { Nonce } from "../core/transport/ipsec/association.ts";
 import { MOST_USED } from "../core/transport/ipsec/rollover.ts";
+import { steadySeconds } from "./observe.ts";
 
 const NONCE_BYTES = 32;
 
@@ -34,10 +35,6 @@ export function drawNonce(spent: Nonce, isObliged: boolean): void {
 /** Since a nonce was last drawn for another node's sake; Infinity: never. */
 export function patientSeconds(): number {
   return steadySeconds() - obligedAtSeconds;
-}
-
-function steadySeconds(): number {
-  return performance.now() / 1000;
 }
 
 function draw(): Nonce {

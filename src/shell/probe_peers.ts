@@ -2,14 +2,13 @@
 
 import { firstAddress, parsePrefix } from "../core/net/prefix.ts";
 import { refused } from "../core/net/refusal.ts";
+import { SESSION_SECONDS } from "../core/observed/follow_peer.ts";
 import type { PeerStatus } from "../core/plan/status.ts";
 import { run } from "./command.ts";
 import { sleep } from "./sleep.ts";
 
 /** RFC 863; a session needs no more. */
 const DISCARD_PORT = 9;
-/** Of a session: WireGuard's REJECT_AFTER_TIME. */
-const SESSION_SECONDS = 180;
 /** A large mesh is not woken up as a whole. */
 const ASKED_PEERS = 8;
 const ANSWER_MS = 3_000;

@@ -10,13 +10,12 @@ import type { Waiting } from "./desired_state.ts";
 import { isAllowed, overrideOf } from "./endpoints.ts";
 import type { HostFacts } from "./host_facts.ts";
 import { KeptMap } from "./kept_map.ts";
-import { IPV6_LEAST_BYTES, underlayMtu } from "./underlay_mtu.ts";
+import { DEFAULT_UNDERLAY_BYTES, IPV6_LEAST_BYTES, underlayMtu } from "./underlay_mtu.ts";
 
 /** Bytes around a packet in the tunnel, by the family of the endpoint: IP (20 or 40), UDP (8) and WireGuard (32). */
 export const OVERHEAD_BYTES: Readonly<Record<Family, number>> = { 4: 60, 6: 80 };
 /** What every IPv4 host takes, RFC 791. */
 export const IPV4_LEAST_BYTES = 576;
-const DEFAULT_UNDERLAY_BYTES = 1500;
 
 /** The MTU of the tunnel. */
 export interface TunnelMtu {

@@ -6,6 +6,9 @@ import { type HostFacts, LOOPBACK } from "./host_facts.ts";
 /** IPv6's least, RFC 8200 section 5: below it the kernel switches IPv6 off. */
 export const IPV6_LEAST_BYTES = 1280;
 
+/** Where no interface is known yet: Ethernet's. */
+export const DEFAULT_UNDERLAY_BYTES = 1500;
+
 /** Smallest MTU, in bytes, of the interfaces that hold our node addresses, else of those with a default route. */
 export function underlayMtu(addresses: readonly Address[], { interfaces }: HostFacts): number | undefined {
   const own = new Set(addresses.map(({ text }) => text));

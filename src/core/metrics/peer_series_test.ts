@@ -1,25 +1,12 @@
 import assert from "node:assert/strict";
+import { QUIET } from "../../../test/host_state.ts";
 import type { PublicKey } from "../net/keys.ts";
 import type { ObservedPeer } from "../observed/observed_state.ts";
 import { nodesByKey, peerSeries } from "./peer_series.ts";
 
 function peer(words: Partial<ObservedPeer>): ObservedPeer {
-  return {
-    publicKey: "a=",
-    endpoint: "192.0.2.1:24601",
-    allowedIps: "",
-    handshakeSeconds: 1000,
-    aliveSeconds: 0,
-    receivedBytes: 0,
-    sentBytes: 0,
-    keepaliveSeconds: 0,
-    hasPresharedKey: false,
-    isRoamed: false,
-    isProven: false,
-    silence: undefined,
-    choice: undefined,
-    ...words,
-  };
+  const seen = { publicKey: "a=", endpoint: "192.0.2.1:24601", allowedIps: "", handshakeSeconds: 1000 };
+  return { ...QUIET, ...seen, ...words };
 }
 
 Deno.test("peer series are the original's, and the Node of each peer that is wanted", () => {

@@ -1,29 +1,10 @@
 import assert from "node:assert/strict";
-import { nodeJson, type NodeWords } from "../../../test/cluster.ts";
-import { ANNOTATION, type ParsedNode } from "./node.ts";
+import type { NodeWords } from "../../../test/cluster.ts";
+import { annotated, parse, refusals, SOURCE, textsOf } from "../../../test/parsed_node.ts";
+import { ANNOTATION } from "./node.ts";
 import { parseNode } from "./parse_node.ts";
 
-const SOURCE = "nodes/a.yaml";
 const WHOLE: NodeWords = { name: "n1", podCIDRs: ["10.244.1.0/24"], internal: ["10.9.1.1"] };
-
-function parse(words: NodeWords): ParsedNode {
-  return parseNode(nodeJson(words), SOURCE);
-}
-
-/** A Node whose annotations are these texts. */
-function annotated(annotations: unknown): ParsedNode {
-  return parseNode({ metadata: { name: "n1", annotations }, spec: { podCIDRs: ["10.1.0.0/24"] } }, SOURCE);
-}
-
-function textsOf({ node }: ParsedNode) {
-  const texts = (claims: readonly { value: { text: string }; origin: string }[] = []) =>
-    claims.map(({ value, origin }) => `${value.text} by ${origin}`);
-  return { podCidrs: texts(node?.podCidrs), addresses: texts(node?.addresses) };
-}
-
-function refusals({ rejected }: ParsedNode): string[] {
-  return rejected.map(({ node, claim, reason }) => `${node}: ${claim}: ${reason}`);
-}
 
 const podCidrs: readonly [podCidr: unknown, reason: string][] = [
   ["10.244.1.5/24", '"10.244.1.5/24" has host bits: the network is 10.244.1.0/24'],

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { keyOf, nodeJson, type NodeWords } from "../../../test/cluster.ts";
-import { ANNOTATION, type NodeName, type ParsedNode } from "./node.ts";
+import { keyOf, type NodeWords } from "../../../test/cluster.ts";
+import { annotated, parse, refusals, SOURCE, textsOf } from "../../../test/parsed_node.ts";
+import { ANNOTATION, type NodeName } from "./node.ts";
 import { parseNode, parseNodeName } from "./parse_node.ts";
 
-const SOURCE = "nodes/a.yaml";
 const WHOLE: NodeWords = {
   name: "n1",
   day: 1,
@@ -11,25 +11,6 @@ const WHOLE: NodeWords = {
   podCIDRs: ["10.244.1.0/24", "fd00:10:244:1::/64"],
   internal: ["10.9.1.1", "fd09::1"],
 };
-
-function parse(words: NodeWords): ParsedNode {
-  return parseNode(nodeJson(words), SOURCE);
-}
-
-/** A Node whose annotations are these texts. */
-function annotated(annotations: unknown): ParsedNode {
-  return parseNode({ metadata: { name: "n1", annotations }, spec: { podCIDRs: ["10.1.0.0/24"] } }, SOURCE);
-}
-
-function textsOf({ node }: ParsedNode) {
-  const texts = (claims: readonly { value: { text: string }; origin: string }[] = []) =>
-    claims.map(({ value, origin }) => `${value.text} by ${origin}`);
-  return { podCidrs: texts(node?.podCidrs), addresses: texts(node?.addresses) };
-}
-
-function refusals({ rejected }: ParsedNode): string[] {
-  return rejected.map(({ node, claim, reason }) => `${node}: ${claim}: ${reason}`);
-}
 
 Deno.test("A whole Node is read without a word", () => {
   const parsed = parse(WHOLE);

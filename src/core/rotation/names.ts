@@ -1,15 +1,10 @@
 // What exists while a key rotates, and its names: all follow from those of the settings (docs/decisions/0050).
 
-import { isInterfaceName } from "../settings/grammar.ts";
+import { interfaceBeside } from "../settings/grammar.ts";
 
-const LONGEST = 15;
-const SUFFIX = "-next";
-
-/** The second interface beside the one of that name; the kernel takes 15 characters. */
+/** The second interface beside the one of that name. */
 export function nextInterface(name: string): string {
-  const next = `${name.slice(0, LONGEST - SUFFIX.length)}${SUFFIX}`;
-  // A name that ends so already is its own cut.
-  return next === name || !isInterfaceName(next) ? `${name.slice(0, 9)}-next2` : next;
+  return interfaceBeside(name, "-next", "-next2");
 }
 
 /** The group that the second interface is made in, as our routes have this number: one of its name without it is somebody else's. */

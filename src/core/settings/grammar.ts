@@ -90,6 +90,17 @@ export function isInterfaceName(text: string): boolean {
   return INTERFACE.test(text);
 }
 
+const LONGEST_INTERFACE = 15;
+
+/**
+ * The name of an interface of ours beside the one of that name; the kernel takes 15 characters.
+ * @param otherwise the suffix where the name ends so already, and is its own cut
+ */
+export function interfaceBeside(name: string, suffix: string, otherwise: string): string {
+  const cut = (end: string) => `${name.slice(0, LONGEST_INTERFACE - end.length)}${end}`;
+  return cut(suffix) === name ? cut(otherwise) : cut(suffix);
+}
+
 /** A list of interface names; undefined when one of them is none. */
 export function interfaceNames(text: string): string[] | undefined {
   return list(text).every(isInterfaceName) ? list(text) : undefined;

@@ -4,12 +4,10 @@ import type { Address, Family } from "../net/address.ts";
 import { containsAddress, type Prefix } from "../net/prefix.ts";
 import type { Waiting } from "../desired/desired_state.ts";
 import { isAllowed } from "../desired/endpoints.ts";
-import { IPV6_LEAST_BYTES, underlayMtu } from "../desired/underlay_mtu.ts";
+import { DEFAULT_UNDERLAY_BYTES, IPV6_LEAST_BYTES, underlayMtu } from "../desired/underlay_mtu.ts";
 import type { Node } from "../nodes/node.ts";
 import type { SettledNode } from "../nodes/settled_node.ts";
 import type { ClearWay, Here, Overlay } from "./transport.ts";
-
-const DEFAULT_UNDERLAY_BYTES = 1500;
 
 /**
  * Addresses that a Node says, whoever else says them too: who claims those of others leads packets for his own pods there, and no
@@ -141,12 +139,4 @@ export function wrapping(
       outer: ends.outerOf(other),
     };
   };
-}
-
-const LONGEST = 15;
-
-/** The interface beside the tunnel's of that name; the kernel takes 15 characters. */
-export function interfaceBeside(interfaceName: string, suffix: string, otherwise: string): string {
-  const name = `${interfaceName.slice(0, LONGEST - suffix.length)}${suffix}`;
-  return name === interfaceName ? `${interfaceName.slice(0, LONGEST - otherwise.length)}${otherwise}` : name;
 }

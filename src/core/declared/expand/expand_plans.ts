@@ -4,6 +4,7 @@
 import type { Address } from "../../net/address.ts";
 import type { HostName } from "../../net/destination.ts";
 import type { PublicKey } from "../../net/keys.ts";
+import { NAT_KEEPALIVE_SECONDS } from "../../plan/choose_endpoint.ts";
 import { byAge, type NetworkPlan, type RejectedPart } from "../declared_object.ts";
 import type { InterfaceAddress } from "../interface_address.ts";
 import type { PlanNode } from "../kinds/plan.ts";
@@ -12,9 +13,6 @@ import { addressesOf } from "./link_addresses.ts";
 import { linkName } from "./link_name.ts";
 import { NodePorts } from "./link_ports.ts";
 import { type LinkEnd, linksOf } from "./plan_links.ts";
-
-/** Seconds between packets of a node behind NAT, as WireGuard's own documents have it. */
-const NAT_KEEPALIVE_SECONDS = 25;
 
 /** An interface of this node that a plan asks for. */
 export interface PlanInterface {

@@ -3,6 +3,7 @@
 import { widthOf } from "../../net/address.ts";
 import { endpointOf } from "../../net/endpoint.ts";
 import { Refusal } from "../../net/refusal.ts";
+import { NAT_KEEPALIVE_SECONDS } from "../../plan/choose_endpoint.ts";
 import type { NetworkPlan } from "../declared_object.ts";
 import { expandPlans, type PlanInterface } from "../expand/expand_plans.ts";
 import type { InterfaceAddress } from "../interface_address.ts";
@@ -28,9 +29,6 @@ export interface Export {
   /** The file, for a private key. */
   readonly textFor: (privateKey: string) => string;
 }
-
-/** Seconds, as WireGuard's own documents have it: of a machine that others cannot speak to first. */
-const KEEPALIVE_SECONDS = 25;
 
 /** The file, or why there is none. */
 export function exportNode(wish: ExportWish): Export | Refusal {
@@ -142,7 +140,7 @@ function peerLines(
     `PublicKey = ${key}`,
     ...(allowed.length === 0 ? [] : [`AllowedIPs = ${allowed.join(", ")}`]),
     ...(endpoint === undefined ? [] : [`Endpoint = ${placeOf(endpoint)}`]),
-    `PersistentKeepalive = ${KEEPALIVE_SECONDS}`,
+    `PersistentKeepalive = ${NAT_KEEPALIVE_SECONDS}`,
   ];
 }
 

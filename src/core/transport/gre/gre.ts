@@ -2,8 +2,9 @@
 // (docs/decisions/0061).
 
 import type { Family } from "../../net/address.ts";
+import { interfaceBeside } from "../../settings/grammar.ts";
 import type { GivenSettings } from "../../settings/settings.ts";
-import { endsOf, interfaceBeside, wrappedMtu, wrapping } from "../outer.ts";
+import { endsOf, wrappedMtu, wrapping } from "../outer.ts";
 import type { Here, Overlay, OverlayKind, Reach, Transport } from "../transport.ts";
 
 /** Around a packet, in bytes, by the family of the nodes' addresses: IP (20 or 40), GRE with a key (8; RFC 2890). */

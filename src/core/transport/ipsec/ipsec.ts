@@ -4,7 +4,7 @@
 import type { Address, Family } from "../../net/address.ts";
 import { isOfSmallOrder } from "../../net/keys.ts";
 import { isAllowed } from "../../desired/endpoints.ts";
-import { IPV6_LEAST_BYTES, underlayMtu } from "../../desired/underlay_mtu.ts";
+import { DEFAULT_UNDERLAY_BYTES, IPV6_LEAST_BYTES, underlayMtu } from "../../desired/underlay_mtu.ts";
 import { ANNOTATION, type Node } from "../../nodes/node.ts";
 import type { SettledNode } from "../../nodes/settled_node.ts";
 import { statedAddresses } from "../outer.ts";
@@ -18,7 +18,6 @@ const FAMILIES: readonly Family[] = [4, 6];
 const AROUND_BYTES: Readonly<Record<Family, number>> = { 4: 52, 6: 72 };
 /** Behind a packet: two bytes, and what fills up to four. */
 const TRAILER_BYTES = 2;
-const DEFAULT_UNDERLAY_BYTES = 1500;
 
 /**
  * By family the first address that is a Node's own, as both ends see it, whatever else either of them has. What two Nodes say is the

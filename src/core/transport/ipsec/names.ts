@@ -2,22 +2,17 @@
 
 import type { HostFacts } from "../../desired/host_facts.ts";
 import { quote, Refusal } from "../../net/refusal.ts";
+import { interfaceBeside } from "../../settings/grammar.ts";
 import type { GivenSettings } from "../../settings/settings.ts";
-
-const LONGEST = 15;
-const SUFFIX = "-ipsec";
-const UDP_SUFFIX = "-udp";
 
 /** The interface beside the tunnel's of that name. */
 export function ipsecInterface({ interfaceName }: Pick<GivenSettings, "interfaceName">): string {
-  const name = `${interfaceName.slice(0, LONGEST - SUFFIX.length)}${SUFFIX}`;
-  return name === interfaceName ? `${interfaceName.slice(0, 12)}-sa` : name;
+  return interfaceBeside(interfaceName, "-ipsec", "-sa");
 }
 
 /** The one by which ESP goes in UDP. */
 export function ipsecUdpInterface({ interfaceName }: Pick<GivenSettings, "interfaceName">): string {
-  const name = `${interfaceName.slice(0, LONGEST - UDP_SUFFIX.length)}${UDP_SUFFIX}`;
-  return name === interfaceName ? `${interfaceName.slice(0, 12)}-eu` : name;
+  return interfaceBeside(interfaceName, "-udp", "-eu");
 }
 
 /** To which greetings are sent. */

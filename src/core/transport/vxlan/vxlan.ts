@@ -2,8 +2,9 @@
 // nobody: no forwarding entries, neighbours, learning or multicast (docs/decisions/0059).
 
 import type { Family } from "../../net/address.ts";
+import { interfaceBeside } from "../../settings/grammar.ts";
 import type { GivenSettings } from "../../settings/settings.ts";
-import { endsOf, interfaceBeside, wrappedMtu, wrapping } from "../outer.ts";
+import { endsOf, wrappedMtu, wrapping } from "../outer.ts";
 import type { Here, Overlay, OverlayKind, Reach, Transport } from "../transport.ts";
 
 /** With nothing of Ethernet; nobody of ours learns, or asks for checksums around IPv6. */
