@@ -6,7 +6,6 @@ import { type Refusal, refused } from "../core/net/refusal.ts";
 import { unusableAddress, unusablePodCidr } from "../core/net/scope.ts";
 import type { PublicKey } from "../core/net/keys.ts";
 import { type HostFacts, type HostInterface, LOOPBACK, NO_FACTS } from "../core/desired/host_facts.ts";
-import { bridgeInterface } from "../core/bridge/names.ts";
 import { bridgeIn } from "../core/bridge/observed_bridge.ts";
 import { DECLARED_GROUP } from "../core/declared/observed/observed_interfaces.ts";
 import { type Interfaces, interfacesOf } from "../core/expression/interfaces.ts";
@@ -15,6 +14,7 @@ import type { Nonce } from "../core/transport/ipsec/association.ts";
 import { ipsecInterface, ipsecUdpInterface, ipsecUdpPort } from "../core/transport/ipsec/names.ts";
 import { usesIpsec } from "../core/transport/own_transports.ts";
 import { overlayNames } from "../core/transport/overlay_kinds.ts";
+import { interfacesBeside } from "../core/transport/interfaces_beside.ts";
 import { isOfNextGroup } from "../core/observed/parse_network.ts";
 import { LINK_KIND } from "../core/plan/diff_link.ts";
 import type { NodeMetadata, Rejected } from "../core/nodes/node.ts";
@@ -120,7 +120,7 @@ export async function readFacts(settings: Settings, known: KnownFacts, last?: Ho
     }],
   };
   const computed = await readExpression(settings, known, { all, last });
-  const ours = [settings.interfaceName, ...besideOf(settings)];
+  const ours = [settings.interfaceName, ...interfacesBeside(settings)];
   const interfaces = all.filter(({ ifname = "", mtu, group }) =>
     // What objects declare is no way to other nodes, and an address there none of this one.
     !ours.includes(ifname) && group !== String(DECLARED_GROUP) && mtu !== undefined
@@ -169,17 +169,6 @@ function agentFacts(
   };
 }
 
-/** Interfaces of ours beside the first one, whether they are there or not. */
-function besideOf(settings: Pick<GivenSettings, "interfaceName">): string[] {
-  const { interfaceName } = settings;
-  return [
-    nextInterface(interfaceName),
-    bridgeInterface(interfaceName),
-    ...overlayNames(settings),
-    ipsecInterface(settings),
-  ];
-}
-
 /** What is there of them. */
 function standingOf(
   settings: GivenSettings,
@@ -215,7 +204,7 @@ async function readExpression(
   { all, last }: { readonly all: readonly LinkJson[]; readonly last: HostFacts | undefined },
 ): Promise<PodCidrs> {
   if (expression === undefined) return { prefixes: [], rejected: [] };
-  const beside = besideOf({ interfaceName });
+  const beside = interfacesBeside({ interfaceName });
   const others = all.filter(({ ifname = "" }) => !beside.includes(ifname));
   const inputs = { interfaces: interfacesOf(others, interfaceName), node: metadata };
   const { prefixes, trouble } = await expression.read(inputs, last?.podCidrExpression ?? []);

@@ -7,7 +7,6 @@ import { takenBy } from "../../core/declared/want/taken.ts";
 import { type Wanted, wantInterfaces } from "../../core/declared/want/want_interfaces.ts";
 import type { ParsedNode } from "../../core/nodes/node.ts";
 import { nextPort } from "../../core/rotation/names.ts";
-import { overlayNames } from "../../core/transport/overlay_kinds.ts";
 import type { Settings } from "../../core/settings/settings.ts";
 
 /** UDP ports of the pod network, the same on all nodes as its settings are. */
@@ -50,7 +49,6 @@ export class KeptWish {
     return this.#wanted = wantInterfaces(objects, {
       nodeName,
       interfaceName,
-      overlayNames: overlayNames({ interfaceName }),
       ports: podPorts(this.settings),
       nowMs,
       secretsNamespace: this.secretsNamespace,

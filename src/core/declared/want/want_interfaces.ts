@@ -11,7 +11,6 @@ import {
   type NetworkPlan,
   type RejectedPart,
 } from "../declared_object.ts";
-import { nextInterface } from "../../rotation/names.ts";
 import { keyIn } from "../containers/container.ts";
 import { expandPlans } from "../expand/expand_plans.ts";
 import { isTenant, overreaching, POD_NETWORK, toldTo } from "./grants.ts";
@@ -25,15 +24,14 @@ import {
   wireguardObjection,
 } from "./interfaces_of.ts";
 import { addressObjection, NOTHING_TAKEN, type Taken } from "./taken.ts";
+import { interfacesBeside } from "../../transport/interfaces_beside.ts";
 import { keyOf, type WantedInterface } from "./wanted_interface.ts";
 
 /** Whose interfaces these are, and what of its names and ports is the agent's own. */
 export interface Surroundings extends Reach {
   readonly nodeName: string;
-  /** The pod network's interface: its name, and all that begin with it and a dash. */
+  /** The pod network's interface: its name, those that follow from it, and all that begin with it and a dash. */
   readonly interfaceName: string;
-  /** Of what wraps the pod network's packets; left out: no other names. */
-  readonly overlayNames?: readonly string[];
   /** UDP ports of the pod network. */
   readonly ports: readonly number[];
   /** Milliseconds since 1970: what has expired by then is not wanted. */
@@ -126,8 +124,10 @@ class Desk {
   readonly #vxlanPorts = new Map<number, string>();
   readonly #segments = new Map<string, string>();
   readonly #members = new Map<string, string>();
+  readonly #own: readonly string[];
 
   constructor(private readonly surroundings: Surroundings) {
+    this.#own = interfacesBeside(surroundings);
     for (const port of surroundings.ports) this.#ports.set(port, POD_NETWORK);
   }
 
@@ -206,8 +206,7 @@ class Desk {
   #ownerOf({ name, container }: Pick<WantedInterface, "name" | "container">): string | undefined {
     if (container !== undefined) return this.#names.get(keyIn(container, name));
     const { interfaceName } = this.surroundings;
-    const isOwn = name === interfaceName || name.startsWith(`${interfaceName}-`) ||
-      name === nextInterface(interfaceName) || this.surroundings.overlayNames?.includes(name) === true;
+    const isOwn = name === interfaceName || name.startsWith(`${interfaceName}-`) || this.#own.includes(name);
     return isOwn ? POD_NETWORK : this.#names.get(name) ?? OTHERS.get(name);
   }
 
