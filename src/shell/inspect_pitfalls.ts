@@ -8,6 +8,7 @@ import type { PeerStatus } from "../core/plan/status.ts";
 import type { GivenSettings } from "../core/settings/settings.ts";
 import { bridgeInterface } from "../core/bridge/names.ts";
 import { nextInterface, nextPort } from "../core/rotation/names.ts";
+import { transportPorts } from "../core/transport/own_transports.ts";
 import { attempt, locate, run } from "./command.ts";
 import { probePeers } from "./probe_peers.ts";
 import { apiAheadSeconds } from "./sources/kubernetes/api_clock.ts";
@@ -40,9 +41,10 @@ export async function inspectPitfalls(
   };
 }
 
-/** Of WireGuard, the second interface's where keys may rotate. */
-function portsOf({ port, keyRotation }: GivenSettings): number[] {
-  return keyRotation === "off" ? [port] : [port, nextPort(port)];
+/** Of WireGuard, the second interface's where keys may rotate, and of another transport. */
+function portsOf(settings: GivenSettings): number[] {
+  const { port, keyRotation } = settings;
+  return [port, ...keyRotation === "off" ? [] : [nextPort(port)], ...transportPorts(settings)];
 }
 
 /** `/proc` may be read by a program only, as shipped. Empty where it is not there. */

@@ -25,7 +25,7 @@ interface ListingJson {
 export interface ForeignRules {
   /** Base chains of forward and input in which a rule drops or refuses all that comes to it. */
   readonly closed: readonly string[];
-  /** Those in which a rule drops a port of WireGuard's. */
+  /** Those in which a rule drops a port that other nodes send to. */
   readonly blocking: readonly { readonly chain: string; readonly port: number }[];
 }
 

@@ -70,7 +70,7 @@ function ruleFindings(
   return [
     ...foreignRules.blocking.map(({ chain, port }): Finding => ({
       level: "error",
-      what: `${chain} drops UDP port ${port}: WireGuard's packets do not come in`,
+      what: `${chain} drops UDP port ${port}: other nodes' packets do not come in`,
       remedy: `nft -a list chain ${chain} shows the rule; take it out, or let the port pass before it`,
     })),
     ...foreignRules.closed.map((chain): Finding => ({

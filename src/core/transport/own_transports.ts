@@ -20,6 +20,14 @@ export function ownTransports(settings: GivenSettings): Transports | undefined {
   return { 4: familySettings(settings, 4).transport, 6: familySettings(settings, 6).transport };
 }
 
+/** UDP ports that others send to, beside WireGuard's. */
+export function transportPorts(settings: GivenSettings): number[] {
+  const ports = ([4, 6] as const).flatMap((family) =>
+    TRANSPORTS[familySettings(settings, family).transport].portOf?.(settings) ?? []
+  );
+  return [...new Set(ports)];
+}
+
 /** True where a nonce is needed. */
 export function usesIpsec(settings: GivenSettings): boolean {
   return ([4, 6] as const).some((family) =>

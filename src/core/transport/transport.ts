@@ -8,7 +8,7 @@ import type { HostFacts } from "../desired/host_facts.ts";
 import type { Prefix } from "../net/prefix.ts";
 import type { Pair } from "./ipsec/rollover.ts";
 import type { SettledNode } from "../nodes/settled_node.ts";
-import type { Settings } from "../settings/settings.ts";
+import type { GivenSettings, Settings } from "../settings/settings.ts";
 
 /** Names of transports, as TRANSPORT_IPV4 and `wigglenet/transport` say them. */
 export const TRANSPORT_NAMES = [
@@ -145,4 +145,6 @@ export interface Transport {
   readonly isTunnelElse?: true;
   /** What leaves beside the tunnel is encrypted all the same: left out, it leaves in the clear. */
   readonly isEncrypted?: true;
+  /** The UDP port that others send to; left out, or undefined: none but the tunnel's. */
+  readonly portOf?: (settings: GivenSettings) => number | undefined;
 }

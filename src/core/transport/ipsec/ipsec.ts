@@ -10,7 +10,7 @@ import type { SettledNode } from "../../nodes/settled_node.ts";
 import { statedAddresses } from "../outer.ts";
 import type { ClearWay, Here, Reach, Secured, Transport } from "../transport.ts";
 import { commonPort, inUdp, isTranslated, type Wrapped } from "./in_udp.ts";
-import { ipsecInterface } from "./names.ts";
+import { ipsecInterface, ipsecUdpPort } from "./names.ts";
 import type { Pair } from "./rollover.ts";
 
 const FAMILIES: readonly Family[] = [4, 6];
@@ -133,6 +133,11 @@ function absentAddresses(here: Here, families: readonly Family[]): Reach["waitin
 }
 
 /** Any two nodes reach each other that have addresses of one family, and know each other's key and nonce. */
-export const IPSEC: Transport = { medium: "ipsec", reach: reachByIpsec, isEncrypted: true };
+export const IPSEC: Transport = {
+  medium: "ipsec",
+  reach: reachByIpsec,
+  isEncrypted: true,
+  portOf: (settings) => ipsecUdpPort(settings),
+};
 /** Who does not is reached by the tunnel, which stands for all: encrypted either way. */
 export const IPSEC_OR_WIREGUARD: Transport = { ...IPSEC, isTunnelElse: true };

@@ -59,6 +59,10 @@ function reachByVxlan(here: Here): Reach {
 }
 
 /** Any two nodes reach each other that have addresses of one family. */
-export const VXLAN: Transport = { medium: "vxlan", reach: reachByVxlan };
+export const VXLAN: Transport = {
+  medium: "vxlan",
+  reach: reachByVxlan,
+  portOf: ({ vxlanPort }) => vxlanPort,
+};
 /** Who has none is reached by the tunnel, which stands for all. */
 export const VXLAN_OR_WIREGUARD: Transport = { ...VXLAN, isTunnelElse: true };
