@@ -5,7 +5,7 @@ import type { DeclaredId, DeclaredObject } from "../../core/declared/declared_ob
 import type { NodeParts } from "../../core/declared/status/node_parts.ts";
 import { type DeclaredReport, type DeclaredSight, reportOf } from "../../core/declared/status/report.ts";
 import { isTenant } from "../../core/declared/want/grants.ts";
-import type { WantedInterface } from "../../core/declared/want/wanted_interface.ts";
+import { ALL_TENANTS, type WantedInterface } from "../../core/declared/want/wanted_interface.ts";
 import type { Waiting } from "../../core/desired/desired_state.ts";
 import { describeChange } from "../../core/plan/describe.ts";
 import type { ParsedNode } from "../../core/nodes/node.ts";
@@ -52,12 +52,6 @@ export interface DeclaredOptions {
   /** Where it is told what stands; undefined: nowhere. */
   readonly api?: ApiClient | undefined;
 }
-
-/** Whatever they are: what stands of them stays. */
-const ALL_TENANTS: readonly DeclaredId[] = [
-  { kind: "PodWireGuardInterface", name: "" },
-  { kind: "PodNetlinkInterface", name: "" },
-];
 
 /** Where the manifests put the agent; a kubeconfig need not say any. */
 const USUAL_NAMESPACE = "kube-system";

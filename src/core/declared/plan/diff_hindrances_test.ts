@@ -13,6 +13,7 @@ import type { PublicKey } from "../../net/keys.ts";
 import { describe } from "../../plan/describe.ts";
 import type { ObservedInterface, ObservedInterfaces } from "../observed/observed_interfaces.ts";
 import { wantInterfaces } from "../want/want_interfaces.ts";
+import { ALL_TENANTS } from "../want/wanted_interface.ts";
 import { type DeclaredMoment, diffDeclared } from "./diff_declared.ts";
 
 const KEY = "wDBZu1y0MvkLcfFOcVDZ4kHnPX0LZ2tTWLdxHFw7aBY=" as PublicKey;
@@ -194,11 +195,7 @@ Deno.test("What namespaces have stays while nobody knows their objects, and is i
     { name: interfaces[0]!.name, alias: "PodNetlinkInterface/team-a/d0" },
     { name: "old", alias: "NetlinkInterface/gone" },
   );
-  const spared = (["PodWireGuardInterface", "PodNetlinkInterface"] as const).map((kind) => ({
-    kind,
-    name: "",
-  }));
-  const { steps, waiting } = diffDeclared({ interfaces, spared }, found, MOMENT);
+  const { steps, waiting } = diffDeclared({ interfaces, spared: ALL_TENANTS }, found, MOMENT);
   assert.deepEqual(steps.flatMap(({ changes }) => changes.map(({ target }) => target)), ["old"]);
   assert.match(waiting.map(({ why }) => why).join(), /^\S+ is kept as it is for somebody else$/);
 });

@@ -96,7 +96,11 @@ export function aliasOf({ kind, name }: DeclaredId, to?: string): string {
   return `${kind}/${name}${to === undefined ? "" : `/${to}`}`.slice(0, LONGEST_ALIAS);
 }
 
-/** True for the alias of an interface that the object has asked for; without a name: any object of its kind. */
+/** Objects of namespaces, whatever they are called: nobody's own name is empty. */
+export const ALL_TENANTS: readonly DeclaredId[] = KINDS.filter(({ isNamespaced }) => isNamespaced)
+  .map(({ name: kind }) => ({ kind, name: "" }));
+
+/** True for the alias of an interface that the object has asked for; of {@link ALL_TENANTS}: that any of the kind has. */
 export function isAliasOf(alias: string, id: DeclaredId): boolean {
   const own = aliasOf(id);
   if (id.name === "") return alias.startsWith(own);
