@@ -64,7 +64,7 @@ const VERBS: readonly Verb[] = [
   {
     name: "export",
     meaning:
-      "print the WireGuard file, and the QR code, of a declared plan's machine without an agent, with a new key",
+      "print the WireGuard file, and the QR code, of NODE, a declared plan's machine without an agent, with a new key",
     run: exportVerb,
   },
   {

@@ -1,4 +1,4 @@
-// The rule and the routes by which node addresses go into the tunnel, as the host has them.
+// The rules and the routes by which node addresses go into the tunnel, or ESP goes in UDP, as the host has them.
 
 import { type DesiredState, ROUTE_PROTOCOL } from "../core/desired/desired_state.ts";
 import type { Family } from "../core/net/address.ts";

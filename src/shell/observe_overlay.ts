@@ -1,4 +1,4 @@
-// The interface that wraps packets in the clear, as the host has it.
+// The interface that wraps packets in the clear, or ESP, as the host has it.
 
 import type { DesiredState } from "../core/desired/desired_state.ts";
 import type { ObservedState } from "../core/observed/observed_state.ts";

@@ -1,4 +1,4 @@
-// The interface that wraps packets in the clear: there, as it is to wrap, with its MTU and its addresses, and up.
+// The interface that wraps packets in the clear, or ESP in UDP: there, as it is to wrap, with its MTU and its addresses, and up.
 
 import type { ClearPeerText, DesiredOverlay, DesiredState, Waiting } from "../desired/desired_state.ts";
 import type { ObservedLink, ObservedState } from "../observed/observed_state.ts";

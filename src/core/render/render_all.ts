@@ -23,7 +23,7 @@ export interface Rendered {
     readonly dev?: string;
     readonly text: string;
   }[];
-  /** The rule and routes of HOST_ENCRYPTION, by family, as {@link DesiredState} has them; left out where it is off. */
+  /** The rules and routes of HOST_ENCRYPTION, or of ESP in UDP, by family, as {@link DesiredState} has them; left out where there are none. */
   readonly hostRouting?: HostRouting;
   /** For `wg addconf`; holds no private key. */
   readonly wireguard: string;

@@ -1,4 +1,4 @@
-// The table of interfaces that wrap packets of pods: a line for each transport that has its own.
+// The table of interfaces that wrap packets of pods: a line for each transport that has one of its own.
 
 import type { GivenSettings } from "../settings/settings.ts";
 import { GRE_KIND } from "./gre/gre.ts";
