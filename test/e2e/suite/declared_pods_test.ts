@@ -1,6 +1,7 @@
 // Declared interfaces in pods of containerd, by agents with what deploy/kubernetes/declared-containers gives them: a pair between two
 // pods of a node and a VXLAN over it; a pod that is replaced gets its own again, one with the host's network gets none. And by agents
-// with what declared-engines gives them: in the network of a process, and of a container that docker tells of.
+// with what declared-engines gives them: in the network of a process, and of a container that docker tells of. And for who may edit in a
+// namespace and nowhere else.
 
 import assert from "node:assert/strict";
 import { declared } from "../../declared/walk_through.ts";
@@ -10,6 +11,7 @@ import { World } from "../world.ts";
 
 const world = await World.standing();
 const KINDS = new URL("../../../deploy/kubernetes/declared", import.meta.url).pathname;
+const TENANTS = new URL("../../../deploy/kubernetes/declared-tenants", import.meta.url).pathname;
 
 const inPod = (name: string) => ({ pod: { namespace: NAMESPACE, name } });
 
@@ -155,5 +157,68 @@ Deno.test("with declared-engines a process has its end of a pair, a container of
       'kill "$(cat /run/docker.pid)"; rm -f /run/docker.*',
     ]);
     await engine.kill();
+  }
+});
+
+/** Somebody who may edit in the namespace of the pods: by a role that the cluster's own controllers have put together. */
+const EDITOR = {
+  apiVersion: "rbac.authorization.k8s.io/v1",
+  kind: "RoleBinding",
+  metadata: { name: "declared-editor", namespace: NAMESPACE },
+  roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "edit" },
+  subjects: [{ apiGroup: "rbac.authorization.k8s.io", kind: "User", name: "editor" }],
+};
+const GRANT = declared("PodInterfaceGrant", "wigglenet", {
+  namespaces: [{ namespace: NAMESPACE, interfaceNames: ["declared-"], prefixes: ["10.97.0.0/16"] }],
+});
+
+/** A pair between pods one and two, as the editor asks for it. */
+async function askForPair(
+  interfaceName: string,
+): Promise<{ readonly code: number; readonly stderr: string }> {
+  const pair = declared("PodNetlinkInterface", "pair", {
+    node: world.near,
+    pod: "one",
+    interfaceName,
+    type: "veth",
+    addresses: [{ ipcidr: "10.97.0.1/24" }],
+    veth: {
+      peer: { interfaceName: "declared-b", pod: "two", addresses: [{ ipcidr: "10.97.0.2/24" }] },
+    },
+  });
+  const argv = ["--as=editor", "-n", NAMESPACE, "apply", "-f", "-"];
+  return await world.cluster.tryKubectl(argv, { stdin: JSON.stringify(pair) });
+}
+
+async function editorIsHeld(): Promise<void> {
+  let last = "";
+  await until("the role and the grant to hold", async () => {
+    const { code, stderr } = await askForPair("declared-a");
+    last = stderr;
+    return code === 0;
+  }, { deadlineMs: 60_000, pauseMs: 500, seen: () => last });
+  await answers("10.97.0.2");
+  assert.match((await askForPair("eth1")).stderr, /names of interfaces must begin with one of: declared-/);
+  const ofNode = JSON.stringify(netlink("mine", { interfaceName: "declared-n", type: "bridge" }));
+  const asked = await world.cluster.tryKubectl(["--as=editor", "create", "-f", "-"], { stdin: ofNode });
+  assert.match(asked.stderr, /"editor" cannot create resource "netlinkinterfaces"/);
+}
+
+Deno.test("who may edit in a namespace, and nowhere else, makes a pair between its pods, as far as its grant goes", async () => {
+  await world.cluster.kubectl(["apply", "--server-side", "-k", KINDS]);
+  await world.cluster.kubectl(["apply", "--server-side", "-k", TENANTS]);
+  try {
+    await withAgents("declared-containers", async () => {
+      try {
+        await declare([GRANT, EDITOR]);
+        await editorIsHeld();
+      } finally {
+        const all = ["-n", NAMESPACE, "delete", "podnetlinkinterfaces", "--all", "--wait"];
+        await world.cluster.kubectl(all, { deadlineMs: 60_000 });
+      }
+    });
+  } finally {
+    await world.cluster.tryKubectl(["-n", NAMESPACE, "delete", "rolebinding", "declared-editor", "--wait"]);
+    await world.cluster.kubectl(["delete", "-k", TENANTS, "--wait"], { deadlineMs: 60_000 });
   }
 });
