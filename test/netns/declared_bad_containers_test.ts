@@ -10,8 +10,11 @@ const scene = await ContainedNode.create();
 const n1 = scene.node;
 /** A process in a network of its own that no object has a right to. */
 const stranger = n1.start(["unshare", "--net", "sleep", "infinity"]);
+/** A parent that never asks how its child has ended. */
+const parent = n1.start(["sh", "-c", "true & echo $!; exec sleep infinity"]);
+const undead = Number(await parent.line("stdout", /^\d+$/));
 Deno.test.afterAll(async () => {
-  await stranger.kill();
+  await Promise.all([stranger.kill(), parent.kill()]);
   await scene.lab.close();
 });
 
@@ -51,6 +54,11 @@ const BAD: readonly (readonly [what: string, container: unknown, reason: RegExp]
   ["a namespace of another kind", { netns: { name: "uts" } }, /its network namespace cannot be entered/],
   ["a name of the node's own", { netns: { name: "home" } }, /home is in the host's own network namespace/],
   ["a process that is gone", { netns: { pid: 4_000_000 } }, /there is no process 4000000/],
+  [
+    "a process that has ended, and is listed",
+    { netns: { pid: undead } },
+    new RegExp(`there is no /proc/${undead}/ns/net any more`),
+  ],
   ["a process of the node", { netns: { pid: n1.pid } }, /is in the host's own network namespace/],
   ["a pod that is gone", pod("gone"), /no network namespace of pod shop\/gone is here/],
   ["a pod that is there twice", pod("twice"), /pod shop\/twice has 2 network namespaces at once/],
@@ -97,6 +105,8 @@ async function prepare(): Promise<void> {
   const binds = `cd /run/netns; touch plain uts home; mount --bind /proc/${n1.pid}/ns/net home; ` +
     `mount --bind /proc/${n1.pid}/ns/uts uts; mkdir -p ${RESULTS}; mount -t tmpfs tmpfs ${RESULTS}`;
   await n1.run(["sh", "-ec", binds]);
+  // Beside the runtime's files: who opens a pipe to read it waits for whoever writes.
+  await n1.run(["sh", "-ec", `mkdir ${RESULTS}/folder; mkfifo ${RESULTS}/pipe`]);
   await attach("twice", "/var/run/netns/twice-1");
   await attach("twice", "/run/netns/twice-2");
   await attach("home", "/run/netns/home");

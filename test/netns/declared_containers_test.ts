@@ -189,6 +189,17 @@ Deno.test("An agent that is killed leaves all standing, the next changes nothing
   await stand("way-b", "", "way-a");
 });
 
+Deno.test("What has lost its name to another while no agent ran loses what is declared, and the other one gets it", async () => {
+  await scene.write([way, bridge]);
+  await stand("br0 way-b", "", "way-a");
+  await n1.agent!.kill("SIGKILL");
+  const rename = "touch former; mount --bind blue former; umount blue; mount --bind other blue";
+  await n1.run(["sh", "-ec", `ip netns add other; cd /run/netns; ${rename}`]);
+  n1.startAgent({ settings: CONTAINERS });
+  await stand("br0 way-b", "", "way-a");
+  await scene.has(["ip", "netns", "exec", "former"], "");
+});
+
 Deno.test("A process whose id is given away anew is another one, and gets nothing", async () => {
   await scene.write([pair(), way]);
   await stand("pair-a way-b", "pair-b", "way-a");
@@ -205,6 +216,33 @@ Deno.test("A process whose id is given away anew is another one, and gets nothin
   });
   await scene.told(new RegExp(`process ${pid} is another one than it was: its id was given away anew`));
   assert.equal(await scene.namesIn(inRed()), "");
+});
+
+Deno.test("cleanup that sees neither names of namespaces nor the node's processes says what stays, and forgets nothing", async () => {
+  await red.kill();
+  red = process();
+  await scene.write([
+    way,
+    bridge,
+    netlink("br-p", { type: "bridge", container: { netns: { pid: red.pid } } }),
+  ]);
+  await stand("br0 way-b", "br-p", "way-a");
+  await n1.agent!.kill("SIGKILL");
+  const hidden = "mount --rbind /run /mnt; mount -t tmpfs tmpfs /run; " +
+    "for part in wigglenet lab; do " +
+    "if [ -e /mnt/$part ]; then mkdir /run/$part; mount --rbind /mnt/$part /run/$part; fi; done; " +
+    'umount -l /mnt; exec "$@"';
+  const argv = n1.agentArgv({ verb: "cleanup" });
+  const inOwn = ["unshare", "--mount", "--pid", "--fork", "--mount-proc", "sh", "-ec", hidden, "sh"];
+  const { code, stderr } = await n1.attempt([...inOwn, ...argv], { env: { NO_COLOR: "1" } });
+  assert.equal(code, 1);
+  assert.match(stderr, /Cannot look into netns\/blue: what was declared there stays/);
+  assert.match(stderr, new RegExp(`Cannot look into pid/${red.pid}: `));
+  // With its end on the node the other one has gone.
+  await stand("br0", "br-p", "");
+  n1.startAgent({ settings: CONTAINERS });
+  await scene.write([way, bridge]);
+  await stand("br0 way-b", "", "way-a");
 });
 
 Deno.test("cleanup removes what is in containers too, and nothing of anybody else's", async () => {

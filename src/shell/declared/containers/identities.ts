@@ -9,6 +9,9 @@ import {
 } from "../../../core/declared/containers/facts.ts";
 import { attempt } from "../../command.ts";
 
+/** Namespaces that have a name. */
+export const NAMED = "/run/netns";
+
 /** What was looked at. */
 export interface Identities {
   /** Device and inode; what is not there, or may not be looked at, is left out. */
@@ -23,6 +26,13 @@ export async function identitiesOf(paths: readonly string[]): Promise<Identities
   const args = ["-L", "-c", "%d:%i %n", ...new Set(paths)];
   const { stdout, stderr } = await attempt({ program: "stat", args });
   return { of: parseIdentities(stdout), gone: parseGone(stderr) };
+}
+
+/** A file by which that namespace has a name; undefined: none. */
+export async function nameOf(namespace: string): Promise<string | undefined> {
+  const files = await Array.fromAsync(Deno.readDir(NAMED)).catch(() => []);
+  const { of } = await identitiesOf(files.map(({ name }) => `${NAMED}/${name}`));
+  return [...of].find(([, it]) => it === namespace)?.[0];
 }
 
 /**

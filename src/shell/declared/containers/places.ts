@@ -9,7 +9,7 @@ import {
 } from "../../../core/declared/containers/facts.ts";
 import { type ContainerId, describeContainer } from "../../../core/declared/containers/container.ts";
 import { type Holder, holdIn } from "../../command.ts";
-import { type Identities, identitiesOf, readProcess } from "./identities.ts";
+import { type Identities, identitiesOf, NAMED, nameOf, readProcess } from "./identities.ts";
 import { Seeker } from "./seek.ts";
 import { forget, readTraces, type Trace, writeTraces } from "./traces.ts";
 
@@ -37,6 +37,7 @@ export interface Look {
 }
 
 const OWN = "/proc/self/ns/net";
+const OWN_PIDS = "/proc/self/ns/pid";
 const CHANGES: NotFound = {
   reason: "its network namespace changes at this moment",
   next: "it is looked for again by itself",
@@ -54,6 +55,7 @@ export class Places {
   readonly #first = new Map<ContainerId, Pick<Trace, "startTicks" | "namespace">>();
   #gone: ReadonlySet<string> = new Set();
   #own: string | undefined;
+  #pids: string | undefined;
   #written: string | undefined;
 
   /** @param file where it is written down */
@@ -72,6 +74,7 @@ export class Places {
         ...[...said.values()].flatMap((it) => "reason" in it ? [] : pathOf(it)),
         ...[...this.#held.values(), ...this.#left].flatMap(({ path, trace }) => [path, trace.path]),
         ...this.#lost.map(({ path }) => path),
+        NAMED,
       ]);
       this.#gone = identities.gone;
       this.#dropDead(identities);
@@ -109,13 +112,15 @@ export class Places {
   }
 
   async #begin(): Promise<void> {
-    const own = (await identitiesOf([OWN])).of.get(OWN);
+    const { of } = await identitiesOf([OWN, OWN_PIDS]);
+    const own = of.get(OWN);
     if (own === undefined) throw new Error("the host's own network namespace cannot be told from others");
     for (const trace of await readTraces(this.file)) {
       if (trace.startTicks !== undefined) this.#first.set(trace.id, trace);
       if (trace.namespace !== "") this.#lost.push(trace);
     }
     this.#own = own;
+    this.#pids = of.get(OWN_PIDS);
   }
 
   /** Somebody has ended a holder: what it held is looked for anew. */
@@ -129,19 +134,32 @@ export class Places {
     }
   }
 
-  /** Only what is certainly gone, or another, is forgotten. */
+  /** Only what is certainly gone, or another, is forgotten, and has no other name. */
   async #regain(ids: ReadonlySet<ContainerId>, { of, gone }: Identities): Promise<void> {
     const lost: Trace[] = [];
     for (const trace of this.#lost) {
       const { id, path, namespace } = trace;
-      const known = of.get(path);
-      if (gone.has(path) || known !== undefined && known !== namespace) continue;
-      const entered = known === undefined ? CHANGES : await this.#enter(trace).catch(() => CHANGES);
-      if ("reason" in entered) lost.push(trace);
-      else if (ids.has(id) && !this.#held.has(id)) this.#held.set(id, entered);
+      // In another container than an agent's there may be no names, and other processes.
+      const ofPids = trace.pids ?? this.#pids;
+      const isHidden = path.startsWith("/proc/") ? ofPids !== this.#pids : gone.has(NAMED);
+      const known = isHidden ? undefined : of.get(path);
+      const isGone = !isHidden && (gone.has(path) || known !== undefined && known !== namespace);
+      const there = isGone ? await this.#byOtherName(trace) : trace;
+      if (there === undefined) continue;
+      const isUnknown = known === undefined && !isGone;
+      const entered = isUnknown ? CHANGES : await this.#enter(there).catch(() => CHANGES);
+      if ("reason" in entered) lost.push(there);
+      else if (!isGone && ids.has(id) && !this.#held.has(id)) this.#held.set(id, entered);
       else this.#left.push(entered);
     }
     this.#lost = lost;
+  }
+
+  /** Where a namespace is that is not any more where it was. */
+  async #byOtherName({ namespace }: Trace): Promise<Trace | undefined> {
+    if ([...this.#held.values(), ...this.#left].some((it) => it.namespace === namespace)) return undefined;
+    const path = await nameOf(namespace);
+    if (path !== undefined) return { id: `netns/${path.slice(NAMED.length + 1)}`, path, namespace };
   }
 
   async #lookAt(
@@ -182,9 +200,10 @@ export class Places {
       return { reason: `there is no process ${said.pid}`, next: "start it, or name another" };
     }
     const namespace = of.get(path);
+    if (gone.has(path)) return { reason: `there is no ${path} any more`, next: "start it, or name another" };
     if (namespace === undefined) {
       const next = "the agent needs CAP_SYS_PTRACE, and to see the host's processes (hostPID)";
-      return { reason: `${path} cannot be looked at`, next, ...(!gone.has(path) && { isUnknown: true }) };
+      return { reason: `${path} cannot be looked at`, next, isUnknown: true };
     }
     const objection = "pid" in said ? this.#objection(id, said, { ...process!, namespace }) : undefined;
     if (objection !== undefined) return objection;
@@ -194,7 +213,7 @@ export class Places {
         next: "give it one of its own, or declare the interface without container",
       };
     }
-    return { id, path, namespace, ...(process && { startTicks: process.startTicks }) };
+    return { id, path, namespace, ...(process && { startTicks: process.startTicks, pids: this.#pids }) };
   }
 
   /** Why a process is not the one that is meant; undefined: it is. */

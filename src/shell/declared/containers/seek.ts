@@ -10,12 +10,11 @@ import {
 import type { ContainerId } from "../../../core/declared/containers/container.ts";
 import { ENGINE_SOCKETS } from "../../../core/shipped/flags.ts";
 import { Engine } from "./engine.ts";
+import { NAMED } from "./identities.ts";
 
 const [DOCKER, PODMAN] = ENGINE_SOCKETS;
 /** Of libcni, which every runtime with CNI has. */
 const CNI_RESULTS = "/var/lib/cni/results";
-/** Namespaces that have a name. */
-const NAMED = "/run/netns";
 
 /** What pods have, read once for all of them; or why it could not be read. */
 type Attachments = readonly Attachment[] | { readonly why: string };
@@ -45,7 +44,7 @@ export class Seeker {
 
 function seekHere(kind: string, name: string, attachments: Attachments): Found | NotFound {
   try {
-    if (kind === "pid") return { pid: Number(name), engineId: undefined };
+    if (kind === "pid") return isAlone() ? OWN_PROCESSES : { pid: Number(name), engineId: undefined };
     if (kind === "netns") {
       const path = `${NAMED}/${name}`;
       return exists(path) ? { path } : { reason: `there is no ${path}`, next: `ip netns add ${name}` };
@@ -57,11 +56,22 @@ function seekHere(kind: string, name: string, attachments: Attachments): Found |
   }
 }
 
-/** Reads all of them. One that is half written, or was left empty by a crash, is nobody's. */
+const OWN_PROCESSES: NotFound = {
+  reason: "this agent sees no processes but its own",
+  next: "give it hostPID: in a cluster that is declared-engines",
+};
+
+/** The first process of a container that has ids of its own: by the id that an object names it would find a program that it runs. */
+function isAlone(): boolean {
+  return Deno.pid === 1;
+}
+
+/** Reads all of them. One that is half written, was left empty by a crash, or is no file, is nobody's. */
 async function readAttachments(): Promise<Attachments> {
   try {
     const all: Attachment[] = [];
-    for await (const { name } of Deno.readDir(CNI_RESULTS)) {
+    for await (const { name, isFile } of Deno.readDir(CNI_RESULTS)) {
+      if (!isFile) continue;
       const text = await Deno.readTextFile(`${CNI_RESULTS}/${name}`).catch((error) => {
         if (error instanceof Deno.errors.NotFound) return "";
         throw error;

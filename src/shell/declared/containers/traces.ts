@@ -14,6 +14,8 @@ export interface Trace {
   /** Device and inode; empty: of a process with which nothing of ours is any more. */
   readonly namespace: string;
   readonly startTicks?: string | undefined;
+  /** Of a process the namespace that its id is of, by device and inode. */
+  readonly pids?: string | undefined;
 }
 
 const PREFIX = "containers-";
@@ -40,9 +42,13 @@ export async function readTraces(file: string): Promise<Trace[]> {
 }
 
 function traceOf(json: unknown): Trace[] {
-  const { id, path, namespace, startTicks } = fieldsOf(json);
+  const { id, path, namespace, startTicks, pids } = fieldsOf(json);
   if (typeof id !== "string" || typeof path !== "string" || typeof namespace !== "string") return [];
-  return [{ id, path, namespace, ...(typeof startTicks === "string" && { startTicks }) }];
+  return [{
+    ...{ id, path, namespace },
+    ...(typeof startTicks === "string" && { startTicks }),
+    ...(typeof pids === "string" && { pids }),
+  }];
 }
 
 /** Writes it; root alone reads it. */
