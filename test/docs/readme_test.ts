@@ -53,52 +53,50 @@ Deno.test("README tells every field of diff --json, and every kind", () => {
   for (const kind of CHANGE_KINDS) assert.ok(told.includes(`\`${kind}\``), kind);
 });
 
+// Whole: a field that is added must be added here too.
+const PEER: Required<PeerStatus> = {
+  node: "",
+  publicKey: "",
+  endpoint: "",
+  handshakeSeconds: 0,
+  receivedBytes: 0,
+  sentBytes: 0,
+  allowedIps: [],
+  candidates: [],
+  keepaliveSeconds: 0,
+};
+const DROP: Required<DropTotal> = { direction: "ingress", verdict: "drop", policies: [], packets: 0 };
+const CARRIED: Required<Carried> = { receivedPackets: 0, sentPackets: 0, keySeconds: 0 };
+const CLEAR: Required<ClearStatus> = {
+  node: "",
+  family: 4,
+  route: "",
+  podCidrs: [],
+  isEncrypted: true,
+  inUdpTo: "",
+  isMissing: true,
+  carried: CARRIED,
+};
+const OBJECT: Required<ObjectReport> = {
+  kind: "WireGuardInterface",
+  name: "",
+  generation: 0,
+  troubles: [{ reason: "Failing", message: "" }],
+};
+const DECLARED: Required<InterfaceReport> = {
+  name: "",
+  container: "",
+  owner: { kind: "WireGuardInterface", name: "" },
+  type: "wireguard",
+  state: "up",
+  listenPort: 0,
+  publicKey: "",
+  mtuBytes: 0,
+  addresses: [],
+  peers: [{ node: "", publicKey: "", endpoint: "", handshakeSeconds: 0 }],
+};
+
 Deno.test("README tells every field of status --json", () => {
-  const peer: Required<PeerStatus> = {
-    node: "",
-    publicKey: "",
-    endpoint: "",
-    handshakeSeconds: 0,
-    receivedBytes: 0,
-    sentBytes: 0,
-    allowedIps: [],
-    candidates: [],
-    keepaliveSeconds: 0,
-  };
-  const drop: Required<DropTotal> = { direction: "ingress", verdict: "drop", policies: [], packets: 0 };
-  const carried: Required<Carried> = { receivedPackets: 0, sentPackets: 0, keySeconds: 0 };
-  const clear: Required<ClearStatus> = {
-    ...{
-      node: "",
-      family: 4,
-      route: "",
-      podCidrs: [],
-      isEncrypted: true,
-      inUdpTo: "",
-      isMissing: true,
-      carried,
-    },
-  };
-  const object: Required<ObjectReport> = {
-    ...{
-      kind: "WireGuardInterface",
-      name: "",
-      generation: 0,
-      troubles: [{ reason: "Failing", message: "" }],
-    },
-  };
-  const declared: Required<InterfaceReport> = {
-    name: "",
-    container: "",
-    owner: { kind: "WireGuardInterface", name: "" },
-    type: "wireguard",
-    state: "up",
-    listenPort: 0,
-    publicKey: "",
-    mtuBytes: 0,
-    addresses: [],
-    peers: [{ node: "", publicKey: "", endpoint: "", handshakeSeconds: 0 }],
-  };
   const status: Required<Status> = {
     node: "",
     podCidrs: [],
@@ -111,11 +109,11 @@ Deno.test("README tells every field of status --json", () => {
       problems: [{ path: "", reason: "", isUnread: false, isPending: false, sinceMs: 0 }],
       heardMs: 0,
     },
-    policies: { isKnown: true, objects: 0, addresses: 0, ingress: 0, egress: 0, drops: [drop] },
+    policies: { isKnown: true, objects: 0, addresses: 0, ingress: 0, egress: 0, drops: [DROP] },
     rotation: { stage: "announced", nextKey: "", awaited: [] },
-    peers: [peer],
-    clear: [clear],
-    declared: { objects: [object], interfaces: [declared] },
+    peers: [PEER],
+    clear: [CLEAR],
+    declared: { objects: [OBJECT], interfaces: [DECLARED] },
     applied: { isInSync: true, steps: 0, lastMs: 0, failing: {} },
     rejected: [],
     waiting: [],
