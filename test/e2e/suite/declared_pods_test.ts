@@ -116,6 +116,7 @@ Deno.test("pods get declared interfaces: a pair and a VXLAN over it, again when 
   await withAgents("declared-containers", async () => {
     await declare(OBJECTS);
     await answers("10.98.0.2");
+    await answers("fd98::2");
     await answers("10.99.0.2");
     await world.cluster.kubectl(["-n", NAMESPACE, "delete", "pod", "two", "--wait"], { deadlineMs: 60_000 });
     await world.cluster.apply(manifests(world.near, world.far));
