@@ -10,9 +10,13 @@ const scene = await ContainedNode.create();
 const n1 = scene.node;
 /** A process in a network of its own that no object has a right to. */
 const stranger = n1.start(["unshare", "--net", "sleep", "infinity"]);
-/** A parent that never asks how its child has ended. */
-const parent = n1.start(["sh", "-c", "true & echo $!; exec sleep infinity"]);
+/** A parent that never asks how its child has ended, which is after the shell: that would ask. */
+const parent = n1.start(["sh", "-c", "sleep 1 & echo $!; exec sleep infinity"]);
 const undead = Number(await parent.line("stdout", /^\d+$/));
+await until(
+  "the child to have ended",
+  async () => (await n1.run(["cat", `/proc/${undead}/stat`])).includes(") Z "),
+);
 Deno.test.afterAll(async () => {
   await Promise.all([stranger.kill(), parent.kill()]);
   await scene.lab.close();
