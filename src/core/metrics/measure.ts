@@ -11,7 +11,8 @@ import type { GivenSettings } from "../settings/settings.ts";
 import type { OwnTurn } from "../rotation/turn.ts";
 import { declaredSamples } from "./declared_samples.ts";
 import { type PolicyMoment, policySamples } from "./policy_samples.ts";
-import { DRIFT_KINDS, type MetricName, REJECTED_KINDS, type Sample } from "./metrics.ts";
+import { DRIFT_KINDS } from "../plan/plan.ts";
+import { type MetricName, REJECTED_KINDS, type Sample } from "./metrics.ts";
 
 /** Everything that is measured, at one moment. */
 export interface Moment {

@@ -2,7 +2,6 @@
 // Label values come from closed lists, from the kernel, or are names of Nodes that passed their grammar.
 
 import type { RejectedKind } from "../nodes/node.ts";
-import type { Change } from "../plan/plan.ts";
 
 /** A metric as it is announced. */
 export interface Metric {
@@ -12,18 +11,6 @@ export interface Metric {
   /** Kept by the original agent too, by this name. */
   readonly isOriginal?: true;
 }
-
-/** Kinds of what is repaired. */
-export const DRIFT_KINDS = [
-  "table",
-  "element",
-  "interface",
-  "process",
-  "address",
-  "route",
-  "peer",
-  "cni",
-] as const satisfies readonly Change["kind"][];
 
 /** Reasons why a claim is refused, as the values of a label. */
 export const REJECTED_KINDS: readonly RejectedKind[] = [

@@ -8,17 +8,22 @@ import type { Association, Nonce } from "../transport/ipsec/association.ts";
 import type { ObservedAssociation } from "../transport/ipsec/rollover.ts";
 import type { Choice } from "../observed/observed_state.ts";
 
-/** What may differ. */
-export const CHANGE_KINDS = [
+/** What may differ, and is counted where it is repaired. */
+export const DRIFT_KINDS = [
   "table",
   "element",
   "interface",
   "process",
   "address",
   "route",
-  "rule",
   "peer",
   "cni",
+] as const;
+
+/** What may differ. */
+export const CHANGE_KINDS = [
+  ...DRIFT_KINDS,
+  "rule",
   "sysctl",
   "key",
   "nonce",

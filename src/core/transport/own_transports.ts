@@ -5,7 +5,13 @@ import type { Family } from "../net/address.ts";
 import { ANNOTATION, type Node } from "../nodes/node.ts";
 import { familySettings, type GivenSettings } from "../settings/settings.ts";
 import { type Transports, transportsText } from "./stated.ts";
+import type { Transport } from "./transport.ts";
 import { TRANSPORTS } from "./transports.ts";
+
+/** Of both families. */
+function chosenIn(settings: GivenSettings): Transport[] {
+  return ([4, 6] as const).map((family) => TRANSPORTS[familySettings(settings, family).transport]);
+}
 
 /** Families in which packets of pods may leave in the clear, by what this host's own settings say. */
 export function clearFamilies(settings: GivenSettings): Family[] {
@@ -22,25 +28,19 @@ export function ownTransports(settings: GivenSettings): Transports | undefined {
 
 /** UDP ports that others send to, beside WireGuard's. */
 export function transportPorts(settings: GivenSettings): number[] {
-  const ports = ([4, 6] as const).flatMap((family) =>
-    TRANSPORTS[familySettings(settings, family).transport].portOf?.(settings) ?? []
-  );
-  return [...new Set(ports)];
+  return [...new Set(chosenIn(settings).flatMap(({ portOf }) => portOf?.(settings) ?? []))];
 }
 
 /** True where a nonce is needed. */
 export function usesIpsec(settings: GivenSettings): boolean {
-  return ([4, 6] as const).some((family) =>
-    TRANSPORTS[familySettings(settings, family).transport].medium === "ipsec"
-  );
+  return chosenIn(settings).some(({ medium }) => medium === "ipsec");
 }
 
 /** True when a Node without a key is none that packets of all families can be sent to. */
 export function needsKeys(settings: GivenSettings): boolean {
-  return ([4, 6] as const).some((family) => {
-    const { medium, isTunnelElse } = TRANSPORTS[familySettings(settings, family).transport];
-    return medium === "tunnel" || medium === "ipsec" || isTunnelElse === true;
-  });
+  return chosenIn(settings).some(({ medium, isTunnelElse }) =>
+    medium === "tunnel" || medium === "ipsec" || isTunnelElse === true
+  );
 }
 
 /** A manifest must say it, or no other node sends so. */
