@@ -168,6 +168,27 @@ for (const families of EITHER_WAY) {
   });
 }
 
+Deno.test("what nodes wrap is no flow of conntrack's, so that no DNAT of the port leads it away, and their other packets are", async () => {
+  const flows = () => n1.run(["conntrack", "-L", "-p", "udp"]);
+  const elsewhere = "table inet elsewhere { chain at-entry { type nat hook prerouting priority dstnat; " +
+    `udp dport ${PORT} dnat ip to 10.9.1.77; udp dport ${PORT} dnat ip6 to fd09::77; }; }`;
+  await n1.run(["nft", "-f", "-"], { stdin: elsewhere });
+  await n1.run(["conntrack", "-F"]);
+  await mesh.reachable();
+  assert.doesNotMatch(await flows(), new RegExp(`dport=${PORT} `));
+  await n1.run(["nft", "delete", "table", "inet", "elsewhere"]);
+  await n1.attempt(["bash", "-c", `echo > /dev/udp/${n2.address(4)}/${PORT + 1}`]);
+  await n1.attempt(["bash", "-c", `echo > /dev/udp/${mesh.lab.outsiderAddresses[0]}/${PORT}`]);
+  for (
+    const known of [
+      `dst=${n2.address(4)} .*dport=${PORT + 1} `,
+      `dst=${mesh.lab.outsiderAddresses[0]} .*dport=${PORT} `,
+    ]
+  ) {
+    assert.match(await flows(), new RegExp(known));
+  }
+});
+
 Deno.test("given up: a program in a node's network that may do nothing else is any pod of any other node", async () => {
   const ends = { source: pod3.address(4)!, destination: pod1.address(4)! };
   const bytes = numbered(VNI, ipPacket(ends, udp(20_000, 9_999, new Uint8Array(8))));
