@@ -7,13 +7,21 @@ import type { Mesh } from "../netns/mesh.ts";
 import { tell } from "./alone.ts";
 import type { Verdict } from "./verdict.ts";
 
-const SECONDS = 2;
 const HTTP_PORT = 8_000;
+/** Turns of each side in a pair, and how long one takes: a machine that is shared changes its speed by a tenth within seconds. */
+const SLICES = 10;
+const SLICE_SECONDS = 0.2;
 const SIDES = ["agent", "hand"] as const;
 type Side = (typeof SIDES)[number];
 
 /** Programs that measure, and their packages. */
-export const PROGRAMS = { iperf3: "iperf3", wrk: "wrk", lighttpd: "lighttpd" };
+export const PROGRAMS = { iperf3: "iperf3", ab: "apache2-utils", lighttpd: "lighttpd" };
+
+/**
+ * All of them on one processor: what comes through in a second is then what its packets cost, both nodes' and both ends', and not whom the
+ * scheduler put where, nor what processors of a virtual machine pay to wake each other.
+ */
+const ON_ONE = ["taskset", "--cpu-list", String(navigator.hardwareConcurrency - 1)];
 
 /** What somebody would write: what is known passes, strangers do not reach pods, pods are masqueraded. */
 export const RULES = `table inet hand {
@@ -36,34 +44,74 @@ async function serve(mesh: Mesh): Promise<void> {
   const [client, pod] = mesh.pods as [Pod, Pod];
   // Ten thousand connections a second leave no port of the client's out of TIME_WAIT, and the search for one is then what is measured.
   for (const each of [client, pod]) await each.run(["sysctl", "-qw", "net.ipv4.tcp_max_tw_buckets=1"]);
-  pod.start(["iperf3", "--server"]);
+  pod.start([...ON_ONE, "iperf3", "--server"]);
   const folder = await Deno.makeTempDir({ dir: "/dev/shm" });
   await Deno.writeTextFile(`${folder}/index.html`, "ok\n");
   const lighttpd =
     `server.document-root = "${folder}"\nserver.port = ${HTTP_PORT}\nindex-file.names = ("index.html")\n`;
   await Deno.writeTextFile(`${folder}/lighttpd.conf`, lighttpd);
-  pod.start(["lighttpd", "-D", "-f", `${folder}/lighttpd.conf`]);
+  pod.start([...ON_ONE, "lighttpd", "-D", "-f", `${folder}/lighttpd.conf`]);
   await until("the servers to listen", async () => {
     const listening = await pod.run(["ss", "-Hltn"]);
     return [5201, HTTP_PORT].every((port) => listening.includes(`:${port} `));
   });
 }
 
-/** Megabits a second of one TCP connection. */
-async function throughput({ pods }: Mesh): Promise<number> {
-  const [from, to] = pods as [Pod, Pod];
-  const json = await from.run(["iperf3", "-J", "-t", String(SECONDS), "-c", to.address(4)!]);
-  return JSON.parse(json).end.sum_received.bits_per_second / 1e6;
+/** What one side did of it, and how long that took. */
+interface Slice {
+  readonly amount: number;
+  readonly seconds: number;
 }
 
-/** Requests a second, each by a connection of its own. */
-async function connectionRate({ pods }: Mesh): Promise<number> {
+function rateOf({ amount, seconds }: Slice): number {
+  return amount / seconds;
+}
+
+/** Megabits by one TCP connection. */
+async function throughput({ pods }: Mesh, megabits: number): Promise<Slice> {
+  const [from, to] = pods as [Pod, Pod];
+  const json = await from.run([
+    ...ON_ONE,
+    "iperf3",
+    "-J",
+    "-n",
+    String(megabits * 125_000),
+    "-c",
+    to.address(4)!,
+  ]);
+  const { bytes, seconds } = JSON.parse(json).end.sum_received as { bytes: number; seconds: number };
+  return { amount: bytes * 8 / 1e6, seconds };
+}
+
+/** Requests, each by a connection of its own. */
+async function connections({ pods }: Mesh, count: number): Promise<Slice> {
   const [from, to] = pods as [Pod, Pod];
   const url = `http://${to.address(4)!}:${HTTP_PORT}/`;
-  const text = await from.run(["wrk", "-t1", "-c4", `-d${SECONDS}s`, "-H", "Connection: close", url]);
-  const errors = /Socket errors: .*|Non-2xx.*/.exec(text)?.[0];
-  if (errors !== undefined) throw new Error(`wrk: ${errors}`);
-  return Number(/Requests\/sec:\s+([\d.]+)/.exec(text)![1]);
+  const text = await from.run([...ON_ONE, "ab", "-q", "-c", "4", "-n", String(count), url]);
+  const [, failed] = /Failed requests:\s+(\d+)/.exec(text)!;
+  if (failed !== "0" || text.includes("Non-2xx")) throw new Error(`ab: ${text}`);
+  return { amount: count, seconds: Number(/Time taken for tests:\s+([\d.]+)/.exec(text)![1]) };
+}
+
+const KINDS = {
+  throughput: { measure: throughput, unit: "Mbit/s", first: 200 },
+  "new connections": { measure: connections, unit: "/s", first: 200 },
+} as const;
+
+/** What each side does in a second, in turns: one, the other, the other, one, and so on. */
+async function pairOf(
+  meshes: Readonly<Record<Side, Mesh>>,
+  measure: (mesh: Mesh) => Promise<Slice>,
+): Promise<Record<Side, number>> {
+  const sums = { agent: { amount: 0, seconds: 0 }, hand: { amount: 0, seconds: 0 } };
+  for (let i = 0; i < SLICES; i++) {
+    for (const side of i % 2 === 0 ? SIDES : SIDES.toReversed()) {
+      const { amount, seconds } = await measure(meshes[side]);
+      sums[side].amount += amount;
+      sums[side].seconds += seconds;
+    }
+  }
+  return { agent: rateOf(sums.agent), hand: rateOf(sums.hand) };
 }
 
 /** How often, and of what: a word in front of each line. */
@@ -79,21 +127,17 @@ export async function comparePairs(
   verdict: Verdict,
 ): Promise<void> {
   for (const side of SIDES) await serve(meshes[side]);
-  const kinds = { throughput, "new connections": connectionRate } as const;
-  for (const [what, measure] of Object.entries(kinds)) {
+  for (const [what, { measure, unit, first }] of Object.entries(KINDS)) {
     const samples: Record<Side, number[]> = { agent: [], hand: [] };
-    for (const side of SIDES) await measure(meshes[side]); // warm
+    const rates = [];
+    for (const side of SIDES) rates.push(rateOf(await measure(meshes[side], first))); // warm
+    const slice = Math.round(Math.max(...rates) * SLICE_SECONDS);
     for (let i = 0; i < pairs; i++) {
-      for (const side of i % 2 === 0 ? SIDES : SIDES.toReversed()) {
-        samples[side].push(await measure(meshes[side]));
-      }
-      tell(
-        `${of}${what}, pair ${i + 1}: ${
-          SIDES.map((side) => `${side} ${samples[side].at(-1)!.toFixed(1)}`).join(", ")
-        }`,
-      );
+      const pair = await pairOf(meshes, (mesh) => measure(mesh, slice));
+      for (const side of SIDES) samples[side].push(pair[side]);
+      const both = SIDES.map((side) => `${side} ${pair[side].toFixed(1)}`).join(", ");
+      tell(`${of}${what}, pair ${i + 1}: ${both}, ${(pair.agent / pair.hand).toFixed(3)}`);
     }
-    const unit = what === "throughput" ? "Mbit/s" : "/s";
     for (const side of SIDES) {
       verdict.median({ what: `${of}${what}, ${side}`, values: samples[side], unit, digits: 1 });
     }

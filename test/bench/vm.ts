@@ -7,7 +7,7 @@ import { bundle } from "../../deploy/bundle.ts";
 import { prepareBooting } from "../booted/packages.ts";
 import { runInMachine } from "../vm/machine.ts";
 
-const PACKAGES = ["iperf3", "wrk", "lighttpd"];
+const PACKAGES = ["iperf3", "apache2-utils", "lighttpd"];
 const DEADLINE_SECONDS = 3_600;
 
 const PARTS: Readonly<Record<string, string>> = { network: "rivals.ts", systemd: "booting.ts" };
