@@ -10,6 +10,8 @@ export interface Differences<T> {
   readonly surplus: readonly string[];
 }
 
+const NONE: Differences<never> = { missing: [], surplus: [] };
+
 /** Lists that were found to be all that a set holds: neither ever changes, the host's next state is another set. */
 const FOUND_EQUAL = new WeakMap<ReadonlySet<string>, readonly (readonly unknown[])[]>();
 
@@ -25,6 +27,7 @@ export function differences<T>(
 ): Differences<T> {
   const known = FOUND_EQUAL.get(present) as readonly (readonly T[])[] | undefined;
   if (known?.length === wanted.length) {
+    if (wanted.every((list, i) => list === known[i])) return NONE;
     const middles = wanted.map((list, i) => middlesOf(known[i]!, list));
     const kept = new Set(middles.flatMap(({ after }) => after.map(textOf)));
     return {
