@@ -79,8 +79,16 @@ export function stateOf(host: ModelHost, desired: DesiredState): HostState {
   };
 }
 
-/** What a new host comes to. */
+const CLEAN = new WeakMap<DesiredState, HostState>();
+
+/** What a new host comes to: found out once for each that is wanted. Not to be changed. */
 export function fromClean(desired: DesiredState): HostState {
+  const state = CLEAN.get(desired) ?? onCleanHost(desired);
+  CLEAN.set(desired, state);
+  return state;
+}
+
+function onCleanHost(desired: DesiredState): HostState {
   const host = new ModelHost();
   converge(host, { desired, observed: host.observe(desired), isReversed: false });
   return stateOf(host, desired);

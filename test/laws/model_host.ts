@@ -2,8 +2,8 @@
 // ip and wg would, and refuses what they would refuse and whatever it does not know. What it shows of itself goes
 // through the agent's own parsers.
 
-import type { DesiredState } from "../../src/core/desired/desired_state.ts";
-import type { ObservedState } from "../../src/core/observed/observed_state.ts";
+import type { DesiredState, DesiredTable } from "../../src/core/desired/desired_state.ts";
+import type { ObservedState, ObservedTable } from "../../src/core/observed/observed_state.ts";
 import { parseHostRouting } from "../../src/core/observed/parse_host_routing.ts";
 import { parseLink, parseRoutes, parseWireguard } from "../../src/core/observed/parse_network.ts";
 import { parseFastpath, parseTable } from "../../src/core/observed/parse_table.ts";
@@ -17,6 +17,24 @@ import { Refused } from "./refused.ts";
 /** The clock of all laws, in seconds: no session of the model host lives. */
 export const NOW = 1_000_000;
 const CLOCKS = { wallSeconds: NOW, steadySeconds: NOW };
+
+/** What was read of tables and what nft makes of wanted ones: neither ever changes, and laws read both after each step. */
+const READ = new WeakMap<ModelTable, ObservedTable>();
+const REFERENCES = new WeakMap<DesiredTable, string>();
+
+/** With sets of its own each time, as each read of a host has. */
+function readTable(table: ModelTable): ObservedTable {
+  const read = READ.get(table) ?? parseTable(table.json());
+  READ.set(table, read);
+  return { ...read, sets: new Map([...read.sets].map(([name, members]) => [name, new Set(members)])) };
+}
+
+function referenceOf(table: DesiredTable): string {
+  const structure = REFERENCES.get(table) ??
+    parseTable(ModelTable.of(renderStructure(table)).json()).structure;
+  REFERENCES.set(table, structure);
+  return structure;
+}
 
 /** A host with the agent's state on it and nothing else. */
 export class ModelHost {
@@ -89,8 +107,8 @@ export class ModelHost {
         4: parseHostRouting(hostRouting[4].json(), 4),
         6: parseHostRouting(hostRouting[6].json(), 6),
       },
-      table: this.table && parseTable(this.table.json()),
-      reference: parseTable(ModelTable.of(renderStructure(table)).json()).structure,
+      table: this.table && readTable(this.table),
+      reference: referenceOf(table),
       fastpath: this.fastpath === undefined ? undefined : parseFastpath(this.fastpath),
       fastpathReference: fastpath && parseFastpath(fastpathJson(renderFastpath(fastpath))).structure,
       cni: { text: this.files.get(linkTarget ?? cniPath), linkTarget },

@@ -22,7 +22,7 @@ export class ModelTable {
 
   /** A table without members. */
   static of(structure: string): ModelTable {
-    const names = [...structure.matchAll(/^\s*set (\S+) \{/gm)].map(([, name]) => name!);
+    const names = [...structure.matchAll(/^[ \t]*set (\S+) \{/gm)].map(([, name]) => name!);
     return new ModelTable(structure, new Map(names.map((name) => [name, new Set()])));
   }
 

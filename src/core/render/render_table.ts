@@ -116,7 +116,7 @@ export function renderStructure(table: DesiredTable): string {
 
 /** A template's own defines make it a file of its own; here one value each stands on top. */
 export function withoutDefines(template: string): string {
-  return template.replace(/^\s*(define .*|#.*)?\n/gm, "");
+  return template.replace(/^[ \t]*(?:define .*|#.*)?\n/gm, "");
 }
 
 /** One transaction that replaces the table, or makes it: new set objects, all members. */
