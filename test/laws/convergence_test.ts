@@ -10,6 +10,7 @@ import { desiredStates } from "./clusters.ts";
 import { DISTURBANCES } from "./disturbances.ts";
 import { converge, fromClean, inStages, stateOf } from "./model_agent.ts";
 import { ModelHost, NOW } from "./model_host.ts";
+import { share } from "./share.ts";
 
 /** `either`: WIREGUARD_MODE may change from one start of the agent to the next. */
 for (const implementation of ["kernel", "userspace", "either"] as const) {
@@ -52,7 +53,7 @@ for (const implementation of ["kernel", "userspace", "either"] as const) {
         converge(host, { desired, observed: host.observe(desired), isReversed: false });
         assert.deepEqual(stateOf(host, desired), fromClean(desired));
       }),
-      { numRuns: 400 },
+      { numRuns: share(400) },
     );
   });
 
@@ -73,7 +74,7 @@ for (const implementation of ["kernel", "userspace", "either"] as const) {
         }
         assert.deepEqual(stateOf(host, all.at(-1)!), fromClean(all.at(-1)!));
       }),
-      { numRuns: 200 },
+      { numRuns: share(200) },
     );
   });
 }
@@ -95,6 +96,6 @@ Deno.test("Killed after any number of actions, the agent ends its work when it r
         assert.deepEqual(stateOf(host, after), fromClean(after));
       }
     }),
-    { numRuns: 50 },
+    { numRuns: share(50) },
   );
 });

@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { desireOf, ordinaryNode } from "../cluster.ts";
 import { Session, type World } from "./model_session.ts";
+import { share } from "./share.ts";
 
 const [A, B, C] = ["10.9.1.2:24601", "[fd09::2]:24601", "203.0.113.2:24601"];
 const NAT = "198.51.100.9:4500";
@@ -226,6 +227,6 @@ Deno.test("Whatever dies and comes back, packets flow again once a candidate ans
         assert.deepEqual(session.writes.slice(writes), []);
       },
     ),
-    { numRuns: 300 },
+    { numRuns: share(300) },
   );
 });

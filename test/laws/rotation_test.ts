@@ -21,6 +21,7 @@ import {
   rounds,
   SILENT_BESIDE_A_CLAIM,
 } from "./rotation_happenings.ts";
+import { share } from "./share.ts";
 
 /** That have lost a packet once. */
 const HISTORIES = [
@@ -160,7 +161,7 @@ Deno.test("Whatever happens in whatever order, nothing is lost and all rotations
         assertEnds(cluster);
       },
     ),
-    { numRuns: 60 },
+    { numRuns: share(60) },
   );
 });
 
@@ -183,7 +184,7 @@ Deno.test("Whatever Nodes say that have no machine, and whoever hears of it when
       },
     ),
     {
-      numRuns: 60,
+      numRuns: 2 * HISTORIES.length + share(50),
       examples: HISTORIES.flatMap((it) =>
         [0, 1].map((withoutIpv6): [Happening[], number, boolean] => [[...it], withoutIpv6, false])
       ),
@@ -217,6 +218,6 @@ Deno.test("Whatever is done to hosts meanwhile, all rotations end", () => {
       for (const it of happenings) happen(cluster, it);
       assertEnds(cluster);
     }),
-    { numRuns: 60 },
+    { numRuns: share(60) },
   );
 });

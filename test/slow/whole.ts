@@ -1,0 +1,5 @@
+// Imported before laws: all of each is tried.
+
+import { tryWhole } from "../laws/share.ts";
+
+tryWhole();
