@@ -1,6 +1,6 @@
 // A node of the laboratory: a machine on the underlay with its own key, CNI file and agent, and pods.
 
-import type { Status } from "../../src/core/plan/status.ts";
+import { describeStatus, type Status } from "../../src/core/plan/status.ts";
 import { type Agent, type Layout, usualPaths } from "./agent.ts";
 import type { PortMapping } from "./cni.ts";
 import { Host, type Namespace } from "./host.ts";
@@ -114,6 +114,12 @@ export class Node extends Host {
     }
   }
 
+  /** What the verb `status` prints of a running agent, without starting a program for it; empty where none answers. */
+  async statusText(): Promise<string> {
+    const status = await this.status();
+    return status === undefined ? "" : describeStatus(status, Date.now() / 1000).join("\n");
+  }
+
   /** Waits until the running agent says what is looked for. */
   async says(what: string, look: (status: Status) => boolean, deadlineMs?: number): Promise<void> {
     let last: Status | undefined;
@@ -140,9 +146,12 @@ export class Node extends Host {
   /** Waits for the CNI file, which an agent writes once the node may have pods; returns its text. */
   conflist(deadlineMs = 20_000): Promise<string> {
     return until(`${this.name}'s agent to write ${this.conflistPath}`, async () => {
-      // Read on the node: the path may lead into its own /run.
-      const { code, stdout } = await this.attempt(["cat", this.pathOf(this.conflistPath)]);
-      if (code === 0) return stdout;
+      // Looked for many times a second, and so by no program. It leads into the node's own /run.
+      const root = `/proc/${this.pid}/root`;
+      const path = this.pathOf(this.conflistPath);
+      const target = await Deno.readLink(`${root}${path}`).catch(() => path);
+      const text = await Deno.readTextFile(`${root}${target}`).catch(() => undefined);
+      if (text !== undefined) return text;
       if (this.agent?.isRunning === false) throw new Hopeless("its agent has ended");
     }, { deadlineMs, seen: () => this.diagnose() });
   }

@@ -52,11 +52,11 @@ export class ContainedNode {
 
   /** Waits for a condition that says so. */
   async told(pattern: RegExp): Promise<void> {
-    let stdout = "";
+    let said = "";
     await until(`status to tell ${pattern}`, async () => {
-      ({ stdout } = await this.node.runAgent({ verb: "status" }));
-      return pattern.test(stdout);
-    }, { deadlineMs: 20_000, seen: () => `${stdout}\n${this.node.agent!.tail()}` });
+      said = await this.node.statusText();
+      return pattern.test(said);
+    }, { deadlineMs: 20_000, seen: () => `${said}\n${this.node.agent!.tail()}` });
   }
 
   /** Kills the agent, and starts another. */

@@ -82,12 +82,17 @@ Deno.test("A plan in the folder makes keys and links; with the keys in it the ad
 });
 
 Deno.test("status shows the link, with its peer's handshake", async () => {
+  const handshake = /^ {4}n2 10\.9\.1\.2:\d+ handshake \d+ s ago$/m;
+  // It answers by n2's doing, too, and status tells what was read last.
+  await until("the agent to have read it", async () => handshake.test(await n1.statusText()), {
+    seen: () => n1.statusText(),
+  });
   const { stdout } = await n1.runAgent({ verb: "status" });
   assert.match(
     stdout,
     /wg-n1-n2-0 wireguard up, port \d+, mtu 1420, 10\.4\.0\.1 peer 10\.4\.0\.2\/32 \(WireGuardNetworkPlan/,
   );
-  assert.match(stdout, /^ {4}n2 10\.9\.1\.2:\d+ handshake \d+ s ago$/m);
+  assert.match(stdout, handshake);
 });
 
 Deno.test("metrics have the plan, its interface and the age of the handshake", async () => {
@@ -146,7 +151,7 @@ Deno.test("A key file that is replaced is taken up when the plan says it, and no
     RegExp.escape(nextKey)
   }`;
   await until("n2 to tell which key it waits with", async () => {
-    return new RegExp(told).test((await n2.runAgent({ verb: "status" })).stdout);
+    return new RegExp(told).test(await n2.statusText());
   }, { seen: () => n2.agent!.tail() });
   assert.equal((await n2.run(["wg", "show", "wg-n2-n1-0", "public-key"])).trim(), keys[1]);
   await answers();

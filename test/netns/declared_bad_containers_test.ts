@@ -150,7 +150,7 @@ Deno.test("Each bad container is told by its reason, and nothing changes beside"
     );
   let said = "";
   await until("all of them to be told", async () => {
-    said = (await n1.runAgent({ verb: "status" })).stdout;
+    said = await n1.statusText();
     return untold(said).length === 0;
   }, { deadlineMs: 20_000, seen: () => `not told: ${untold(said).join(", ")}\n${said}` });
   assert.match(said, /NetlinkInterface half-a: Waiting: /);

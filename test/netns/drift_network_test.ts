@@ -34,8 +34,7 @@ Deno.test("another kind of interface in its place is left alone and told; once i
       await n1.ip(["link del wigglenet", "link add wigglenet type veth peer name other"]);
       Deno.kill(pid, "SIGCONT");
       await until("the agent to tell", async () => {
-        const { stdout } = await n1.runAgent({ verb: "status" });
-        return /waiting: interface wigglenet: it exists with kind veth/.test(stdout);
+        return /waiting: interface wigglenet: it exists with kind veth/.test(await n1.statusText());
       }, { seen: () => n1.agent!.tail() });
       await n1.ip(["link del wigglenet"]);
     },

@@ -38,8 +38,9 @@ async function enter(lab: Lab, node: Node, { settings, nodes }: Scenario): Promi
   node.startAgent({ settings });
 }
 
-/** Waits until `wigglenet diff` says that nothing is to be done. */
+/** Waits until `wigglenet diff` says that nothing is to be done; it is not asked before the agent says so, for that is much work. */
 async function inSync(node: Node, { settings }: Scenario): Promise<void> {
+  await node.inSync();
   let last = "";
   await until(`diff on ${node.name} to say in sync`, async () => {
     const { code, stdout, stderr } = await node.runAgent({ verb: "diff", settings });
