@@ -65,19 +65,14 @@ const RUNS: Readonly<Record<string, { runs: readonly TestRun[]; needs?: Need; lo
   },
   golden: { runs: [{ folders: ["test/golden"], flags: ["--parallel", "-P=golden"] }] },
   laws: { runs: [{ folders: ["test/laws"], flags: ["--parallel"] }] },
-  packet: { runs: [{ folders: ["test/packet"], flags: ["-A"], lanes: 2 }], needs: "namespaces" },
+  packet: { runs: [{ folders: ["test/packet"], flags: ["-A"], lanes: 3 }], needs: "namespaces" },
   // Those in test/waiting do little but wait.
   netns: {
     runs: [{
       folders: ["test/netns", "test/waiting"],
       flags: ["-A"],
-      lanes: 3,
-      longest: [
-        "rest",
-        "doctor",
-        "contest",
-        "lifecycle",
-      ],
+      lanes: 4,
+      longest: ["rest", "doctor", "lifecycle", "scenarios", "declared_agents", "policy"],
     }],
     needs: "root",
   },
@@ -87,7 +82,7 @@ const RUNS: Readonly<Record<string, { runs: readonly TestRun[]; needs?: Need; lo
       folders: ["test/slow"],
       flags: ["-A"],
       lanes: 2,
-      longest: ["rotation", "declared_names", "metrics", "endpoints"],
+      longest: ["rotation", "declared_names", "metrics", "endpoints", "laws_faults", "laws_others"],
     }, {
       // Outages of less than a second are measured: nothing runs beside.
       folders: ["test/alone"],

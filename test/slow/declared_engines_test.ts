@@ -1,9 +1,9 @@
-// Container engines that hang, or take their time: played here, for real ones do so too seldom (slow/engine_cases.ts has those).
+// Container engines that hang, or take their time: played here, for real ones do so too seldom (engine_cases.ts has those).
 
 import assert from "node:assert/strict";
 import { PATIENCE, until } from "../lab/until.ts";
-import { ContainedNode, CONTAINERS, netlink } from "./contained_node.ts";
-import { ENGINE_ID, inspectionOf, PlayedEngine } from "./played_engine.ts";
+import { ContainedNode, CONTAINERS, netlink } from "../netns/contained_node.ts";
+import { ENGINE_ID, inspectionOf, PlayedEngine } from "../netns/played_engine.ts";
 
 const scene = await ContainedNode.create();
 const n1 = scene.node;

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { until } from "../lab/until.ts";
-import { ContainedNode, CONTAINERS, netlink } from "./contained_node.ts";
+import { ContainedNode, CONTAINERS, netlink } from "../netns/contained_node.ts";
 
 const scene = await ContainedNode.create();
 const n1 = scene.node;
