@@ -5,7 +5,7 @@ import { ownNode } from "../desired/own_node.ts";
 import { comparePrefixes, summarise } from "../net/prefix.ts";
 import { ANNOTATION, NO_NEXT_KEY, type Node, REQUIRED, type Stated } from "../nodes/node.ts";
 import { rotationObstacle } from "../rotation/desire_rotation.ts";
-import { ownTransports, usesIpsec } from "../transport/own_transports.ts";
+import { ownWord, usesIpsec } from "../transport/own_transports.ts";
 import { ipsecUdpPort } from "../transport/ipsec/names.ts";
 import { transportsText } from "../transport/stated.ts";
 import { encryptsHosts } from "../settings/host_settings.ts";
@@ -33,7 +33,7 @@ export function wantedAnnotations(settings: Settings, node: Node, facts: HostFac
   const obstacle = usesTunnel(settings) ? rotationObstacle(settings, facts) : undefined;
   const says = facts.nextKey ?? (obstacle === undefined ? NO_NEXT_KEY : undefined);
   wanted.set(ANNOTATION.nextKey, usesTunnel(settings) && !obstacle?.isHard ? says : undefined);
-  const transports = ownTransports(settings);
+  const transports = ownWord(settings, node.transports);
   wanted.set(ANNOTATION.transport, transports && transportsText(transports));
   wanted.set(ANNOTATION.ipsecNonce, usesIpsec(settings) ? facts.ipsecNonce : undefined);
   wanted.set(ANNOTATION.ipsecUdpPort, ipsecUdpPort(settings, facts)?.toString());

@@ -67,6 +67,19 @@ Deno.test("a Node says the nonce that its agent has drawn last, for as long as a
   assert.equal(nonceIn(spoken, {}, undefined), null);
 });
 
+Deno.test("of native routing a Node says nothing, as the original, but one that has said a transport before: the others go by its word", () => {
+  const native = { TRANSPORT_IPV4: "native", TRANSPORT_IPV6: "native" };
+  const wordIn = (environment: RawSettings, transport?: string) => {
+    const patch = patchOf({ ...SPEC, key: keyOf(1), ...(transport && { transport }) }, environment);
+    return (patch as Record<string, unknown>)["wigglenet/transport"];
+  };
+  assert.equal(wordIn(native), undefined);
+  assert.equal(wordIn(native, "ipv4=direct,ipv6=direct"), "ipv4=native,ipv6=native");
+  assert.equal(wordIn({ TRANSPORT_IPV4: "native" }, "ipv4=direct,ipv6=direct"), "ipv4=native,ipv6=wireguard");
+  assert.equal(wordIn({}, "ipv4=direct,ipv6=direct"), null);
+  assert.equal(wordIn({}, "ipv4=native,ipv6=native"), null);
+});
+
 Deno.test("a Node says its UDP port for ESP while it has IPsec, a port, and no other interface that wraps", () => {
   const portIn = (environment: RawSettings) => {
     const patch = patchOf({ ...SPEC, key: keyOf(1), ipsecUdpPort: "7" }, environment);

@@ -22,7 +22,19 @@ export function clearFamilies(settings: GivenSettings): Family[] {
 
 /** Undefined: nothing, for all is as with the original. */
 export function ownTransports(settings: GivenSettings): Transports | undefined {
-  if (clearFamilies(settings).length === 0) return undefined;
+  return clearFamilies(settings).length === 0 ? undefined : bothOf(settings);
+}
+
+/**
+ * What its Node is to say; undefined: nothing. Of native routing the original says nothing; a Node that has said something before does, for the
+ * others go by its word, and without one they would send by a tunnel that it has not.
+ */
+export function ownWord(settings: GivenSettings, said: Node["transports"]): Transports | undefined {
+  const isNative = chosenIn(settings).some(({ medium }) => medium === undefined);
+  return isNative && said !== undefined ? bothOf(settings) : ownTransports(settings);
+}
+
+function bothOf(settings: GivenSettings): Transports {
   return { 4: familySettings(settings, 4).transport, 6: familySettings(settings, 6).transport };
 }
 
@@ -48,7 +60,7 @@ export function untoldTransports(
   settings: GivenSettings,
   { name, transports }: Pick<Node, "name" | "transports">,
 ): Waiting[] {
-  const own = ownTransports(settings);
+  const own = ownWord(settings, transports);
   const [wanted, said] = [own, transports].map((it) => it && transportsText(it));
   if (wanted === said) return [];
   return [{
