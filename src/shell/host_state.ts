@@ -212,12 +212,17 @@ export class HostState {
     if (!held.has("bridge")) await attempt("bridge", () => this.#lookAtBridge(desired, due));
     const isUnread = (it: Stale) => tried.get(it) !== undefined || held.has(it) && this.#stale.has(it);
     // Of an interface that could not be read nobody knows whether it is gone.
-    if (!isUnread("network") && (!this.isBare || !await servesNothing(desired))) {
+    if (!isUnread("network") && await this.#mayBeServed(desired, due)) {
       await attempt("network", () => this.#lookAgain(desired, last));
     }
     this.isBare = false;
     const blind = new Set(EVERYTHING.filter(isUnread).flatMap((part) => BLIND[part]));
     return { observed: this.#observed, blind, tried };
+  }
+
+  /** What else is read says nothing of it: polls of IPsec would each ask for sockets. */
+  async #mayBeServed(desired: DesiredState, due: readonly Stale[]): Promise<boolean> {
+    return this.isBare ? !await servesNothing(desired) : due.includes("network") || due.includes("wireguard");
   }
 
   /** An interface that nobody serves may have another name now, which no event has told us; who serves it must end. */
