@@ -9,7 +9,8 @@ import type { NodeMetadata, ParsedNode } from "../core/nodes/node.ts";
 import { ownMetadata } from "../core/nodes/node_parser.ts";
 import { type Settings, usesTunnel } from "../core/settings/settings.ts";
 import { type Former, formerTransports } from "../core/transport/former.ts";
-import { Lingering } from "./lingering.ts";
+import { untoldTransports } from "../core/transport/own_transports.ts";
+import { LingeringUntilHeard } from "./lingering.ts";
 import { PathCache } from "./path_cache.ts";
 import { factsText, type FixedFacts, readFacts } from "./read_facts.ts";
 import { readDropChains } from "./read_surroundings.ts";
@@ -25,8 +26,9 @@ export class FactKeeper {
   #dropChains: readonly string[] = [];
   /** False at first: a start does not wait for what it does not need. */
   #areChainsStale = false;
-  /** In what this host sent in the clear before, and how long that matters; undefined: not asked yet. */
-  #former: { readonly was: Former | undefined; readonly lingering: Lingering } | undefined;
+  /** In what this host sent in the clear before, and how long that matters. */
+  #former: { readonly was: Former; readonly lingering: LingeringUntilHeard } | undefined;
+  #isHostSeen = false;
   /** What the expression was evaluated with, as text. */
   #metadataText = "";
 
@@ -69,15 +71,15 @@ export class FactKeeper {
 
   /**
    * Takes from the first look at the host in what it sent in the clear before.
-   * @param onChange called at once, and when the time is over in which others may not have heard of it
+   * @param onChange called at once, and when the time is over in which others may not have heard of what its Node says
    * @returns whether that is so, and the facts are others by it
    */
   found(observed: ObservedState, onChange: () => void): boolean {
-    if (this.#former !== undefined) return false;
-    const lingering = new Lingering(onChange);
-    this.#former = { was: formerTransports(this.settings, observed), lingering };
-    if (this.#former.was === undefined) return false;
-    lingering.begin();
+    if (this.#isHostSeen) return false;
+    this.#isHostSeen = true;
+    const was = formerTransports(this.settings, observed);
+    if (was === undefined) return false;
+    this.#former = { was, lingering: new LingeringUntilHeard(onChange) };
     onChange();
     return true;
   }
@@ -94,6 +96,7 @@ export class FactKeeper {
     const { settings, fixed } = this;
     try {
       const metadata = this.#describe(nodes);
+      this.#hear(nodes);
       if (this.#isStale) {
         this.#isStale = false;
         if (this.#areChainsStale) {
@@ -121,6 +124,13 @@ export class FactKeeper {
       onRead(error as Error);
     }
     return this.#facts;
+  }
+
+  /** The others can have heard of what this host has once its Node says it. */
+  #hear(nodes: readonly ParsedNode[]): void {
+    if (this.#former === undefined) return;
+    const own = nodes.find(({ node }) => node?.name === this.settings.nodeName)?.node;
+    if (own && untoldTransports(this.settings, own).length === 0) this.#former.lingering.said();
   }
 
   /** What an expression sees of our own Node: when that changes, so may what it gives. */

@@ -10,14 +10,40 @@ export class Lingering {
   /** @param onEnd called when it is over */
   constructor(private readonly onEnd: () => void) {}
 
-  /** From now on, or once more. */
-  begin(): void {
-    this.#endMs = performance.now() + LINGER_MS;
-    Deno.unrefTimer(setTimeout(this.onEnd, LINGER_MS + 1));
+  /** From now on, or once more, instead of what was left of it. */
+  begin(ms = LINGER_MS): void {
+    this.#endMs = performance.now() + ms;
+    Deno.unrefTimer(setTimeout(this.onEnd, ms + 1));
   }
 
   /** True while it goes on. */
   get isOn(): boolean {
     return performance.now() < this.#endMs;
+  }
+}
+
+/** As long is waited for what this host's Node is to say: an API may be slow to take it, and of manifests somebody writes it. */
+const UNSAID_MS = 60_000;
+
+/** Goes on for a while from where the others can hear of it, which is not where this host has it. */
+export class LingeringUntilHeard {
+  readonly #lingering: Lingering;
+  #isSaid = false;
+
+  /** @param onEnd called when it is over */
+  constructor(onEnd: () => void) {
+    this.#lingering = new Lingering(onEnd);
+    this.#lingering.begin(UNSAID_MS);
+  }
+
+  /** The Node says it. Once is enough: what it says later is another agent's. */
+  said(): void {
+    if (this.#isSaid || !this.isOn) return;
+    this.#isSaid = true;
+    this.#lingering.begin();
+  }
+
+  get isOn(): boolean {
+    return this.#lingering.isOn;
   }
 }

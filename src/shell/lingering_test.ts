@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { LastTunnel } from "./last_tunnel.ts";
-import { Lingering } from "./lingering.ts";
+import { Lingering, LingeringUntilHeard } from "./lingering.ts";
 
 /** A clock that stands, and what was asked of it to be called. */
 class Clock implements Disposable {
@@ -52,4 +52,25 @@ Deno.test("A tunnel that is needed no more is left for a while; one that never w
     return tunnel.isLeft({ link: it });
   });
   assert.deepEqual(left, [false, false, true, true, false, false, true]);
+});
+
+Deno.test("What others are to hear of lingers for ten seconds from where they can, and for a minute where they never can", () => {
+  using clock = new Clock();
+  const lastsMs = (saidAtMs: readonly number[]) => {
+    const beganMs = clock.nowMs;
+    const lingering = new LingeringUntilHeard(() => {});
+    for (const ms of saidAtMs) {
+      clock.nowMs = beganMs + ms;
+      lingering.said();
+    }
+    while (lingering.isOn) clock.nowMs += 1_000;
+    return clock.nowMs - beganMs;
+  };
+  assert.deepEqual([[0], [7_000], [7_000, 9_000], [59_000], []].map(lastsMs), [
+    10_000,
+    17_000,
+    17_000,
+    69_000,
+    60_000,
+  ]);
 });
