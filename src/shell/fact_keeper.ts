@@ -128,7 +128,7 @@ export class FactKeeper {
 
   /** The others can have heard of what this host has once its Node says it. */
   #hear(nodes: readonly ParsedNode[]): void {
-    if (this.#former === undefined) return;
+    if (!this.#former?.lingering.isOn) return; // of thousands of Nodes this looks for one
     const own = nodes.find(({ node }) => node?.name === this.settings.nodeName)?.node;
     if (own && untoldTransports(this.settings, own).length === 0) this.#former.lingering.said();
   }
