@@ -8,11 +8,11 @@ import assert from "node:assert/strict";
 import { converge, fromClean, type HostState, stateOf } from "./model_agent.ts";
 import { ModelHost } from "./model_host.ts";
 import { type Fault, LOOK, type Trouble, TROUBLES } from "./model_machine.ts";
-import { isWhole } from "./share.ts";
+import { givenSeed, isWhole, wordsOf } from "./share.ts";
 import { type Life, live, type Situation, SITUATIONS } from "./shell_agent.ts";
 
 const IS_ALL = Deno.args.includes("all");
-const SEED = Number(Deno.args.find((it) => /^\d+$/.test(it)) ?? Math.floor(Math.random() * 1000));
+const SEED = givenSeed() ?? Math.floor(Math.random() * 1000);
 const SHARE = isWhole() ? 1 : 3;
 
 /** For how long all fails, where it is not one thing alone. */
@@ -151,7 +151,7 @@ for (const [name, situation] of SITUATIONS) {
       assert.equal(
         objections.length,
         0,
-        `seed ${SEED}${isWhole() ? " whole" : ""}, ${objections.length} of ${faults.length}:\n${some}`,
+        `seed ${wordsOf(SEED)}, ${objections.length} of ${faults.length}:\n${some}`,
       );
     });
   }

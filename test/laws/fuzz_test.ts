@@ -18,9 +18,9 @@ import { policyObjects, renderPolicyDelta, wholeDelta } from "../../src/core/ren
 import { randomOf } from "../bench/random.ts";
 import { keyOf, nodeJson, ordinaryNode, settingsOf } from "../cluster.ts";
 import { OWN_KEY } from "./clusters.ts";
-import { isWhole, share } from "./share.ts";
+import { givenSeed, share, wordsOf } from "./share.ts";
 
-const SEED = Number(Deno.args.find((it) => /^\d+$/.test(it)) ?? Math.floor(Math.random() * 2 ** 31));
+const SEED = givenSeed() ?? Math.floor(Math.random() * 2 ** 31);
 const NODES = share(40_000);
 const POLICY_OBJECTS = share(60_000);
 /** Objects between two looks at what is rendered of them. */
@@ -124,7 +124,7 @@ function feed(count: number, act: (i: number) => void): void {
     try {
       act(i);
     } catch (error) {
-      throw new Error(`seed ${SEED}${isWhole() ? " whole" : ""}, object ${i}: ${(error as Error).message}`, {
+      throw new Error(`seed ${wordsOf(SEED)}, object ${i}: ${(error as Error).message}`, {
         cause: error,
       });
     }
@@ -133,7 +133,7 @@ function feed(count: number, act: (i: number) => void): void {
   const more = heldBytes() - half;
   assert.ok(
     more < FLAT_BYTES,
-    `seed ${SEED}${isWhole() ? " whole" : ""}: ${(more / 1e6).toFixed(1)} MB more after the second half`,
+    `seed ${wordsOf(SEED)}: ${(more / 1e6).toFixed(1)} MB more after the second half`,
   );
 }
 

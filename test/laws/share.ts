@@ -17,3 +17,14 @@ export function isWhole(): boolean {
 export function share(times: number): number {
   return whole ? times : 2 * Math.ceil(times / 6);
 }
+
+/** The number that a test file is given, as a failure has printed it; undefined: none. */
+export function givenSeed(): number | undefined {
+  const text = Deno.args.find((it) => /^\d+$/.test(it));
+  return text === undefined ? undefined : Number(text);
+}
+
+/** With which words behind `--` the same is tried again. */
+export function wordsOf(seed: number): string {
+  return `${seed}${whole ? " whole" : ""}`;
+}
