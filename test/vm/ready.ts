@@ -2,8 +2,8 @@
 
 import { run } from "../lab/process.ts";
 
-/** Emulated, everything takes about so many times as long, on a slow machine. */
-const PATIENCE = "12";
+/** By its own clock everything takes about so many times as long. */
+const PATIENCE = "3";
 
 /** Makes a bare machine one that laboratories, and nodes that boot in them, can live on. */
 export async function getReady(): Promise<void> {
@@ -13,7 +13,7 @@ export async function getReady(): Promise<void> {
   await run(["ip", "link", "set", "lo", "up"]);
   // For the systemd of nodes that boot.
   await run(["mount", "-t", "cgroup2", "cgroup2", "/sys/fs/cgroup"]);
-  // Emulated, a program may have no processor for seconds: what arrives meanwhile waits, so that only the network loses.
+  // A program may have no processor for a while: what arrives meanwhile waits, so that only the network loses.
   await run(["sysctl", "-q", "-w", "net.core.rmem_default=16777216", "net.core.rmem_max=16777216"]);
   for (const module of ["wireguard", "tun", "overlay"]) await run(["modprobe", module]);
 }
