@@ -1,8 +1,13 @@
 // Observed states as tests need them: a host that has nothing, and one that has all that is wanted.
 
 import { NO_POLICY } from "../src/core/observed/parse_policy.ts";
-import type { DesiredState } from "../src/core/desired/desired_state.ts";
-import type { ObservedPeer, ObservedSecond, ObservedState } from "../src/core/observed/observed_state.ts";
+import type { DesiredState, OverlayLink } from "../src/core/desired/desired_state.ts";
+import type {
+  ObservedLink,
+  ObservedPeer,
+  ObservedSecond,
+  ObservedState,
+} from "../src/core/observed/observed_state.ts";
 import { LINK_KIND } from "../src/core/plan/diff_link.ts";
 import { cniTarget } from "../src/core/plan/diff_cni.ts";
 import { renderCni } from "../src/core/render/render_network.ts";
@@ -29,14 +34,10 @@ export function hostOf(desired: DesiredState): ObservedState {
   const sets = Object.entries(table.sets).map(([name, members]) => [name, new Set(members)] as const);
   const routes = (family: 4 | 6) =>
     new Set(desired.routes.filter((route) => route.family === family).map(({ text }) => text));
-  const { kind, port: vxlanPort, mtuBytes, addresses } = desired.overlay.link ?? {};
+  const { link: overlay, left: { link: leftOverlay } = {} } = desired.overlay;
   return {
-    ...(kind !== undefined && mtuBytes !== undefined && {
-      overlay: {
-        ...{ kind, mtuBytes, isUp: true, isExternal: true, addresses: new Set(addresses) },
-        ...(vxlanPort !== undefined && { vxlanPort }),
-      },
-    }),
+    ...(overlay && { overlay: overlayOf(overlay) }),
+    ...(leftOverlay && { leftOverlay: overlayOf(leftOverlay) }),
     link: link && {
       kind: LINK_KIND[link.implementation],
       mtuBytes: link.mtuBytes,
@@ -67,6 +68,13 @@ export function hostOf(desired: DesiredState): ObservedState {
     cni: cni === undefined
       ? EMPTY_HOST.cni
       : { text: renderCni(cni), linkTarget: cniTarget(desired.cniPath) },
+  };
+}
+
+function overlayOf({ kind, port, mtuBytes, addresses }: OverlayLink): ObservedLink {
+  return {
+    ...{ kind, mtuBytes, isUp: true, isExternal: true, addresses: new Set(addresses) },
+    ...(port !== undefined && { vxlanPort: port }),
   };
 }
 

@@ -24,19 +24,10 @@ import { observeIpsec } from "./observe_ipsec.ts";
 import { relieve } from "./relieve.ts";
 import { socketOf } from "./wireguard_go.ts";
 
+const EVERYTHING = ["table", "network", "wireguard", "second", "ipsec", "fastpath", "bridge", "cni"] as const;
 /** What can be out of date. */
-export type Stale = "table" | "network" | "wireguard" | "second" | "ipsec" | "fastpath" | "bridge" | "cni";
+export type Stale = typeof EVERYTHING[number];
 
-const EVERYTHING: readonly Stale[] = [
-  "table",
-  "network",
-  "wireguard",
-  "second",
-  "ipsec",
-  "fastpath",
-  "bridge",
-  "cni",
-];
 /** What needs no program to be known there; routes of ours that are left over are seen by the second read. */
 const ON_A_BARE_HOST: readonly Stale[] = ["table", "network", "wireguard", "second", "fastpath"];
 const READ_AFTER: Readonly<Record<Part, readonly Stale[]>> = {
@@ -128,6 +119,8 @@ export class HostState {
   readonly #stale = new Set<Stale>(EVERYTHING);
   readonly #lines = { table: [] as string[], network: [] as string[], second: [] as string[] };
   #observed: ObservedState | undefined;
+  /** Interfaces that wrap, by the names that were asked for last. */
+  #overlays = "";
 
   /** @param isBare neither a table nor an interface of ours is there: until anything is doubted nobody looks for them */
   constructor(public isBare = false) {}
@@ -171,7 +164,7 @@ export class HostState {
    */
   async read(desired: DesiredState, held: ReadonlySet<Stale>): Promise<Reading> {
     const last = this.#observed ?? NOTHING;
-    if (this.isBare) ON_A_BARE_HOST.forEach((part) => this.#stale.delete(part));
+    this.#askFor(desired.overlay);
     const due = EVERYTHING.filter((part) => this.#stale.has(part) && !held.has(part));
     for (const part of due) this.#stale.delete(part); // what is doubted while it is being read is read once more
     const tried = new Map<Stale, Error | undefined>(due.map((part) => [part, undefined]));
@@ -223,6 +216,14 @@ export class HostState {
   /** What else is read says nothing of it: polls of IPsec would each ask for sockets. */
   async #mayBeServed(desired: DesiredState, due: readonly Stale[]): Promise<boolean> {
     return this.isBare ? !await servesNothing(desired) : due.includes("network") || due.includes("wireguard");
+  }
+
+  /** Of which interfaces that wrap is read follows from what is wanted. On a bare host there is nothing to be read. */
+  #askFor({ name, left }: DesiredState["overlay"]): void {
+    const overlays = `${name} ${left?.name}`;
+    if (overlays !== this.#overlays) this.#stale.add("network");
+    this.#overlays = overlays;
+    if (this.isBare) ON_A_BARE_HOST.forEach((part) => this.#stale.delete(part));
   }
 
   /** An interface that nobody serves may have another name now, which no event has told us; who serves it must end. */

@@ -10,6 +10,6 @@ export async function observeOverlay(
 ): Promise<Pick<ObservedState, "overlay" | "leftOverlay">> {
   return {
     overlay: link !== undefined || isStanding ? await observeLink(name) : undefined,
-    ...(left !== undefined && { leftOverlay: await observeLink(left) }),
+    ...(left !== undefined && { leftOverlay: await observeLink(left.name) }),
   };
 }

@@ -18,7 +18,7 @@ import {
   lateMembers,
   nearMembers,
   outerMembers,
-  overlayOf,
+  overlaysOf,
   ownOuter,
 } from "../transport/clear_peers.ts";
 import type { Ways } from "../transport/ways.ts";
@@ -97,13 +97,13 @@ function unmasqueraded(settings: Settings, family: Family): readonly Prefix[] {
   return isMasqueraded ? settings.noMasqueradeCidrs.filter((prefix) => prefix.family === family) : [];
 }
 
-/** Of three ranges ports of two neighbours and of one more leave one free. */
-const SPARE_PORTS = [[61_000, 65_535], [50_000, 60_998], [40_000, 49_998]] as const;
+/** Of four ranges ports of two neighbours and of two more leave one free. */
+const SPARE_PORTS = [[61_000, 65_535], [50_000, 60_998], [40_000, 49_998], [30_000, 39_998]] as const;
 
 /** The same while a key rotates, which is no reason to make a table anew. */
 function definesOf({ interfaceName, port }: Settings, ways: Ways): DesiredTable["defines"] {
-  const outerPort = overlayOf(ways)?.port;
-  const ports = [port, nextPort(port), ...outerPort === undefined ? [] : [outerPort]].sort((a, b) => a - b);
+  const outerPorts = overlaysOf(ways).flatMap(({ port }) => port ?? []);
+  const ports = [port, nextPort(port), ...outerPorts].sort((a, b) => a - b);
   const [first, last] = [ports[0]!, ports.at(-1)!];
   const spare = SPARE_PORTS.find(([from, to]) => !ports.some((it) => from <= it && it <= to))!;
   return {
@@ -117,17 +117,16 @@ function definesOf({ interfaceName, port }: Settings, ways: Ways): DesiredTable[
 
 /** Around packets. */
 function outerTemplates(ways: Ways): string[] {
-  const overlay = overlayOf(ways);
-  return overlay === undefined ? [] : [...overlay.rules.around];
+  return [...new Set(overlaysOf(ways).flatMap(({ rules }) => rules.around))];
 }
 
 /** Of what is, or was, in them. */
 function wrappedTemplates(ways: Ways, hasIpvs: boolean): string[] {
-  const overlay = overlayOf(ways);
-  if (overlay === undefined || overlay.carries === "esp") return [];
-  const wrapped = FAMILIES.filter((family) => ways[family].overlay !== undefined);
+  const overlays = overlaysOf(ways).filter(({ carries }) => carries !== "esp");
+  if (overlays.length === 0) return [];
+  const wrapped = FAMILIES.filter((family) => ways[family].overlays.length > 0);
   return [
-    ...hasIpvs ? overlay.rules.besideIpvs ?? [] : [],
+    ...hasIpvs ? overlays.flatMap(({ rules }) => rules.besideIpvs ?? []) : [],
     ...wrapped.map((family) => `unwrapped-v${family}`),
     "unwrapped",
   ];
@@ -139,18 +138,26 @@ function familiesBeside(ways: Ways): Family[] {
 }
 
 function clearDefines(ways: Ways): DesiredTable["defines"] {
-  const overlay = overlayOf(ways);
+  const overlays = overlaysOf(ways);
+  const [esp, wrapping] = [true, false].map((isEsp) =>
+    namesText(overlays.filter(({ carries }) => (carries === "esp") === isEsp))
+  );
   const devices = familiesBeside(ways).map((family) => {
     const names = ways[family].devices.map((name) => `"${name}"`);
     return [`clear_v${family}`, `{ ${names.join(", ")} }`];
   });
   return {
-    ...(overlay && {
-      overlay: `"${overlay.name}"`,
-      ...overlay.rules.defines,
-    }),
+    ...(esp && { esp_overlay: esp }),
+    ...(wrapping && { overlay: wrapping }),
+    ...Object.assign({}, ...overlays.map(({ rules }) => rules.defines)) as DesiredTable["defines"],
     ...Object.fromEntries(devices),
   };
+}
+
+/** Undefined: none. */
+function namesText(overlays: readonly { readonly name: string }[]): string | undefined {
+  const names = overlays.map(({ name }) => `"${name}"`).sort();
+  return names.length > 1 ? `{ ${names.join(", ")} }` : names[0];
 }
 
 function templatesOf(settings: Settings, { facts, ways, bridge }: TableParts): string[] {

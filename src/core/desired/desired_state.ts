@@ -118,19 +118,19 @@ export interface Route {
   readonly text: string;
 }
 
+/** An interface that wraps, with its addresses: `10.244.1.1/32`, the first one of each own pod CIDR. */
+export type OverlayLink = Overlay & { readonly addresses: readonly string[] };
+
 /** The interface that wraps packets in the clear. */
 export interface DesiredOverlay {
   /** Also when none is wanted: then what is left of one goes. */
   readonly name: string;
   /** There is an interface of that name. */
   readonly isStanding: boolean;
-  /** An interface that stands, of the name that another transport's has. */
-  readonly left?: string;
+  /** Another transport's: one that stands, and goes; with a link one that this host has come from, which stands for a while. */
+  readonly left?: { readonly name: string; readonly link?: OverlayLink };
   /** Undefined: none may stand. */
-  readonly link?: Overlay & {
-    /** `10.244.1.1/32`: the first address of each own pod CIDR. */
-    readonly addresses: readonly string[];
-  };
+  readonly link?: OverlayLink;
 }
 
 /** Another Node whose pods are sent to in the clear in one family, as it is told. */

@@ -148,7 +148,7 @@ export interface ObservedState {
   readonly overlay?: ObservedLink | undefined;
   /** Undefined: it is neither wanted nor there. */
   readonly ipsec?: ObservedIpsec | undefined;
-  /** One that another transport has left. */
+  /** Another transport's, which is left, or in the stead of which the other one is to be. */
   readonly leftOverlay?: ObservedLink | undefined;
   /** Texts of our routes, and of those into our interface that are nobody's. */
   readonly routes: { readonly 4: ReadonlySet<string>; readonly 6: ReadonlySet<string> };

@@ -19,7 +19,7 @@ import { diffHostRouting } from "./diff_host.ts";
 import { diffCni } from "./diff_cni.ts";
 import { diffFastpath } from "./diff_fastpath.ts";
 import { awaitedServer, diffLink, foreignKind, keptKey, makeLink, withoutOther } from "./diff_link.ts";
-import { diffOverlay, foreignOverlay, withoutForeign, withoutOtherOverlay } from "./diff_overlay.ts";
+import { diffOverlay, foreignOverlays, withoutForeign, withoutOtherOverlays } from "./diff_overlay.ts";
 import { diffIpsec, withoutForeignXfrm } from "./diff_ipsec.ts";
 import { diffPeers } from "./diff_peers.ts";
 import { differences } from "./differences.ts";
@@ -36,7 +36,7 @@ import { replacements } from "./replace_table.ts";
 export function diff(desired: DesiredState, host: ObservedState, steadySeconds: number): Plan {
   const observed = withoutLeft(desired, host);
   const blocked = foreignKind(desired, observed);
-  const standing = withoutOtherOverlay(desired, withoutOther(desired, observed));
+  const standing = withoutOtherOverlays(desired, withoutOther(desired, observed));
   const awaited = blocked === undefined ? awaitedServer(desired, standing) : undefined;
   const foreign = foreignBridge(desired, observed);
   const turn = turnOf(desired, observed, steadySeconds);
@@ -74,7 +74,7 @@ export function diff(desired: DesiredState, host: ObservedState, steadySeconds: 
         awaited,
         rotation.waiting,
         keptKey(desired, observed),
-        foreignOverlay(desired, observed),
+        ...foreignOverlays(desired, observed),
         held,
       ].filter((item) => item !== undefined),
     ],

@@ -7,14 +7,16 @@ import { type Change, type Part, STAGE, type Step } from "./plan.ts";
 
 /** Steps for both families. Routes of the table go with their interface, and come once that is there again. */
 export function diffHostRouting(
-  { hostRouting, interfaceName, overlay }: DesiredState,
+  { hostRouting, interfaceName, overlay: { name, link, left } }: DesiredState,
   observed: ObservedState,
 ): Step[] {
   const absent = [
     ...(observed.link === undefined ? [interfaceName] : []),
-    ...(observed.overlay === undefined ? [overlay.name] : []),
+    ...(observed.overlay === undefined ? [name] : []),
+    ...(left !== undefined && observed.leftOverlay === undefined ? [left.name] : []),
   ];
-  const needed: Part = overlay.link?.carries === "esp" ? "overlay" : "link";
+  const isInUdp = [link, left?.link].some((overlay) => overlay?.carries === "esp");
+  const needed: Part = isInUdp ? "overlay" : "link";
   return ([4, 6] as const).flatMap((family) => {
     const wanted = hostRouting?.[family] ?? [];
     const isGone = (text: string) => absent.some((name) => text.includes(` dev ${name} `));

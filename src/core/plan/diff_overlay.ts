@@ -1,6 +1,6 @@
 // The interface that wraps packets in the clear, or ESP in UDP: there, as it is to wrap, with its MTU and its addresses, and up.
 
-import type { ClearPeerText, DesiredOverlay, DesiredState, Waiting } from "../desired/desired_state.ts";
+import type { ClearPeerText, DesiredState, OverlayLink, Waiting } from "../desired/desired_state.ts";
 import type { ObservedLink, ObservedState } from "../observed/observed_state.ts";
 import type { Family } from "../net/address.ts";
 import type { Overlay } from "../transport/transport.ts";
@@ -8,13 +8,50 @@ import { replaceAddresses } from "./diff_addresses.ts";
 import { foreignInterface } from "./diff_link.ts";
 import { type Change, STAGE, type Step } from "./plan.ts";
 
-/** An interface of its name that is nothing of ours. */
-export function foreignOverlay(
-  { overlay: { name, link } }: DesiredState,
-  { overlay }: ObservedState,
-): Waiting | undefined {
-  if (link === undefined || overlay === undefined || isKindred(overlay, link)) return undefined;
-  return { ...foreignInterface(name, overlay.kind, link.kind), isTrouble: true };
+/** One that is wanted, and what there is of it. */
+interface Wanted {
+  readonly link: OverlayLink;
+  readonly has: ObservedLink | undefined;
+}
+
+/** That of this host's transport, and behind it that of the former one. */
+function wantedOf(
+  { overlay: { link, left } }: Pick<DesiredState, "overlay">,
+  { overlay, leftOverlay }: Pick<ObservedState, "overlay" | "leftOverlay">,
+): Wanted[] {
+  return [
+    ...link === undefined ? [] : [{ link, has: overlay }],
+    ...left?.link === undefined ? [] : [{ link: left.link, has: leftOverlay }],
+  ];
+}
+
+/** True where none of those that are wanted is about to come up. */
+export function areUp(
+  desired: Pick<DesiredState, "overlay">,
+  observed: Pick<ObservedState, "overlay" | "leftOverlay">,
+): boolean {
+  return wantedOf(desired, observed).every(({ has }) => has?.isUp === true);
+}
+
+/** By its name, where it is ours to wrap by. */
+export function isUpOverlay(
+  desired: Pick<DesiredState, "overlay">,
+  observed: Pick<ObservedState, "overlay" | "leftOverlay">,
+  dev: string,
+): boolean {
+  return wantedOf(desired, observed).some(({ link, has }) => link.name === dev && has?.isUp === true);
+}
+
+/** Interfaces of their names that are nothing of ours. */
+export function foreignOverlays(desired: DesiredState, observed: ObservedState): Waiting[] {
+  return wantedOf(desired, observed).filter(isForeign).map(({ link, has }) => ({
+    ...foreignInterface(link.name, has!.kind, link.kind),
+    isTrouble: true,
+  }));
+}
+
+function isForeign({ link, has }: Wanted): boolean {
+  return has !== undefined && !isKindred(has, link);
 }
 
 /**
@@ -68,8 +105,9 @@ const NO_WRAPPING = /LWTUNNEL|LWT encapsulation|encapsulation type not supported
 
 /** Without routes by an interface that is nothing of ours. */
 export function withoutForeign<T extends DesiredState>(desired: T, observed: ObservedState): T {
-  if (foreignOverlay(desired, observed) === undefined) return desired;
-  const isOther = (text: string) => !text.includes(` dev ${desired.overlay.name} `);
+  const foreign = wantedOf(desired, observed).filter(isForeign);
+  if (foreign.length === 0) return desired;
+  const isOther = (text: string) => !foreign.some(({ link }) => text.includes(` dev ${link.name} `));
   const { routes, hostRouting } = desired;
   return {
     ...desired,
@@ -84,11 +122,13 @@ export function withoutForeign<T extends DesiredState>(desired: T, observed: Obs
  * What another transport has left goes. The interface, and its addresses for themselves: a host may have one family switched off. The
  * routes by it come behind.
  */
-export function diffOverlay({ overlay }: DesiredState, { overlay: has, leftOverlay }: ObservedState): Step[] {
-  const { name, link, left = "" } = overlay;
-  const leaving = removal(left, leftOverlay);
-  if (link === undefined) return [...leaving, ...removal(name, has)];
-  return [...leaving, ...configured(link, has)];
+export function diffOverlay(desired: DesiredState, observed: ObservedState): Step[] {
+  const { name, link, left } = desired.overlay;
+  return [
+    ...left === undefined || left.link ? [] : removal(left.name, observed.leftOverlay),
+    ...link === undefined ? removal(name, observed.overlay) : [],
+    ...wantedOf(desired, observed).flatMap(configured),
+  ];
 }
 
 /** Of nothing that is somebody else's. */
@@ -101,9 +141,7 @@ function removal(name: string, has: ObservedLink | undefined): Step[] {
   ];
 }
 
-type Link = NonNullable<DesiredOverlay["link"]>;
-
-function configured(link: Link, has: ObservedLink | undefined): Step[] {
+function configured({ link, has }: Wanted): Step[] {
   const { name, kind, port } = link;
   if (has !== undefined && !isKindred(has, link)) return [];
   const isOther = has !== undefined && isOtherwise(has, link);
@@ -138,18 +176,25 @@ function isOtherwise(has: ObservedLink, { kind, port }: Overlay): boolean {
     has.isOdd === true;
 }
 
-/** Without an interface that is made anew, and the routes that go with it. */
-export function withoutOtherOverlay(
-  { overlay: { name, link } }: DesiredState,
-  observed: ObservedState,
-): ObservedState {
-  const { overlay: has } = observed;
-  if (link === undefined || has === undefined || !isKindred(has, link) || !isOtherwise(has, link)) {
-    return observed;
-  }
+/** Without interfaces that are made anew, and the routes that go with them. */
+export function withoutOtherOverlays(desired: DesiredState, observed: ObservedState): ObservedState {
+  const anew = wantedOf(desired, observed).filter(({ link, has }) =>
+    has !== undefined && isKindred(has, link) && isOtherwise(has, link)
+  );
+  if (anew.length === 0) return observed;
   const others = (family: Family) =>
-    new Set([...observed.routes[family]].filter((text) => !text.includes(` dev ${name} `)));
-  return { ...observed, overlay: undefined, routes: { 4: others(4), 6: others(6) } };
+    new Set(
+      [...observed.routes[family]].filter((text) =>
+        !anew.some(({ link }) => text.includes(` dev ${link.name} `))
+      ),
+    );
+  const isAnew = (has: ObservedLink | undefined) => anew.some((it) => it.has === has);
+  return {
+    ...observed,
+    ...(isAnew(observed.overlay) && { overlay: undefined }),
+    ...(isAnew(observed.leftOverlay) && { leftOverlay: undefined }),
+    routes: { 4: others(4), 6: others(6) },
+  };
 }
 
 function otherwise({ isNext, isOdd, vxlanPort }: ObservedLink): string {
@@ -159,15 +204,15 @@ function otherwise({ isNext, isOdd, vxlanPort }: ObservedLink): string {
     : `it wraps otherwise, or by port ${vxlanPort ?? "of its own"}`;
 }
 
-function upOf({ name, mtuBytes }: Link, state: string): Change {
+function upOf({ name, mtuBytes }: Overlay, state: string): Change {
   return changeOf(name, ["~", `mtu ${mtuBytes}, up`], state);
 }
 
-function upLine({ name, mtuBytes }: Link): string {
+function upLine({ name, mtuBytes }: Overlay): string {
   return `link set dev ${name} mtu ${mtuBytes} up`;
 }
 
-function addressed({ name, addresses }: Link, has: ObservedLink | undefined): Step[] {
+function addressed({ name, addresses }: OverlayLink, has: ObservedLink | undefined): Step[] {
   return replaceAddresses({ name, wanted: addresses, found: has?.addresses }, (family) => ({
     part: `overlay-v${family}`,
     stage: STAGE.link,

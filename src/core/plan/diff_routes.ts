@@ -8,6 +8,7 @@ import { refused } from "../net/refusal.ts";
 import type { ObservedState } from "../observed/observed_state.ts";
 import { differences } from "./differences.ts";
 import { isClear, isWrapping } from "../transport/clear_peers.ts";
+import { isUpOverlay } from "./diff_overlay.ts";
 import { deviceOf, takeOver } from "./take_over.ts";
 import { type Change, FEW, type Part, STAGE, type Step } from "./plan.ts";
 
@@ -47,7 +48,7 @@ export function diffRoutes(desired: DesiredState, observed: ObservedState, isBlo
     const isCovered = coveredBy(sorted);
     const isFirst = isBeside(observed, tunnel, sorted);
     const clearSteps = [
-      ...clearAdditions(clear, observed, { family, surplus, isSecured }),
+      ...clearAdditions(clear, { desired, observed }, { family, surplus, isSecured }),
       ...over.steps,
       // Others before the tunnel's, and whether these can be had or not.
       ...routeStep({ family, verb: "del", stage: STAGE.clearDeletion, surplus: [] }, dropped),
@@ -76,17 +77,18 @@ function isBeside({ link }: ObservedState, tunnel: readonly string[], surplus: r
 /** Who was expected to take it is sent to before the rules count on it; others behind the table, and behind the interface that wraps. */
 function clearAdditions(
   clear: readonly string[],
-  { table, overlay, ipsec }: ObservedState,
+  { desired, observed }: { readonly desired: DesiredState; readonly observed: ObservedState },
   { family, surplus, isSecured }: Pick<RouteBatch, "family" | "surplus"> & {
     readonly isSecured: (text: string) => boolean;
   },
 ): Step[] {
+  const { table, ipsec } = observed;
   const near = table?.sets.get(`near-v${family}`) ?? NONE;
   // By another interface than the rules know nothing leaves yet.
   const isKnown = (text: string) => table?.structure.includes(`"${deviceOf(text)}"`) === true;
   const isExpected = (text: string) =>
     near.has(text.slice(0, text.indexOf(" "))) && isKnown(text) &&
-    (overlay?.isUp === true || !isWrapping(text)) &&
+    (!isWrapping(text) || isUpOverlay(desired, observed, deviceOf(text))) &&
     (ipsec?.link?.isUp === true || !isSecured(text));
   const batch = {
     ...{ family, verb: "replace", surplus, isClear: true, isSecured: clear.some(isSecured) } as const,

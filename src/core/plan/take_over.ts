@@ -5,6 +5,7 @@ import { type DesiredState, ROUTE_PROTOCOL } from "../desired/desired_state.ts";
 import type { Family } from "../net/address.ts";
 import type { ObservedState } from "../observed/observed_state.ts";
 import { isClear } from "../transport/clear_peers.ts";
+import { areUp } from "./diff_overlay.ts";
 import { type Change, STAGE, type Step } from "./plan.ts";
 
 /**
@@ -12,11 +13,11 @@ import { type Change, STAGE, type Step } from "./plan.ts";
  * tunnel can take their place at once.
  */
 export function isReturning(
-  { clearFamilies = [], overlay, table }: DesiredState,
+  { clearFamilies = [], overlay, table }: Pick<DesiredState, "clearFamilies" | "overlay" | "table">,
   observed: Standing & Pick<ObservedState, "routes" | "table">,
   family: Family,
 ): boolean {
-  if (observed.table?.sets.has(`clear-v${family}`) !== true || !isAtHand(overlay, observed)) return false;
+  if (observed.table?.sets.has(`clear-v${family}`) !== true || !isAtHand({ overlay }, observed)) return false;
   const known = clearFamilies.includes(family) ? table.defines[`clear_v${family}`] : undefined;
   return observed.routes[family].values().some((text) =>
     isClear(text) && known?.includes(`"${deviceOf(text)}"`) !== true
@@ -28,15 +29,14 @@ export function deviceOf(route: string): string {
   return / dev (\S+)/.exec(route)?.[1] ?? "";
 }
 
-type Standing = Pick<ObservedState, "link" | "wireguard" | "overlay">;
+type Standing = Pick<ObservedState, "link" | "wireguard" | "overlay" | "leftOverlay">;
 
 /**
  * The interface stands and is served: making it takes seconds where it fails, and each start anew of an agent that is killed. And
  * no other one is about to come up, of whose packets the table must decide first.
  */
-function isAtHand(wish: DesiredState["overlay"], { link, wireguard, overlay }: Standing): boolean {
-  const isUnwrapping = wish.link === undefined || overlay?.isUp === true;
-  return link !== undefined && wireguard !== undefined && isUnwrapping;
+function isAtHand(wish: Pick<DesiredState, "overlay">, observed: Standing): boolean {
+  return observed.link !== undefined && observed.wireguard !== undefined && areUp(wish, observed);
 }
 
 /** What is taken over. */
@@ -66,7 +66,7 @@ export function takeOver(
 ): TakeOver {
   const leaving = surplus.filter(isLeaving);
   const isWhole = !clearFamilies.includes(family);
-  if (isWhole && !isAtHand(overlay, observed)) return NOTHING;
+  if (isWhole && !isAtHand({ overlay }, observed)) return NOTHING;
   if (leaving.length === 0 || spared !== undefined) return NOTHING;
   // One for each interface does where all go.
   if (!isWhole && leaving.length * observed.routes[family].size > MOST_LISTED) return NOTHING;

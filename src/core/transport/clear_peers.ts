@@ -1,6 +1,12 @@
 // What is made of ways in the clear: routes, members of sets, rules' interfaces, an MTU, words.
 
-import type { ClearPeerText, DesiredLink, DesiredState, Route } from "../desired/desired_state.ts";
+import type {
+  ClearPeerText,
+  DesiredLink,
+  DesiredOverlay,
+  DesiredState,
+  Route,
+} from "../desired/desired_state.ts";
 import { ROUTE_PROTOCOL } from "../desired/desired_state.ts";
 import type { HostFacts } from "../desired/host_facts.ts";
 import { underlayMtu } from "../desired/underlay_mtu.ts";
@@ -75,36 +81,49 @@ export function besideTunnel(
   const { ways, own, facts } = parts;
   const families = clearFamilies(settings);
   const clear = clearPeersOf(ways);
-  const overlay = overlayOf(ways);
   const podMtu = podMtuOf(settings, parts);
-  const name = overlay?.name ?? overlayNames(settings)[0]!;
-  const standing = facts.overlays ?? [];
-  const left = standing.find((other) => other !== name);
   return {
     ...(clear.length > 0 && { clear }),
     ...(families.length > 0 && { clearFamilies: families }),
-    overlay: {
-      name,
-      isStanding: standing.includes(name),
-      ...(left && { left }),
-      ...(overlay && {
-        link: {
-          ...overlay,
-          addresses: firstAddresses(own).filter((text) =>
-            ways[text.includes(":") ? 6 : 4].overlay !== undefined
-          ),
-        },
-      }),
-    },
+    overlay: desireOverlay(settings, parts),
     ipsec: desireIpsec(settings, { ways, own, facts, addresses: firstAddresses(own) }),
     ...(podMtu && { podMtu }),
     ...udpRouting(ways),
   };
 }
 
-/** The interface of ours that ways in the clear lead by, the same in both families. */
-export function overlayOf(ways: Ways): Overlay | undefined {
-  return ways[4].overlay ?? ways[6].overlay;
+function desireOverlay(settings: Settings, { ways, own, facts }: PodMtuParts): DesiredOverlay {
+  const [link, former] = overlaysOf(ways).map((overlay) => ({
+    ...overlay,
+    addresses: firstAddresses(own).filter((text) =>
+      ways[text.includes(":") ? 6 : 4].overlays.some(({ name }) => name === overlay.name)
+    ),
+  }));
+  const name = link?.name ?? overlayNames(settings)[0]!;
+  const standing = facts.overlays ?? [];
+  const left = former?.name ?? standing.find((other) => other !== name);
+  return {
+    name,
+    isStanding: standing.includes(name),
+    ...(link && { link }),
+    ...(left && { left: { name: left, ...(former && { link: former }) } }),
+  };
+}
+
+/**
+ * The interfaces of ours that ways in the clear lead by: one, the same in both families, but while it takes the place of another one. That
+ * comes last.
+ */
+export function overlaysOf(ways: Ways): Overlay[] {
+  const isLate = (family: Family) => ways[family].isLate ? 1 : 0;
+  const [first, second] = FAMILIES.toSorted((a, b) => isLate(a) - isLate(b)).map((family) =>
+    ways[family].overlays
+  );
+  const byName = new Map<string, Overlay>();
+  for (const overlay of [0, 1].flatMap((i) => [first?.[i], second?.[i]])) {
+    if (overlay !== undefined && !byName.has(overlay.name)) byName.set(overlay.name, overlay);
+  }
+  return [...byName.values()];
 }
 
 /** Of each range that pods get addresses from: host-local leaves out its first one, and no other. */
@@ -114,7 +133,7 @@ export function firstAddresses({ podCidrs }: SettledNode): string[] {
 
 /** To which of its own addresses this host takes packets that are wrapped: those that its Node says. */
 export function ownOuter(ways: Ways, { node }: SettledNode, family: Family): string[] {
-  if (overlayOf(ways) === undefined) return [];
+  if (overlaysOf(ways).length === 0) return [];
   const own = statedAddresses(node).filter((address) => address.family === family);
   return withoutNested(own.map(hostPrefix)).map(({ text }) => text);
 }
@@ -122,8 +141,8 @@ export function ownOuter(ways: Ways, { node }: SettledNode, family: Family): str
 /** Addresses from which packets are taken that are wrapped: all that Nodes say that may send so. */
 export function outerMembers(ways: Ways, family: Family): string[] {
   const peers = FAMILIES.flatMap((inner) => {
-    const { overlay, clear, near } = ways[inner];
-    return overlay === undefined ? [] : [...clear, ...near];
+    const { overlays, clear, near } = ways[inner];
+    return overlays.length === 0 ? [] : [...clear, ...near];
   });
   const addresses = new Set(peers.flatMap(({ way }) => way.outer ?? []));
   const prefixes = [...addresses].filter((address) => address.family === family).map(hostPrefix);

@@ -4,6 +4,7 @@ import { DIRECT, direct, ETH0, routesOf } from "../../../test/direct_nodes.ts";
 import { hostOf } from "../../../test/host_state.ts";
 import type { DesiredState } from "../desired/desired_state.ts";
 import type { HostFacts } from "../desired/host_facts.ts";
+import type { ObservedState } from "../observed/observed_state.ts";
 import { describe, describeChange } from "../plan/describe.ts";
 import { diff } from "../plan/diff.ts";
 import type { RawSettings } from "../settings/parse_settings.ts";
@@ -54,11 +55,8 @@ Deno.test("what this host sent in the clear before is told by its routes, of fam
   assert.equal(found(wrapped, { TRANSPORT_IPV4: "vxlan" }), undefined);
   assert.deepEqual(found(wrapped.replace("-vx", "-gre")), { 4: "gre" });
   assert.deepEqual(found(wrapped, { TRANSPORT_IPV6: "vxlan" }), { 4: "vxlan" });
-  assert.equal(
-    found(wrapped, { TRANSPORT_IPV6: "gre" }),
-    undefined,
-    "one interface wraps, and it is another",
-  );
+  assert.deepEqual(found(wrapped, { TRANSPORT_IPV6: "gre" }), { 4: "vxlan" }, "beside the other family's");
+  assert.deepEqual(found(wrapped, { TRANSPORT_IPV4: "gre" }), { 4: "vxlan" });
   assert.equal(found("10.244.2.0/24 dev wigglenet proto 146"), undefined);
   assert.deepEqual(found(wrapped, { TRANSPORT_IPV4: "direct" }), { 4: "vxlan" });
   assert.deepEqual(
@@ -82,6 +80,11 @@ Deno.test("the last node that changes from one way in the clear to another has n
     formerTransports(settingsOf(environment), host);
   assert.deepEqual(found({ TRANSPORT_IPV4: "vxlan" }, of("direct", {}, "vxlan")), { 4: "direct" });
   assert.deepEqual(found({ TRANSPORT_IPV4: "direct" }, of("vxlan", {}, "direct")), { 4: "vxlan" });
+  assert.deepEqual(found({ TRANSPORT_IPV4: "gre" }, of("vxlan", {}, "gre")), { 4: "vxlan" });
+  const { overlay: leftOverlay, ...host } = of("gre", {}, "direct");
+  assert.deepEqual(found({ TRANSPORT_IPV4: "direct" }, { ...host, overlay: undefined, leftOverlay }), {
+    4: "gre",
+  });
   for (const name of ["direct", "vxlan", "gre", "direct-or-wireguard", "ipsec"]) {
     assert.equal(found({ TRANSPORT_IPV4: name }, of(name)), undefined, name);
     assert.equal(found({ TRANSPORT_IPV4: name }, of(name, {}, "wireguard")), undefined, name);
@@ -103,6 +106,7 @@ Deno.test("killed while others have not heard that it is back, a host accepts fo
 const FORMER = {
   direct: "via 10.9.1.3 dev eth0 onlink",
   vxlan: "encap ip id 146 src 10.9.1.1 dst 10.9.1.3 dev wigglenet-vx",
+  gre: "encap ip id 146 src 10.9.1.1 dst 10.9.1.3 key dev wigglenet-gre",
 } as const;
 
 for (const [to, from] of [["vxlan", "direct"], ["direct", "vxlan"]] as const) {
@@ -136,11 +140,61 @@ for (const [to, from] of [["vxlan", "direct"], ["direct", "vxlan"]] as const) {
 const said = (i: number, name: string) => direct(i, { transport: `ipv4=${name},ipv6=wireguard` });
 
 /** What a node does, in its order, from one state to another. */
-function linesBetween(before: DesiredState, after: DesiredState): string[] {
+function linesBetween(
+  before: DesiredState,
+  after: DesiredState,
+  host: Partial<ObservedState> = hostOf(before),
+): string[] {
   // What somebody else has on the table is nobody's matter here.
-  return describe(diff(after, { ...hostOf(before), reference: "others" }, 0)).filter((line) =>
-    /^. (table|route 10|peer)/.test(line)
-  ).map((line) => line.replace(/ \(.*| inet.*| proto.*/g, ""));
+  return describe(diff(after, { ...hostOf(before), ...host, reference: "others" }, 0)).filter((line) =>
+    /^. (table|route 10|peer|interface)/.test(line)
+  ).map((line) => line.replace(/ \(.*| inet.*| proto.*|: .*/g, ""));
+}
+
+for (const [to, from] of [["vxlan", "gre"], ["gre", "vxlan"]] as const) {
+  Deno.test(`from ${from} to ${to}: both interfaces stand for a while, each with its rules; what is of the former one goes behind the tunnel's routes`, () => {
+    const names = { vxlan: "wigglenet-vx", gre: "wigglenet-gre" };
+    const [name, last] = [names[to], names[from]];
+    const nodes = [said(1, to), said(2, to), said(3, from)];
+    const changing = (former?: typeof from) =>
+      wish(nodes, { TRANSPORT_IPV4: to }, {
+        ...{ ...HERE, overlays: [name, last] },
+        ...(former && { former: { 4: former } }),
+      });
+    const desired = changing(from);
+    const [second, third] = routesOf(desired).filter((text) => text.startsWith("10."));
+    assert.match(second!, new RegExp(`^10.244.2.0/24 encap .* dev ${name} `));
+    assert.equal(third, `10.244.3.0/24 ${FORMER[from]} proto 146`);
+    const { table: { sets, defines, templates }, overlay: { link, left } } = desired;
+    assert.deepEqual([link?.name, left?.name, left?.link?.kind], [name, last, from]);
+    assert.deepEqual(left?.link?.addresses, ["10.244.1.1/32"]);
+    assert.equal(defines["overlay"], '{ "wigglenet-gre", "wigglenet-vx" }');
+    assert.equal(defines["clear_v4"], '{ "wigglenet-gre", "wigglenet-vx" }');
+    assert.deepEqual(templates.filter((it) => ["outer", "vxlan", "gre", "unwrapped"].includes(it)), [
+      ...["outer", to, from, "unwrapped"],
+    ]);
+    assert.deepEqual(sets["outer-v4"], ["10.9.1.2/32", "10.9.1.3/32"]);
+    assert.deepEqual(diff(desired, hostOf(desired), 0).steps, []);
+
+    const before = wish([said(1, from), said(2, to), said(3, from)], { TRANSPORT_IPV4: from });
+    const { overlay: leftOverlay, ...host } = hostOf(before);
+    const begun = linesBetween(before, desired, { ...host, overlay: undefined, leftOverlay });
+    assert.deepEqual(begun.filter((line) => line.startsWith("-") || line.includes(last)), []);
+    const at = (lines: readonly string[], start: string) => {
+      const found = lines.findIndex((line) => line.startsWith(start));
+      assert.ok(found >= 0, `${start} in\n${lines.join("\n")}`);
+      return found;
+    };
+    assert.ok(
+      at(begun, "~ table") < at(begun, `+ interface ${name}`),
+      "of what it unwraps the table decides",
+    );
+    assert.ok(at(begun, `+ interface ${name}`) < at(begun, "+ route 10.244.2.0/24 encap"));
+
+    const ended = linesBetween(desired, changing());
+    assert.ok(at(ended, "+ route 10.244.3.0/24 dev wigglenet") < at(ended, "~ table"), ended.join("\n"));
+    assert.ok(at(ended, "~ table") < at(ended, `- interface ${last}`));
+  });
 }
 
 Deno.test("from one way in the clear to another: what the rules are to know no more goes before them, once the tunnel stands", () => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { desireOf, interfaceOf, keyOf, ordinaryNode } from "../../../test/cluster.ts";
+import { mediumTo } from "../../../test/medium_to.ts";
 import type { DesiredState } from "../desired/desired_state.ts";
 import { TRANSPORT_NAMES, type TransportName } from "./transport.ts";
 import { TRANSPORTS } from "./transports.ts";
@@ -21,13 +22,6 @@ function bothOf(transports: readonly [TransportName, TransportName]): readonly [
     return desireOf(nodes, settings, { interfaces, publicKey: keyOf(i) });
   };
   return [wish(1), wish(2)];
-}
-
-function mediumTo(pods: string, { routes }: DesiredState): string {
-  const found = routes.find(({ destination, type }) => destination === pods && type !== "unreachable");
-  if (found === undefined) return "nothing";
-  if (found.type === "tunnel") return "tunnel";
-  return / dev wigglenet-(vx|gre|ipsec) /.exec(found.text)?.[1]?.replace("vx", "vxlan") ?? "direct";
 }
 
 for (const own of NAMES) {

@@ -26,8 +26,8 @@ export interface FamilyWays {
   readonly near: readonly ClearPeer[];
   /** Interfaces by which all of these may be, sorted. */
   readonly devices: readonly string[];
-  /** The interface of ours that these ways lead by. */
-  readonly overlay?: Overlay;
+  /** Interfaces of ours that these ways lead by: that of this host's transport, and behind it that of the former one. */
+  readonly overlays: readonly Overlay[];
   /** Packets from near nodes are accepted, none are sent to them. */
   readonly isLate?: true;
   /** The one that encrypts them. */
@@ -48,7 +48,7 @@ export interface Ways {
 }
 
 const FAMILIES: readonly Family[] = [4, 6];
-const NOBODY: FamilyWays = { clear: [], near: [], devices: [], unreached: new Set() };
+const NOBODY: FamilyWays = { clear: [], near: [], devices: [], overlays: [], unreached: new Set() };
 
 /** What ways depend on. */
 export interface Members {
@@ -97,7 +97,7 @@ function waysOf(settings: Settings, members: Members, family: Family): Found {
   const peers = others.filter((settled) => hasPods(settled, family));
   const isTaken = (settled: SettledNode) => takes(settled, family, transport);
   const all = reached(peers, reach);
-  const overlay = reach.overlay ?? narrowest(all.flatMap(({ way }) => way.overlay ?? []));
+  const overlays = reach.overlay ? [reach.overlay] : narrowest(all.flatMap(({ way }) => way.overlay ?? []));
   const waiting = [...reach.waiting, ...all.flatMap(({ way }) => way.waiting ?? [])];
   const clear = all.filter(({ settled }) => isTaken(settled));
   const isClear = new Set(clear.map(({ settled }) => settled));
@@ -108,7 +108,7 @@ function waysOf(settings: Settings, members: Members, family: Family): Found {
   const far = rest.filter((settled) => isTaken(settled) && !mayBeTunnelled(settled));
   const near = all.filter(({ settled }) => !isClear.has(settled));
   return {
-    ...withFormer(settings, members, { family, peers, devices, overlay, clear, near }),
+    ...withFormer(settings, members, { family, peers, devices, overlays, clear, near }),
     ...(secured && { secured }),
     unreached: new Set(rest.filter((settled) => !mayBeTunnelled(settled)).map(({ node }) => node.name)),
     // Who has not seen yet that this host takes it in the clear sends by the tunnel.
@@ -120,11 +120,8 @@ function waysOf(settings: Settings, members: Members, family: Family): Found {
 }
 
 /** All are of one interface, whose MTU is that of the least way. */
-function narrowest(overlays: readonly Overlay[]): Overlay | undefined {
-  return overlays.reduce<Overlay | undefined>(
-    (least, it) => least === undefined || it.mtuBytes < least.mtuBytes ? it : least,
-    undefined,
-  );
+function narrowest(overlays: readonly Overlay[]): Overlay[] {
+  return overlays.toSorted((a, b) => a.mtuBytes - b.mtuBytes).slice(0, 1);
 }
 
 function hereOf(settings: Settings, { own, facts, settlement }: Members, family: Family): Here {
@@ -146,13 +143,18 @@ function lateWays(settings: Settings, members: Members, family: Family): FamilyW
   if (reach === undefined) return NOBODY;
   const { devices, overlay } = reach;
   const peers = members.others.filter((settled) => hasPods(settled, family));
-  return { ...NOBODY, near: reached(peers, reach), devices, ...(overlay && { overlay }), isLate: true };
+  return {
+    ...NOBODY,
+    near: reached(peers, reach),
+    devices,
+    overlays: overlay ? [overlay] : [],
+    isLate: true,
+  };
 }
 
-interface OfReach extends Pick<FamilyWays, "clear" | "near" | "devices"> {
+interface OfReach extends Pick<FamilyWays, "clear" | "near" | "devices" | "overlays"> {
   readonly family: Family;
   readonly peers: readonly SettledNode[];
-  readonly overlay: Overlay | undefined;
 }
 
 /**
@@ -162,25 +164,22 @@ interface OfReach extends Pick<FamilyWays, "clear" | "near" | "devices"> {
 function withFormer(
   settings: Settings,
   members: Members,
-  { family, peers, devices, overlay, clear, near }: OfReach,
-): Pick<FamilyWays, "clear" | "near" | "devices" | "overlay"> {
+  { family, peers, devices, overlays, clear, near }: OfReach,
+): Pick<FamilyWays, "clear" | "near" | "devices" | "overlays"> {
   const former = members.facts.former?.[family];
   const last = former && TRANSPORTS[former].reach?.(hereOf(settings, members, family));
-  if (former === undefined || last === undefined) {
-    return { clear, near, devices, ...(overlay && { overlay }) };
-  }
+  if (former === undefined || last === undefined) return { clear, near, devices, overlays };
   const isClear = new Set(clear.map(({ settled }) => settled));
   const all = reached(peers, last);
   const kept = all.filter(({ settled }) =>
     !isClear.has(settled) && takes(settled, family, TRANSPORTS[former])
   );
-  const either = overlay ?? last.overlay;
   const order = new Map(peers.map((settled, i) => [settled, i]));
   return {
     clear: clear.concat(kept).sort((a, b) => order.get(a.settled)! - order.get(b.settled)!),
     near: [...near, ...all],
     devices: [...new Set([...devices, ...last.devices])].sort(),
-    ...(either && { overlay: either }),
+    overlays: last.overlay ? [...overlays, last.overlay] : overlays,
   };
 }
 

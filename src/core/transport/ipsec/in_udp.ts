@@ -145,7 +145,7 @@ function untoldPort({ name, ipsecUdpPort: said }: Node, wanted: number | undefin
 
 /** The way back to a node leads to the cable: the strict filter takes what comes in UDP for forged. */
 export function udpSysctls(settings: Settings, { ways, facts }: UdpParts): string[] {
-  const isUsed = FAMILIES.some((family) => ways[family].overlay?.carries === "esp");
+  const isUsed = FAMILIES.some((family) => ways[family].overlays.some(({ carries }) => carries === "esp"));
   // With slashes: a name may have a dot in it.
   return isUsed && facts.isUdpStrict ? [`net/ipv4/conf/${ipsecUdpInterface(settings)}/rp_filter=2`] : [];
 }

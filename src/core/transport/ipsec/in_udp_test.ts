@@ -88,7 +88,7 @@ Deno.test("of what comes out of the interface only ESP of such nodes, for this o
   assert.ok(
     templates.includes("ipsec-udp") && !templates.some((name) => /^(vxlan|unwrapped|outer)/.test(name)),
   );
-  assert.deepEqual([defines.overlay, defines.esp_mark], ['"wigglenet-udp"', "0x1000"]);
+  assert.deepEqual([defines.esp_overlay, defines.esp_mark], ['"wigglenet-udp"', "0x1000"]);
   // Masquerading keeps off the port, as off WireGuard's.
   assert.equal(defines.port, "{ 24601, 24602, 24606 }");
   assert.deepEqual([overlay.link?.port, overlay.link?.mtuBytes, overlay.link?.kind], [
