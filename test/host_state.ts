@@ -3,6 +3,7 @@
 import { NO_POLICY } from "../src/core/observed/parse_policy.ts";
 import type { DesiredState, OverlayLink } from "../src/core/desired/desired_state.ts";
 import type {
+  ObservedIpsec,
   ObservedLink,
   ObservedPeer,
   ObservedSecond,
@@ -38,6 +39,7 @@ export function hostOf(desired: DesiredState): ObservedState {
   return {
     ...(overlay && { overlay: overlayOf(overlay) }),
     ...(leftOverlay && { leftOverlay: overlayOf(leftOverlay) }),
+    ...(desired.ipsec.link && { ipsec: ipsecOf(desired.ipsec.link) }),
     link: link && {
       kind: LINK_KIND[link.implementation],
       mtuBytes: link.mtuBytes,
@@ -75,6 +77,20 @@ function overlayOf({ kind, port, mtuBytes, addresses }: OverlayLink): ObservedLi
   return {
     ...{ kind, mtuBytes, isUp: true, isExternal: true, addresses: new Set(addresses) },
     ...(port !== undefined && { vxlanPort: port }),
+  };
+}
+
+/** With no associations yet, nor policies. */
+function ipsecOf({ mtuBytes, addresses }: NonNullable<DesiredState["ipsec"]["link"]>): ObservedIpsec {
+  return {
+    link: { kind: "xfrm", ifId: 146, mtuBytes, isUp: true, addresses: new Set(addresses) },
+    associations: [],
+    policies: new Map(),
+    unchecked: [],
+    used: new Set(),
+    retired: new Set(),
+    patientSeconds: Infinity,
+    wallSeconds: 0,
   };
 }
 

@@ -3,7 +3,7 @@
 import { isRemovable } from "../core/declared/plan/diff_declared.ts";
 import { isDeclarable } from "../core/declared/plan/in_container.ts";
 import { parseInterfaces } from "../core/declared/observed/parse_interfaces.ts";
-import { isOurXfrm } from "../core/plan/diff_ipsec.ts";
+import { isOurXfrm } from "../core/transport/ipsec/xfrm_text.ts";
 import { LINK_KIND } from "../core/plan/diff_link.ts";
 import { bridgeInterface } from "../core/bridge/names.ts";
 import { BRIDGE_TABLE } from "../core/bridge/render_bridge.ts";

@@ -9,8 +9,8 @@ import type { NodeMetadata, ParsedNode } from "../core/nodes/node.ts";
 import { ownMetadata } from "../core/nodes/node_parser.ts";
 import { type Settings, usesTunnel } from "../core/settings/settings.ts";
 import { type Former, formerTransports } from "../core/transport/former.ts";
-import { untoldTransports } from "../core/transport/own_transports.ts";
-import { LingeringUntilHeard } from "./lingering.ts";
+import { untoldNonce, untoldTransports } from "../core/transport/own_transports.ts";
+import { EARLY_MS, LINGER_MS, LingeringUntilHeard } from "./lingering.ts";
 import { PathCache } from "./path_cache.ts";
 import { factsText, type FixedFacts, readFacts } from "./read_facts.ts";
 import { readDropChains } from "./read_surroundings.ts";
@@ -26,7 +26,7 @@ export class FactKeeper {
   #dropChains: readonly string[] = [];
   /** False at first: a start does not wait for what it does not need. */
   #areChainsStale = false;
-  /** In what this host sent in the clear before, and how long that matters. */
+  /** By what this host sent before, and how long that matters. */
   #former: { readonly was: Former; readonly lingering: LingeringUntilHeard } | undefined;
   #isHostSeen = false;
   /** What the expression was evaluated with, as text. */
@@ -70,7 +70,7 @@ export class FactKeeper {
   }
 
   /**
-   * Takes from the first look at the host in what it sent in the clear before.
+   * Takes from the first look at the host by what it sent before.
    * @param onChange called at once, and when the time is over in which others may not have heard of what its Node says
    * @returns whether that is so, and the facts are others by it
    */
@@ -79,7 +79,8 @@ export class FactKeeper {
     this.#isHostSeen = true;
     const was = formerTransports(this.settings, observed);
     if (was === undefined) return false;
-    this.#former = { was, lingering: new LingeringUntilHeard(onChange) };
+    const isTunnelled = Object.values(was).includes("wireguard");
+    this.#former = { was, lingering: new LingeringUntilHeard(onChange, isTunnelled ? EARLY_MS : LINGER_MS) };
     onChange();
     return true;
   }
@@ -130,7 +131,12 @@ export class FactKeeper {
   #hear(nodes: readonly ParsedNode[]): void {
     if (!this.#former?.lingering.isOn) return; // of thousands of Nodes this looks for one
     const own = nodes.find(({ node }) => node?.name === this.settings.nodeName)?.node;
-    if (own && untoldTransports(this.settings, own).length === 0) this.#former.lingering.said();
+    if (own === undefined) return;
+    const untold = [
+      ...untoldTransports(this.settings, own),
+      ...untoldNonce(this.settings, own, this.#facts?.ipsecNonce),
+    ];
+    if (untold.length === 0) this.#former.lingering.said();
   }
 
   /** What an expression sees of our own Node: when that changes, so may what it gives. */

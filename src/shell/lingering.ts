@@ -2,6 +2,8 @@
 
 /** Longer than it takes the others to hear of a Node. */
 export const LINGER_MS = 10_000;
+/** What is sent by something that others keep for so long because they have heard of this host: it ends before that. */
+export const EARLY_MS = LINGER_MS / 2;
 
 /** Knows how long, by a clock that nobody sets. */
 export class Lingering {
@@ -30,8 +32,11 @@ export class LingeringUntilHeard {
   readonly #lingering: Lingering;
   #isSaid = false;
 
-  /** @param onEnd called when it is over */
-  constructor(onEnd: () => void) {
+  /**
+   * @param onEnd called when it is over
+   * @param ms from there on
+   */
+  constructor(onEnd: () => void, private readonly ms = LINGER_MS) {
     this.#lingering = new Lingering(onEnd);
     this.#lingering.begin(UNSAID_MS);
   }
@@ -40,7 +45,7 @@ export class LingeringUntilHeard {
   said(): void {
     if (this.#isSaid || !this.isOn) return;
     this.#isSaid = true;
-    this.#lingering.begin();
+    this.#lingering.begin(this.ms);
   }
 
   get isOn(): boolean {

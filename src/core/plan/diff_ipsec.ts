@@ -2,17 +2,15 @@
 // a plan: an association says what its own is derived from.
 
 import type { DesiredState, Waiting } from "../desired/desired_state.ts";
-import type { ObservedIpsec, ObservedLink, ObservedState } from "../observed/observed_state.ts";
+import type { ObservedIpsec, ObservedState } from "../observed/observed_state.ts";
 import type { Nonce } from "../transport/ipsec/association.ts";
 import type { DesiredIpsec } from "../transport/ipsec/desire_ipsec.ts";
 import type { ObservedAssociation, Turn } from "../transport/ipsec/rollover.ts";
 import { MOST_USED, rollOver } from "../transport/ipsec/rollover.ts";
-import { IF_ID } from "../transport/ipsec/xfrm_text.ts";
+import { IF_ID, isOurXfrm, KIND } from "../transport/ipsec/xfrm_text.ts";
 import { replaceAddresses } from "./diff_addresses.ts";
 import { foreignInterface } from "./diff_link.ts";
 import { type Action, type Change, type Greeted, STAGE, type Step } from "./plan.ts";
-
-const KIND = "xfrm";
 
 /** Steps, and who is to be told that it can send. */
 export interface IpsecPlan {
@@ -26,7 +24,7 @@ const NOTHING: IpsecPlan = { steps: [], greeted: [], waiting: [] };
 
 /** What is to be done; what is spared keeps all that may be others', and who only looks does not know what an agent keeps. */
 export function diffIpsec({ ipsec, spared }: DesiredState, { ipsec: has }: ObservedState): IpsecPlan {
-  if (has === undefined) return NOTHING;
+  if (has === undefined || ipsec.isLeft) return NOTHING;
   const { link, peers, nonce } = ipsec;
   const foreign = foreignLink(ipsec, has);
   if (foreign !== undefined) return { ...NOTHING, waiting: [foreign] };
@@ -103,9 +101,10 @@ function batch(args: readonly string[], lines: readonly string[]): Action[] {
   return lines.length === 0 ? [] : [{ kind: "run", program: "ip", args, input: lines.join("") }];
 }
 
-/** Without routes by an interface that is nothing of ours. */
+/** Without routes by an interface that is nothing of ours, or that was left and is gone. */
 export function withoutForeignXfrm<T extends DesiredState>(desired: T, { ipsec }: ObservedState): T {
-  if (ipsec === undefined || foreignLink(desired.ipsec, ipsec) === undefined) return desired;
+  const isGone = desired.ipsec.isLeft && !(ipsec?.link && isOurXfrm(ipsec.link));
+  if (!isGone && (ipsec === undefined || foreignLink(desired.ipsec, ipsec) === undefined)) return desired;
   const by = ` dev ${desired.ipsec.name} `;
   return { ...desired, routes: desired.routes.filter(({ text }) => !text.includes(by)) };
 }
@@ -114,11 +113,6 @@ function foreignLink({ name, link }: DesiredIpsec, { link: has }: ObservedIpsec)
   if (link === undefined || has === undefined || isOurXfrm(has)) return undefined;
   const kind = has.kind === KIND ? `${KIND} of if_id ${has.ifId}` : has.kind;
   return { ...foreignInterface(name, kind, `${KIND} of if_id ${IF_ID}`), isTrouble: true };
-}
-
-/** True for an interface that leads to our policies, and to nobody else's. */
-export function isOurXfrm({ kind, ifId }: ObservedLink): boolean {
-  return kind === KIND && ifId === IF_ID;
 }
 
 function addressSteps(

@@ -28,13 +28,14 @@ export function diffRoutes(desired: DesiredState, observed: ObservedState, isBlo
     ) as [string[], string[], string[]];
     const isSpared = sparedIn(desired, family);
     const replaced = new Set(clear.map(placeOf));
-    const isLeaving = (text: string) => isClear(text) && !replaced.has(placeOf(text)) && !isSpared(text);
+    const isStaying = (text: string) => replaced.has(placeOf(text)) || isSpared(text);
+    const isLeaving = (text: string, is = isClear) => is(text) && !isStaying(text);
     // Unreachable routes go first: behind a wider tunnel route they would cut off what it still carries.
     const sorted = [...unsorted].sort().reverse();
     const over = takeOver(desired, family, {
       observed,
       surplus: sorted,
-      isLeaving: tunnel.length > 0 && !isBlocked ? isLeaving : () => false,
+      isLeaving: (text) => tunnel.length > 0 && !isBlocked && (isLeaving(text) || isLeaving(text, isSecured)),
     });
     const comers = sorted.length === 0 ? NONE : new Set([...behind, ...clear, ...tunnel].map(placeOf));
     const fateOf = (text: string) => {
@@ -46,7 +47,6 @@ export function diffRoutes(desired: DesiredState, observed: ObservedState, isBlo
     const { dropped = [], gone = [] } = Object.groupBy(sorted, fateOf);
     const surplus = dropped.length === 0 ? sorted : [...new Set(sorted).difference(new Set(dropped))];
     const isCovered = coveredBy(sorted);
-    const isFirst = isBeside(observed, tunnel, sorted);
     const clearSteps = [
       ...clearAdditions(clear, { desired, observed }, { family, surplus, isSecured }),
       ...over.steps,
@@ -61,7 +61,7 @@ export function diffRoutes(desired: DesiredState, observed: ObservedState, isBlo
       ),
       ...clearSteps,
       ...routeStep(
-        { family, verb: "replace", stage: isFirst ? STAGE.configure : STAGE.tunnel, surplus },
+        { family, verb: "replace", stage: tunnelStage(observed, tunnel, sorted), surplus },
         [...tunnel, ...behind.filter(isCovered)],
       ),
       ...routeStep({ family, verb: "del", stage: STAGE.deletions, surplus: [] }, gone),
@@ -70,8 +70,9 @@ export function diffRoutes(desired: DesiredState, observed: ObservedState, isBlo
 }
 
 /** Beside the peers, unless something carries packets as yet: a few would find no peer. */
-function isBeside({ link }: ObservedState, tunnel: readonly string[], surplus: readonly string[]): boolean {
-  return link === undefined && tunnel.length <= FEW && !surplus.some(isClear);
+function tunnelStage({ link }: ObservedState, tunnel: readonly string[], surplus: readonly string[]): number {
+  const isBeside = link === undefined && tunnel.length <= FEW && !surplus.some(isClear);
+  return isBeside ? STAGE.configure : STAGE.tunnel;
 }
 
 /** Who was expected to take it is sent to before the rules count on it; others behind the table, and behind the interface that wraps. */

@@ -9,18 +9,21 @@ import { areUp } from "./diff_overlay.ts";
 import { type Change, STAGE, type Step } from "./plan.ts";
 
 /**
- * A family that may leave in the clear by the table that stands, and by routes, but must not any more, or not by their interfaces, and the
+ * A family that may leave beside the tunnel by the table that stands, and by routes, but must not any more, or not by their interfaces, and the
  * tunnel can take their place at once.
  */
 export function isReturning(
-  { clearFamilies = [], overlay, table }: Pick<DesiredState, "clearFamilies" | "overlay" | "table">,
+  { clearFamilies = [], overlay, ipsec, table }: Pick<
+    DesiredState,
+    "clearFamilies" | "overlay" | "ipsec" | "table"
+  >,
   observed: Standing & Pick<ObservedState, "routes" | "table">,
   family: Family,
 ): boolean {
   if (observed.table?.sets.has(`clear-v${family}`) !== true || !isAtHand({ overlay }, observed)) return false;
   const known = clearFamilies.includes(family) ? table.defines[`clear_v${family}`] : undefined;
   return observed.routes[family].values().some((text) =>
-    isClear(text) && known?.includes(`"${deviceOf(text)}"`) !== true
+    (isClear(text) || deviceOf(text) === ipsec.name) && known?.includes(`"${deviceOf(text)}"`) !== true
   );
 }
 

@@ -16,12 +16,14 @@ export type Wanted = ReadonlyMap<string, string | undefined>;
 
 /**
  * The same without what would have others send in the clear to a host that does not take it yet. That it takes it no more is said at
- * once.
+ * once, but of IPsec, which stands until then.
  */
 export function beforeStanding(wanted: Wanted, stated: Stated): Wanted {
-  const text = wanted.get(ANNOTATION.transport);
-  if (text === undefined || text === stated.get(ANNOTATION.transport)) return wanted;
-  return new Map([...wanted].filter(([key]) => key !== ANNOTATION.transport));
+  const [text, said] = [wanted, stated].map((it) => it.get(ANNOTATION.transport));
+  if (text === said || text === undefined && !said?.includes("=ipsec")) return wanted;
+  const isHeld = (key: string) =>
+    key === ANNOTATION.transport || key === ANNOTATION.ipsecNonce && wanted.get(key) === undefined;
+  return new Map([...wanted].filter(([key]) => !isHeld(key)));
 }
 
 /** What the Node of this host shall say. */
@@ -35,7 +37,9 @@ export function wantedAnnotations(settings: Settings, node: Node, facts: HostFac
   wanted.set(ANNOTATION.nextKey, usesTunnel(settings) && !obstacle?.isHard ? says : undefined);
   const transports = ownWord(settings, node.transports);
   wanted.set(ANNOTATION.transport, transports && transportsText(transports));
-  wanted.set(ANNOTATION.ipsecNonce, usesIpsec(settings) ? facts.ipsecNonce : undefined);
+  // Others take by it what is still sent so.
+  const left = Object.values(facts.former ?? {}).includes("ipsec") ? node.ipsecNonce : undefined;
+  wanted.set(ANNOTATION.ipsecNonce, usesIpsec(settings) ? facts.ipsecNonce : left);
   wanted.set(ANNOTATION.ipsecUdpPort, ipsecUdpPort(settings, facts)?.toString());
   wanted.set(ANNOTATION.hostEncryption, encryptsHosts(settings) ? REQUIRED : undefined);
   const chosen = facts.interfaces.filter(({ name }) => settings.nodeIpInterfaces.includes(name));

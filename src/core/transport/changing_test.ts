@@ -41,7 +41,9 @@ class Change {
   /** What a node knows, in short. */
   #known(i: Number, cluster: Cluster): string {
     const { phase, former } = cluster[i];
-    return `${i} ${phase} ${former?.[4]} ${former?.[6]} ${NUMBERS.map((j) => cluster[j].heard.includes(i))}`;
+    const isSilent = (j: Number) => isIpsec(this.from) && cluster[j].phase === "new";
+    const others = NUMBERS.map((j) => `${cluster[j].heard.includes(i)} ${isSilent(j)}`);
+    return `${i} ${phase} ${former?.[4]} ${former?.[6]} ${others}`;
   }
 
   wish(i: Number, cluster: Cluster): DesiredState {
@@ -53,6 +55,11 @@ class Change {
     const nodes = said.map((name, j) => ({
       ...ordinaryNode(j + 1),
       transport: name === "wireguard" ? undefined : `ipv4=${name},ipv6=${name}`,
+      // It is there with the word that the Node takes what comes by it, and goes when its agent has nothing of that any more.
+      ipsecNonce: isIpsec(name) || isIpsec(this.to) && i === j + 1 ||
+          isIpsec(this.from) && cluster[j + 1 as Number].phase !== "new"
+        ? keyOf(j + 1)
+        : undefined,
     }));
     const interfaces = [interfaceOf("eth0", [`10.9.1.${i}/24`, `fd09::${i}/64`], { hasDefaultRoute: true })];
     const wish = desireOf(nodes, this.#environment(i, phase === "old" ? this.from : this.to), {
@@ -86,12 +93,21 @@ class Change {
     return former ? { former } : {};
   }
 
-  /** The tunnel that a node does not need any more stands until the others have heard of it. */
-  tunnel(i: Number, cluster: Cluster): DesiredState["peers"] {
-    const wish = this.wish(i, cluster);
-    const { phase, heard } = cluster[i];
-    if (wish.link !== undefined || phase !== "changing" || heard.length === NUMBERS.length) return wish.peers;
-    return this.wish(i, { ...cluster, [i]: { ...cluster[i], heard: [] } }).peers;
+  /**
+   * The tunnel that a node does not need any more stands until the others have heard of it. One that comes to IPsec sends by it until it has
+   * come there, while those that have heard of it let theirs stand.
+   */
+  tunnel([from, to]: readonly [Number, Number], cluster: Cluster): DesiredState["peers"] {
+    const wish = this.wish(to, cluster);
+    if (wish.link !== undefined) return wish.peers;
+    const isHeard = cluster[to].heard.length === NUMBERS.length;
+    const moved = cluster[to].phase === "changing" && !isHeard
+      ? to
+      : cluster[from].phase === "changing" && isIpsec(this.to)
+      ? from
+      : undefined;
+    if (moved === undefined) return [];
+    return this.wish(to, { ...cluster, [moved]: { ...cluster[moved], heard: [] } }).peers;
   }
 
   /** How one node's pods send to those of another; throws where that one does not take it. */
@@ -105,10 +121,10 @@ class Change {
       const [own, theirs] = [podsOf(from), podsOf(to)];
       const medium = mediumTo(theirs, sender);
       const isTaken = medium === "tunnel"
-        ? this.tunnel(to, cluster).some(({ node, allowedIps }) =>
+        ? this.tunnel([from, to], cluster).some(({ node, allowedIps }) =>
           node === `n${from}` && allowedIps.includes(own)
         )
-        : takes(taker, { pods: own, address: `10.9.1.${from}/32`, medium }, family);
+        : takes(taker, { node: `n${from}`, pods: own, address: `10.9.1.${from}/32`, medium }, family);
       assert.ok(isTaken, `n${from} to n${to}, IPv${family}, by ${medium}: ${JSON.stringify(cluster)}`);
     }
   }
@@ -120,9 +136,11 @@ const DEVICES: Readonly<Record<string, string>> = {
   direct: "eth0",
   vxlan: "wigglenet-vx",
   gre: "wigglenet-gre",
+  ipsec: "wigglenet-ipsec",
 };
 
 interface Sent {
+  readonly node: string;
   readonly pods: string;
   readonly address: string;
   readonly medium: string;
@@ -130,7 +148,7 @@ interface Sent {
 
 function takes(
   wish: DesiredState,
-  { pods, address, medium }: Sent,
+  { node, pods, address, medium }: Sent,
   family: 4 | 6,
 ): boolean {
   const { sets, defines, templates } = wish.table;
@@ -142,7 +160,9 @@ function takes(
     templates.includes(`unwrapped-v${family}`) && defines["overlay"]?.includes(`"${dev}"`);
   const isBelieved = sets[`near-v${family}`].includes(pods) || sets[`late-v${family}`].includes(pods) ||
     sets[`clear-v${family}`].includes(pods) && mediumTo(pods, wish) === medium;
-  return isBelieved && (medium === "direct" || isUnwrapped === true);
+  const { isLeft, peers } = wish.ipsec;
+  const isProven = dev === wish.ipsec.name && (isLeft || peers.some((peer) => peer.node === node));
+  return isBelieved && (medium === "direct" || isUnwrapped === true || isProven);
 }
 
 /** All that a change can come to. */
@@ -169,6 +189,7 @@ const IN_THE_CLEAR: readonly TransportName[] = [
   "gre",
   "gre-or-wireguard",
 ];
+const isIpsec = (name: TransportName) => name.startsWith("ipsec");
 const CHANGES: readonly (readonly [TransportName, TransportName])[] = [
   ...IN_THE_CLEAR.flatMap((from) =>
     IN_THE_CLEAR.filter((to) => to !== from).map((to) => [from, to] as const)
@@ -177,6 +198,11 @@ const CHANGES: readonly (readonly [TransportName, TransportName])[] = [
   // Where no tunnel stands nobody takes what is sent by one before it is made (docs/decisions/0055).
   ...IN_THE_CLEAR.filter((from) => from.endsWith("-or-wireguard")).map((from) =>
     [from, "wireguard"] as const
+  ),
+  ...(["ipsec", "ipsec-or-wireguard"] as const).map((to) => ["wireguard", to] as const),
+  // What is encrypted may go on so.
+  ...(["ipsec", "ipsec-or-wireguard"] as const).flatMap((from) =>
+    [...IN_THE_CLEAR, "wireguard" as const].map((to) => [from, to] as const)
   ),
 ];
 

@@ -95,7 +95,10 @@ function waysOf(settings: Settings, members: Members, family: Family): Found {
   const reach = transport.reach(hereOf(settings, members, family));
   const { devices, condition, secured } = reach;
   const peers = others.filter((settled) => hasPods(settled, family));
-  const isTaken = (settled: SettledNode) => takes(settled, family, transport);
+  // Who does not know this host's nonce yet takes nothing that it encrypts: it goes by the tunnel until he does.
+  const isHeld = transport.isEncrypted && members.facts.former?.[family] === "wireguard";
+  const isTaken = (settled: SettledNode) =>
+    takes(settled, family, transport) && !(isHeld && settled !== own && settled.publicKey !== undefined);
   const all = reached(peers, reach);
   const overlays = reach.overlay ? [reach.overlay] : narrowest(all.flatMap(({ way }) => way.overlay ?? []));
   const waiting = [...reach.waiting, ...all.flatMap(({ way }) => way.waiting ?? [])];
@@ -136,13 +139,19 @@ function reached(peers: readonly SettledNode[], { wayTo }: Reach): ClearPeer[] {
   });
 }
 
-/** Back in the tunnel: whoever was sent to in the clear may go on to send so until he has heard of it. */
+/**
+ * Back in the tunnel: whoever was sent to in the clear may go on to send so until he has heard of it. Where that was encrypted all the same he is
+ * sent to so, too, until the tunnel to him is made.
+ */
 function lateWays(settings: Settings, members: Members, family: Family): FamilyWays {
   const former = members.facts.former?.[family];
   const reach = former && TRANSPORTS[former].reach?.(hereOf(settings, members, family));
   if (reach === undefined) return NOBODY;
   const { devices, overlay } = reach;
   const peers = members.others.filter((settled) => hasPods(settled, family));
+  if (TRANSPORTS[former!].isEncrypted) {
+    return { ...NOBODY, ...withFormer(settings, members, { ...NOBODY, family, peers }) };
+  }
   return {
     ...NOBODY,
     near: reached(peers, reach),

@@ -34,6 +34,8 @@ export interface DesiredIpsec {
   readonly privateKeyPath: string;
   /** That this agent has drawn; left out: it needs none, or who looks is no agent. */
   readonly nonce?: Nonce;
+  /** All that the kernel has of it is left as it is for a while: this host goes another way, and others may not have heard of that. */
+  readonly isLeft?: true;
   /** Left out: no transport uses it. */
   readonly link?: Secured & { readonly addresses: readonly string[] };
   /** In the order of the Nodes' names. */
@@ -51,6 +53,7 @@ interface Parts {
 /** Who is near has associations before it says that it takes what comes by them: they are there when it begins. */
 export function desireIpsec(settings: Settings, { ways, facts, addresses }: Parts): DesiredIpsec {
   const secured = ways[4].secured ?? ways[6].secured;
+  const isLeft = secured === undefined && FAMILIES.some((family) => facts.former?.[family] === "ipsec");
   const peers = new Map<string, IpsecPeer>();
   for (const family of FAMILIES) {
     for (const { settled, way: { pair } } of [...ways[family].clear, ...ways[family].near]) {
@@ -65,8 +68,9 @@ export function desireIpsec(settings: Settings, { ways, facts, addresses }: Part
     isStanding: facts.hasIpsec === true,
     privateKeyPath: settings.privateKeyPath,
     ...(facts.ipsecNonce && { nonce: facts.ipsecNonce }),
+    ...(isLeft && { isLeft }),
     ...(secured && { link: { ...secured, addresses } }),
-    peers: [...peers.values()].sort(byName),
+    peers: isLeft ? [] : [...peers.values()].sort(byName),
   };
 }
 

@@ -69,7 +69,7 @@ export function placeIn({ to, spi }: Association): string {
 }
 
 /** An association carries so many packets, and another nonce is drawn: half of 2^31, for the other half is sent meanwhile. */
-const MOST_PACKETS = 2 ** 30;
+export const MOST_PACKETS = 2 ** 30;
 /** Of nodes that are gone, or out of view, at most so many associations stay. */
 const MOST_LINGERING = 1_000;
 /** What was used is remembered: four for each nonce of each node. Another one is drawn beyond so many. */

@@ -2,12 +2,15 @@
 // addition, and nothing is ever read back with them.
 
 import type { Family } from "../../net/address.ts";
+import type { ObservedLink } from "../../observed/observed_state.ts";
 import type { Association, Purpose } from "./association.ts";
 import { GREETING_PORT } from "./names.ts";
 import type { ObservedAssociation } from "./rollover.ts";
 
 /** What ties our associations and policies to our interface, and to nobody else's. */
 export const IF_ID = 146;
+/** Of that interface, as ip calls it. */
+export const KIND = "xfrm";
 /** By which a policy asks for associations, with their outer addresses. */
 const REQUEST_ID: Readonly<Record<Purpose, number>> = { data: 146, greeting: 147 };
 /**
@@ -15,6 +18,11 @@ const REQUEST_ID: Readonly<Record<Purpose, number>> = { data: 146, greeting: 147
  * same one: kube-proxy has 0x4000 and 0x8000, portmap 0x2000, Cilium 0xf00.
  */
 export const ESP_MARK = "0x1000";
+
+/** True for an interface that leads to our policies, and to nobody else's. */
+export function isOurXfrm({ kind, ifId }: Pick<ObservedLink, "kind" | "ifId">): boolean {
+  return kind === KIND && ifId === IF_ID;
+}
 
 /**
  * `xfrm state add` in two pieces, with the key in hexadecimal between them.
