@@ -2,7 +2,7 @@
 // nodes of a cluster do not try together. By a clock that nobody sets: else a host set back by a year waits for one.
 
 import { isOfSecond, type Part } from "../core/plan/plan.ts";
-import type { Stale } from "./host_state.ts";
+import type { Stale } from "./stale.ts";
 
 /** What may fail: a part that is changed, a part that is read, all the rest; a part that somebody else changes all the time. */
 export type Trouble = Part | `reading ${Stale | "facts"}` | `contested ${Part}` | "all";

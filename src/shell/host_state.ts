@@ -20,75 +20,11 @@ import { observeFastpathReference, observeReference } from "./observe_reference.
 import { observeBridge } from "./observe_bridge.ts";
 import { observeHostRouting } from "./observe_host_routing.ts";
 import { observeOverlay } from "./observe_overlay.ts";
-import { observeIpsec } from "./observe_ipsec.ts";
+import { observeAssociations, observeIpsec } from "./observe_ipsec.ts";
 import { relieve } from "./relieve.ts";
+import { BLIND, EVERYTHING, ON_A_BARE_HOST, READ_AFTER, type Stale } from "./stale.ts";
 import { socketOf } from "./wireguard_go.ts";
 
-const EVERYTHING = ["table", "network", "wireguard", "second", "ipsec", "fastpath", "bridge", "cni"] as const;
-/** What can be out of date. */
-export type Stale = typeof EVERYTHING[number];
-
-/** What needs no program to be known there; routes of ours that are left over are seen by the second read. */
-const ON_A_BARE_HOST: readonly Stale[] = ["table", "network", "wireguard", "second", "fastpath"];
-const READ_AFTER: Readonly<Record<Part, readonly Stale[]>> = {
-  table: ["table"],
-  policy: ["table"],
-  link: ["network", "wireguard"],
-  wireguard: ["wireguard"],
-  second: ["second"],
-  "second-v4": ["second"],
-  "second-v6": ["second"],
-  key: [],
-  "addresses-v4": ["network"],
-  "addresses-v6": ["network"],
-  "routes-v4": ["network"],
-  "routes-v6": ["network"],
-  "clear-v4": ["network"],
-  "clear-v6": ["network"],
-  "host-v4": ["network"],
-  "host-v6": ["network"],
-  overlay: ["network"],
-  "overlay-v4": ["network"],
-  "overlay-v6": ["network"],
-  ipsec: ["ipsec", "network"],
-  "ipsec-v4": ["ipsec"],
-  "ipsec-v6": ["ipsec"],
-  associations: ["ipsec"],
-  nonce: [],
-  fastpath: ["fastpath"],
-  bridge: ["bridge"],
-  ports: [],
-  sysctl: [],
-  cni: ["cni"],
-};
-const OF_SECOND = ["second", "second-v4", "second-v6", "key"] as const;
-/** What cannot be told while something is unread. */
-const BLIND: Readonly<Record<Stale, readonly Part[]>> = {
-  table: ["table", "policy"],
-  network: [
-    ...["link", "wireguard", ...OF_SECOND] as const,
-    ...[
-      "addresses-v4",
-      "addresses-v6",
-      "routes-v4",
-      "routes-v6",
-      "clear-v4",
-      "clear-v6",
-      "host-v4",
-      "host-v6",
-      "overlay",
-      "overlay-v4",
-      "overlay-v6",
-    ] as const,
-  ],
-  wireguard: ["link", "wireguard", ...OF_SECOND],
-  // What is known of it is as old as that at most, and the first interface goes on by it.
-  second: OF_SECOND,
-  ipsec: ["ipsec", "ipsec-v4", "ipsec-v6", "associations", "nonce"],
-  fastpath: ["fastpath"],
-  bridge: ["bridge", "ports"],
-  cni: ["cni"],
-};
 const MAX_PENDING_LINES = 1_000;
 const NOTHING: ObservedState = {
   link: undefined,
@@ -184,8 +120,7 @@ export class HostState {
     const table = await ifDue("table", async () => ({ table: await observeTable() }));
     collect();
     // It takes a dozen starts of nft: a node that boots has no table to compare with it, and no time.
-    const hasTable = (table ?? last).table !== undefined;
-    const reference = held.has("table") || !hasTable
+    const reference = held.has("table") || (table ?? last).table === undefined
       ? undefined
       : await attempt("table", () => observeReference(desired.table));
     const fastpath = await ifDue("fastpath", async () => ({ fastpath: await observeFastpath() }));
@@ -197,7 +132,8 @@ export class HostState {
     collect();
     const isAbsent = network !== undefined && network.link === undefined;
     const tunnel = await ifDue("wireguard", () => readTunnel(desired, { isAbsent, last: last.wireguard }));
-    const ipsec = await ifDue("ipsec", () => observeIpsec(desired));
+    const ipsec = await ifDue("ipsec", () => observeIpsec(desired)) ??
+      await ifDue("associations", () => observeAssociations(desired, last));
     const cni = await ifDue("cni", async () => ({ cni: await observeCni(desired.cniPath) }));
     const parts = { ...fastpath, ...network, ...tunnel, ...ipsec, ...cni };
     this.#observed = { ...last, ...table, ...parts, ...(reference && { reference }), ...fastpathReference };

@@ -5,6 +5,7 @@ import type { Family } from "../core/net/address.ts";
 import type { ObservedState } from "../core/observed/observed_state.ts";
 import type { Greeted } from "../core/plan/plan.ts";
 import { GREETING_PORT } from "../core/transport/ipsec/names.ts";
+import type { Standing } from "../core/transport/ipsec/rollover.ts";
 import { parseAssociations, parsePolicies, parseUnchecked } from "../core/transport/ipsec/xfrm_text.ts";
 import { CommandError, locate, run } from "./command.ts";
 import { patientSeconds, retiredPlaces, usedPlaces } from "./ipsec_nonce.ts";
@@ -18,11 +19,23 @@ const LACKING = /Protocol not supported|Operation not supported/;
 export async function observeIpsec({ ipsec }: DesiredState): Promise<Pick<ObservedState, "ipsec">> {
   if (ipsec.link === undefined && !ipsec.isStanding) return { ipsec: undefined };
   const link = await observeLink(ipsec.name);
-  const associations = await unlessLacking(ASSOCIATIONS, ["-s", "xfrm", "state", "list", "nokeys"], []);
   const policies = await unlessLacking(POLICIES, ["xfrm", "policy", "list"], new Map());
-  const known = { used: usedPlaces(), retired: retiredPlaces(), patientSeconds: patientSeconds() };
   const unchecked = link === undefined ? [] : await readUnchecked(ipsec.name);
-  return { ipsec: { link, associations, policies, unchecked, ...known, wallSeconds: Date.now() / 1000 } };
+  return { ipsec: { link, policies, unchecked, ...await readStanding() } };
+}
+
+/** Associations alone, of which no monitor tells; all of it where nobody has looked yet. */
+export async function observeAssociations(
+  desired: DesiredState,
+  { ipsec }: Pick<ObservedState, "ipsec">,
+): Promise<Pick<ObservedState, "ipsec">> {
+  return ipsec === undefined ? await observeIpsec(desired) : { ipsec: { ...ipsec, ...await readStanding() } };
+}
+
+async function readStanding(): Promise<Standing> {
+  const associations = await unlessLacking(ASSOCIATIONS, ["-s", "xfrm", "state", "list", "nokeys"], []);
+  const known = { used: usedPlaces(), retired: retiredPlaces(), patientSeconds: patientSeconds() };
+  return { associations, ...known, wallSeconds: Date.now() / 1000 };
 }
 
 /** By a program, for /proc may not be read as shipped; with slashes, for a name may have a dot in it. Where there is none nobody knows. */
@@ -35,7 +48,7 @@ async function readUnchecked(name: string): Promise<string[]> {
 }
 
 const ASSOCIATIONS = new LastReading(parseAssociations);
-/** Of a thousand nodes a megabyte, and the same each second. */
+/** Of a thousand nodes a megabyte, and the same each time. */
 const POLICIES = new LastReading(parsePolicies);
 
 /** Where there is no XFRM there is nothing of it; that it cannot be made its own command tells. */

@@ -13,7 +13,7 @@ import { outlineOf, type Part, type Plan, UNPLANNED } from "../core/plan/plan.ts
 import { apply, type Outcome } from "./apply.ts";
 import { Backoff, type Trouble } from "./backoff.ts";
 import type { FactKeeper } from "./fact_keeper.ts";
-import { HostState, type Monitored, type Stale } from "./host_state.ts";
+import { HostState, type Monitored } from "./host_state.ts";
 import { keepPolicy, type PolicyKeepingOptions } from "./policy/keep_policy.ts";
 import { NodeIntake, type NodeIntakeOptions } from "./node_intake.ts";
 import { type PolicyKeeper, withPolicy } from "./policy/policy_keeper.ts";
@@ -23,6 +23,7 @@ import type { Onlooker, Progress } from "./progress.ts";
 import { relieve } from "./relieve.ts";
 import { Sparing } from "./sparing.ts";
 import { sleep } from "./sleep.ts";
+import type { Stale } from "./stale.ts";
 import { type Cause, tellBlocked, tellChanges, tellDesired } from "./tell.ts";
 
 /** What the loop needs. */
@@ -106,8 +107,7 @@ export class Reconciler {
   /** A line of a monitor that concerns us. */
   heard(monitor: Monitored, line: string): void {
     const isNews = monitor === "table" ? this.policy?.heard(line) : undefined;
-    if (isNews === false) return;
-    if (isNews === true) return this.doubt("table");
+    if (isNews !== undefined) return isNews ? this.doubt("table") : undefined;
     this.#host.heard(monitor, line);
     this.wake();
   }

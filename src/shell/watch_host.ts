@@ -20,6 +20,10 @@ import { isTrace } from "../core/observed/traced_drop.ts";
 import type { ObservedState } from "../core/observed/observed_state.ts";
 import { nextInterface, nextKeyPath, requestedKeyPath } from "../core/rotation/names.ts";
 import { type Settings, usesTunnel } from "../core/settings/settings.ts";
+import { ipsecInterface } from "../core/transport/ipsec/names.ts";
+import { isLively } from "../core/transport/ipsec/rollover.ts";
+import { concernsPolicies } from "../core/transport/ipsec/xfrm_text.ts";
+import { usesIpsec } from "../core/transport/own_transports.ts";
 import { follow, type Follower } from "./command.ts";
 import type { FactKeeper } from "./fact_keeper.ts";
 import type { Log } from "./log.ts";
@@ -39,6 +43,8 @@ const POLL_MS = 1_000;
 const PEERS_PER_POLL = 1_000;
 /** Nor more rarely than this, of however many: who rotates a key must be heard three times in a row (rotation/heard.ts). */
 const MOST_POLLS = 5;
+/** Associations at rest. By 100 Gbit/s of least packets one carries 3 * 10^8 meanwhile: it is spent at 2^30. */
+const RESTING_MS = 2_000;
 const MAX_PATH_DOUBTS = 100;
 const FACTS_MS = 2_000;
 const CNI_MS = 250;
@@ -46,9 +52,13 @@ const KEY_MS = 1_000;
 const LONGEST_RESTART_MS = 30_000;
 
 /** Programs that tell of changes. */
-type Monitored = keyof typeof MONITOR_ARGS;
-
-const MONITOR_ARGS = { nft: ["monitor"], ip: ["-o", "monitor", "link", "address", "route", "rule"] } as const;
+const MONITORS = {
+  "nft monitor": { program: "nft", args: ["monitor"] },
+  "ip monitor": { program: "ip", args: ["-o", "monitor", "link", "address", "route", "rule"] },
+  // Of policies alone: of associations that go it prints the keys (docs/decisions/0060).
+  "ip xfrm monitor": { program: "ip", args: ["-o", "xfrm", "monitor", "policy"] },
+} as const;
+type Monitored = keyof typeof MONITORS;
 
 /** What is watched for. */
 export interface HostWatchOptions {
@@ -80,7 +90,8 @@ export class HostWatch {
     this.#isStarted = true;
     const { reconciler, keeper, settings, settings: { interfaceName }, traced } = this.options;
     const [second, bridge] = [nextInterface(interfaceName), bridgeInterface(interfaceName)];
-    this.#supervise("nft", (line) => {
+    const ipsec = usesIpsec(settings) ? ipsecInterface(settings) : undefined;
+    this.#supervise("nft monitor", (line) => {
       if (isTrace(line)) traced(line);
       else if (concernsTable(line)) reconciler.heard("table", line);
       else if (concernsFastpath(line)) reconciler.doubt("fastpath");
@@ -88,12 +99,13 @@ export class HostWatch {
       else if (concernsBaseChains(line, keeper.dropChains)) this.#doubtChains();
       else if (tellsOfLoss(line)) this.#doubtTables();
     });
-    this.#supervise("ip", (line) => {
+    this.#supervise("ip monitor", (line) => {
       const observed = reconciler.observed ?? { routes: NO_ROUTES };
       const { routes } = observed;
       this.#heardOfPaths(line);
       const isOurs = (name: string) => concernsNetwork(line, name, routes);
       const isLink = /^(Deleted )?\d+: /.test(line);
+      if (isLink && ipsec !== undefined && isOurs(ipsec)) reconciler.doubt("ipsec");
       if (isOurs(interfaceName)) reconciler.heard("network", line);
       else if (isOurs(second)) {
         if (isLink) {
@@ -111,28 +123,40 @@ export class HostWatch {
         }
         this.#once("facts", FACTS_MS, () => {
           reconciler.doubtFacts();
-          reconciler.doubt("network", "second"); // an interface of another name may be ours, renamed
+          reconciler.doubt("network", "second", "ipsec"); // an interface of another name may be ours, renamed
         });
       }
     });
     this.#every("audit", () => AUDIT_MS * (0.9 + Math.random() / 5), () => reconciler.audit());
     this.#every("cni", () => CNI_MS, () => this.#lookAtCni());
     if (usesTunnel(settings)) this.#poll();
+    if (ipsec !== undefined) this.#watchIpsec();
   }
 
-  /** What no monitor tells: files, sessions of WireGuard, and associations of IPsec but with their keys. */
+  /** What no monitor tells: files, sessions of WireGuard. */
   #poll(): void {
     const { reconciler } = this.options;
-    const desired = () => reconciler.progress().desired;
     this.#every("key", () => KEY_MS, () => this.#lookAtKey());
     this.#every(
       "peers",
       () => POLL_MS * Math.min(MOST_POLLS, Math.max(1, reconciler.peerCount / PEERS_PER_POLL)),
-      () => desired()?.link && reconciler.doubt("wireguard"),
+      () => reconciler.progress().desired?.link && reconciler.doubt("wireguard"),
     );
-    const secured = () => desired()?.ipsec.peers.length ?? 0;
-    this.#every("ipsec", () => POLL_MS * Math.max(1, secured() / PEERS_PER_POLL), () => {
-      if (secured() > 0) reconciler.doubt("ipsec");
+  }
+
+  /** Of policies there are events, of associations none but with their keys. */
+  #watchIpsec(): void {
+    const { reconciler } = this.options;
+    this.#supervise("ip xfrm monitor", (line) => {
+      if (concernsPolicies(line)) reconciler.doubt("ipsec");
+    });
+    const peerCount = () => reconciler.progress().desired?.ipsec.peers.length ?? 0;
+    const leastMs = () => {
+      const { ipsec } = reconciler.observed ?? {};
+      return ipsec === undefined || isLively(ipsec) ? POLL_MS : RESTING_MS;
+    };
+    this.#every("associations", () => Math.max(leastMs(), POLL_MS * peerCount() / PEERS_PER_POLL), () => {
+      if (peerCount() > 0) reconciler.doubt("associations");
     });
   }
 
@@ -191,49 +215,49 @@ export class HostWatch {
   }
 
   /** Keeps a monitor running. While it is down, what it would tell of is read every two seconds instead. */
-  #supervise(program: Monitored, onLine: (line: string) => void, failures = 0): void {
-    const name = `${program} monitor`;
+  #supervise(name: Monitored, onLine: (line: string) => void, failures = 0): void {
     if (this.#isClosed) return;
     const startMs = performance.now();
     let follower: Follower;
     try {
-      follower = follow({ program, args: MONITOR_ARGS[program] }, onLine);
+      follower = follow(MONITORS[name], onLine);
     } catch (error) {
       follower = { ended: Promise.resolve(String(error)), close: () => {} };
     }
     this.#followers.set(name, follower);
-    this.#deafFor(program, SURELY_LISTENS_MS);
+    this.#deafFor(name, SURELY_LISTENS_MS);
     this.#once("canary", LISTENS_MS, () => this.#canary());
     follower.ended.then((why) => {
       if (this.#isClosed) return;
       const count = performance.now() - startMs > LONGEST_RESTART_MS ? 0 : failures + 1;
       const delayMs = Math.min(LONGEST_RESTART_MS, 500 * 2 ** count) * (0.5 + Math.random() / 2);
       this.options.log.warn(`${name} ended (${why}); reading every ${CANARY_MS} ms until it runs again`);
-      this.#deafFor(program, delayMs + SURELY_LISTENS_MS);
+      this.#deafFor(name, delayMs + SURELY_LISTENS_MS);
       this.#canary();
-      this.#once(`restart ${name}`, delayMs, () => this.#supervise(program, onLine, count));
+      this.#once(`restart ${name}`, delayMs, () => this.#supervise(name, onLine, count));
     });
   }
 
-  #deafFor(program: Monitored, ms: number): void {
+  #deafFor(name: Monitored, ms: number): void {
     const untilMs = performance.now() + ms;
-    this.#deafUntilMs.set(program, Math.max(untilMs, this.#deafUntilMs.get(program) ?? 0));
+    this.#deafUntilMs.set(name, Math.max(untilMs, this.#deafUntilMs.get(name) ?? 0));
   }
 
   /** Reads in place of the events, the last time when all monitors listen again. */
   #canary(): void {
     const { reconciler } = this.options;
-    if (this.#deafUntilMs.has("nft")) {
+    if (this.#deafUntilMs.has("nft monitor")) {
       reconciler.policy?.listens();
       this.#doubtTables();
     }
-    if (this.#deafUntilMs.has("ip")) {
-      reconciler.doubt("network", "second", "bridge");
+    if (this.#deafUntilMs.has("ip xfrm monitor")) reconciler.doubt("ipsec");
+    if (this.#deafUntilMs.has("ip monitor")) {
+      reconciler.doubt("network", "second", "ipsec", "bridge");
       reconciler.doubtFacts();
       reconciler.doubtPaths(["all"]);
     }
-    for (const [program, untilMs] of this.#deafUntilMs) {
-      if (performance.now() >= untilMs) this.#deafUntilMs.delete(program);
+    for (const [name, untilMs] of this.#deafUntilMs) {
+      if (performance.now() >= untilMs) this.#deafUntilMs.delete(name);
     }
     if (this.#deafUntilMs.size > 0) this.#once("canary", CANARY_MS, () => this.#canary());
   }

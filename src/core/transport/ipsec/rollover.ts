@@ -104,6 +104,14 @@ function fourOf(pair: Pair): Four {
   return four;
 }
 
+/** For so long after one was added the other end is about to follow: greetings, the first packet, the grace. */
+const LIVELY_SECONDS = 2 * GRACE_SECONDS;
+
+/** True while counters are to be asked for often: keys roll over, or a node has just come. */
+export function isLively({ associations, wallSeconds }: Standing): boolean {
+  return associations.some(({ addedSeconds }) => Math.abs(wallSeconds - addedSeconds) < LIVELY_SECONDS);
+}
+
 /**
  * What is to be done now.
  * @param own of this host in the eyes of each peer: its address there may differ

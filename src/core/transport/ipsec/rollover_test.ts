@@ -3,6 +3,7 @@ import { keyOf } from "../../../../test/cluster.ts";
 import { associationOf, type End, type Nonce } from "./association.ts";
 import {
   GRACE_SECONDS,
+  isLively,
   OBLIGED_SECONDS,
   type ObservedAssociation,
   placeOf,
@@ -69,5 +70,23 @@ Deno.test("what is over goes when the grace has passed, or at once where the clo
   assert.deepEqual(
     [used, used + GRACE_SECONDS, used + GRACE_SECONDS + 1, used - 3_600].map(removedAt),
     [false, false, true, true],
+  );
+});
+
+Deno.test("counters are to be asked for often for half a minute after something was added, whatever the clock has done since", () => {
+  const [old, young] = [900, 990].map((addedSeconds) => ({ ...standing(NEAR, OWN, 1), addedSeconds }));
+  const isLivelyAt = (wallSeconds: number, ...associations: ObservedAssociation[]) =>
+    isLively({ ...NOTHING, associations, wallSeconds });
+  assert.deepEqual(
+    [
+      isLivelyAt(1_000),
+      isLivelyAt(1_000, old!),
+      isLivelyAt(1_000, old!, young!),
+      isLivelyAt(1_019.9, old!, young!),
+      isLivelyAt(1_020, old!, young!),
+      isLivelyAt(985, old!, young!),
+      isLivelyAt(-9_000, old!, young!),
+    ],
+    [false, false, true, true, false, true, false],
   );
 });

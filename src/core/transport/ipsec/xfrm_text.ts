@@ -148,6 +148,11 @@ export function parsePolicies(text: string): Map<string, string> {
   );
 }
 
+/** True when a line of `ip -o xfrm monitor policy` tells of policies of ours, or that all there were have gone. */
+export function concernsPolicies(line: string): boolean {
+  return line.startsWith("Flushed ") || isOurs(line);
+}
+
 /** Reads what `sysctl` prints: names that are not 0. */
 export function parseUnchecked(text: string): string[] {
   return [...text.matchAll(/^(\S+) = [1-9]/gm)].map(([, name]) => name!);

@@ -3,6 +3,7 @@ import { keyOf } from "../../../../test/cluster.ts";
 import { associationOf, type Nonce } from "./association.ts";
 import {
   additionOf,
+  concernsPolicies,
   greetingPolicy,
   parseAssociations,
   parsePolicies,
@@ -144,6 +145,25 @@ Deno.test("policies are read back as they are wanted, and no one else's, be it o
     new Map(wanted.map(({ selector, rest }) => [selector, rest])),
   );
 });
+
+// As iproute2 6.1 prints them on Linux 6.18 with -o.
+const OURS = "src 0.0.0.0/0 dst 10.244.2.0/24 \\\tdir out priority 200 ptype main \\\t" +
+  "tmpl src 1.1.1.1 dst 2.2.2.2\\\t\tproto esp reqid 146 mode tunnel\\\tif_id 0x92\\";
+const THEIRS = OURS.replace("\\\tif_id 0x92", "");
+const told: Readonly<Record<string, boolean>> = {
+  [OURS]: true,
+  [`Updated ${OURS}`]: true,
+  [`Deleted ${OURS}`]: true,
+  "Flushed policy ptype main \\": true,
+  [THEIRS]: false,
+  [`Deleted ${THEIRS}`]: false,
+  [OURS.replace("0x92", "0x921")]: false,
+};
+for (const [line, isOurs] of Object.entries(told)) {
+  Deno.test(`the monitor's ${JSON.stringify(line)} concerns ${isOurs ? "our" : "no"} policies`, () => {
+    assert.equal(concernsPolicies(line), isOurs);
+  });
+}
 
 Deno.test("sysctls by which nobody asks for policies are known by their names", () => {
   const text = "net.ipv4.conf.all.disable_policy = 1\nnet.ipv4.conf.wigglenet-ipsec.disable_policy = 0\n";
