@@ -71,7 +71,8 @@ function manifest(i: number, { settings, endpoints }: Page): Manifest {
 async function stateOf(node: Node): Promise<string> {
   const overlays = await Promise.all(OVERLAYS.map(async (dev) => {
     const { stdout } = await node.attempt(["ip", "-d", "address", "show", "dev", dev, "scope", "global"]);
-    return stdout.replace(/^\d+: /, "").replaceAll(/_timer +[\d.]+/g, "");
+    // Whether a port has come to a bridge the kernel says up to a second later.
+    return stdout.replace(/^\d+: /, "").replaceAll(/_timer +[\d.]+|NO-CARRIER,|state \w+ /g, "");
   }));
   // Associations are nothing to be typed: their keys are others each time.
   const { stdout: policies } = await node.attempt(["ip", "xfrm", "policy", "list"]);
