@@ -53,7 +53,7 @@ for (const [transport, mostMs] of CHANGES) {
     for (const node of nodes) {
       await until(`${node.name} to have ${transport} alone`, async () => {
         const links = (await node.run(["ip", "-br", "link", "show"])).split("\n").map((line) =>
-          line.split(" ")[0]
+          line.split(/[ @]/)[0]
         );
         const standing = Object.values(INTERFACES).filter((name) => links.includes(name));
         return standing.length === 1 && standing[0] === INTERFACES[transport];

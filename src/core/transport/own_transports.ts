@@ -55,20 +55,23 @@ export function needsKeys(settings: GivenSettings): boolean {
   );
 }
 
+/** What a Node means that says nothing. */
+const UNSAID: Transports = { 4: "wireguard", 6: "wireguard" };
+
 /** A manifest must say it, or no other node sends so. */
 export function untoldTransports(
   settings: GivenSettings,
   { name, transports }: Pick<Node, "name" | "transports">,
 ): Waiting[] {
   const own = ownWord(settings, transports);
-  const [wanted, said] = [own, transports].map((it) => it && transportsText(it));
+  const [wanted, said] = [own, transports].map((it) => transportsText(it ?? UNSAID));
   if (wanted === said) return [];
   return [{
     what: `${ANNOTATION.transport} of ${name}`,
-    why: `its Node says ${said ?? "nothing"}, and the others go by that; this host has ${
-      wanted ?? "the tunnel"
+    why: `its Node says ${transports ? said : "nothing"}, and the others go by that; this host has ${
+      own ? wanted : "the tunnel"
     }`,
-    next: wanted === undefined
+    next: own === undefined
       ? `take ${ANNOTATION.transport} out of the manifest of ${name}`
       : `put ${ANNOTATION.transport}: ${wanted} into the manifest of ${name}`,
   }];

@@ -113,6 +113,15 @@ Deno.test("the tunnel stands until this host's own Node says it too: until then 
   ]);
 });
 
+Deno.test("whose own Node says the tunnel has nothing to change in it, as where it says nothing", () => {
+  const says = (transport: string) => told(wish([{ ...ordinaryNode(1), transport }], {}));
+  assert.deepEqual(says("ipv4=wireguard,ipv6=wireguard"), []);
+  assert.match(
+    says("ipv4=wireguard,ipv6=direct").join(),
+    /take wigglenet\/transport out of the manifest of n1/,
+  );
+});
+
 Deno.test("no annotation makes a node of the tunnel send, or take, anything in the clear", () => {
   const [plain, tempted] = [[1, 2, 3].map((i) => ordinaryNode(i)), [1, 2, 3].map((i) => direct(i))].map((
     nodes,
