@@ -124,7 +124,7 @@ function outerTemplates(ways: Ways): string[] {
 function wrappedTemplates(ways: Ways, hasIpvs: boolean): string[] {
   const overlays = overlaysOf(ways).filter(({ carries }) => carries !== "esp");
   if (overlays.length === 0) return [];
-  const wrapped = FAMILIES.filter((family) => ways[family].overlays.length > 0);
+  const wrapped = FAMILIES.filter((family) => ways[family].overlays.some(({ carries }) => carries !== "esp"));
   return [
     ...hasIpvs ? overlays.flatMap(({ rules }) => rules.besideIpvs ?? []) : [],
     ...wrapped.map((family) => `unwrapped-v${family}`),

@@ -6,7 +6,7 @@ import { comparePrefixes, summarise } from "../net/prefix.ts";
 import { ANNOTATION, NO_NEXT_KEY, type Node, REQUIRED, type Stated } from "../nodes/node.ts";
 import { rotationObstacle } from "../rotation/desire_rotation.ts";
 import { ownWord, usesIpsec } from "../transport/own_transports.ts";
-import { ipsecUdpPort } from "../transport/ipsec/names.ts";
+import { ipsecUdpPort, leavesIpsec } from "../transport/ipsec/names.ts";
 import { transportsText } from "../transport/stated.ts";
 import { encryptsHosts } from "../settings/host_settings.ts";
 import { type Settings, usesTunnel } from "../settings/settings.ts";
@@ -22,9 +22,11 @@ export function beforeStanding(wanted: Wanted, stated: Stated): Wanted {
   const [text, said] = [wanted, stated].map((it) => it.get(ANNOTATION.transport));
   if (text === said || text === undefined && !said?.includes("=ipsec")) return wanted;
   const isHeld = (key: string) =>
-    key === ANNOTATION.transport || key === ANNOTATION.ipsecNonce && wanted.get(key) === undefined;
+    key === ANNOTATION.transport || OF_IPSEC.includes(key) && wanted.get(key) === undefined;
   return new Map([...wanted].filter(([key]) => !isHeld(key)));
 }
+
+const OF_IPSEC: readonly string[] = [ANNOTATION.ipsecNonce, ANNOTATION.ipsecUdpPort];
 
 /** What the Node of this host shall say. */
 export function wantedAnnotations(settings: Settings, node: Node, facts: HostFacts): Wanted {
@@ -38,9 +40,10 @@ export function wantedAnnotations(settings: Settings, node: Node, facts: HostFac
   const transports = ownWord(settings, node.transports);
   wanted.set(ANNOTATION.transport, transports && transportsText(transports));
   // Others take by it what is still sent so.
-  const left = Object.values(facts.former ?? {}).includes("ipsec") ? node.ipsecNonce : undefined;
-  wanted.set(ANNOTATION.ipsecNonce, usesIpsec(settings) ? facts.ipsecNonce : left);
-  wanted.set(ANNOTATION.ipsecUdpPort, ipsecUdpPort(settings, facts)?.toString());
+  const [usesIt, left] = [usesIpsec(settings), leavesIpsec(facts) ? node : undefined];
+  wanted.set(ANNOTATION.ipsecNonce, usesIt ? facts.ipsecNonce : left?.ipsecNonce);
+  const port = usesIt ? ipsecUdpPort(settings, facts) : left?.ipsecUdpPort;
+  wanted.set(ANNOTATION.ipsecUdpPort, port?.toString());
   wanted.set(ANNOTATION.hostEncryption, encryptsHosts(settings) ? REQUIRED : undefined);
   const chosen = facts.interfaces.filter(({ name }) => settings.nodeIpInterfaces.includes(name));
   const addresses = chosen.flatMap(({ addresses }) => addresses).map(({ family, text }) =>

@@ -80,10 +80,10 @@ Deno.test("of native routing a Node says nothing, as the original, but one that 
   assert.equal(wordIn({}, "ipv4=native,ipv6=native"), null);
 });
 
-Deno.test("that a Node takes nothing by IPsec any more is said once it goes another way, and its nonce goes when nobody sends by it", () => {
+Deno.test("that a Node takes nothing by IPsec any more is said once it goes another way, and its nonce and its port go when nobody sends by it", () => {
   const ipsecNonce = parseNonce(`${"A".repeat(43)}=`) as Nonce;
   const said = { podCidrs: ["fd00:10:244:1::/64", "10.244.1.0/24"], nodeIps: [] };
-  const words = { ...SPEC, key: keyOf(1), nextKey: "none", said, ipsecNonce };
+  const words = { ...SPEC, key: keyOf(1), nextKey: "none", said, ipsecNonce, ipsecUdpPort: "24606" };
   type Moment = Pick<HostFacts, "former"> & { readonly isStanding: boolean };
   const patchTo = (to: RawSettings, from: string, { isStanding, former }: Moment) => {
     const { node, stated } = nodeParser(settingsOf())(nodeJson({ ...words, transport: from }), "n1");
@@ -95,17 +95,18 @@ Deno.test("that a Node takes nothing by IPsec any more is said once it goes anot
       : JSON.parse(patch).metadata.annotations;
     return Object.fromEntries(Object.entries(annotations).filter(([key]) => !key.endsWith("/next-key")));
   };
-  const [transport, nonce] = ["wigglenet/transport", "wigglenet/ipsec-nonce"];
+  const transport = "wigglenet/transport";
+  const none = { "wigglenet/ipsec-nonce": null, "wigglenet/ipsec-udp-port": null };
   for (const environment of [{}, { TRANSPORT_IPV4: "direct", TRANSPORT_IPV6: "direct" }]) {
     const word = "TRANSPORT_IPV4" in environment ? "ipv4=direct,ipv6=direct" : null;
     const of = (moment: Moment) => patchTo(environment, "ipv4=ipsec,ipv6=ipsec", moment);
     assert.deepEqual(of({ isStanding: false }), {});
     const former = { 4: "ipsec", 6: "ipsec" } as const;
-    assert.deepEqual(of({ isStanding: true, former }), { [transport!]: word });
-    assert.deepEqual(of({ isStanding: true }), { [transport!]: word, [nonce!]: null });
+    assert.deepEqual(of({ isStanding: true, former }), { [transport]: word });
+    assert.deepEqual(of({ isStanding: true }), { [transport]: word, ...none });
   }
   const inTheClear = patchTo({}, "ipv4=direct,ipv6=direct", { isStanding: false });
-  assert.deepEqual(inTheClear, { [transport!]: null, [nonce!]: null });
+  assert.deepEqual(inTheClear, { [transport]: null, ...none });
 });
 
 Deno.test("a Node says its UDP port for ESP while it has IPsec, a port, and no other interface that wraps", () => {

@@ -100,7 +100,7 @@ function waysOf(settings: Settings, members: Members, family: Family): Found {
   const isTaken = (settled: SettledNode) =>
     takes(settled, family, transport) && !(isHeld && settled !== own && settled.publicKey !== undefined);
   const all = reached(peers, reach);
-  const overlays = reach.overlay ? [reach.overlay] : narrowest(all.flatMap(({ way }) => way.overlay ?? []));
+  const overlays = overlaysOf(reach, all);
   const waiting = [...reach.waiting, ...all.flatMap(({ way }) => way.waiting ?? [])];
   const clear = all.filter(({ settled }) => isTaken(settled));
   const isClear = new Set(clear.map(({ settled }) => settled));
@@ -122,9 +122,10 @@ function waysOf(settings: Settings, members: Members, family: Family): Found {
   };
 }
 
-/** All are of one interface, whose MTU is that of the least way. */
-function narrowest(overlays: readonly Overlay[]): Overlay[] {
-  return overlays.toSorted((a, b) => a.mtuBytes - b.mtuBytes).slice(0, 1);
+/** One for all, or that of some ways: they are of one interface, whose MTU is that of the least way. */
+function overlaysOf({ overlay }: Reach, peers: readonly ClearPeer[]): Overlay[] {
+  if (overlay !== undefined) return [overlay];
+  return peers.flatMap(({ way }) => way.overlay ?? []).sort((a, b) => a.mtuBytes - b.mtuBytes).slice(0, 1);
 }
 
 function hereOf(settings: Settings, { own, facts, settlement }: Members, family: Family): Here {
@@ -188,7 +189,7 @@ function withFormer(
     clear: clear.concat(kept).sort((a, b) => order.get(a.settled)! - order.get(b.settled)!),
     near: [...near, ...all],
     devices: [...new Set([...devices, ...last.devices])].sort(),
-    overlays: last.overlay ? [...overlays, last.overlay] : overlays,
+    overlays: [...overlays, ...overlaysOf(last, all)],
   };
 }
 

@@ -8,7 +8,7 @@ import type { Settings } from "../../settings/settings.ts";
 import type { Secured } from "../transport.ts";
 import type { ClearPeer, Ways } from "../ways.ts";
 import type { Nonce } from "./association.ts";
-import { ipsecInterface } from "./names.ts";
+import { ipsecInterface, leavesIpsec } from "./names.ts";
 import type { Pair } from "./rollover.ts";
 import { greetingPolicy, policiesOf, type PolicyText } from "./xfrm_text.ts";
 
@@ -53,7 +53,7 @@ interface Parts {
 /** Who is near has associations before it says that it takes what comes by them: they are there when it begins. */
 export function desireIpsec(settings: Settings, { ways, facts, addresses }: Parts): DesiredIpsec {
   const secured = ways[4].secured ?? ways[6].secured;
-  const isLeft = secured === undefined && FAMILIES.some((family) => facts.former?.[family] === "ipsec");
+  const isLeft = secured === undefined && leavesIpsec(facts);
   const peers = new Map<string, IpsecPeer>();
   for (const family of FAMILIES) {
     for (const { settled, way: { pair } } of [...ways[family].clear, ...ways[family].near]) {

@@ -19,7 +19,7 @@ import { statedAddresses } from "../outer.ts";
 import type { ClearWay, Here, Overlay } from "../transport.ts";
 import { vxlanLink } from "../vxlan/vxlan.ts";
 import type { Ways } from "../ways.ts";
-import { ipsecUdpInterface, ipsecUdpPort } from "./names.ts";
+import { ipsecUdpInterface, ipsecUdpPort, leavesIpsec } from "./names.ts";
 import { ESP_MARK } from "./xfrm_text.ts";
 
 const FAMILIES: readonly Family[] = [4, 6];
@@ -106,9 +106,10 @@ export function udpWaits(settings: Settings, { own, nodes, ...parts }: UdpParts 
   const [sysctl] = settings.areSysctlsManaged ? [] : udpSysctls(settings, parts);
   const { facts } = parts;
   const isNeeded = nodes.some(isTranslated);
+  const isAsked = isNeeded && !facts.isPublished && !leavesIpsec(facts);
   return [
     ...(isNeeded && facts.isUdpLacking && ipsecUdpPort(settings) !== undefined ? [LACKING] : []),
-    ...(isNeeded && !facts.isPublished ? untoldPort(own.node, ipsecUdpPort(settings, facts)) : []),
+    ...(isAsked ? untoldPort(own.node, ipsecUdpPort(settings, facts)) : []),
     ...(sysctl === undefined ? [] : [{
       what: `rp_filter of ${ipsecUdpInterface(settings)}`,
       why: "it is strict: what comes in UDP is dropped, for no way leads back there",

@@ -274,3 +274,24 @@ Deno.test("a port of somebody else's keeps the agent from starting, where IPsec 
   assert.match(problemsOf("65536").join(), /^IPSEC_UDP_PORT .*; accepted: a port, 1 to 65535, or 0$/);
   assert.deepEqual(problemsOf("0"), []);
 });
+
+Deno.test("who leaves IPsec goes on by UDP with those that say it, and all of it goes when that is over", () => {
+  const before = wish(NODES);
+  const { overlay: udp, ...host } = hostIn(before);
+  // As it is read by the names that are asked for.
+  const of = (name: string | undefined) => name === "wigglenet-udp" ? udp : undefined;
+  const linesTo = (to: DesiredState) =>
+    planOf(to, { ...host, overlay: of(to.overlay.name), leftOverlay: of(to.overlay.left?.name) })
+      .filter((line) => /^[-~] .*(?:-udp|(?:proto|protocol|table) 146)/.test(line));
+  for (const transport of ["wireguard", "direct", "vxlan", "gre"]) {
+    const environment = { TRANSPORT_IPV4: transport, TRANSPORT_IPV6: transport };
+    const facts = { former: { 4: "ipsec", 6: "ipsec" }, overlays: ["wigglenet-udp"] } as const;
+    const during = wish(NODES, { environment, facts });
+    const outer = new Set(before.table.sets["outer-v4"]);
+    assert.deepEqual(outer.difference(new Set(during.table.sets["outer-v4"])), new Set());
+    assert.ok(during.table.templates.includes("ipsec-udp"));
+    assert.deepEqual([during.hostRouting, linesTo(during)], [before.hostRouting, []], transport);
+    const lines = linesTo(wish(NODES, { environment, facts: { overlays: facts.overlays } }));
+    assert.equal(lines.filter((line) => /^- (?:interface|rule)/.test(line)).length, 3, lines.join("\n"));
+  }
+});

@@ -18,18 +18,24 @@ export function ipsecUdpInterface({ interfaceName }: Pick<GivenSettings, "interf
 /** To which greetings are sent. */
 export const GREETING_PORT = 24_605;
 
-/** By what this host takes ESP in UDP; undefined: it takes none. A host has one interface that wraps. */
+/** True while what this host had of IPsec stands for others that have not heard that it goes another way. */
+export function leavesIpsec({ former = {} }: Pick<HostFacts, "former">): boolean {
+  return Object.values(former).includes("ipsec");
+}
+
+/** By what this host takes ESP in UDP; undefined: it takes none. A host has one interface that wraps, but while it leaves IPsec. */
 export function ipsecUdpPort(
   { ipsecUdpPort, transportIpv4, transportIpv6 }: Pick<
     GivenSettings,
     "ipsecUdpPort" | "transportIpv4" | "transportIpv6"
   >,
-  { isUdpLacking = false }: Pick<HostFacts, "isUdpLacking"> = {},
+  facts: Pick<HostFacts, "isUdpLacking" | "former"> = {},
 ): number | undefined {
   const names = [transportIpv4, transportIpv6];
-  if (!names.some((name) => name.startsWith("ipsec"))) return undefined;
-  if (names.some((name) => /^(?:vxlan|gre)/.test(name))) return undefined;
-  return ipsecUdpPort === 0 || isUdpLacking ? undefined : ipsecUdpPort;
+  const isWanted = names.some((name) => name.startsWith("ipsec")) &&
+    !names.some((name) => /^(?:vxlan|gre)/.test(name));
+  if (!isWanted && !leavesIpsec(facts)) return undefined;
+  return ipsecUdpPort === 0 || facts.isUdpLacking ? undefined : ipsecUdpPort;
 }
 
 /** Reads `wigglenet/ipsec-udp-port`. */
