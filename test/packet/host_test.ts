@@ -1,5 +1,5 @@
 // HOST_ENCRYPTION=require on a node that also routes: what goes into the tunnel in its name, what in the clear, and what nowhere.
-// `at wigglenet` is the tunnel. (Whole nodes that say something to each other: test/netns/host_encryption_test.ts.)
+// `at wigglenet` is the tunnel. (Whole nodes that say something to each other: test/slow/host_encryption_test.ts.)
 
 import { CabledNode, type CabledNodeOptions } from "./cabled_node.ts";
 import { loadServices } from "./services.ts";

@@ -72,7 +72,7 @@ const RUNS: Readonly<Record<string, { runs: readonly TestRun[]; needs?: Need; lo
       folders: ["test/netns", "test/waiting"],
       flags: ["-A"],
       lanes: 4,
-      longest: ["rest", "doctor", "lifecycle", "scenarios", "declared_agents", "policy"],
+      longest: ["lifecycle", "scenarios", "start", "rest"],
     }],
     needs: "root",
   },
@@ -82,7 +82,16 @@ const RUNS: Readonly<Record<string, { runs: readonly TestRun[]; needs?: Need; lo
       folders: ["test/slow"],
       flags: ["-A"],
       lanes: 2,
-      longest: ["rotation", "declared_names", "metrics", "endpoints", "laws_faults", "laws_others"],
+      longest: [
+        "rotation",
+        "declared_names",
+        "metrics",
+        "endpoints",
+        "laws_faults",
+        "laws_others",
+        "doctor",
+        "declared_agents",
+      ],
     }, {
       // Outages of less than a second are measured: nothing runs beside.
       folders: ["test/alone"],

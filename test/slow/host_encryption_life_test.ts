@@ -10,9 +10,9 @@ import type { Node } from "../lab/node.ts";
 import { connect, listen } from "../lab/tcp.ts";
 import { PATIENCE, until } from "../lab/until.ts";
 import { Wire } from "../lab/wire.ts";
-import { EVENT_MS, POLL_MS } from "./drift.ts";
-import { Mesh } from "./mesh.ts";
-import { differences } from "./state.ts";
+import { EVENT_MS, POLL_MS } from "../netns/drift.ts";
+import { Mesh } from "../netns/mesh.ts";
+import { differences } from "../netns/state.ts";
 
 const REQUIRE = { "host-encryption": "require" };
 const FAMILIES = [4, 6] as const;

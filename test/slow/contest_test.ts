@@ -3,8 +3,8 @@
 
 import assert from "node:assert/strict";
 import { until } from "../lab/until.ts";
-import { Mesh } from "./mesh.ts";
-import { readState } from "./state.ts";
+import { Mesh } from "../netns/mesh.ts";
+import { readState } from "../netns/state.ts";
 
 const HEALTH = "127.0.0.1:9093";
 const mesh = await Mesh.create({ nodes: 2 }, { "enable-metrics": "true", "metrics-bind-addr": HEALTH });

@@ -7,7 +7,7 @@ import type { Node } from "../lab/node.ts";
 import type { Pod } from "../lab/pod.ts";
 import { podObject, policyObject, putFile, putPods, removeFile } from "../lab/policy_files.ts";
 import { until } from "../lab/until.ts";
-import { Mesh } from "./mesh.ts";
+import { Mesh } from "../netns/mesh.ts";
 
 const METRICS = { "enable-metrics": "true", "metrics-bind-addr": "127.0.0.1:9091" };
 const mesh = await Mesh.create({ nodes: 2 }, METRICS);

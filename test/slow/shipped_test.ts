@@ -8,8 +8,8 @@ import { Lab } from "../lab/lab.ts";
 import type { Node } from "../lab/node.ts";
 import { attempt, type Output, run } from "../lab/process.ts";
 import { until } from "../lab/until.ts";
-import { copyBuild } from "./builds.ts";
-import { readState } from "./state.ts";
+import { copyBuild } from "../netns/builds.ts";
+import { readState } from "../netns/state.ts";
 
 const BINARY = Deno.env.get("WIGGLENET_BINARY");
 const AGENTS: readonly Agent[] = [BUNDLED, ...(BINARY === undefined ? [] : [binaryAt(BINARY)])];

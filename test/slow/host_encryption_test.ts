@@ -13,7 +13,7 @@ import { connect, listen } from "../lab/tcp.ts";
 import { PATIENCE, until } from "../lab/until.ts";
 import { bytesOf } from "../lab/craft.ts";
 import { sendUdp } from "../lab/wire.ts";
-import { Mesh } from "./mesh.ts";
+import { Mesh } from "../netns/mesh.ts";
 
 const SETTINGS = { "host-encryption": "require" };
 const FAMILIES = [4, 6] as const;

@@ -7,8 +7,8 @@ import { manifestOf } from "../lab/manifest.ts";
 import type { Node } from "../lab/node.ts";
 import type { Pod } from "../lab/pod.ts";
 import { connect, listen } from "../lab/tcp.ts";
-import { Victim } from "./drift.ts";
-import { mediaOf, passesFull, policyDecides, saying } from "./transports.ts";
+import { Victim } from "../netns/drift.ts";
+import { mediaOf, passesFull, policyDecides, saying } from "../netns/transports.ts";
 
 const FILTERED = { "filter-ipv4": "true", "filter-ipv6": "true" };
 const settingsOf = (name: string) => ({ ...FILTERED, "transport-ipv4": name, "transport-ipv6": name });

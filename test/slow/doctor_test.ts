@@ -9,7 +9,7 @@ import { HAS_FLOWTABLE, HAS_KERNEL_WIREGUARD } from "../lab/kernel.ts";
 import { manifestOf } from "../lab/manifest.ts";
 import type { Node } from "../lab/node.ts";
 import { until } from "../lab/until.ts";
-import { Mesh } from "./mesh.ts";
+import { Mesh } from "../netns/mesh.ts";
 
 const mesh = await Mesh.create({ nodes: 2 });
 Deno.test.afterAll(() => mesh.close());

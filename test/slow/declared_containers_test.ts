@@ -8,7 +8,7 @@ import assert from "node:assert/strict";
 import { declared } from "../declared/walk_through.ts";
 import type { Process } from "../lab/process.ts";
 import { until } from "../lab/until.ts";
-import { ContainedNode, CONTAINERS, netlink } from "./contained_node.ts";
+import { ContainedNode, CONTAINERS, netlink } from "../netns/contained_node.ts";
 
 const scene = await ContainedNode.create();
 const n1 = scene.node;

@@ -10,7 +10,7 @@ import type { Node } from "../lab/node.ts";
 import { annotated, installOriginal, syncOriginal } from "../lab/original.ts";
 import { Traffic } from "../lab/traffic.ts";
 import { until } from "../lab/until.ts";
-import { losing } from "./losses.ts";
+import { losing } from "../netns/losses.ts";
 
 const FILTERED = { "filter-ipv4": "true", "filter-ipv6": "true" };
 

@@ -5,7 +5,7 @@ import { Lab } from "../lab/lab.ts";
 import type { Manifest } from "../lab/manifest.ts";
 import type { Node } from "../lab/node.ts";
 import { until } from "../lab/until.ts";
-import { differences, readState } from "./state.ts";
+import { differences, readState } from "../netns/state.ts";
 
 const ROUTED = `interfaces["routed0"].filter(p, p.prefixLength() == 64)[0]`;
 
