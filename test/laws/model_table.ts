@@ -9,7 +9,9 @@ const REPLACES = "table inet wigglenet\ndelete table inet wigglenet\n";
 const ADDS =
   /^add set inet wigglenet (\S+) \{ typeof (ip6?) saddr;(?: flags interval;)? elements = \{ (.*) \}; \}$/;
 /** What empties a table of all but its sets, and the structure behind it. */
-const RULES = /^((?:flush (?:table|chain) inet wigglenet.*\n)+(?:delete (?:chain|set) .*\n)*)?(define [^]*)$/;
+const RULES =
+  /^((?:flush (?:table|chain|set) inet wigglenet.*\n)+(?:delete (?:chain|set) .*\n)*)?(define [^]*)$/;
+const FLUSHES = /^flush set inet wigglenet (\S+)$/;
 const DELETES = /^delete element inet wigglenet (\S+) \{ (.*) \}$/;
 
 /** Our table: its structure as text, and members by set. */
@@ -49,6 +51,7 @@ export class ModelTable {
     const [, flushes, structure] = RULES.exec(text)!;
     if (table === undefined && flushes !== undefined) throw new Refused("No such file or directory");
     if (table?.structure && flushes === undefined) throw new Refused("the model has rules already");
+    for (const line of flushes?.split("\n") ?? []) table!.#flushed(FLUSHES.exec(line)?.[1]);
     const { sets } = ModelTable.of(structure!);
     const has = new Map([...table?.sets ?? []].filter(([name]) => !flushes?.includes(` ${name}\n`)));
     return new ModelTable(structure!, new Map([...sets, ...has]), table?.isDormant);
@@ -60,6 +63,8 @@ export class ModelTable {
       const table = this.sets.has(added!) ? this : this.withMembers(added!, []);
       return table.#with(added!, membersOf(added!, additions), family === "ip" ? 4 : 6);
     }
+    const [, flushed] = FLUSHES.exec(line) ?? [];
+    if (flushed !== undefined) return this.#flushed(flushed);
     const [, from, members] = DELETES.exec(line) ?? [];
     if (members !== undefined) return this.#without(from!, membersOf(from!, members));
     throw new Refused(`unknown statement: ${line}`);
@@ -86,6 +91,12 @@ export class ModelTable {
     const unknown = members.find((text) => !set.has(text));
     if (unknown !== undefined) throw new Refused(`No such file or directory: ${unknown}`);
     return this.withMembers(name, [...set].filter((text) => !members.includes(text)));
+  }
+
+  #flushed(name: string | undefined): ModelTable {
+    if (name === undefined) return this;
+    this.#setNamed(name);
+    return this.withMembers(name, []);
   }
 
   #setNamed(name: string): ReadonlySet<string> {

@@ -145,6 +145,27 @@ for (const family of FAMILIES) {
   });
 }
 
+for (const family of FAMILIES) {
+  Deno.test(`IPv${family}: whose pods were believed a moment ago, and who is near no more, is not believed`, async () => {
+    const sources = { "a pod of n9": family === 4 ? "10.244.9.5" : "fd00:10:244:9::5" };
+    const manifest = saying(manifestOf(9), "ipv4=direct,ipv6=direct");
+    await mesh.lab.publish(manifest);
+    await n1.says("n9 is near", ({ clear = [] }) => clear.some(({ node }) => node === "n9"));
+    await n1.inSync();
+    assert.deepEqual(await arriving(family, sources), ["a pod of n9", "honest"]);
+    manifest.status.addresses = [{ type: "InternalIP", address: "198.51.100.9" }];
+    await mesh.lab.publish(manifest);
+    await n1.says(
+      "n9 is not near",
+      ({ waiting }) => waiting.some(({ what }) => what === `IPv${family} to n9`),
+    );
+    await n1.inSync();
+    assert.deepEqual(await arriving(family, sources), ["honest"]);
+    await mesh.lab.withdraw("n9");
+    await n1.says("nothing of it is left", ({ waiting }) => waiting.length === 0);
+  });
+}
+
 Deno.test("a NetworkPolicy decides who reaches a pod, as through the tunnel", () => policyDecides(mesh));
 
 Deno.test("a Node whose address nobody answers at, or is this host's, costs the others nothing", async () => {

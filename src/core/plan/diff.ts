@@ -165,7 +165,7 @@ function diffTable(desired: DesiredState, { table: observed, reference, link }: 
   // A member that is no prefix cannot be deleted by its text.
   const isOdd = deltas.some(({ deleted }) => deleted.some((text) => refused(parsePrefix(text))));
   const why = reason ?? (isOdd ? "a set has members that are not prefixes" : undefined);
-  if (why === undefined) return deltas.length === 0 ? [] : [deltaStep(deltas)];
+  if (why === undefined) return deltas.length === 0 ? [] : [deltaStep(deltas, table.templates)];
   const isPlain = !isOdd && (why === MISSING || why === RULES_DIFFER);
   // Without a tunnel either, as after a boot, there is no pod that could lose a packet to a single transaction.
   const isBare = observed === undefined && desired.link !== undefined && link === undefined;
@@ -230,7 +230,7 @@ function replaceTable(table: DesiredTable, inputs: readonly string[], reason: st
  * One transaction: first of all when it adds (guard before routes). When it only deletes it runs beside what deletes routes and
  * peers: nft reads the sets back for it, and no order of the three lets more pass than all of them.
  */
-function deltaStep(deltas: readonly SetDelta[]): Step {
+function deltaStep(deltas: readonly SetDelta[], templates: readonly string[] = []): Step {
   const changes = deltas.flatMap(({ name, added, deleted }): Change[] => [
     ...added.map((text): Change => ({ op: "+", kind: "element", target: name, text, reason: "missing" })),
     ...deleted.map((text): Change => ({
@@ -246,7 +246,7 @@ function deltaStep(deltas: readonly SetDelta[]): Step {
     stage: deltas.some(({ added }) => added.length > 0) ? STAGE.table : STAGE.deletions,
     needs: [],
     changes,
-    actions: [{ kind: "run", program: "nft", args: ["-f"], input: renderDeltas(deltas) }],
+    actions: [{ kind: "run", program: "nft", args: ["-f"], input: renderDeltas(deltas, templates) }],
     confirms: { elements: deltas },
   };
 }

@@ -8,6 +8,7 @@ import {
   INTERIM_SETS,
   renderDeltas,
   renderDetour,
+  renderForgetting,
   renderMembers,
   renderRules,
   type SetDelta,
@@ -39,8 +40,9 @@ export function replacements(
   const coming = deltas.filter(({ added }) => added.length > 0);
   return [
     ...(coming.length === 0 ? [] : [renderDeltas(coming)]),
+    renderForgetting(sets.filter((name) => wanted.sets.has(name))) +
     renderRules(table, foreign.chains, surplus),
-    ...(leaving.length === 0 ? [] : [renderDeltas(leaving)]),
+    ...(leaving.length === 0 ? [] : [renderDeltas(leaving, table.templates)]),
   ];
 }
 

@@ -48,6 +48,19 @@ Deno.test("Rules that differ are replaced between sets that stay, those of anoth
   );
 });
 
+Deno.test("What other rules have let packets put into a set is forgotten in the same transaction", () => {
+  const believed = { set: { name: "believed-v4" } };
+  const structure = JSON.stringify([...SETS, believed, ...CHAINS]);
+  const observed = { ...HOST.table!, structure };
+  const reference = JSON.stringify([...SETS, believed, { chain: { name: "other" } }]);
+  const [step] = diff(DESIRED, { ...HOST, table: observed, reference }, 0).steps;
+  const [action] = step!.actions;
+  assert.match(
+    action?.kind === "run" ? action.input! : "",
+    /^flush set inet wigglenet believed-v4\nflush chain /,
+  );
+});
+
 Deno.test("Members that differ too are set right before the rules", () => {
   const sets = new Map([...HOST.table!.sets, ["pod-cidrs-v4", new Set(["10.244.1.0/24", "10.70.0.0/16"])]]);
   const [members, ...rules] = inputsFor({ structure: JSON.stringify(SETS), sets });

@@ -220,9 +220,35 @@ export interface SetDelta {
   readonly deleted: readonly string[];
 }
 
-/** One transaction of deltas. */
-export function renderDeltas(deltas: readonly SetDelta[]): string {
+/** Sets that packets fill on account of another one's members, by that: what is in there stays for a minute. */
+const REMEMBERED: { readonly [name in SetName]?: { readonly set: string; readonly template: string } } = {
+  "clear-v4": { set: "believed-v4", template: "clear-v4" },
+  "clear-v6": { set: "believed-v6", template: "clear-v6" },
+  "outer-v4": { set: "outer-seen-v4", template: "outer" },
+  "outer-v6": { set: "outer-seen-v6", template: "outer" },
+  "outer-own-v4": { set: "outer-seen-v4", template: "outer" },
+  "outer-own-v6": { set: "outer-seen-v6", template: "outer" },
+};
+
+/** Those of the sets that packets fill are emptied: what other rules or members let in is asked anew. */
+export function renderForgetting(sets: Iterable<string>): string {
+  const remembering = new Set(Object.values(REMEMBERED).map(({ set }) => set));
+  return [...remembering.intersection(new Set(sets))].map((name) => `flush set inet ${TABLE} ${name}\n`).join(
+    "",
+  );
+}
+
+/**
+ * One transaction of deltas; what members that go have let in is forgotten with them.
+ * @param templates of the table that they are for
+ */
+export function renderDeltas(deltas: readonly SetDelta[], templates: readonly string[] = []): string {
+  const forgotten = deltas.flatMap(({ name, deleted }) => {
+    const { set, template } = REMEMBERED[name] ?? {};
+    return set !== undefined && deleted.length > 0 && templates.includes(template!) ? [set] : [];
+  });
   return [
+    renderForgetting(forgotten),
     ...deltas.map(({ name, deleted }) => deleteElements(name, deleted)),
     ...deltas.map(({ name, added }) => addElements(name, added)),
   ].join("");

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { desireOf, ordinaryNode } from "../../../test/cluster.ts";
+import type { SetName } from "../desired/desired_state.ts";
 import { renderDeltas, renderReference, renderStructure, renderTable } from "./render_table.ts";
 
 const MODES: readonly Record<string, string>[] = [
@@ -56,6 +57,21 @@ add set inet wigglenet pod-cidrs-v6 { typeof ip6 saddr; flags interval; elements
 `,
   );
   assert.equal(renderDeltas([]), "");
+});
+
+Deno.test("What members that go have let in is forgotten with them, where the table has a set for it", () => {
+  const delta = (name: SetName) => [{ name, added: [], deleted: ["10.9.1.2/32"] }];
+  const flushes = (name: SetName, templates: readonly string[]) =>
+    renderDeltas(delta(name), templates).split("\n").filter((line) => line.startsWith("flush "));
+  assert.deepEqual(flushes("clear-v4", ["clear-v4"]), ["flush set inet wigglenet believed-v4"]);
+  assert.deepEqual(flushes("outer-v4", ["outer"]), ["flush set inet wigglenet outer-seen-v4"]);
+  assert.deepEqual(flushes("outer-own-v6", ["outer"]), ["flush set inet wigglenet outer-seen-v6"]);
+  assert.deepEqual(flushes("outer-v4", ["ipsec-udp"]), []);
+  assert.deepEqual(flushes("near-v4", ["clear-v4"]), []);
+  assert.deepEqual(
+    renderDeltas([{ name: "clear-v4", added: ["10.9.1.2/32"], deleted: [] }], ["clear-v4"]).includes("flush"),
+    false,
+  );
 });
 
 for (const environment of MODES) {
