@@ -8,9 +8,9 @@ import { tell } from "./alone.ts";
 import type { Verdict } from "./verdict.ts";
 
 const HTTP_PORT = 8_000;
-/** Turns of each side in a pair, and how long one takes: a machine that is shared changes its speed by a tenth within seconds. */
-const SLICES = 10;
-const SLICE_SECONDS = 0.2;
+/** Turns of each side in a pair, and how long one takes: a machine that is shared changes its speed by a tenth within a second. */
+const SLICES = 40;
+const SLICE_SECONDS = 0.1;
 const SIDES = ["agent", "hand"] as const;
 type Side = (typeof SIDES)[number];
 
