@@ -4,6 +4,7 @@ import { inCluster, NAMES } from "../e2e/standing_cluster.ts";
 import { Objection } from "../lab/kind/engine.ts";
 import { runInside } from "../lab/outer.ts";
 import { type Missing, TUN } from "../prepare.ts";
+import { secondsLeft } from "./budget.ts";
 import { parseJunit, type TestResult } from "./junit.ts";
 import { shareOut } from "./lanes.ts";
 import type { Layer, TestRun } from "./layers.ts";
@@ -215,7 +216,8 @@ async function start(layer: Layer, argv: readonly string[], { env, isHeld }: {
   readonly isHeld: boolean;
 }): Promise<string | undefined> {
   const [program, ...args] = argv;
-  const signal = AbortSignal.timeout(layer.deadlineSeconds * 1000);
+  const deadlineSeconds = Math.ceil(Math.min(layer.deadlineSeconds, secondsLeft()));
+  const signal = AbortSignal.timeout(deadlineSeconds * 1000);
   let code;
   if (layer.needs === "nothing" || layer.needs === "a virtual machine") {
     const quick = { NO_COLOR: "1", ...(isHeld ? PATIENT : {}) };
@@ -228,7 +230,7 @@ async function start(layer: Layer, argv: readonly string[], { env, isHeld }: {
     const options = { args, signal, stdin: "null", env: { ...env, NO_COLOR: "1" } } as const;
     code = (await new Deno.Command(program!, options).spawn().status).code;
   } else code = await runInside(argv, { signal, isHeld });
-  if (signal.aborted) return `not done after ${layer.deadlineSeconds} s`;
+  if (signal.aborted) return `not done after ${deadlineSeconds} s`;
   return code === 0 ? undefined : `ended with code ${code}, and not by a failed test`;
 }
 
