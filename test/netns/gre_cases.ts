@@ -20,7 +20,7 @@ const GRE = { "transport-ipv4": "gre", "transport-ipv6": "gre" };
 const IPPROTO_GRE = 47;
 const MTU = 1_472;
 /** Where nothing but these rules would have dropped it. */
-const BY_THESE_RULES = ["unwrapped: not a near node's pod", "wrapped: by a Service"];
+const BY_THESE_RULES = ["unwrapped: not a near node's pod", "wrapped: for no address that this Node says"];
 
 const nodes = [1, 2, 3].map((i) => saying(manifestOf(i), "ipv4=gre,ipv6=gre"));
 const victim = await Victim.create({ nodes }, GRE);

@@ -20,7 +20,10 @@ const PORT = 24_603;
 const VNI = 146;
 const MTU = 1_444;
 /** Where nothing but these rules would have dropped it: what is for the node itself among it. */
-const BY_THESE_RULES = ["unwrapped: not a near node's pod", "wrapped: by a Service"];
+const BY_THESE_RULES = [
+  ...["unwrapped: not a near node's pod", "wrapped: by a Service", "wrapped: not from a node"],
+  "wrapped: for no address that this Node says",
+];
 
 const nodes = [manifestOf(1), manifestOf(2), manifestOf(3)].map((manifest) =>
   saying(manifest, "ipv4=vxlan,ipv6=vxlan")

@@ -166,7 +166,7 @@ function templatesOf(settings: Settings, { facts, ways, bridge }: TableParts): s
     templates.push("checksum-v6");
   }
   if (usesTunnel(settings)) templates.push("clamp");
-  templates.push(...outerTemplates(ways), "forward");
+  templates.push("forward", ...outerTemplates(ways));
   if (bridge?.isOn) templates.push("neighbours");
   if (settings.isPolicyEnabled && hasIpvs(facts)) templates.push("ipvs");
   templates.push(...wrappedTemplates(ways, settings.isPolicyEnabled && hasIpvs(facts)));
