@@ -3,7 +3,7 @@
 import type { DesiredBridge } from "../bridge/desire_bridge.ts";
 import type { Family } from "../net/address.ts";
 import { type Prefix, withoutNested } from "../net/prefix.ts";
-import { familySettings, type Settings, usesTunnel } from "../settings/settings.ts";
+import { familySettings, type Settings } from "../settings/settings.ts";
 import type { DesiredTable } from "./desired_state.ts";
 import type { Guarded } from "./desire_routes.ts";
 import { hasIpvs, type HostFacts } from "./host_facts.ts";
@@ -21,6 +21,7 @@ import {
   overlaysOf,
   ownOuter,
 } from "../transport/clear_peers.ts";
+import { TRANSPORTS } from "../transport/transports.ts";
 import type { Ways } from "../transport/ways.ts";
 
 const FAMILIES: readonly Family[] = [4, 6];
@@ -160,12 +161,26 @@ function namesText(overlays: readonly { readonly name: string }[]): string | und
   return names.length > 1 ? `{ ${names.join(", ")} }` : names[0];
 }
 
+/**
+ * Each packet pays for it, so it is there where the tunnel is there for good, or was. Not by whom it stands for meanwhile (no Node has the table
+ * made anew): between two of such nodes this host's own ICMP tells what fits.
+ */
+function isClamped(settings: Settings, { former }: HostFacts): boolean {
+  return FAMILIES.some((family) => {
+    const { isRouted, transport } = familySettings(settings, family);
+    return isRouted && [transport, former?.[family]].some((name) => {
+      const { medium, isTunnelElse } = TRANSPORTS[name ?? "native"];
+      return medium === "tunnel" || isTunnelElse === true;
+    });
+  });
+}
+
 function templatesOf(settings: Settings, { facts, ways, bridge }: TableParts): string[] {
   const templates = ["sets"];
   if (facts.wireguard === "userspace" && familySettings(settings, 6).isRouted) {
     templates.push("checksum-v6");
   }
-  if (usesTunnel(settings)) templates.push("clamp");
+  if (isClamped(settings, facts)) templates.push("clamp");
   templates.push("forward", ...outerTemplates(ways));
   if (bridge?.isOn) templates.push("neighbours");
   if (settings.isPolicyEnabled && hasIpvs(facts)) templates.push("ipvs");

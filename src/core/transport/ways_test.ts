@@ -74,6 +74,20 @@ Deno.test("direct-or-wireguard: exactly who is behind a gateway is reached by th
   assert.equal(near.cni?.mtuBytes, 1500);
 });
 
+Deno.test("the clamp is there by what is set, or was, and not by whom the tunnel stands for meanwhile", () => {
+  const isClamped = (nodes: readonly NodeWords[], environment: RawSettings, former?: HostFacts["former"]) =>
+    wish(nodes, environment, { ...HERE, ...(former && { former }) }).table.templates.includes("clamp");
+  const one = { ...DIRECT, TRANSPORT_IPV6: "wireguard" };
+  for (const others of [[direct(2)], [ordinaryNode(2)]]) {
+    assert.equal(isClamped([direct(1), ...others], DIRECT), false);
+    assert.equal(isClamped([direct(1), ...others], DIRECT, { 6: "vxlan" }), false);
+    assert.equal(isClamped([direct(1), ...others], DIRECT, { 6: "wireguard" }), true);
+    for (const environment of [{}, EITHER, one]) {
+      assert.equal(isClamped([direct(1), ...others], environment), true);
+    }
+  }
+});
+
 Deno.test("nothing is sent in the clear to who does not say that he takes it: the tunnel stands for him, and he is named", () => {
   for (const transport of [undefined, "ipv4=wireguard,ipv6=wireguard", "nonsense"]) {
     const desired = wish([direct(1), direct(2, { transport }), direct(3)], DIRECT);
