@@ -162,10 +162,10 @@ function namesText(overlays: readonly { readonly name: string }[]): string | und
 }
 
 /**
- * Each packet pays for it, so it is there where the tunnel is there for good, or was. Not by whom it stands for meanwhile (no Node has the table
- * made anew): between two of such nodes this host's own ICMP tells what fits.
+ * True where the tunnel is there for good, or was: each packet pays for its rules. Not by whom it stands for while nodes differ (no Node has the
+ * table made anew): there this host's own ICMP tells what fits, and wireguard-go spoils one UDP packet of 65,536.
  */
-function isClamped(settings: Settings, { former }: HostFacts): boolean {
+function isTunnelKept(settings: Settings, { former }: HostFacts): boolean {
   return FAMILIES.some((family) => {
     const { isRouted, transport } = familySettings(settings, family);
     return isRouted && [transport, former?.[family]].some((name) => {
@@ -177,10 +177,11 @@ function isClamped(settings: Settings, { former }: HostFacts): boolean {
 
 function templatesOf(settings: Settings, { facts, ways, bridge }: TableParts): string[] {
   const templates = ["sets"];
-  if (facts.wireguard === "userspace" && familySettings(settings, 6).isRouted) {
+  const isTunnel = isTunnelKept(settings, facts);
+  if (isTunnel && facts.wireguard === "userspace" && familySettings(settings, 6).isRouted) {
     templates.push("checksum-v6");
   }
-  if (isClamped(settings, facts)) templates.push("clamp");
+  if (isTunnel) templates.push("clamp");
   templates.push("forward", ...outerTemplates(ways));
   if (bridge?.isOn) templates.push("neighbours");
   if (settings.isPolicyEnabled && hasIpvs(facts)) templates.push("ipvs");

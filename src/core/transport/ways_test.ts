@@ -74,16 +74,18 @@ Deno.test("direct-or-wireguard: exactly who is behind a gateway is reached by th
   assert.equal(near.cni?.mtuBytes, 1500);
 });
 
-Deno.test("the clamp is there by what is set, or was, and not by whom the tunnel stands for meanwhile", () => {
-  const isClamped = (nodes: readonly NodeWords[], environment: RawSettings, former?: HostFacts["former"]) =>
-    wish(nodes, environment, { ...HERE, ...(former && { former }) }).table.templates.includes("clamp");
-  const one = { ...DIRECT, TRANSPORT_IPV6: "wireguard" };
+Deno.test("rules that each packet of a tunnel pays for are there by what is set, or was, and not by whom it stands for meanwhile", () => {
+  const ofTunnel = (nodes: readonly NodeWords[], environment: RawSettings, former?: HostFacts["former"]) =>
+    wish(nodes, environment, { ...HERE, wireguard: "userspace", ...(former && { former }) }).table.templates
+      .filter((name) => ["clamp", "checksum-v6"].includes(name));
+  const both = ["checksum-v6", "clamp"];
   for (const others of [[direct(2)], [ordinaryNode(2)]]) {
-    assert.equal(isClamped([direct(1), ...others], DIRECT), false);
-    assert.equal(isClamped([direct(1), ...others], DIRECT, { 6: "vxlan" }), false);
-    assert.equal(isClamped([direct(1), ...others], DIRECT, { 6: "wireguard" }), true);
-    for (const environment of [{}, EITHER, one]) {
-      assert.equal(isClamped([direct(1), ...others], environment), true);
+    const nodes = [direct(1), ...others];
+    assert.deepEqual(ofTunnel(nodes, DIRECT), []);
+    assert.deepEqual(ofTunnel(nodes, DIRECT, { 6: "vxlan" }), []);
+    assert.deepEqual(ofTunnel(nodes, DIRECT, { 6: "wireguard" }), both);
+    for (const environment of [{}, EITHER, { ...DIRECT, TRANSPORT_IPV6: "wireguard" }]) {
+      assert.deepEqual(ofTunnel(nodes, environment), both);
     }
   }
 });
