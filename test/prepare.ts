@@ -34,7 +34,8 @@ const FOR_CLUSTERS: readonly Readonly<Record<string, string>>[] = [
 
 /** What tests of container engines take: both, and a program that needs no library for their containers. */
 const FOR_ENGINES: readonly Readonly<Record<string, string>>[] = [
-  { dockerd: "docker.io", podman: "podman", busybox: "busybox-static" },
+  // crun by name: beside docker's runc podman would be installed without, and runc makes no container without cgroups.
+  { dockerd: "docker.io", podman: "podman", crun: "crun", busybox: "busybox-static" },
   { docker: "docker-cli" },
 ];
 

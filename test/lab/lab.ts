@@ -228,13 +228,18 @@ export class Lab {
   }
 }
 
+/** One mount for laboratories that are made at once: a second would hide the folder of the first. */
+let memory: Promise<void> | undefined;
+
 /** Once in each outer namespace; a nested one must not write to the memory of the one around it. */
-async function mountMemory(): Promise<void> {
-  const mark = `${MEMORY}/.laboratory`;
-  const namespace = await Deno.readLink("/proc/self/ns/mnt");
-  if (await Deno.readTextFile(mark).catch(() => "") === namespace) return;
-  await run(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", MEMORY]);
-  await Deno.writeTextFile(mark, namespace);
+function mountMemory(): Promise<void> {
+  return memory ??= (async () => {
+    const mark = `${MEMORY}/.laboratory`;
+    const namespace = await Deno.readLink("/proc/self/ns/mnt");
+    if (await Deno.readTextFile(mark).catch(() => "") === namespace) return;
+    await run(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", MEMORY]);
+    await Deno.writeTextFile(mark, namespace);
+  })();
 }
 
 function addAddresses(link: string, addresses: readonly string[]): string[] {
